@@ -1,0 +1,135 @@
+"""Pointing: what the jitter of the transmitter's axis costs, on average and from moment to moment."""
+
+import numpy as np
+
+from satqkd.channel.diffraction import axis_pair, check_positive
+
+
+def _squared_jitter_ratio(jitter_rad, divergence_full_angle_rad):
+    """(2 sigma / w)^2 for both axes, w being the 1/e^2 half angle; shape (2,)."""
+    jitter = np.array(axis_pair("jitter_rad", jitter_rad))
+    divergence = np.array(axis_pair("divergence_full_angle_rad", divergence_full_angle_rad))
+    check_positive(divergence_full_angle_rad=divergence)
+    if not np.all(jitter >= 0.0):
+        raise ValueError(f"jitter_rad={np.min(jitter):g} is below 0: give the standard deviation per axis in radians")
+    return np.square(4.0 * jitter / divergence)
+
+
+def mean_pointing_factor(jitter_rad, divergence_full_angle_rad):
+    r"""Mean of the captured light under Gaussian pointing jitter, over that of perfect pointing.
+
+    Parameters
+    ----------
+    jitter_rad : float or pair of float
+        Standard deviation of the pointing error per axis [rad]; a pair (x, y) when the axes differ.
+    divergence_full_angle_rad : float or pair of float
+        1/e^2 full angle of the divergence [rad]; a pair (x, y) for an elliptical beam.
+
+    Returns
+    -------
+    float
+        Factor in (0, 1].
+
+    Raises
+    ------
+    ValueError
+        For a negative jitter or a divergence that is not positive.
+
+    Notes
+    -----
+    Round beam of half angle :math:`w`: :math:`w^2/(w^2 + 4\sigma^2)`; for an ellipse the product of the square roots
+    over the axes. It averages :math:`e^{-2\theta^2/w^2}` over the jitter and is exact for a receiver small against the
+    beam; for a receiver of any size the mean is that of a steady beam of `jittered_divergence_rad`.
+    """
+    return float(np.prod(1.0 / np.sqrt(1.0 + _squared_jitter_ratio(jitter_rad, divergence_full_angle_rad))))
+
+
+def jittered_divergence_rad(jitter_rad, divergence_full_angle_rad):
+    r"""Divergence of the mean beam: a Gaussian smeared by Gaussian jitter is again a Gaussian.
+
+    Parameters
+    ----------
+    jitter_rad, divergence_full_angle_rad : float or pair of float
+        As in `mean_pointing_factor`.
+
+    Returns
+    -------
+    tuple of float
+        1/e^2 full angles (x, y), :math:`\sqrt{\theta^2 + 16\sigma^2}` [rad].
+    """
+    ratio = _squared_jitter_ratio(jitter_rad, divergence_full_angle_rad)
+    divergence = axis_pair("divergence_full_angle_rad", divergence_full_angle_rad)
+    theta_x, theta_y = np.array(divergence) * np.sqrt(1.0 + ratio)
+    return float(theta_x), float(theta_y)
+
+
+def pointing_factor_pdf(factor, *, jitter_rad, divergence_full_angle_rad):
+    r"""Probability density of the momentary pointing factor of a round beam with equal jitter in both axes.
+
+    Parameters
+    ----------
+    factor : array_like
+        Momentary factor h [1].
+    jitter_rad, divergence_full_angle_rad : float
+        As in `mean_pointing_factor`.
+
+    Returns
+    -------
+    ndarray, shape of factor
+        :math:`\gamma^2 h^{\gamma^2 - 1}` on (0, 1] and 0 elsewhere, with :math:`\gamma = w/2\sigma` [1].
+
+    Raises
+    ------
+    ValueError
+        When jitter or divergence is not one positive number.
+
+    Notes
+    -----
+    A. A. Farid and S. Hranilovic, J. Lightwave Technol. 25, 1702 (2007), for a receiver small against the beam.
+    """
+    check_positive(jitter_rad=jitter_rad, divergence_full_angle_rad=divergence_full_angle_rad)
+    if np.size(jitter_rad) != 1 or np.size(divergence_full_angle_rad) != 1:
+        raise ValueError("the power law holds for a round beam only: give one jitter_rad and one divergence, or sample")
+    power = np.square(divergence_full_angle_rad / (4.0 * jitter_rad))
+    factor = np.asarray(factor, dtype=float)
+    inside = (factor > 0.0) & (factor <= 1.0)
+    return np.where(inside, power * np.where(inside, factor, 1.0) ** (power - 1.0), 0.0)
+
+
+def sample_pointing_factor(rng, size, *, jitter_rad, divergence_full_angle_rad):
+    r"""Draw momentary pointing factors :math:`e^{-2\theta_x^2/w_x^2 - 2\theta_y^2/w_y^2}`, independent of each other.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    size : int or tuple of int
+        Shape of the result.
+    jitter_rad, divergence_full_angle_rad : float or pair of float
+        As in `mean_pointing_factor`, which is the mean of the draws.
+
+    Returns
+    -------
+    ndarray, shape (size)
+        Factors in (0, 1].
+    """
+    x_ratio, y_ratio = _squared_jitter_ratio(jitter_rad, divergence_full_angle_rad)
+    x_error, y_error = rng.standard_normal(size), rng.standard_normal(size)
+    return np.exp(-0.5 * (x_ratio * np.square(x_error) + y_ratio * np.square(y_error)))
+
+
+def pointing_variance(jitter_rad, divergence_full_angle_rad):
+    r"""Variance of the momentary pointing factor over its squared mean.
+
+    Parameters
+    ----------
+    jitter_rad, divergence_full_angle_rad : float or pair of float
+        As in `mean_pointing_factor`.
+
+    Returns
+    -------
+    float
+        :math:`\prod_{x,y} \frac{1 + r}{\sqrt{1 + 2r}} - 1` with :math:`r = (2\sigma/w)^2`: the Gaussian moments
+        :math:`E[h^n] = (1 + nr)^{-1/2}` of each axis [1].
+    """
+    ratio = _squared_jitter_ratio(jitter_rad, divergence_full_angle_rad)
+    return float(np.prod((1.0 + ratio) / np.sqrt(1.0 + 2.0 * ratio)) - 1.0)

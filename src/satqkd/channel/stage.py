@@ -1,0 +1,134 @@
+"""Stage 2: what does the link lose?"""
+
+import numpy as np
+import xarray as xr
+
+from satqkd.channel.atmosphere import extinction_db
+from satqkd.channel.diffraction import beam_diameter_m, captured_fraction
+from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
+from satqkd.channel.turbulence import HufnagelValley, flux_variance, scintillation_index, turbulent_divergence_rad
+from satqkd.dataset import label, variable
+from satqkd.scenario import Scenario
+
+COMPONENTS = ("transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "receiver")
+
+
+def to_db(transmittance):
+    """Loss [dB] of a transmittance [1]."""
+    return -10 * np.log10(transmittance)
+
+
+def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
+    """Loss of every link, second by second and component by component.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    orbit : xarray.Dataset
+        Result of stage 1.
+
+    Returns
+    -------
+    xarray.Dataset
+        loss(time, station, component) [dB], attenuation and transmittance of each link without its detectors,
+        fading_variance for stage 3, and total_attenuation(time) of all links together in the convention of the
+        publication (`channel.attenuation_includes_detectors`).
+    """
+    loss = np.stack([_losses(scenario, station, orbit.isel(station=i)) for i, station in enumerate(scenario.stations)], 1)
+    attenuation = loss.sum(axis=2)
+    detectors = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
+    total = attenuation.sum(axis=1) + (to_db(detectors).sum() if scenario.channel.attenuation_includes_detectors else 0)
+    each = ("time", "station")
+    data = xr.Dataset(
+        {
+            "loss": variable((*each, "component"), loss, "dB", "loss by component"),
+            "attenuation": variable(each, attenuation, "dB", "loss of the link, detectors not included"),
+            "transmittance": variable(each, 10 ** (-attenuation / 10), "1", "mean transmittance, detectors not included"),
+            "fading_variance": variable(each, np.stack([
+                _fading_variance(scenario, station, orbit.isel(station=i)) for i, station in enumerate(scenario.stations)
+            ], 1), "1", "variance of the received power over its squared mean"),
+            "beam_diameter": variable(each, beam_diameter_m(orbit.range.values, scenario.transmitter.divergence_rad.max()),
+                                      "m", "1/e2 diameter of the beam, long axis"),
+            "total_attenuation": variable("time", total, "dB", "loss of all links as the publication counts it"),
+            "range": orbit.range, "elevation": orbit.elevation, "measurement": orbit.measurement,
+        },
+        coords={"time": orbit.time, "station": orbit.station, "component": list(COMPONENTS),
+                "pass_number": orbit.pass_number},
+        attrs={"showcase": orbit.attrs["showcase"]},
+    )
+    data["distance"] = _distance(orbit)
+    if scenario.channel.quoted_range_m is not None:
+        data.attrs["quoted_range_m"] = scenario.channel.quoted_range_m
+    return label(data, "channel", scenario)
+
+
+def _distance(orbit: xr.Dataset) -> xr.Variable:
+    """What a fibre would have to bridge [m]: the stations' baseline, or the longest range of a downlink to one station."""
+    baseline = float(orbit.baseline)
+    return variable((), baseline if np.isfinite(baseline) else float(orbit.longest_range.max()), "m", "distance bridged")
+
+
+def _losses(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
+    """Shape (time, component) [dB]."""
+    transmitter = scenario.transmitter
+    divergence = transmitter.divergence_rad
+    range_m, elevation_deg = orbit.range.values, orbit.elevation.values
+    mirror = {"aperture_m": station.aperture_m, "obscuration_m": station.obscuration_m}
+    captured = captured_fraction(range_m, divergence_full_angle_rad=tuple(divergence), **mirror)
+    added = turbulent_divergence_rad(elevation_deg, range_m=range_m, **_air(scenario, station))
+    # Turbulence widens the beam so little that one mean width serves for the seconds of a pass, to 0.001 dB.
+    widened = captured * (divergence[0] * divergence[1]) / np.sqrt(
+        (divergence[0] ** 2 + added**2) * (divergence[1] ** 2 + added**2))
+    every_second = np.ones(range_m.size)
+    return np.stack([
+        to_db(transmitter.optics_efficiency) * every_second,
+        to_db(captured),
+        to_db(mean_pointing_factor(transmitter.pointing_jitter_urad * 1e-6, tuple(divergence))) * every_second,
+        extinction_db(elevation_deg, zenith_extinction_db=station.zenith_extinction_db),
+        to_db(widened / captured),
+        to_db(station.receiver_efficiency) * every_second,
+    ], axis=1)
+
+
+def _air(scenario: Scenario, station) -> dict:
+    profile = HufnagelValley(ground_cn2=scenario.channel.ground_cn2, wind_rms_m_s=scenario.channel.wind_rms_m_s,
+                             station_altitude_m=station.altitude_m)
+    return {"wavelength_m": scenario.transmitter.wavelength_nm * 1e-9, "profile": profile}
+
+
+def _fading_variance(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
+    """Scintillation on the mirror and pointing jitter, independent of each other."""
+    flux = flux_variance(orbit.elevation.values, aperture_m=station.aperture_m, **_air(scenario, station))
+    pointing = pointing_variance(scenario.transmitter.pointing_jitter_urad * 1e-6, tuple(scenario.transmitter.divergence_rad))
+    return (1 + scintillation_index(flux)) * (1 + pointing) - 1
+
+
+def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
+    """What the link budget says that a publication can be held against: name to (value or [low, high], unit)."""
+    shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
+    total = shown.total_attenuation.values
+    result = {"attenuation": ([total.min(), total.max()], "dB")}
+    for i, station in enumerate(data.station.values):
+        high = total[shown.elevation.values[:, i] >= 15]
+        result[f"attenuation_{station}_above_15deg"] = ([high.min(), high.max()] if high.size else [np.nan] * 2, "dB")
+    first = shown.isel(station=0)
+    diffraction = first.loss.sel(component="diffraction").values
+    result["diffraction_loss"] = ([diffraction.min(), diffraction.max()], "dB")
+    result["receiver_loss"] = (float(first.loss.sel(component="receiver").mean()), "dB")
+    if "quoted_range_m" in data.attrs:
+        result |= _at_range(first, data.attrs["quoted_range_m"])
+    return {name: (np.asarray(value, float).tolist(), unit) for name, (value, unit) in result.items()}
+
+
+def _at_range(link: xr.Dataset, range_m: float) -> dict:
+    """Single losses at a range, on the side of the pass where the satellite is farther."""
+    receding = link.isel(time=slice(int(np.argmin(link.range.values)), None)).sortby("range")
+    loss = {name: np.interp(range_m, receding.range, receding.loss.sel(component=name)) for name in COMPONENTS}
+    # The beam grows with the range from nothing, so that one second tells its width at any range.
+    diameter = float(receding.beam_diameter[-1] / receding.range[-1]) * range_m
+    return {
+        "diffraction_loss_quoted": (loss["diffraction"], "dB"),
+        "atmosphere_and_turbulence_loss_quoted": (loss["atmosphere"] + loss["turbulence"], "dB"),
+        "pointing_loss_quoted": (loss["pointing"], "dB"),
+        "beam_diameter_quoted": (diameter, "m"),
+    }

@@ -1,0 +1,83 @@
+"""Stage 7: would a fibre do?"""
+
+import numpy as np
+import xarray as xr
+
+from satqkd.dataset import label, variable
+from satqkd.fiber.link import (
+    advantage_orders_of_magnitude,
+    fiber_loss_db,
+    fiber_transmittance,
+    pair_rate_hz,
+    plob_bound,
+    sifted_rate_hz,
+    years_per_bit,
+)
+from satqkd.scenario import Scenario
+
+
+def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Dataset:
+    """The same source and detectors through fibre of several kinds over the same distance.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    channel, key : xarray.Dataset
+        Results of stages 2 and 5.
+
+    Returns
+    -------
+    xarray.Dataset
+        By fibre attenuation: loss, rate with the scenario's own source and detectors, years per bit, PLOB bound, and
+        the orders of magnitude by which the satellite transmits more: over the session's mean for two downlinks, at the
+        longest range for one.
+    """
+    distance_m = float(channel.distance)
+    per_km = np.array(scenario.fiber.attenuation_db_km)
+    eta = fiber_transmittance(distance_m, attenuation_db_per_km=per_km)
+    used = channel.isel(time=channel.measurement.values >= 0)
+    if scenario.source.kind == "entangled":
+        satellite_db = -10 * np.log10(np.mean(10 ** (-used.total_attenuation.values / 10)))
+        efficiency = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
+        half = np.sqrt(eta)
+        rate = pair_rate_hz(scenario.source.pair_rate_hz, transmittance_a=half * efficiency[0],
+                            transmittance_b=half * efficiency[1]) / 2
+    else:
+        satellite_db = float(used.total_attenuation.values[np.argmax(used.range.values[:, 0])])
+        efficiency = np.mean([d.efficiency for d in scenario.stations[0].detectors])
+        signal = scenario.source.pulse_rate_hz * scenario.source.shares[0] * scenario.source.mu[0]
+        rate = sifted_rate_hz(signal, transmittance=eta * efficiency)
+    repetition = getattr(scenario.source, "pulse_rate_hz", None) or scenario.source.pair_rate_hz
+    ideal = scenario.fiber
+    ideal_rate = sifted_rate_hz(
+        ideal.ideal_rate_hz, transmittance=fiber_transmittance(ideal.ideal_length_m, attenuation_db_per_km=per_km[0]),
+        sifting_fraction=ideal.ideal_sifting)
+    loss_db = fiber_loss_db(distance_m, attenuation_db_per_km=per_km)
+    data = xr.Dataset({
+        "loss": variable("fiber", loss_db, "dB", "loss of the fibre"),
+        "sifted_rate": variable("fiber", rate, "bit s-1", "sifted bits through the fibre"),
+        "years_per_bit": variable("fiber", years_per_bit(rate), "year", "time to a sifted bit"),
+        "plob": variable("fiber", plob_bound(eta), "bit", "secret bits per use at most, without repeater"),
+        "plob_rate": variable("fiber", plob_bound(eta) * repetition, "bit s-1", "the same at the source's rate"),
+        "advantage": variable("fiber", advantage_orders_of_magnitude(satellite_db, loss_db), "1",
+                              "orders of magnitude by which the satellite transmits more"),
+        "distance": variable((), distance_m, "m", "distance bridged"),
+        "satellite_loss": variable((), satellite_db, "dB", "loss of the satellite link, as its publication counts it"),
+        "satellite_key_rate": variable((), float(key.length.sel(bound=key.attrs["compared_bound"]) / key.duration),
+                                       "bit s-1", "secret key over the session"),
+        "ideal_rate": variable((), float(ideal_rate), "s-1", "an ideal source through the first fibre"),
+        "ideal_years_per_bit": variable((), float(years_per_bit(ideal_rate)), "year", "the same as time to a bit"),
+    }, coords={"fiber": variable("fiber", per_km, "dB km-1", "attenuation of the fibre")})
+    return label(data, "fiber", scenario)
+
+
+def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
+    """What the comparison says that a publication can be held against: name to (value or [low, high], unit)."""
+    advantage = dict(zip(data.fiber.values.tolist(), data.advantage.values.tolist(), strict=True))
+    result = {f"advantage_{per_km:g}": (value, "orders of magnitude") for per_km, value in advantage.items()}
+    if {0.13, 0.095} <= advantage.keys():
+        result["advantage_limit"] = (sorted([advantage[0.13], advantage[0.095]]), "orders of magnitude")
+    return result | {
+        "ideal_rate": (float(data.ideal_rate), "1/s"),
+        "ideal_years_per_bit": (float(data.ideal_years_per_bit), "year"),
+    }

@@ -1,0 +1,62 @@
+"""Time of flight: from emission on the satellite to arrival at a station, and back.
+
+Detection delays photons by it and coincidence takes it out again, each from the range and range rate of the orbit's
+data set, node by node (one second apart), with cubic Hermite interpolation. Against the true path the interpolation
+errs by less than a picosecond, see the tests.
+"""
+
+import numba
+import numpy as np
+from scipy.constants import c
+
+
+@numba.njit(cache=True)
+def hermite(x, nodes, values, slopes):
+    """Cubic Hermite interpolation at ascending points.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n,)
+        Points, ascending; outside the nodes the nearest interval's cubic goes on.
+    nodes, values, slopes : ndarray, shape (m,)
+        Ascending nodes, the function and its derivative there.
+    """
+    result = np.empty(x.size)
+    k = 0
+    last = nodes.size - 2
+    for i in range(x.size):
+        while k < last and x[i] >= nodes[k + 1]:
+            k += 1
+        step = nodes[k + 1] - nodes[k]
+        u = (x[i] - nodes[k]) / step
+        v = 1.0 - u
+        result[i] = (
+            values[k] * v * v * (1.0 + 2.0 * u) + values[k + 1] * u * u * (1.0 + 2.0 * v)
+            + step * u * v * (slopes[k] * v - slopes[k + 1] * u)
+        )
+    return result
+
+
+def arrival_times(emission_s, *, node_s, range_m, range_rate_m_s):
+    """Arrival at the station of what is emitted at given times.
+
+    Parameters
+    ----------
+    emission_s : ndarray, shape (n,)
+        Times of emission, ascending [s].
+    node_s, range_m, range_rate_m_s : ndarray, shape (m,)
+        Times of the orbit's data set [s], range [m] and range rate [m/s].
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Emission plus range / c [s], of one light path at the time of emission.
+    """
+    return emission_s + hermite(emission_s, node_s, range_m, range_rate_m_s) / c
+
+
+def emission_times(arrival_s, *, node_s, range_m, range_rate_m_s):
+    """Emission on the satellite of what arrives at given, ascending times: the inverse of `arrival_times` [s]."""
+    return arrival_s - hermite(
+        arrival_s, node_s + range_m / c, range_m / c, range_rate_m_s / c / (1.0 + range_rate_m_s / c)
+    )

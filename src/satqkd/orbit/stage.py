@@ -1,0 +1,280 @@
+"""Stage 1: where is the satellite? Sessions that a scenario can use, second by second."""
+
+import csv
+from datetime import datetime
+
+import numpy as np
+import xarray as xr
+
+from satqkd.dataset import label, variable
+from satqkd.orbit import frames
+from satqkd.orbit.elements import Elements, nearest, read_elements
+from satqkd.orbit.passes import LookAngles, joint_passes, look_angles, passes, propagate
+from satqkd.scenario import Scenario, ScenarioError
+
+FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
+SECOND = np.timedelta64(1_000_000_000, "ns")
+
+
+def find_sessions(scenario: Scenario) -> xr.Dataset:
+    """Find the passes that fulfil a scenario and follow the satellite through them.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    xarray.Dataset
+        Range, elevation, azimuth, range rate, Sun and shadow by second and station, whole sessions one after another;
+        `measurement` says what each second of open link is for, -1 for none.
+
+    Raises
+    ------
+    ScenarioError
+        When no pass fulfils the conditions, or not enough of them.
+    """
+    elements = read_elements(scenario.file(scenario.orbit.elements))
+    wanted = _wanted_seconds(scenario)
+    sessions, open_s = [], 0
+    for joint in joint_passes(
+        elements,
+        scenario.stations,
+        _ns(scenario.orbit.search_start),
+        _ns(scenario.orbit.search_end),
+        scenario.orbit.min_elevation_deg,
+    ):
+        session = _session(scenario, elements, joint)
+        if session is None:
+            continue
+        sessions.append(session)
+        open_s += session.sizes["time"] - 1
+        if open_s >= wanted:
+            break
+    if open_s < wanted:
+        raise ScenarioError(
+            f"{scenario.path}: orbit gives {open_s:.0f} s of sessions from {scenario.orbit.search_start:%Y-%m-%d} to "
+            f"{scenario.orbit.search_end:%Y-%m-%d} where measurements want {wanted:.0f} s: search longer, or lower "
+            f"min_elevation_deg={scenario.orbit.min_elevation_deg:g} or min_duration_s={scenario.orbit.min_duration_s:g}"
+        )
+    data = xr.concat(
+        [s.drop_dims("session") for s in sessions],
+        "time",
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        join="outer",
+    )
+    number = np.concatenate([np.full(s.sizes["time"], i, np.int16) for i, s in enumerate(sessions)])
+    data = data.assign_coords(pass_number=variable("time", number, "1", "session"))
+    measurement = _schedule(scenario, number)
+    data["measurement"] = variable("time", measurement, "1", "index of the measurement that begins here, -1 for none")
+    data["link_open"] = variable("time", measurement >= 0, "1", "whether the second that begins here is used")
+    summary = xr.concat(
+        [s.drop_dims("time") for s in sessions],
+        "session",
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        join="outer",
+    )
+    data = data.merge(summary).assign_coords(session=("session", np.arange(len(sessions), dtype=np.int16)))
+    data["baseline"] = variable((), _baseline_m(scenario), "m", "straight chord between the stations")
+    data.attrs["showcase"] = _showcase(scenario, data)
+    if scenario.orbit.survey:
+        data = data.merge(_survey(scenario, elements))
+    return label(data, "orbit", scenario)
+
+
+def _ns(time: datetime) -> np.datetime64:
+    return np.datetime64(time.replace(tzinfo=None), "ns")
+
+
+def _wanted_seconds(scenario: Scenario) -> float:
+    durations = [m.duration_s for m in scenario.measurements]
+    return sum(d or 0 for d in durations) if any(durations) else 1
+
+
+def _session(scenario: Scenario, elements: Elements, joint) -> xr.Dataset | None:
+    """The part of a joint pass that fulfils the scenario's conditions, or None."""
+    conditions = scenario.orbit
+    fine = np.arange(joint.start, joint.end, FINE_STEP)
+    views = _views(elements, scenario, fine)
+    usable = np.ones(fine.size, bool)
+    for view in views:
+        usable &= view.sun_elevation_deg <= conditions.max_sun_elevation_deg
+        if conditions.satellite_in_shadow:
+            usable &= ~view.sunlit
+        if conditions.max_range_m is not None:
+            usable &= view.range_m <= conditions.max_range_m
+    first, last = _longest_run(usable)
+    if conditions.max_duration_s is not None:
+        last = min(last, first + round(conditions.max_duration_s * SECOND / FINE_STEP))
+    duration_s = (last - first) * FINE_STEP / SECOND
+    if duration_s < max(conditions.min_duration_s, 1.5):
+        return None
+    start = (fine[first] + SECOND // 2).astype("datetime64[s]").astype("datetime64[ns]")
+    times = start + np.arange(round(duration_s) + 1) * SECOND
+    return _follow(scenario, elements, times).merge(
+        _extent(scenario, fine[first:last], [_cut(v, first, last) for v in views], duration_s)
+    )
+
+
+def _longest_run(usable: np.ndarray) -> tuple[int, int]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], usable, [False]])))
+    if not edges.size:
+        return 0, 0
+    longest = np.argmax(edges[1::2] - edges[::2])
+    return int(edges[2 * longest]), int(edges[2 * longest + 1])
+
+
+def _views(elements: Elements, scenario: Scenario, times: np.ndarray) -> list[LookAngles]:
+    # One element set for a whole session: a change of set in its middle would be a jump of kilometres.
+    index = nearest(elements, times[times.size // 2 : times.size // 2 + 1])[0]
+    one = Elements(
+        elements.name, elements.norad_id, elements.satrecs[index : index + 1], elements.epochs[index : index + 1]
+    )
+    return [look_angles(one, station, times) for station in scenario.stations]
+
+
+def _cut(view: LookAngles, first: int, last: int) -> LookAngles:
+    return LookAngles(**{name: values[first:last] for name, values in vars(view).items()})
+
+
+def _follow(scenario: Scenario, elements: Elements, times: np.ndarray) -> xr.Dataset:
+    views = _views(elements, scenario, times)
+    texts = {
+        "range_m": ("range", "m", "distance from the station"),
+        "elevation_deg": ("elevation", "degree", "elevation without refraction"),
+        "azimuth_deg": ("azimuth", "degree", "azimuth from north through east"),
+        "range_rate_m_s": ("range_rate", "m s-1", "rate of the range, positive receding"),
+        "sun_elevation_deg": ("sun_elevation", "degree", "elevation of the Sun at the station"),
+        "sunlit": ("sunlit", "1", "whether the Sun shines on the satellite"),
+    }
+    data = xr.Dataset(
+        {
+            name: variable(("time", "station"), np.stack([getattr(v, field) for v in views], axis=1), units, text)
+            for field, (name, units, text) in texts.items()
+        }
+    )
+    _, velocity = propagate(elements, times)
+    data["speed"] = variable("time", np.linalg.norm(velocity, axis=1), "m s-1", "orbital speed")
+    for name, units in (("latitude_deg", "degree"), ("longitude_deg", "degree"), ("altitude_m", "m")):
+        data["satellite_" + name.rsplit("_", 1)[0]] = variable(
+            "time", getattr(views[0], name), units, "satellite, WGS84"
+        )
+    return data.assign_coords(time=times, station=[station.name for station in scenario.stations])
+
+
+def _extent(scenario: Scenario, fine: np.ndarray, views: list[LookAngles], duration_s: float) -> xr.Dataset:
+    ranges = np.stack([view.range_m for view in views], axis=1)
+    closest = fine[np.argmin(ranges.sum(axis=1))]
+    rate = [
+        np.abs(np.gradient(np.unwrap(np.deg2rad(v.azimuth_deg)))) * np.cos(np.deg2rad(v.elevation_deg)) for v in views
+    ]
+    rise = [np.gradient(np.deg2rad(v.elevation_deg)) for v in views]
+    angular = np.rad2deg(np.max(np.hypot(rate, rise))) * (SECOND / FINE_STEP)
+    return xr.Dataset(
+        {
+            "session_start": ("session", fine[:1]),
+            "closest_approach": ("session", np.array([closest])),
+            "session_duration": variable("session", [duration_s], "s", "length of the session"),
+            "shortest_range": variable(("session", "station"), ranges.min(axis=0)[None], "m", "shortest range"),
+            "longest_range": variable(("session", "station"), ranges.max(axis=0)[None], "m", "longest range"),
+            "shortest_range_sum": variable("session", [ranges.sum(axis=1).min()], "m", "shortest sum of the ranges"),
+            "longest_range_sum": variable("session", [ranges.sum(axis=1).max()], "m", "longest sum of the ranges"),
+            "largest_range_difference": variable(
+                "session", [np.ptp(ranges, axis=1).max()], "m", "largest difference of paths"
+            ),
+            "largest_angular_rate": variable("session", [angular], "degree s-1", "fastest turn of a telescope"),
+            "max_elevation": variable(
+                ("session", "station"), [[v.elevation_deg.max() for v in views]], "degree", "highest"
+            ),
+        }
+    )
+
+
+def _schedule(scenario: Scenario, number: np.ndarray) -> np.ndarray:
+    """What each second is for: the measurements in their order, the last node of a session closing it."""
+    closing = np.append(number[1:] != number[:-1], True)
+    seconds = np.flatnonzero(~closing)
+    result = np.full(number.size, -1, np.int8)
+    first = 0
+    for index, measurement in enumerate(scenario.measurements):
+        count = seconds.size - first if measurement.duration_s is None else int(round(measurement.duration_s))
+        result[seconds[first : first + count]] = index
+        first += count
+    return result
+
+
+def _baseline_m(scenario: Scenario) -> float:
+    if len(scenario.stations) < 2:
+        return float("nan")
+    a, b = (frames.geodetic_to_itrs(s.latitude_deg, s.longitude_deg, s.altitude_m) for s in scenario.stations)
+    return frames.chord_m(a, b)
+
+
+def _showcase(scenario: Scenario, data: xr.Dataset) -> int:
+    if scenario.orbit.showcase is None:
+        return 0
+    return int(np.argmin(np.abs(data.session_start.values - _ns(scenario.orbit.showcase))))
+
+
+def _survey(scenario: Scenario, elements: Elements) -> xr.Dataset:
+    """The highest pass of each night of the survey, over the station whose line names it."""
+    path = scenario.file(scenario.orbit.survey)
+    with path.open(newline="") as handle:
+        nights = list(csv.DictReader(handle))
+    best = []
+    for night in nights:
+        station = _SurveyStation(night)
+        start = np.datetime64(night["search_from_utc"].removesuffix("Z"), "ns")
+        seen = passes(elements, station, start, start + np.timedelta64(8, "h"), scenario.orbit.min_elevation_deg)
+        if not seen:
+            raise ScenarioError(
+                f"{path}: {night['date_utc']} has no pass over {night['station']} above "
+                f"{scenario.orbit.min_elevation_deg:g} degrees: check the night and the element sets"
+            )
+        best.append(max(seen, key=lambda p: p.max_elevation_deg))
+    return xr.Dataset(
+        {
+            "survey_range": variable("night", [p.shortest_range_m for p in best], "m", "shortest range of the night"),
+            "survey_elevation": variable("night", [p.max_elevation_deg for p in best], "degree", "highest elevation"),
+            "survey_time": ("night", np.array([p.culmination for p in best])),
+        },
+        coords={"night": [f"{night['date_utc']} {night['station']}" for night in nights]},
+    )
+
+
+class _SurveyStation:
+    def __init__(self, row: dict):
+        self.latitude_deg, self.longitude_deg = float(row["latitude_deg"]), float(row["longitude_deg"])
+        self.altitude_m = float(row["altitude_m"])
+
+
+def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
+    """What the orbit says that a publication can be held against: name to (value or [low, high], unit)."""
+    shown = data.isel(session=data.attrs["showcase"])
+    result = {
+        "session_duration": (float(shown.session_duration), "s"),
+        "start_utc": (_hours(shown.session_start.values), "h"),
+        "range_sum": ([float(shown.shortest_range_sum) / 1e3, float(shown.longest_range_sum) / 1e3], "km"),
+        "max_range_difference": (float(shown.largest_range_difference) / 1e3, "km"),
+        "max_angular_velocity": (float(shown.largest_angular_rate), "deg/s"),
+        "speed": (float(data.speed.mean()) / 1e3, "km/s"),
+    }
+    for station in data.station.values:
+        seen = shown.sel(station=station)
+        result[f"range_{station}"] = ([float(seen.shortest_range) / 1e3, float(seen.longest_range) / 1e3], "km")
+    if np.isfinite(data.baseline):
+        result["baseline"] = (float(data.baseline) / 1e3, "km")
+    if "survey_range" in data:
+        result["survey_shortest_range"] = (
+            [float(data.survey_range.min()) / 1e3, float(data.survey_range.max()) / 1e3],
+            "km",
+        )
+    return result
+
+
+def _hours(time: np.datetime64) -> float:
+    return float((time - time.astype("datetime64[D]")) / np.timedelta64(1, "h"))

@@ -1,0 +1,5 @@
+"""The analytic chain: what a session is expected to yield, without drawing a single event."""
+
+from satqkd.planning.expected import expected
+
+__all__ = ["expected"]

@@ -1,0 +1,517 @@
+"""What the user writes: the model of a scenario file, its schema and its messages."""
+
+import difflib
+import hashlib
+import json
+import math
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import numpy as np
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+
+INTENSITIES = ("signal", "decoy", "vacuum")
+ORIGINS = ("published", "assumed", "calibrated")
+
+
+class ScenarioError(ValueError):
+    """Bad input, said in one sentence that names file, key, value, bound and a way out."""
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 5.9e6 as text: take it as the number that the user meant."""
+    if isinstance(value, bool):
+        raise ValueError("is not a number")
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError("is not a number: write the number alone, its unit stands in the key") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("is not a finite number")
+    return value
+
+
+def _angle(value: Any) -> Any:
+    """Degrees, or degrees, minutes and seconds with a compass letter as papers print them: 37 22 44.43 N."""
+    if isinstance(value, str) and (parts := re.fullmatch(r"\s*(\d+) +(\d+) +(\d+(?:\.\d+)?) *([NSEW])\s*", value)):
+        degrees, minutes, seconds = (float(part) for part in parts.groups()[:3])
+        return (degrees + minutes / 60 + seconds / 3600) * (-1 if parts[4] in "SW" else 1)
+    return _number(value)
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None or value.utcoffset().total_seconds() != 0:
+        raise ValueError("is not in UTC: end it with Z, as in 2016-12-19T16:00:00Z")
+    return value.astimezone(UTC)
+
+
+def _file_name(value: str) -> str:
+    if Path(value).is_absolute() or ".." in Path(value).parts:
+        raise ValueError("leaves its folder: give a path below the scenario file or below data/orbits")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Positive = Annotated[Number, Field(gt=0)]
+NonNegative = Annotated[Number, Field(ge=0)]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
+Probability = Annotated[Number, Field(gt=0, lt=1)]
+Elevation = Annotated[Number, Field(ge=0, lt=90)]
+Time = Annotated[datetime, AfterValidator(_utc)]
+FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
+
+
+class Section(BaseModel):
+    """A part of a scenario: closed, so that a key nobody reads is an error, and frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Orbit(Section):
+    """Who flies, when to look, and which seconds of a pass count as the session."""
+
+    elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
+    search_start: Time = Field(description="UTC time at which the search for passes begins")
+    search_end: Time = Field(description="UTC time at which it ends")
+    min_elevation_deg: Elevation = Field(description="lowest elevation of a session, at every station [degree]")
+    max_range_m: Positive | None = Field(None, description="longest range of a session, at every station [m]")
+    max_duration_s: Positive | None = Field(None, description="end a session after this time [s]")
+    min_duration_s: NonNegative = Field(0, description="leave out shorter sessions [s]")
+    max_sun_elevation_deg: Number = Field(-6, ge=-90, le=90, description="highest Sun at every station [degree]")
+    satellite_in_shadow: bool = Field(False, description="ask for the satellite in the Earth's shadow")
+    showcase: Time | None = Field(None, description="the session nearest to this time stands in the figures")
+    survey: FileName | None = Field(None, description="nights and stations (CSV) whose passes are tabulated besides")
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.search_end <= self.search_start:
+            raise ValueError(f"search_end={self.search_end} is not after search_start={self.search_start}")
+        return self
+
+
+class Transmitter(Section):
+    """The telescope on the satellite."""
+
+    wavelength_nm: Annotated[Number, Field(ge=300, le=2000)] = Field(description="wavelength [nm]")
+    aperture_m: Annotated[Number, Field(gt=0, le=10)] = Field(description="clear aperture [m]")
+    divergence_full_angle_urad: Annotated[Number, Field(ge=0.1, le=1e4)] | tuple[
+        Annotated[Number, Field(ge=0.1, le=1e4)], Annotated[Number, Field(ge=0.1, le=1e4)]
+    ] = Field(description="full angle between the 1/e2 points, or [x, y] of an elliptical beam [urad]")
+    optics_efficiency: Fraction = Field(description="transmittance of the transmitting optics [1]")
+    pointing_jitter_urad: NonNegative = Field(description="tracking error, standard deviation per axis [urad]")
+
+    @property
+    def divergence_rad(self) -> np.ndarray:
+        """Full 1/e2 angles of both axes [rad], shape (2,)."""
+        return np.broadcast_to(np.asarray(self.divergence_full_angle_urad, float) * 1e-6, 2)
+
+
+class Channel(Section):
+    """The air and the sign convention of the printed attenuation."""
+
+    ground_cn2: Positive = Field(1.7e-14, description="structure constant at the ground, Hufnagel-Valley [m^(-2/3)]")
+    wind_rms_m_s: Positive = Field(21, description="root mean square of the high-altitude wind [m/s]")
+    fading_coherence_ms: Positive = Field(10, description="time over which the received power keeps its value [ms]")
+    quoted_range_m: Positive | None = Field(None, description="range at which single losses are quoted [m]")
+    attenuation_includes_detectors: bool = Field(
+        False, description="whether the attenuation that is compared with a publication contains the detectors"
+    )
+
+
+class Detector(Section):
+    """A single-photon detector, or several equal ones."""
+
+    efficiency: Fraction = Field(description="probability that a photon clicks [1]")
+    dark_rate_hz: NonNegative = Field(description="dark counts [1/s]")
+
+
+class Station(Section):
+    """A ground station: where it stands, its telescope, its detectors and its clock."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z][a-z0-9_]*$", description="name in lower case")
+    latitude_deg: Annotated[float, BeforeValidator(_angle), Field(ge=-90, le=90)] = Field(description="WGS84 [degree]")
+    longitude_deg: Annotated[float, BeforeValidator(_angle), Field(ge=-180, le=360)] = Field(
+        description="WGS84, east positive [degree]"
+    )
+    altitude_m: Annotated[Number, Field(ge=-500, le=9000)] = Field(description="above the WGS84 ellipsoid [m]")
+    utc_offset_h: Annotated[Number, Field(ge=-12, le=14)] = Field(0, description="local time minus UTC [h]")
+    aperture_m: Annotated[Number, Field(gt=0, le=50)] = Field(description="receiving aperture [m]")
+    obscuration_m: NonNegative = Field(0, description="diameter of the central obscuration [m]")
+    receiver_efficiency: Fraction = Field(description="telescope, filters, analyser and coupling, no detector [1]")
+    zenith_extinction_db: NonNegative = Field(description="extinction at one air mass [dB]")
+    background_rate_hz: NonNegative = Field(description="background light at each detector [1/s]")
+    detectors: Annotated[tuple[Detector, ...], Field(min_length=4, max_length=4)] = Field(
+        description="by (setting, outcome): 0+, 0-, 1+, 1-; an active analyser has the same two at both settings"
+    )
+    clock_offset_s: Annotated[Number, Field(ge=-0.4, le=0.4)] = Field(0, description="local minus GPS time [s]")
+    clock_drift: Annotated[Number, Field(ge=-1e-4, le=1e-4)] = Field(0, description="fractional frequency error [1]")
+
+
+class EntangledSource(Section):
+    """Polarisation-entangled photon pairs, a continuous-wave pumped source."""
+
+    kind: Literal["entangled"]
+    pair_rate_hz: Annotated[Number, Field(gt=0, le=1e12)] = Field(description="pairs made and collected [1/s]")
+    bell_state: Literal["psi_minus", "psi_plus", "phi_minus", "phi_plus"] = Field(description="the intended state")
+    fidelity: Annotated[Number, Field(gt=0.25, le=1)] = Field(description="with the Bell state, as a Werner state [1]")
+    polarization_contrast: Annotated[Number, Field(gt=1)] | None = Field(
+        None, description="contrast of each channel, ratio to 1; leave out where the fidelity contains it"
+    )
+    monitor_tap: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
+        None, description="share of each path that is tapped to watch the source on board [1]"
+    )
+
+
+class DecoySource(Section):
+    """Phase-randomised weak coherent pulses at three intensities."""
+
+    kind: Literal["decoy"]
+    pulse_rate_hz: Annotated[Number, Field(gt=0, le=1e11)] = Field(description="pulses [1/s]")
+    pulse_width_ps: Positive = Field(description="full width at half maximum [ps]")
+    mean_photon_numbers: dict[Literal["signal", "decoy", "vacuum"], NonNegative] = Field(
+        description="mean photon number by intensity [1]"
+    )
+    intensity_probabilities: dict[Literal["signal", "decoy", "vacuum"], Probability] = Field(
+        description="share of the pulses by intensity [1]"
+    )
+    intensity_fluctuation: Annotated[Number, Field(ge=0, lt=1)] = Field(0, description="relative uncertainty [1]")
+    polarization_contrast: Annotated[Number, Field(gt=1)] | None = Field(
+        None, description="contrast of the channel, ratio to 1"
+    )
+    preparation_error: Annotated[Number, Field(ge=0, lt=0.5)] = Field(
+        0, description="probability of a flipped bit from the preparation and the optics besides the contrast [1]"
+    )
+
+    @property
+    def mu(self) -> np.ndarray:
+        """Mean photon numbers in the order of `INTENSITIES`, shape (intensity,)."""
+        return np.array([self.mean_photon_numbers[name] for name in INTENSITIES])
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Intensity probabilities in the order of `INTENSITIES`, shape (intensity,)."""
+        return np.array([self.intensity_probabilities[name] for name in INTENSITIES])
+
+    @model_validator(mode="after")
+    def _complete(self):
+        for name in ("mean_photon_numbers", "intensity_probabilities"):
+            if missing := set(INTENSITIES) - set(getattr(self, name)):
+                raise ValueError(f"{name} lacks {', '.join(sorted(missing))}: give signal, decoy and vacuum")
+        mu, share = self.mean_photon_numbers, self.intensity_probabilities
+        if not mu["signal"] > mu["decoy"] + mu["vacuum"] or not mu["decoy"] > mu["vacuum"]:
+            raise ValueError(f"mean_photon_numbers={mu} do not hold signal > decoy + vacuum and decoy > vacuum")
+        if abs(sum(share.values()) - 1) > 1e-9:
+            raise ValueError(f"intensity_probabilities sum to {sum(share.values()):.6g}: they have to sum to 1")
+        return self
+
+
+class Detection(Section):
+    """What the stations' receivers have in common."""
+
+    basis_choice: Literal["passive", "active"] = Field(description="beam splitter, or a switch set at random")
+    switch_rate_hz: Positive | None = Field(None, description="random settings of an active receiver [1/s]")
+    timing_jitter_ps: NonNegative = Field(description="standard deviation of one time tag, everything in it [ps]")
+    dead_time_ns: NonNegative = Field(description="of a detector after a click [ns]")
+
+    @model_validator(mode="after")
+    def _switch(self):
+        if (self.basis_choice == "active") != (self.switch_rate_hz is not None):
+            raise ValueError("switch_rate_hz goes with basis_choice active, and only with it")
+        return self
+
+
+class Beacon(Section):
+    """The pulsed laser on the satellite by which the stations keep time."""
+
+    pulse_rate_hz: Annotated[Number, Field(gt=0, le=1e7)] = Field(description="pulses [1/s]")
+    recorded_one_in: Annotated[int, BeforeValidator(_number), Field(ge=1)] = Field(
+        1, description="divider in front of the time tagger [1]"
+    )
+    jitter_ps: NonNegative = Field(description="standard deviation of one beacon tag [ps]")
+    gps_jitter_ns: NonNegative = Field(50, description="standard deviation of the GPS second [ns]")
+
+
+class Coincidence(Section):
+    """What counts as together."""
+
+    window_ns: Annotated[Number, Field(gt=0, le=1e6)] = Field(description="full width of the window [ns]")
+
+
+class Measurement(Section):
+    """What the analysers do, and for how many seconds of open link."""
+
+    name: Literal["key", "bell", "state"] = Field(description="what the coincidences are for")
+    duration_s: Positive | None = Field(None, description="seconds of open link; without it, one whole session [s]")
+    angles_deg: Annotated[
+        tuple[tuple[Number, Number], ...], Field(min_length=1, max_length=2)
+    ] = Field(description="for each station the analyser angles of settings 0 and 1 [degree]")
+
+
+class Key(Section):
+    """How the key is distilled."""
+
+    eps_sec: Probability = Field(description="secrecy failure probability [1]")
+    eps_cor: Probability = Field(description="correctness failure probability [1]")
+    f_ec: Annotated[Number, Field(ge=1, le=3)] = Field(description="error correction inefficiency [1]")
+    efficiency_mismatch: Annotated[Number, Field(ge=0, lt=1)] = Field(0, description="between detectors [1]")
+    bound: str = Field(description="the proof that is compared with the publication")
+
+
+class Fiber(Section):
+    """The fibre that the satellite is compared with."""
+
+    attenuation_db_km: Annotated[tuple[Positive, ...], Field(min_length=1)] = Field(
+        (0.2, 0.16, 0.13, 0.095), description="fibre losses to compare with [dB/km]"
+    )
+    ideal_rate_hz: Positive = Field(1e10, description="photons or pairs of an ideal source into the first fibre [1/s]")
+    ideal_length_m: Positive = Field(1e6, description="length of that fibre [m]")
+    ideal_sifting: Fraction = Field(1, description="share of the ideal source's detections that is kept [1]")
+
+
+class Scenario(Section):
+    """An experiment between a satellite and one or two ground stations."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name of the results folder")
+    title: str = Field(min_length=1, description="one line for figures and reports")
+    reference: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$", description="published values to compare with")
+    orbit: Orbit
+    transmitter: Transmitter
+    channel: Channel = Channel()
+    stations: Annotated[tuple[Station, ...], Field(min_length=1, max_length=2)]
+    source: EntangledSource | DecoySource = Field(discriminator="kind")
+    detection: Detection
+    beacon: Beacon
+    coincidence: Coincidence
+    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)]
+    key: Key
+    fiber: Fiber = Fiber()
+
+    _path: Path = PrivateAttr(default=Path())
+    _origins: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        wanted = 2 if self.source.kind == "entangled" else 1
+        if len(self.stations) != wanted:
+            raise ValueError(f"stations has {len(self.stations)} entries: a {self.source.kind} source wants {wanted}")
+        if len({station.name for station in self.stations}) != wanted:
+            raise ValueError("stations have the same name: give each its own")
+        for measurement in self.measurements:
+            if len(measurement.angles_deg) != wanted:
+                raise ValueError(f"measurement {measurement.name} wants angles_deg for {wanted} station(s)")
+        return self
+
+    @property
+    def origins(self) -> dict[str, tuple[str, str]]:
+        """Where each parameter comes from: dotted key to (published, assumed or calibrated; the words)."""
+        return dict(self._origins)
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the values, whatever the file's layout, comments and provenance."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+    def file(self, name: str) -> Path:
+        """The file that a scenario names: beside the scenario file, or in data/orbits beside its folder."""
+        candidates = [self._path.parent / name, self._path.parent.parent / "orbits" / name]
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+        raise ScenarioError(
+            f"{self._path}: orbit names the file {name}, found neither beside the scenario nor in "
+            f"{candidates[1].parent}: put the element sets there"
+        )
+
+    def replaced(self, values: dict[str, float]) -> "Scenario":
+        """The same scenario with some values changed; keys are dotted, as in stations.0.receiver_efficiency."""
+        tree = self.model_dump(mode="python")
+        for key, value in values.items():
+            *parents, leaf = key.split(".")
+            node = tree
+            for part in parents:
+                node = node[int(part)] if isinstance(node, list | tuple) else node[part]
+            if leaf not in node:
+                raise ScenarioError(f"{self._path}: {key} is not a key of this scenario")
+            node[leaf] = value
+        changed = _validated(tree, self._path)
+        changed._path, changed._origins = self._path, dict(self._origins)
+        return changed
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML, with neither duplicate keys nor anchors (which can explode)."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise ScenarioError(f"line {event.start_mark.line + 1}: YAML aliases are not allowed: write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float):
+                raise ScenarioError(f"line {key_node.start_mark.line + 1}: a key has to be a plain word")
+            if key in seen:
+                raise ScenarioError(f"line {key_node.start_mark.line + 1}: the key {key} stands twice: keep one")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _unwrapped(node: Any, key: str, origins: dict) -> Any:
+    """Strip {value: …, published: …} down to the value and note where it comes from."""
+    if isinstance(node, dict):
+        named = [origin for origin in ORIGINS if origin in node]
+        if "value" in node or named:
+            if set(node) - {"value", *ORIGINS} or "value" not in node or len(named) != 1:
+                raise ScenarioError(
+                    f"{key} wants value and one of {', '.join(ORIGINS)}, and has {', '.join(map(str, node))}"
+                )
+            origins[key] = (named[0], str(node[named[0]]))
+            return node["value"]
+        return {k: _unwrapped(v, f"{key}.{k}".lstrip("."), origins) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_unwrapped(v, f"{key}.{i}", origins) for i, v in enumerate(node)]
+    return node
+
+
+def _known_keys(path: list[str | int]) -> list[str]:
+    """The keys that the model has at a place, for the nearest valid one."""
+    model = Scenario
+    for part in path:
+        if not isinstance(part, str) or not (isinstance(model, type) and part in model.model_fields):
+            continue
+        models = [m for m in _models(model.model_fields[part].annotation)]
+        kinds = [m for m in models if getattr(m.model_fields.get("kind"), "annotation", None) is not None]
+        model = models[0] if not kinds else next((m for m in kinds if get_args(
+            m.model_fields["kind"].annotation)[0] in path), kinds[0])
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+def _sentence(error: dict, path: Path) -> str:
+    location = [part for part in error["loc"] if part not in ("entangled", "decoy", "float", "[key]")
+                and not str(part).startswith(("function", "tuple", "constrained"))]
+    key = ".".join(map(str, location)) or "the scenario"
+    value = error.get("input")
+    shown = "" if isinstance(value, dict | list | tuple | Section) else f"={str(value)[:60]}"
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(list(error["loc"])[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, 1, 0.5)
+        way = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{path}: unknown key {key}: {way} (keys carry their unit)"
+    if error["type"] == "missing":
+        return f"{path}: the key {key} is missing: add it (docs: {_describe(location)})"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    verb = "" if error["type"] == "value_error" else "is wrong, "
+    return f"{path}: {key}{shown} {verb}{message}{_bounds_hint(location)}"
+
+
+def _describe(location: list) -> str:
+    model: Any = Scenario
+    for part in location:
+        field = model.model_fields.get(part) if isinstance(part, str) and isinstance(model, type) else None
+        if field is None:
+            continue
+        if field.description:
+            return field.description
+        models = _models(field.annotation)
+        model = models[0] if models else Scenario
+    return "see the schema"
+
+
+def _bounds_hint(location: list) -> str:
+    text = _describe(location)
+    return "" if text == "see the schema" else f" ({location[-1] if location else ''}: {text})"
+
+
+def _validated(tree: Any, path: Path) -> Scenario:
+    try:
+        return Scenario.model_validate(tree)
+    except ValidationError as failure:
+        errors = sorted(failure.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        raise ScenarioError(_sentence(errors[0], path)) from None
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Read and check a scenario file.
+
+    Parameters
+    ----------
+    path : str or Path
+        YAML file; each value may be written as ``{value: …, published|assumed|calibrated: …}``.
+
+    Raises
+    ------
+    ScenarioError
+        One sentence that names the file, the key, the value, the bound and a way out.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: cannot be read as a scenario ({type(error).__name__}): give a YAML file") from None
+    origins: dict[str, tuple[str, str]] = {}
+    try:
+        tree = yaml.load(text, _Loader)
+        if not isinstance(tree, dict):
+            raise ScenarioError("holds no mapping: start from data/scenarios/yin2020.yaml")
+        tree = _unwrapped(tree, "", origins)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise ScenarioError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
+    except RecursionError:
+        raise ScenarioError(f"{path}: is nested too deeply: a scenario has four levels") from None
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from None
+    scenario = _validated(tree, path)
+    scenario._path, scenario._origins = path, origins
+    return scenario
+
+
+def json_schema() -> dict:
+    """The JSON schema of a scenario file, each value with or without its provenance."""
+    schema = Scenario.model_json_schema()
+    sourced = {
+        "type": "object",
+        "required": ["value"],
+        "minProperties": 2,
+        "maxProperties": 2,
+        "properties": {"value": {}, **{origin: {"type": "string"} for origin in ORIGINS}},
+        "additionalProperties": False,
+    }
+    for definition in [schema, *schema["$defs"].values()]:
+        for name, node in definition.get("properties", {}).items():
+            if name == "kind" or "$ref" in node or "discriminator" in node:
+                continue
+            description = node.pop("description", None)
+            definition["properties"][name] = {"anyOf": [node, {"$ref": "#/$defs/Sourced"}]} | (
+                {"description": description} if description else {}
+            )
+    schema["$defs"]["Sourced"] = sourced
+    return schema

@@ -1,0 +1,309 @@
+"""Published against simulated: one row per value, with tolerance, deviation and verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import Field
+
+from satqkd.validation.reference import Closed, Observed, Reference, Tolerance, nearest, observed, read_yaml, validated
+
+Role = Literal["predicted", "calibrated", "formula"]
+
+# A value exactly on the bound is within: 7.65 - 7.6 exceeds 0.05 by a few units in the last place only.
+ROUNDING = 1e-9
+
+
+class Simulated(Closed):
+    """One simulated value.
+
+    Attributes
+    ----------
+    value : float or pair of float
+        The number, or lowest and highest of a range [unit]; NaN or None when the simulation has no answer.
+    unit : str
+        Must be the published one.
+    sigma : float, optional
+        Standard deviation over replicates [unit].
+    role : {"predicted", "calibrated", "formula"}
+        "formula" is a formula evaluated on the paper's own counts.
+    """
+
+    value: float | tuple[float, float] | None
+    unit: str = "1"
+    sigma: float | None = None
+    role: Role = "predicted"
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The value as a tuple: one number, or the two ends of the range [unit]."""
+        value = math.nan if self.value is None else self.value
+        return value if isinstance(value, tuple) else (value,)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the validation table; `tolerance` has one number per end of the published value [unit]."""
+
+    scenario: str
+    id: str
+    published: tuple[float, ...]
+    published_sigma: float | None
+    simulated: tuple[float, ...] | None
+    simulated_sigma: float | None
+    unit: str
+    role: Role
+    tolerance: tuple[float, ...]
+    deviation_over_tolerance: float
+    reason: str
+    verdict: Literal["within", "outside", "missing"]
+
+
+class KnownDeviation(Closed):
+    """A row that is outside its tolerance for a reason that somebody has found."""
+
+    scenario: str
+    id: str
+    reason: str = Field(min_length=1)
+    arithmetic: str | None = None
+    role: Role | None = None
+
+
+def combined_sigma(published_sigma: float, simulated_sigma: float | None) -> float:
+    """Standard deviation of the difference between published and simulated value.
+
+    The simulation's part counts up to the paper's and no further: a simulation that scatters more than the experiment
+    would otherwise buy itself a wider bound and pass because it is noisy. An unknown one (None, NaN) counts nothing.
+    """
+    if simulated_sigma is None or math.isnan(simulated_sigma):
+        return published_sigma
+    return math.hypot(published_sigma, min(simulated_sigma, published_sigma))
+
+
+def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards: bool, sigma: float | None) -> float:
+    """Distance from a published number to the bound above or below it.
+
+    Parameters
+    ----------
+    published : float
+        The number [unit].
+    end : {0, 1}
+        Which end of a range the number is; 0 for a single number.
+    upwards : bool
+        A factor reaches further upwards than downwards: 1.41 is +41 % and -29 %.
+    sigma : float or None
+        Combined standard deviation [unit]; needed when the tolerance counts sigmas.
+
+    Returns
+    -------
+    float
+        Contributions of the tolerance added in quadrature [unit].
+    """
+    parts = []
+    if tolerance.sigmas is not None:
+        parts.append(tolerance.sigmas * sigma)
+    if tolerance.absolute is not None:
+        parts.append(tolerance.absolute[end] if isinstance(tolerance.absolute, tuple) else tolerance.absolute)
+    if tolerance.relative is not None:
+        parts.append(tolerance.relative * abs(published))
+    for exponent in (tolerance.decades, None if tolerance.link_db is None else tolerance.link_db / 10):
+        if exponent is not None:
+            factor = 10**exponent
+            parts.append(published * (factor - 1 if upwards else 1 - 1 / factor))
+    return math.hypot(*parts)
+
+
+def _tolerance_of(row: Observed, role: Role) -> tuple[Tolerance, str]:
+    """Tolerance and reason for a role: a formula on the paper's own counts does not pass through the link."""
+    if role != "formula":
+        return row.tolerance, row.reason
+    if row.formula is not None:
+        return row.formula.tolerance, row.formula.reason
+    without_link = {k: v for k, v in row.tolerance.model_dump().items() if v is not None and k != "link_db"}
+    if not without_link:
+        raise ValueError(
+            f"{row.id}: its tolerance is the link's alone, which says nothing about a formula: "
+            "add a formula tolerance to the reference"
+        )
+    return Tolerance(**without_link), row.reason
+
+
+def _deviations(row: Observed, ends: tuple[float, ...]) -> list[float]:
+    """Signed distance of the simulated from each published end [unit]; zero within limits."""
+    if row.limits:
+        low, high = row.value
+        return [min(ends[0] - low, 0.0), max(ends[0] - high, 0.0)]
+    return [simulated - published for simulated, published in zip(ends, row.ends, strict=True)]
+
+
+def _check_shape(scenario: str, row: Observed, simulated: Simulated) -> None:
+    """Raise unless unit and number of ends are those of the published value."""
+    if simulated.unit != row.unit:
+        raise ValueError(
+            f"{scenario} {row.id}: simulated in {simulated.unit!r}, published in {row.unit!r}: convert to {row.unit!r}"
+        )
+    expected = 1 if row.limits else len(row.ends)
+    # None is no answer, whatever shape the answer would have had.
+    if simulated.value is not None and len(simulated.ends) != expected:
+        wanted = "one number" if expected == 1 else "[lowest, highest]"
+        raise ValueError(f"{scenario} {row.id}: simulated={simulated.value} is of another shape: give {wanted}")
+    if simulated.ends[0] > simulated.ends[-1]:
+        raise ValueError(f"{scenario} {row.id}: simulated={simulated.value} runs downwards: give the lowest first")
+
+
+def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> Row:
+    """One published value against its simulated one, or against none."""
+    role = simulated.role if simulated else "predicted"
+    tolerance, reason = _tolerance_of(row, role)
+    missing = None
+    if simulated is None:
+        missing = "not simulated"
+    else:
+        _check_shape(scenario, row, simulated)
+        if any(map(math.isnan, simulated.ends)):
+            missing = "the simulation gave no number (NaN)"
+    sigma = row.published_sigma
+    if sigma is not None and simulated is not None:
+        sigma = combined_sigma(sigma, simulated.sigma)
+    deviations = [0.0] * len(row.ends) if missing else _deviations(row, simulated.ends)
+    widths = tuple(
+        # Limits are exceeded outwards only: the lower one downwards, the upper one upwards.
+        tolerance_width(tolerance, published, end=end, upwards=end == 1 if row.limits else deviation >= 0, sigma=sigma)
+        for end, (published, deviation) in enumerate(zip(row.ends, deviations, strict=True))
+    )
+    ratio = max(abs(deviation) / width for deviation, width in zip(deviations, widths, strict=True))
+    return Row(
+        scenario=scenario,
+        id=row.id,
+        published=row.ends,
+        published_sigma=row.published_sigma,
+        simulated=None if missing else simulated.ends,
+        simulated_sigma=None if missing else simulated.sigma,
+        unit=row.unit,
+        role=role,
+        tolerance=widths,
+        deviation_over_tolerance=math.nan if missing else ratio,
+        reason=missing or (f"{reason} Contradiction: {row.contradiction}" if row.contradiction else reason),
+        verdict="missing" if missing else "within" if ratio <= 1 + ROUNDING else "outside",
+    )
+
+
+def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
+    """Hold simulated values against published ones.
+
+    Parameters
+    ----------
+    reference : Reference
+        As :func:`satqkd.validation.reference.load_reference` returns it; its id names the scenario.
+    simulated : mapping of str to Simulated, to a dict with its keys, or to a list of either
+        By id. A list holds several roles of one value, as for a key length that is computed both end to end and by
+        formula on the paper's own counts; it gives one row each.
+
+    Returns
+    -------
+    list of Row
+        In the reference's order; a value that nobody simulated has the verdict "missing".
+
+    Raises
+    ------
+    ValueError
+        An id is not among the observed values; a unit, or one number instead of a range, does not fit.
+
+    Notes
+    -----
+    Ranges are compared end by end, and the worst end decides. One number against published limits deviates by what
+    lies beyond them.
+    """
+    rows = observed(reference)
+    for name in simulated:
+        if name not in rows:
+            hint = nearest(name, rows) or ": leave it out, or add it to the reference"
+            raise ValueError(f"{reference.id} has no observed value {name!r}{hint}")
+    return [
+        _compare_one(reference.id, row, entry)
+        for name, row in rows.items()
+        for entry in _entries(simulated.get(name), f"{reference.id} {name}")
+    ]
+
+
+def _entries(given: Any, source: str) -> list[Simulated | None]:
+    """What is given for one id as a list of records; None alone when nothing is."""
+    if given is None or (isinstance(given, Sequence) and not given):
+        return [None]
+    several = list(given) if isinstance(given, Sequence) else [given]
+    entries = [one if isinstance(one, Simulated) else validated(Simulated, one, source) for one in several]
+    if len({entry.role for entry in entries}) < len(entries):
+        raise ValueError(f"{source}: two simulated values have the same role: keep one of them")
+    return entries
+
+
+def _compact(ends: tuple[float, ...] | None, digits: int) -> str:
+    """Numbers for a reader: "645 to 1200"; whole numbers in full."""
+    if ends is None:
+        return ""
+    whole = [float(end).is_integer() and abs(end) < 1e15 for end in ends]
+    return " to ".join(str(int(e)) if w else f"{e:.{digits}g}" for e, w in zip(ends, whole, strict=True))
+
+
+def table(rows: Iterable[Row]) -> pd.DataFrame:
+    """Rows as a table with one column per field of `Row`; a range's tolerance reads as two numbers."""
+    frame = pd.DataFrame([asdict(row) for row in rows], columns=list(Row.__dataclass_fields__))
+    frame["published"] = [_compact(ends, 15) for ends in frame["published"]]
+    frame["simulated"] = [_compact(ends, 6) for ends in frame["simulated"]]
+    frame["tolerance"] = [_tolerance_text(widths) for widths in frame["tolerance"]]
+    return frame
+
+
+def _tolerance_text(widths: tuple[float, ...]) -> str:
+    return " and ".join(dict.fromkeys(f"{width:.4g}" for width in widths))
+
+
+def read_known_deviations(path) -> list[KnownDeviation]:
+    """Deviations that have been explained.
+
+    Parameters
+    ----------
+    path : str or Path
+        YAML list of {scenario, id, reason}; optionally arithmetic, and the role when only one of several rows is meant.
+
+    Raises
+    ------
+    ValueError
+        The file does not fit, or lists a deviation twice.
+    """
+    raw = read_yaml(Path(path)) or []
+    if not isinstance(raw, list):
+        raise ValueError(f"{path}: is a {type(raw).__name__}: give a list of {{scenario, id, reason}}")
+    known = [validated(KnownDeviation, entry, f"{path}: entry {n}") for n, entry in enumerate(raw, start=1)]
+    keys = [(one.scenario, one.id, one.role) for one in known]
+    for scenario, name, _ in (key for key in keys if keys.count(key) > 1):
+        raise ValueError(f"{path}: {scenario} {name} is listed twice: keep one entry")
+    return known
+
+
+def _names(known: KnownDeviation, row: Row) -> bool:
+    return (known.scenario, known.id) == (row.scenario, row.id) and known.role in (None, row.role)
+
+
+def unexplained(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[Row]:
+    """Rows outside their tolerance that no known deviation names."""
+    return [row for row in rows if row.verdict == "outside" and not any(_names(one, row) for one in known)]
+
+
+def stale(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[KnownDeviation]:
+    """Known deviations that no longer deviate: each row they name is within tolerance, or there is none.
+
+    Only scenarios that `rows` covers are judged: a run of one scenario says nothing about the others.
+    """
+    rows = list(rows)
+    covered = {row.scenario for row in rows}
+    return [
+        one
+        for one in known
+        if one.scenario in covered and all(row.verdict == "within" for row in rows if _names(one, row))
+    ]

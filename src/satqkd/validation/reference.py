@@ -1,0 +1,254 @@
+"""Published values: what the papers print, how far a simulation may lie from it, and why.
+
+One YAML file per experiment in ``data/reference``; its README explains every key. This module only reads and checks;
+:mod:`satqkd.validation.compare` holds a simulation against what is read here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
+
+REFERENCE_FOLDER = Path(__file__).parents[3] / "data" / "reference"
+
+Range = tuple[FiniteFloat, FiniteFloat]
+
+
+class Closed(BaseModel):
+    """A frozen record that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tolerance(Closed):
+    """Independent contributions to a tolerance; those that are given add in quadrature.
+
+    Attributes
+    ----------
+    sigmas : float, optional
+        So many standard deviations, the paper's and the simulation's combined.
+    absolute : float or pair of float, optional
+        In the unit of the value; a pair gives the lower and the upper end of a range its own.
+    relative : float, optional
+        Fraction of the printed value.
+    decades : float, optional
+        A factor 10**decades either way.
+    link_db : float, optional
+        Uncertainty [dB] of a link to whose transmittance the value is proportional: a factor 10**(link_db/10).
+    """
+
+    sigmas: PositiveFloat | None = None
+    absolute: PositiveFloat | tuple[PositiveFloat, PositiveFloat] | None = None
+    relative: PositiveFloat | None = None
+    decades: PositiveFloat | None = None
+    link_db: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _something_is_given(self):
+        if not self.model_fields_set:
+            raise ValueError("a tolerance is empty: give at least one of " + ", ".join(type(self).model_fields))
+        return self
+
+
+class AssumedSigma(Closed):
+    """A standard deviation that the paper does not print but its own counts imply, and how."""
+
+    value: PositiveFloat
+    reason: str = Field(min_length=1)
+
+
+class FormulaTolerance(Closed):
+    """What a formula evaluated on the paper's own counts may differ by, and why."""
+
+    tolerance: Tolerance
+    reason: str = Field(min_length=1)
+
+
+class Input(Closed):
+    """A property of the apparatus or the site: a scenario may take it as a parameter."""
+
+    id: str
+    role: Literal["input"]
+    value: Any
+    unit: Any = "1"
+    sigma: PositiveFloat | None = None
+    approx: bool = False
+    where: str
+
+
+class Observed(Closed):
+    """An outcome: the simulation has to arrive at it.
+
+    Attributes
+    ----------
+    value : float or pair of float
+        The number, or lowest and highest of a range [unit].
+    sigma : float, optional
+        The paper's own standard deviation [unit].
+    printed : optional
+        What the paper prints, where that is not a number.
+    limits : bool
+        The range bounds one number ("below 3 dB"), instead of giving the two extremes of something that varies.
+    formula : FormulaTolerance, optional
+        Replaces `tolerance` for a formula evaluated on the paper's own counts.
+    contradiction : str, optional
+        The arithmetic by which the paper's own numbers do not give this one.
+    """
+
+    id: str
+    role: Literal["observed"]
+    value: FiniteFloat | Range
+    unit: str = "1"
+    sigma: PositiveFloat | None = None
+    approx: bool = False
+    where: str
+    printed: Any = None
+    limits: bool = False
+    tolerance: Tolerance
+    reason: str = Field(min_length=1)
+    sigma_assumed: AssumedSigma | None = None
+    formula: FormulaTolerance | None = None
+    contradiction: str | None = Field(default=None, min_length=1)
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The value as a tuple: one number, or the two ends of the range [unit]."""
+        return self.value if isinstance(self.value, tuple) else (self.value,)
+
+    @property
+    def published_sigma(self) -> float | None:
+        """The paper's standard deviation, or the one that its counts imply [unit]."""
+        return self.sigma or (self.sigma_assumed.value if self.sigma_assumed else None)
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self):
+        if self.ends[0] > self.ends[-1]:
+            raise ValueError(f"value={list(self.ends)} runs downwards: give the lowest first")
+        if self.limits and len(self.ends) == 1:
+            raise ValueError(f"limits is set but value={self.value} is one number: give a range [lowest, highest]")
+        if self.sigma and self.sigma_assumed:
+            raise ValueError("both sigma and sigma_assumed are given: keep the paper's own and drop sigma_assumed")
+        for tolerance in (self.tolerance, self.formula.tolerance if self.formula else None):
+            if tolerance is not None:
+                self._check_tolerance(tolerance)
+        return self
+
+    def _check_tolerance(self, tolerance: Tolerance) -> None:
+        if tolerance.sigmas and self.published_sigma is None:
+            raise ValueError("the tolerance counts sigmas but there is none: give sigma or sigma_assumed")
+        if isinstance(tolerance.absolute, tuple) and len(self.ends) == 1:
+            raise ValueError(f"absolute={list(tolerance.absolute)} has two ends but the value has one: give one number")
+        if (tolerance.relative or tolerance.decades or tolerance.link_db) and min(self.ends) <= 0:
+            raise ValueError(f"a relative tolerance of {min(self.ends):g} means nothing: give absolute")
+
+
+class Reference(Closed):
+    """All values of one paper."""
+
+    id: str
+    paper: str
+    protocol: str
+    values: tuple[Annotated[Input | Observed, Field(discriminator="role")], ...]
+    figures: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self):
+        ids = [value.id for value in self.values]
+        for repeated in sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"the id {repeated!r} stands there {ids.count(repeated)} times: give each value its own")
+        return self
+
+
+def nearest(name: str, names) -> str:
+    """A hint naming the entry of `names` that `name` was probably meant to be; empty when nothing is near."""
+    found = difflib.get_close_matches(str(name), sorted(names), n=1, cutoff=0.5)
+    return f": did you mean {found[0]!r}?" if found else ""
+
+
+def validated(model: type[Closed], raw: Any, source) -> Any:
+    """`raw` as a record of type `model`.
+
+    Raises
+    ------
+    ValueError
+        One sentence with the source, the place, what is wrong and a way out, about the first thing that is wrong.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    # Within a list the reader looks for the row's id, not for its number.
+    place, here = [], raw
+    for step in first["loc"]:
+        if isinstance(here, list | tuple) and isinstance(step, int):
+            here = here[step]
+            place.append(str(here["id"]) if isinstance(here, dict) and "id" in here else f"[{step}]")
+        elif isinstance(here, dict) and step in here:
+            here = here[step]
+            place.append(str(step))
+        elif first["type"] == "missing":
+            place.append(str(step))
+    # The discriminator is a step of pydantic's own in the location of a row.
+    where = ".".join(step for step in place if step not in ("values", "observed", "input"))
+    if first["type"] == "extra_forbidden":
+        kinds = (Reference, Observed, Tolerance) if model is Reference else (model,)
+        keys = {key for kind in kinds for key in kind.model_fields}
+        message = "unknown key" + (nearest(first["loc"][-1], keys) or ": remove it")
+    elif first["type"] == "missing":
+        message = "is missing: add it"
+    elif first["type"] == "value_error":
+        message = str(first["ctx"]["error"])
+    else:
+        message = f"{first['input']!r} does not fit: {first['msg'][0].lower()}{first['msg'][1:]}"
+    raise ValueError(f"{source}: {where + ': ' if where else ''}{message}") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Content of a YAML file.
+
+    Raises
+    ------
+    ValueError
+        The file is not YAML; the message names the line.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        line = getattr(error, "problem_mark", None)
+        place = f"line {line.line + 1}" if line else "somewhere"
+        raise ValueError(f"{path}: {place} is not YAML: check quotes, brackets and indentation there") from None
+
+
+def load_reference(id_or_path) -> Reference:
+    """Published values of one paper.
+
+    Parameters
+    ----------
+    id_or_path : str or Path
+        Name of a file in ``data/reference`` ("yin2017"), or the path of any YAML file in the same schema.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file; the message names the nearest.
+    ValueError
+        The content does not fit the schema.
+    """
+    path = Path(id_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = REFERENCE_FOLDER / f"{id_or_path}.yaml"
+    if not path.is_file():
+        names = [found.stem for found in REFERENCE_FOLDER.glob("*.yaml")]
+        raise FileNotFoundError(
+            f"{path} does not exist{nearest(path.stem, names) or ': give the path of a reference file'}"
+        )
+    return validated(Reference, read_yaml(path), path)
+
+
+def observed(reference: Reference) -> dict[str, Observed]:
+    """The observed values of a reference by id, in the file's order."""
+    return {value.id: value for value in reference.values if value.role == "observed"}

@@ -1,0 +1,198 @@
+"""Key lengths against numbers that others computed: printed ones, and those of two open programs."""
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from satqkd.key import decoy
+from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
+from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
+from satqkd.key.entropy import binary_entropy, hoeffding_deviation
+
+# Yin et al., Nature 582, 501 (2020): the only integer split of 140 errors in 3100 bits that gives the printed errors.
+YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}
+YIN2020_SECURITY = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.19}
+MISMATCH = 0.0147
+DURATION_S = 3100.0
+
+# One modelled pass of efficient BB84, key in X, as SatQuMA 2.0 counts it; signal, decoy, vacuum.
+PASS = {
+    "detections_x": [11593429.750127, 586141.732324, 1839.582003],
+    "detections_z": [1142249.010185, 57749.934920, 181.245823],
+    "errors_x": [72804.059195, 5342.236361, 919.791920],
+}
+ERRORS_Z = {
+    "by intensity": [7173.059771, 526.346761, 90.623002],
+    "one rate": [7413.652758, 375.063297, 1.313480],
+}
+PASS_MU, PASS_P = np.array([0.7921, 0.1707, 0.0]), np.array([0.7501, 0.1749, 0.075])
+PASS_SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-15, "f_ec": 1.16}
+
+
+def test_yin2020_key_length():
+    printed_bits, readings_of_the_numerator = 372, 10
+    key = bbm92_key_length(**YIN2020, **YIN2020_SECURITY, efficiency_mismatch=MISMATCH, bound="yin2020")
+    assert abs(key.length - printed_bits) < readings_of_the_numerator
+    assert key.length == pytest.approx(372.34, abs=0.01)
+
+
+def test_yin2020_asymptotic_rate():
+    # Printed 0.43; the printed formula with the printed numbers gives 0.42.
+    key = bbm92_key_length(**YIN2020, **YIN2020_SECURITY, bound="asymptotic")
+    last_digit = 0.005
+    assert abs(key.length / DURATION_S - 0.42) < last_digit
+
+
+def test_yin2020_threshold():
+    read_off_a_figure = 0.003
+    threshold = qber_threshold(n_z=1550, n_x=1550, **YIN2020_SECURITY, efficiency_mismatch=MISMATCH, bound="yin2020")
+    assert abs(threshold - 0.06) < read_off_a_figure
+
+
+def test_yin2020_data_give_no_key_at_1e_10_under_tomamichel2012():
+    # Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021) find the same for this proof's successor.
+    lengths = [
+        bbm92_key_length(
+            **YIN2020, eps_sec=eps, eps_cor=eps, f_ec=1.19, efficiency_mismatch=MISMATCH, bound="tomamichel2012"
+        ).length
+        for eps in (1e-10, 1e-6, 1e-3)
+    ]
+    assert lengths[0] == lengths[1] == 0.0
+    assert lengths[2] > 0.0
+
+
+def test_asymptotic_threshold_is_eleven_percent():
+    threshold = qber_threshold(n_z=1e9, n_x=1e9, eps_sec=0.1, eps_cor=0.1, f_ec=1.0, bound="asymptotic")
+    assert threshold == pytest.approx(0.110028, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bound", "errors", "length", "phase_error", "single_photons", "single_photon_errors"),
+    [
+        ("chernoff", "one rate", 3721000.4, 0.01576, 5105024, 6819.1),
+        ("chernoff", "by intensity", 3657430, 0.01788, 5105024, 7790.0),
+        ("lim2014", "one rate", 3077767.2, 0.02500, 4662803, 7790.0),
+    ],
+)
+def test_satquma_key_lengths(bound, errors, length, phase_error, single_photons, single_photon_errors):
+    key = decoy_key_length(
+        counts=DecoyCounts(**PASS, errors_z=ERRORS_Z[errors]),
+        mean_photon_numbers=PASS_MU,
+        intensity_probabilities=PASS_P,
+        bound=bound,
+        **PASS_SECURITY,
+    )
+    assert key.length == pytest.approx(length, rel=1e-6)
+    assert key.x.phase_error == pytest.approx(phase_error, abs=5e-6)
+    assert key.x.single_photons == pytest.approx(single_photons, abs=0.5)
+    assert key.x.single_photon_errors_sample == pytest.approx(single_photon_errors, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("errors", "length", "phase_error", "single_photon_errors"),
+    [("one rate", 3066391.6, 0.02546, 7941.8), ("by intensity", 2938207.3, 0.03084, 9710.4)],
+)
+def test_w1adri_key_lengths_from_the_same_equations(errors, length, phase_error, single_photon_errors):
+    # That program raises negative lower limits to 0 and does not cap the single-photon errors; the rest is the same.
+    intensities = {"mean_photon_numbers": PASS_MU, "intensity_probabilities": PASS_P}
+    key = decoy_key_length(
+        counts=DecoyCounts(**PASS, errors_z=ERRORS_Z[errors]), bound="lim2014", **intensities, **PASS_SECURITY
+    ).x
+    errors_z = np.array(ERRORS_Z[errors])
+    deviation = hoeffding_deviation(errors_z.sum(), PASS_SECURITY["eps_sec"] / 21)
+    lower, upper = (np.exp(PASS_MU) / PASS_P * n for n in (np.maximum(errors_z - deviation, 0.0), errors_z + deviation))
+    uncapped = decoy.single_photon_errors(lower, upper, **intensities)
+    ratio = uncapped / key.single_photons_sample
+    phase = ratio + decoy.sampling_deviation(
+        ratio, n_sample=key.single_photons_sample, n_key=key.single_photons, eps_sec=PASS_SECURITY["eps_sec"]
+    )
+    secret = key.vacuum_events + key.single_photons * (1.0 - binary_entropy(phase))
+    assert uncapped == pytest.approx(single_photon_errors, abs=0.05)
+    assert phase == pytest.approx(phase_error, abs=5e-6)
+    assert secret - key.leak_ec - key.security == pytest.approx(length, rel=1e-6)
+
+
+def test_one_error_rate_for_all_intensities_makes_the_key_too_long():
+    lengths = [
+        decoy_key_length(
+            counts=DecoyCounts(**PASS, errors_z=errors),
+            mean_photon_numbers=PASS_MU,
+            intensity_probabilities=PASS_P,
+            bound="chernoff",
+            **PASS_SECURITY,
+        ).length
+        for errors in ERRORS_Z.values()
+    ]
+    assert lengths[1] / lengths[0] - 1.0 == pytest.approx(0.017, abs=0.0005)
+
+
+def liao2017_counts(background_hz):
+    """Expected counts of the printed session, background assumed: transmittance from the detections, QBER 1.1 %."""
+    pulses = 100e6 * 273.0 * np.array([0.5, 0.25, 0.25])
+    mu, background = np.array([0.8, 0.1, 0.0]), background_hz * 2e-9
+
+    def gains(transmittance):
+        return 1.0 - (1.0 - background) * np.exp(-transmittance * mu)
+
+    transmittance = brentq(lambda eta: pulses @ gains(eta) - 3551136, 1e-9, 1.0)
+    gain = gains(transmittance)
+    misalignment = (0.011 * gain[0] - 0.5 * background) / (gain[0] - background)
+    detections = pulses * gain / 4.0
+    errors = pulses / 4.0 * (0.5 * background + misalignment * (gain - background))
+    return DecoyCounts(detections, detections, errors, errors)
+
+
+def liao2017_length(background_hz, *, bound, f_ec, intensity_fluctuation, pooled):
+    counts = liao2017_counts(background_hz)
+    return decoy_key_length(
+        counts=pool_bases(counts) if pooled else counts,
+        mean_photon_numbers=[0.8, 0.1, 0.0],
+        intensity_probabilities=[0.5, 0.25, 0.25],
+        eps_sec=1e-9,
+        eps_cor=1e-15,
+        f_ec=f_ec,
+        bound=bound,
+        key_basis="x" if pooled else "both",
+        key_intensities="signal",
+        intensity_fluctuation=intensity_fluctuation,
+    ).length
+
+
+def test_liao2017_key_comes_out_for_background_rates_that_are_plausible():
+    # Printed 300,939 bits. Vacuum counts and f are not printed: with Chernoff, 5 % intensity error and f = 1.5 the
+    # background of all four detectors decides, dark counts of 100 Hz being the least it can be.
+    few, more = (
+        liao2017_length(hz, bound="chernoff", f_ec=1.5, intensity_fluctuation=0.05, pooled=True) for hz in (100, 800)
+    )
+    assert more < 300939 < few
+    assert few / more < 1.06
+
+
+def test_liao2017_key_is_bracketed_by_hoeffding_without_intensity_error():
+    halves, whole = (
+        liao2017_length(200, bound="lim2014", f_ec=1.16, intensity_fluctuation=0.0, pooled=pooled)
+        for pooled in (False, True)
+    )
+    assert halves < 300939 < whole
+
+
+def test_tiangong2_lies_between_the_printed_key_and_the_literal_reading():
+    # Printed 13,119 bits. Gains as printed, each basis half of them; read literally, the appendices give 15,350 to
+    # 15,950. This reconstruction gives 15,339.
+    pulses = np.array([3.575e9, 1.7875e9, 1.7875e9])
+    detections = np.array([3.13e-5, 1.88e-5, 8.33e-7]) * pulses / 2.0
+    errors = detections * np.array([0.0184, 0.0214, 0.5])
+    key = decoy_key_length(
+        counts=DecoyCounts(detections, detections, errors, errors, pulses),
+        mean_photon_numbers=[0.6, 0.35, 0.0],
+        intensity_probabilities=[0.5, 0.25, 0.25],
+        eps_sec=1e-5,
+        eps_cor=1e-10,
+        f_ec=1.13,
+        bound="tiangong2",
+        key_basis="both",
+        key_intensities="signal",
+    )
+    assert key.leak_ec == pytest.approx(16736, rel=1e-3)
+    assert 1.0 - binary_entropy(key.x.phase_error) == pytest.approx(0.75, abs=0.01)
+    assert 13119 < key.length < 15950
