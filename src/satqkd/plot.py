@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 from satqkd.dataset import finished
@@ -26,12 +27,47 @@ STYLE = {
     "svg.hashsalt": "satqkd",
 }
 
+# A decorator for functions that draw: what they add after `new_figure`, a legend say, is in the style as well.
+in_style = mpl.rc_context(STYLE)
+
+# Colour and dashes of the first and the second station, and of both together: told apart in grey print, too.
+STATION_STYLES = ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"})
+TOTAL_STYLE = {"color": BLACK, "ls": "-", "lw": 1.2}
+
 
 def new_figure(rows: int = 1, columns: int = 1, *, width_cm: float = 16, height_cm: float = 9, **subplots):
     """A figure and its axes in the common style, as ``plt.subplots`` gives them, without pyplot's state."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width_cm / 2.54, height_cm / 2.54))
         return figure, figure.subplots(rows, columns, **subplots)
+
+
+def showcase(data):
+    """The session that figures show, with `elapsed`, the seconds since it began, and the words for that axis."""
+    shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
+    start = shown.time.values[0]
+    text = f"Time since {np.datetime_as_string(start, unit='s').replace('T', ' ')} UTC (s)"
+    return shown.assign_coords(elapsed=("time", (shown.time.values - start) / np.timedelta64(1, "s"), {"label": text}))
+
+
+def mark_sessions(axis, durations_s) -> None:
+    """An axis of open link, sessions one after another, with a line where one ends and the next begins."""
+    for end in np.cumsum(durations_s)[:-1]:
+        axis.axvline(end, color="0.6", lw=0.8, ls=":")
+    axis.set(xlim=(0, np.sum(durations_s)), xlabel="Open link, sessions one after another (s)")
+
+
+def legend_above(axis, columns: int = 4) -> None:
+    """A legend above the axes, where no curve can run into it."""
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
+
+
+def no_data(text: str):
+    """A figure that only says why there is nothing to draw."""
+    figure, axis = new_figure(height_cm=4)
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, text, ha="center", va="center")
+    return figure
 
 
 def published_range(axis, low: float, high: float, text: str) -> None:

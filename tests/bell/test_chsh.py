@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import comb
 
-from satqkd.bell import chsh as bell
+from satqkd.bell.chsh import (
+    LOCAL_BOUND,
+    LOCAL_WIN_PROBABILITY,
+    TSIRELSON_BOUND,
+    chsh,
+    chsh_p_value,
+    correlation,
+    fidelity_from_visibilities,
+)
 
 ANGLES = [(0.0, np.pi / 8), (0.0, 3 * np.pi / 8), (np.pi / 4, np.pi / 8), (np.pi / 4, 3 * np.pi / 8)]
 SIGNS = np.array([1, -1, 1, 1])
@@ -49,17 +57,17 @@ def random_state(seed, rank):
 
 
 def s_value(probabilities, signs=SIGNS):
-    return float(signs @ bell.correlation(np.clip(probabilities, 0.0, None))[0])
+    return float(signs @ correlation(np.clip(probabilities, 0.0, None))[0])
 
 
 def test_bell_state_reaches_the_tsirelson_bound():
-    assert s_value(born_rule(PHI_PLUS, ANGLES)) == pytest.approx(bell.TSIRELSON_BOUND, rel=1e-12)
+    assert s_value(born_rule(PHI_PLUS, ANGLES)) == pytest.approx(TSIRELSON_BOUND, rel=1e-12)
 
 
 @given(st.floats(0.0, 1.0))
 def test_werner_state_has_s_in_proportion_to_its_visibility(visibility):
     werner = visibility * PHI_PLUS + (1.0 - visibility) * np.eye(4) / 4.0
-    assert s_value(born_rule(werner, ANGLES)) == pytest.approx(visibility * bell.TSIRELSON_BOUND, abs=ROUNDING)
+    assert s_value(born_rule(werner, ANGLES)) == pytest.approx(visibility * TSIRELSON_BOUND, abs=ROUNDING)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 4), angles, angles, angles, angles)
@@ -68,7 +76,7 @@ def test_no_state_exceeds_the_tsirelson_bound(seed, rank, a, a_prime, b, b_prime
     probabilities = born_rule(random_state(seed, rank), settings)
     for signs in itertools.product([1, -1], repeat=4):
         if np.prod(signs) == -1:
-            assert abs(s_value(probabilities, np.array(signs))) <= bell.TSIRELSON_BOUND + ROUNDING
+            assert abs(s_value(probabilities, np.array(signs))) <= TSIRELSON_BOUND + ROUNDING
 
 
 def test_no_local_strategy_exceeds_two_or_wins_more_than_three_quarters():
@@ -77,14 +85,14 @@ def test_no_local_strategy_exceeds_two_or_wins_more_than_three_quarters():
         products = np.array([a * b, a * b_prime, a_prime * b, a_prime * b_prime])
         counts = np.zeros((4, 4), dtype=int)
         counts[np.arange(4), np.where(products == 1, 0, 1)] = 1
-        assert bell.chsh(counts).s == SIGNS @ products
-        best.append((bell.chsh(counts).s, np.mean(products == SIGNS)))
-    assert max(best) == (bell.LOCAL_BOUND, bell.LOCAL_WIN_PROBABILITY)
+        assert chsh(counts).s == SIGNS @ products
+        best.append((chsh(counts).s, np.mean(products == SIGNS)))
+    assert max(best) == (LOCAL_BOUND, LOCAL_WIN_PROBABILITY)
 
 
 def test_counts_make_s_and_its_error():
     counts = np.array([[80, 10, 20, 90], [15, 85, 75, 25], [100, 0, 50, 50], [60, 20, 20, 60]])
-    result = bell.chsh(counts)
+    result = chsh(counts)
     e = np.array([140 / 200, -120 / 200, 100 / 200, 80 / 160])
     np.testing.assert_allclose(result.e, e)
     np.testing.assert_allclose(result.e_sigma, np.sqrt((1 - e**2) / np.array([200, 200, 200, 160])))
@@ -98,7 +106,7 @@ def test_sigma_is_the_scatter_of_repeated_poissonian_tests():
     repeats = 3000
     rates = 260.0 * born_rule(0.9 * PHI_PLUS + 0.1 * np.eye(4) / 4.0, ANGLES)
     rng = np.random.default_rng(1120)
-    results = [bell.chsh(rng.poisson(rates)) for _ in range(repeats)]
+    results = [chsh(rng.poisson(rates)) for _ in range(repeats)]
     scatter, stated = np.std([r.s for r in results]), np.mean([r.sigma for r in results])
     four_sigma_of_a_scatter = 4.0 / np.sqrt(2.0 * repeats)
     assert abs(scatter / stated - 1.0) < four_sigma_of_a_scatter
@@ -109,7 +117,7 @@ def test_p_value_is_the_binomial_tail(trials, data):
     wins = data.draw(st.integers(0, trials))
     k = np.arange(wins, trials + 1)
     tail = np.sum(comb(trials, k) * 0.75**k * 0.25 ** (trials - k))
-    assert bell.chsh_p_value(wins, trials) == pytest.approx(tail, rel=1e-9)
+    assert chsh_p_value(wins, trials) == pytest.approx(tail, rel=1e-9, abs=0.0)
 
 
 def test_p_value_holds_against_a_local_model_with_memory():
@@ -120,23 +128,22 @@ def test_p_value_holds_against_a_local_model_with_memory():
     for done in range(trials):
         losing_setting = np.where(wins < 0.75 * done, 1, 3)
         wins += rng.integers(0, 4, repeats) != losing_setting
-    false_alarms = np.mean(bell.chsh_p_value(wins, trials) <= level)
+    false_alarms = np.mean(chsh_p_value(wins, trials) <= level)
     assert false_alarms <= level + 4.0 * np.sqrt(level * (1.0 - level) / repeats)
 
 
 def test_wins_follow_the_signs():
-    counts = np.full((4, 4), 25)
-    counts[0] = [50, 0, 0, 50]
-    won = 100 + 3 * 50
-    assert bell.chsh(counts).p_value == pytest.approx(float(bell.chsh_p_value(won, 400)), rel=1e-12)
-    lost = 3 * 50
-    opposite = bell.chsh(counts, signs=-SIGNS)
-    assert opposite.s == -bell.chsh(counts).s
-    assert opposite.p_value == pytest.approx(float(bell.chsh_p_value(lost, 400)), rel=1e-12)
+    like, unlike = [45, 5, 5, 45], [5, 45, 45, 5]
+    counts = np.array([like, unlike, like, like])
+    assert chsh(counts).p_value == pytest.approx(float(chsh_p_value(360, 400)), rel=1e-12, abs=0.0)
+    assert chsh(counts).p_value < 1e-10
+    opposite = chsh(counts, signs=-SIGNS)
+    assert opposite.s == -chsh(counts).s
+    assert opposite.p_value == pytest.approx(float(chsh_p_value(40, 400)), rel=1e-12)
 
 
 def test_perfect_correlations_leave_no_error_bar():
-    certain = bell.chsh(np.array([[5, 0, 0, 5], [0, 5, 5, 0], [5, 0, 0, 5], [5, 0, 0, 5]]))
+    certain = chsh(np.array([[5, 0, 0, 5], [0, 5, 5, 0], [5, 0, 0, 5], [5, 0, 0, 5]]))
     assert (certain.s, certain.sigma, certain.n_sigma) == (4.0, 0.0, np.inf)
 
 
@@ -153,7 +160,7 @@ def test_perfect_correlations_leave_no_error_bar():
 )
 def test_what_is_no_chsh_test_is_refused(counts, signs, message):
     with pytest.raises(ValueError, match=message):
-        bell.chsh(counts, signs=signs)
+        chsh(counts, signs=signs)
 
 
 def visibilities(state):
@@ -165,7 +172,7 @@ def visibilities(state):
 def test_fidelity_bound_holds_for_any_state(seed, rank, weight):
     state = weight * PHI_PLUS + (1.0 - weight) * random_state(seed, rank)
     fidelity = np.trace(state @ PHI_PLUS).real
-    assert bell.fidelity_from_visibilities(*np.clip(visibilities(state), -1, 1)).lower_bound <= fidelity + ROUNDING
+    assert fidelity_from_visibilities(*np.clip(visibilities(state), -1, 1)).lower_bound <= fidelity + ROUNDING
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
@@ -173,16 +180,16 @@ def test_fidelity_bound_is_reached_by_bit_and_phase_flips(flip, dephase):
     flips = [np.kron(np.eye(2), PAULI[k]) @ PHI_PLUS @ np.kron(np.eye(2), PAULI[k]) for k in "xz"]
     parts = np.array([1.0, flip, dephase]) / (1.0 + flip + dephase)
     state = parts[0] * PHI_PLUS + parts[1] * flips[0] + parts[2] * flips[1]
-    bound = bell.fidelity_from_visibilities(*visibilities(state)).lower_bound
+    bound = fidelity_from_visibilities(*visibilities(state)).lower_bound
     assert bound == pytest.approx(parts[0], abs=ROUNDING)
 
 
 def test_fidelity_carries_the_errors_of_both_visibilities():
-    fidelity = bell.fidelity_from_visibilities(0.9, 0.8, sigma_z=0.03, sigma_x=0.04)
+    fidelity = fidelity_from_visibilities(0.9, 0.8, sigma_z=0.03, sigma_x=0.04)
     assert fidelity.lower_bound == pytest.approx(0.85)
     assert fidelity.sigma == pytest.approx(0.025)
 
 
 def test_visibility_in_percent_is_refused():
     with pytest.raises(ValueError, match=r"v_x=88 is outside \[-1, 1\]: give a fraction"):
-        bell.fidelity_from_visibilities(0.9, 88.0)
+        fidelity_from_visibilities(0.9, 88.0)

@@ -21,7 +21,7 @@ def test_fifty_kilometres_at_standard_loss_are_ten_decibel():
 def test_transmittances_of_joined_fibres_multiply(first, second):
     joined = link.fiber_transmittance(first + second, attenuation_db_per_km=0.2)
     apart = [link.fiber_transmittance(length, attenuation_db_per_km=0.2) for length in (first, second)]
-    assert joined == pytest.approx(apart[0] * apart[1], rel=1e-9)
+    assert joined == pytest.approx(apart[0] * apart[1], rel=1e-9, abs=0.0)
 
 
 @given(lengths, lengths)
@@ -37,7 +37,7 @@ def test_plob_bound_at_known_points():
 
 def test_plob_bound_keeps_its_digits_at_long_distance():
     # -log2(1 - eta) = eta / ln 2 to first order; 1 - 1e-24 is 1 in double precision.
-    assert link.plob_bound(1e-24) == pytest.approx(1e-24 / np.log(2.0), rel=1e-12)
+    assert link.plob_bound(1e-24) == pytest.approx(1e-24 / np.log(2.0), rel=1e-12, abs=0.0)
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
@@ -65,7 +65,9 @@ def test_pairs_from_the_middle_see_the_loss_of_the_whole(length_m):
     half = link.fiber_transmittance(length_m / 2.0, attenuation_db_per_km=0.2)
     whole = link.fiber_transmittance(length_m, attenuation_db_per_km=0.2)
     pairs = link.pair_rate_hz(1e7, transmittance_a=half, transmittance_b=half)
-    assert pairs == pytest.approx(link.sifted_rate_hz(1e7, transmittance=whole, sifting_fraction=1.0), rel=1e-9)
+    assert pairs == pytest.approx(
+        link.sifted_rate_hz(1e7, transmittance=whole, sifting_fraction=1.0), rel=1e-9, abs=0.0
+    )
 
 
 def test_one_bit_per_julian_year():
@@ -89,7 +91,9 @@ def test_negative_quantities_are_refused(call, message):
 def test_yin2017_coincidence_rate_of_two_fibres():
     # 10 MHz pairs, two fibres of 600 km at 0.2 dB/km: 1e-17 per second.
     half = link.fiber_transmittance(600e3, attenuation_db_per_km=0.2)
-    assert link.pair_rate_hz(10e6, transmittance_a=half, transmittance_b=half) == pytest.approx(1e-17, rel=1e-9)
+    assert link.pair_rate_hz(10e6, transmittance_a=half, transmittance_b=half) == pytest.approx(
+        1e-17, rel=1e-9, abs=0.0
+    )
 
 
 @pytest.mark.parametrize(("attenuation_db_per_km", "printed"), [(0.20, 17), (0.16, 12)])

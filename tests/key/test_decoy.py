@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satqkd.key import decoy
+from satqkd.key import decoy, entropy
 from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
 
 MU = np.array([0.7, 0.15, 0.0])
@@ -198,6 +198,22 @@ def test_pass_without_a_detection_gives_no_key(bound):
     key = length_of(DecoyCounts(nothing, nothing, nothing, nothing), bound)
     assert key.length == 0.0
     assert key.x.phase_error == 0.5
+
+
+@pytest.mark.parametrize(
+    ("bound", "thinned"), [("lim2014", entropy.hoeffding_thinned), ("chernoff", entropy.chernoff_thinned)]
+)
+def test_key_from_the_signal_shares_the_budget_among_two_more_estimates(bound, thinned):
+    counts, eps_sec = expected_counts(), 1e-9
+    signal = length_of(counts, bound, eps_sec=eps_sec, key_intensities="signal").x
+    # The same equations with all intensities, given the failure probability of each estimate that 23 terms leave.
+    whole = length_of(counts, bound, eps_sec=eps_sec * 21 / 23, key_intensities="all").x
+    photons = np.exp(-MU) * MU * P
+    single = thinned(whole.single_photons, photons[0] / photons.sum(), eps_sec / 23)
+    assert signal.single_photons == pytest.approx(single, rel=1e-12)
+    assert signal.single_photons_sample == pytest.approx(whole.single_photons_sample, rel=1e-12)
+    assert signal.security == pytest.approx(6.0 * np.log2(23 / eps_sec) + np.log2(2.0 / 1e-12), rel=1e-12)
+    assert signal.n_sifted == counts.detections_x[0]
 
 
 def test_sampling_deviation_follows_its_definition():

@@ -109,6 +109,21 @@ def test_chernoff_is_never_narrower_than_the_implicit_bound(observed, eps):
     assert entropy.chernoff_upper(observed, eps) >= upper - slack
 
 
+@pytest.mark.parametrize("thinned", [entropy.hoeffding_thinned, entropy.chernoff_thinned])
+@given(n=st.integers(1, 2000), share=st.floats(0.0, 1.0), eps=EPS)
+def test_thinning_covers_the_binomial(thinned, n, share, eps):
+    lowest = thinned(n, share, eps)
+    assert 0.0 <= lowest <= n * share
+    assert binom.cdf(np.ceil(lowest - ROUNDING) - 1, n, share) <= eps + ROUNDING
+
+
+@pytest.mark.parametrize("thinned", [entropy.hoeffding_thinned, entropy.chernoff_thinned])
+def test_thinning_is_not_much_wider_than_the_exact_tail(thinned):
+    n, share, eps = 100_000, 0.2, 1e-6
+    expectation = n * share
+    assert expectation - thinned(n, share, eps) < 1.5 * (expectation - binom.ppf(eps, n, share))
+
+
 def test_tails_broadcast():
     eps = np.array([1e-3, 1e-9])[:, None]
     observed = np.array([10.0, 100.0, 1000.0])

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import yaml
 from scipy.optimize import least_squares
-from scipy.stats import qmc
 
 from satqkd.scenario import Scenario
 
@@ -52,6 +53,36 @@ class Calibration:
     values: dict[str, float]
     sigmas: dict[str, float]
     residuals: dict[str, tuple[float, ...]]
+
+
+def read_plan(path: str | Path, scenario: str, published: dict[str, tuple[float, ...]]):
+    """Parameters and targets of a scenario's calibration.
+
+    Parameters
+    ----------
+    path : str or Path
+        YAML file: by scenario, parameters {name, keys, low, high} and targets {id, observable, width}.
+    scenario : str
+        Its name in the file.
+    published : dict
+        Observed values by id, as tuples of one or two numbers.
+
+    Raises
+    ------
+    ValueError
+        When the file has no such scenario or names an id that was not published.
+    """
+    plan = yaml.safe_load(Path(path).read_text()).get(scenario)
+    if plan is None:
+        raise ValueError(f"{path}: has no calibration of {scenario}: add its parameters and targets")
+    if unknown := {entry["id"] for entry in plan["targets"]} - set(published):
+        raise ValueError(f"{path}: {scenario} is fitted to {', '.join(sorted(unknown))}, which no paper gives")
+    parameters = [Parameter(p["name"], tuple(p["keys"]), p["low"], p["high"]) for p in plan["parameters"]]
+    targets = [
+        Target(t["id"], t["observable"], published[t["id"]], (t["width"],) * len(published[t["id"]]))
+        for t in plan["targets"]
+    ]
+    return parameters, targets
 
 
 def calibrate(model: Callable[[Scenario], dict], scenario: Scenario, *, parameters: list[Parameter],
@@ -101,7 +132,7 @@ def calibrate(model: Callable[[Scenario], dict], scenario: Scenario, *, paramete
         return np.concatenate([found[t.id] / np.array(t.widths) for t in targets])
 
     # The ends of a range are extremes over time, and extremes have flat places: start where the misfit is smallest.
-    starts = qmc.scale(qmc.Sobol(low.size, seed=1).random(STARTS), scaled_low, scaled_high)
+    starts = np.random.default_rng(1).uniform(scaled_low, scaled_high, (STARTS, low.size))
     start = min(starts, key=lambda x: float(np.sum(residual(x) ** 2)))
     fit = least_squares(residual, start, bounds=(scaled_low, scaled_high), x_scale="jac", diff_step=1e-4)
     if not fit.success:

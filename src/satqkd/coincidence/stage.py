@@ -16,6 +16,7 @@ from satqkd.flight import emission_times
 from satqkd.scenario import INTENSITIES, Scenario
 
 HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
+EXTREME_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def coincidences(scenario: Scenario, orbit: xr.Dataset, tags: str | Path) -> xr.
                               ("residual_rms_s", "s", "scatter of the beacon tags")]:
         values = np.array([[getattr(clock, name) for clock in s.clocks] for s in sessions])
         data["clock_" + name.removesuffix("_s")] = variable(("session", "station"), values, units, text)
+    data["range"] = variable("second", orbit.range.values.sum(axis=1), "m", "range, of both stations together for two")
+    data.attrs["window_ns"] = scenario.coincidence.window_ns
     data = data.assign_coords(
         station=("station", [s.name for s in scenario.stations]),
         session=("session", np.array([s.number for s in sessions], np.int16)),
@@ -255,13 +258,16 @@ def _count_pulses(data: xr.Dataset, scenario: Scenario, parts: list[dict], orbit
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """What the coincidences say that a publication can be held against: name to (value, unit).
+    """What the coincidences say that a publication can be held against: name to (value or [low, high], unit).
 
-    The rate at the longest range is that of the ten seconds at the end where the range is longest; at the shortest
-    range, of the ten seconds around it: a paper reads such rates off a smooth curve.
+    Rates at the ends of the range are means over the ten seconds nearest to the station and farthest from it: a paper
+    reads them off a smooth curve.
     """
     duration = float(data.duration.sum())
     if "pulses" in data:
+        order = np.argsort(data.range.values[data.rate.values > 0])
+        rate, sifted_rate = (data[name].values[data.rate.values > 0] for name in ("rate", "sifted_rate"))
+        near, far = order[:EXTREME_SECONDS], order[-EXTREME_SECONDS:]
         counts = data.counts.values
         sifted = counts[:, [0, 1], [0, 1]].sum(axis=1)
         errors = sifted[:, 0, 1] + sifted[:, 1, 0]
@@ -273,11 +279,15 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
             "detection_events": (float(counts.sum()), "1"),
             "sifted_bits": (signal, "1"),
             "sifted_rate": (signal / duration, "bit/s"),
+            "sifted_rate_nearest": (float(sifted_rate[near].mean()), "bit/s"),
+            "sifted_rate_farthest": (float(sifted_rate[far].mean()), "bit/s"),
+            "signal_count_rate": ([float(rate[far].mean()), float(rate[near].mean())], "1/s"),
             "qber_signal": (qber[0], "1"),
             "qber_decoy": (qber[1], "1"),
             "gain_signal": (gain[0], "1"),
             "gain_decoy": (gain[1], "1"),
-            "yield_vacuum": (gain[2], "1"),
+            # Both bases together: half of the noise is sifted out, and a yield counts all of it.
+            "yield_vacuum": (2 * gain[2], "1"),
             "arrival_time_spread": (float(np.std(data.delay.values)) * 1e-3, "ns"),
         }
     accidentals = float(data.accidentals.sum())

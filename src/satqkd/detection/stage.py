@@ -65,6 +65,7 @@ def simulate(scenario: Scenario, orbit: xr.Dataset, channel: xr.Dataset, *, path
                 mean_fading[seconds, index] = power[index][1].reshape(block["last"] - block["first"], -1).mean(axis=1)
         for station in stations:
             station.close()
+    monitor_tap = getattr(scenario.source, "monitor_tap", None)
     truth = xr.Dataset(
         {
             "photons": variable(("time", "station"), photons, "1", "photons detected in the second, before dead time"),
@@ -73,9 +74,17 @@ def simulate(scenario: Scenario, orbit: xr.Dataset, channel: xr.Dataset, *, path
             "clock_drift": variable("station", [s.clock_drift for s in scenario.stations], "1", "frequency error"),
         },
         coords={"time": orbit.time, "station": orbit.station},
-        attrs={"run": run},
+        attrs={"run": run} | ({} if monitor_tap is None else {
+            "monitor_coincidence_rate": scenario.source.pair_rate_hz * monitor_tap**2}),
     )
     return label(truth, "truth", scenario, seed)
+
+
+def observables(truth: xr.Dataset) -> dict[str, tuple[float, str]]:
+    """What the source says that a publication can be held against: name to (value, unit)."""
+    if "monitor_coincidence_rate" not in truth.attrs:
+        return {}
+    return {"monitor_coincidence_rate": (float(truth.attrs["monitor_coincidence_rate"]), "1/s")}
 
 
 def _blocks(orbit: xr.Dataset):

@@ -17,9 +17,11 @@ from satqkd.key.entropy import (
     check_range,
     check_security,
     chernoff_lower,
+    chernoff_thinned,
     chernoff_upper,
     error_rate,
     hoeffding_deviation,
+    hoeffding_thinned,
     leak_ec_bits,
     named_bound,
 )
@@ -317,15 +319,6 @@ def _equal_limits(counts, eps):
     return counts, counts
 
 
-def _hoeffding_thinned(n, share, eps):
-    """Lowest number that remains of n events when each stays with probability share."""
-    return np.maximum(share * n - hoeffding_deviation(n, eps), 0.0)
-
-
-def _chernoff_thinned(n, share, eps):
-    return np.maximum(share * n - np.sqrt(-2.0 * share * n * np.log(eps)), 0.0)
-
-
 def _equal_thinned(n, share, eps):
     return share * n
 
@@ -445,8 +438,8 @@ def _vacuum_weak_key(*, key, key_errors, sample, sample_errors, pulses, mu, eps_
 
 
 _BOUNDS = {
-    "lim2014": partial(_lim_key, _Tail(_hoeffding_limits, _hoeffding_thinned, finite=True)),
-    "chernoff": partial(_lim_key, _Tail(_chernoff_limits, _chernoff_thinned, finite=True)),
+    "lim2014": partial(_lim_key, _Tail(_hoeffding_limits, hoeffding_thinned, finite=True)),
+    "chernoff": partial(_lim_key, _Tail(_chernoff_limits, chernoff_thinned, finite=True)),
     "asymptotic": partial(_lim_key, _Tail(_equal_limits, _equal_thinned, finite=False)),
     "tiangong2": _vacuum_weak_key,
 }

@@ -274,3 +274,50 @@ def chernoff_upper(observed, eps):
     """
     beta = -np.log(eps)
     return observed + beta + np.sqrt(2.0 * beta * observed + beta**2)
+
+
+def hoeffding_thinned(n, share, eps):
+    r"""Lowest number that remains of n events when each stays with a known probability.
+
+    :math:`n q - \sqrt{n \ln(1/\varepsilon) / 2}`, not below 0.
+
+    Parameters
+    ----------
+    n : array_like
+        Events, or a lower bound on them.
+    share : array_like
+        Probability q that an event stays.
+    eps : array_like
+        Failure probability.
+
+    Returns
+    -------
+    ndarray or float
+        Events.
+
+    Notes
+    -----
+    Hoeffding, J. Am. Stat. Assoc. 58, 13 (1963).
+    """
+    return np.maximum(np.multiply(n, share) - hoeffding_deviation(n, eps), 0.0)
+
+
+def chernoff_thinned(n, share, eps):
+    r"""Lowest number that remains of n events, :math:`n q - \sqrt{2 n q \ln(1/\varepsilon)}`, not below 0.
+
+    Parameters
+    ----------
+    n, share, eps
+        As in `hoeffding_thinned`.
+
+    Returns
+    -------
+    ndarray or float
+        Events.
+
+    Notes
+    -----
+    From the multiplicative Chernoff tail exp(-d^2 E / 2) with E = n q; narrower than Hoeffding's for q below 1/4.
+    """
+    expectation = np.multiply(n, share)
+    return np.maximum(expectation - np.sqrt(-2.0 * expectation * np.log(eps)), 0.0)

@@ -7,7 +7,7 @@ from satqkd.dataset import label, variable
 from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
 from satqkd.key.decoy import DecoyCounts, decoy_key_length
 from satqkd.key.entropy import binary_entropy
-from satqkd.scenario import INTENSITIES, Scenario, ScenarioError
+from satqkd.scenario import INTENSITIES, Scenario
 
 BOUNDS = {
     "entangled": ("asymptotic", "yin2020", "tomamichel2012"),
@@ -31,16 +31,8 @@ def distill(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
     xarray.Dataset
         sifted, errors and qber by basis (and intensity), length(bound) at the scenario's failure probabilities with the
         account of its terms, and length_by_eps(bound, eps).
-
-    Raises
-    ------
-    ScenarioError
-        For a proof that the protocol does not have.
     """
     bounds = BOUNDS[scenario.source.kind]
-    if scenario.key.bound not in bounds:
-        raise ScenarioError(f"{scenario.path}: key.bound={scenario.key.bound} is not known for a {scenario.source.kind} "
-                            f"source: take one of {', '.join(bounds)}")
     counted = _pulses(scenario, coincidence) if scenario.source.kind == "decoy" else _pairs(scenario, coincidence)
     data, length = counted
     keys = [length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in bounds]

@@ -80,7 +80,7 @@ def find_sessions(scenario: Scenario) -> xr.Dataset:
     )
     data = data.merge(summary).assign_coords(session=("session", np.arange(len(sessions), dtype=np.int16)))
     data["baseline"] = variable((), _baseline_m(scenario), "m", "straight chord between the stations")
-    data.attrs["showcase"] = _showcase(scenario, data)
+    data.attrs |= {"showcase": _showcase(scenario, data), "utc_offset_h": scenario.stations[0].utc_offset_h}
     if scenario.orbit.survey:
         data = data.merge(_survey(scenario, elements))
     return label(data, "orbit", scenario)
@@ -257,7 +257,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     shown = data.isel(session=data.attrs["showcase"])
     result = {
         "session_duration": (float(shown.session_duration), "s"),
-        "start_utc": (_hours(shown.session_start.values), "h"),
+        "local_start_time": (_hours(shown.session_start.values + np.timedelta64(round(3600 * data.attrs["utc_offset_h"]), "s")), "h"),
         "range_sum": ([float(shown.shortest_range_sum) / 1e3, float(shown.longest_range_sum) / 1e3], "km"),
         "max_range_difference": (float(shown.largest_range_difference) / 1e3, "km"),
         "max_angular_velocity": (float(shown.largest_angular_rate), "deg/s"),

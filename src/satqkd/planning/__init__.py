@@ -1,5 +1,6 @@
 """The analytic chain: what a session is expected to yield, without drawing a single event."""
 
+from satqkd.planning.check import check
 from satqkd.planning.expected import expected
 
-__all__ = ["expected"]
+__all__ = ["check", "expected"]

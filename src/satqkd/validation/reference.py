@@ -97,6 +97,9 @@ class Observed(Closed):
         Replaces `tolerance` for a formula evaluated on the paper's own counts.
     contradiction : str, optional
         The arithmetic by which the paper's own numbers do not give this one.
+    simulated_by : str, optional
+        The observable that is held against it, ``stage.name``, of another scenario ``scenario/stage.name``, or the
+        difference of two. Without it the value cannot be produced yet.
     """
 
     id: str
@@ -113,6 +116,7 @@ class Observed(Closed):
     sigma_assumed: AssumedSigma | None = None
     formula: FormulaTolerance | None = None
     contradiction: str | None = Field(default=None, min_length=1)
+    simulated_by: str | None = Field(default=None, pattern=r"^[a-z0-9_/.]+( - [a-z0-9_/.]+)?$")
 
     @property
     def ends(self) -> tuple[float, ...]:

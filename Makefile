@@ -1,0 +1,45 @@
+# make results · test · lab · bench · lint · report · clean: each makes the environment first when it is not there.
+PYTHON ?= python3.11
+CORES ?= $(shell nproc)
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+results: $(VENV)/.made
+	snakemake --cores $(CORES)
+	snakemake --report results/report.html
+
+test: $(VENV)/.made
+	pytest -n $(CORES)
+
+lab: $(VENV)/.made
+	jupyter lab notebooks
+
+bench: $(VENV)/.made
+	python -m benchmarks
+
+lint: $(VENV)/.made
+	ruff check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+# uv installs the locked environment in seconds; the lock's hashes are checked, and the package itself comes second,
+# because a hashed lock wants a hash of everything in the same call. Last, numba's cache is filled once for all.
+$(VENV)/.made: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m satqkd.planning.warm
+	touch $@
+
+# The lock of all dependencies, with hashes and without the address of any index.
+lock:
+	uv pip compile pyproject.toml --extra test --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+		--python-version 3.11 --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .snakemake
+	find results -mindepth 1 -not -name README.md -delete
+
+.PHONY: results test lab bench lint lock clean

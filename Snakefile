@@ -1,0 +1,30 @@
+"""From scenario files to the validation table: `snakemake --cores N`."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "workflow/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/orbit.smk"
+include: "workflow/rules/channel.smk"
+include: "workflow/rules/detection.smk"
+include: "workflow/rules/coincidence.smk"
+include: "workflow/rules/key.smk"
+include: "workflow/rules/bell.smk"
+include: "workflow/rules/fiber.smk"
+include: "workflow/rules/validation.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    input:
+        "results/validation.csv",
+        expand("results/{scenario}/fiber.nc", scenario=MISSIONS),
+        [run_results(name) for name in MISSIONS],

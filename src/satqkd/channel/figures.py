@@ -1,0 +1,52 @@
+"""Figures of stage 2."""
+
+from satqkd.plot import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PINK,
+    SKY,
+    STATION_STYLES,
+    TOTAL_STYLE,
+    VERMILION,
+    in_style,
+    legend_above,
+    new_figure,
+    showcase,
+)
+
+COMPONENT_COLOURS = (PINK, BLUE, VERMILION, SKY, GREEN, ORANGE)
+
+
+@in_style
+def attenuation_figure(channel):
+    """Attenuation of each link, and of all together as the publication counts it, through the showcase session."""
+    shown = showcase(channel)
+    elapsed = shown.elapsed.values
+    figure, axis = new_figure()
+    axis.plot(elapsed, shown.total_attenuation.values, label="total, as published", **TOTAL_STYLE | {"lw": 2.5})
+    for station, style in zip(shown.station.values, STATION_STYLES, strict=False):
+        axis.plot(elapsed, shown.attenuation.sel(station=station).values, label=station.capitalize(), **style)
+    axis.set(ylabel="Attenuation (dB)", xlabel=shown.elapsed.attrs["label"], xlim=(0, elapsed[-1]))
+    legend_above(axis)
+    return figure
+
+
+@in_style
+def budget_figure(channel):
+    """Losses of each link, one component on another, through the showcase session."""
+    shown = showcase(channel)
+    elapsed = shown.elapsed.values
+    figure, axes = new_figure(1, shown.sizes["station"], height_cm=10, sharey=True, squeeze=False)
+    for axis, station in zip(axes[0], shown.station.values, strict=True):
+        link = shown.sel(station=station)
+        axis.stackplot(elapsed, link.loss.values.T, colors=COMPONENT_COLOURS, labels=link.component.values,
+                       edgecolor="white", lw=0.5)
+        axis.plot(elapsed, link.attenuation.values, color=BLACK, lw=1)
+        axis.set(title=station.capitalize(), xlim=(0, elapsed[-1]))
+    axes[0, 0].set_ylabel("Loss (dB)")
+    figure.supxlabel(shown.elapsed.attrs["label"], fontsize="medium")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles[::-1], names[::-1], loc="outside right upper")
+    return figure

@@ -1,0 +1,32 @@
+"""Fill numba's cache once, so that no notebook waits for a compiler: ``python -m satqkd.planning.warm``."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from satqkd.channel import link_budget
+from satqkd.coincidence import coincidences, count
+from satqkd.detection import simulate
+from satqkd.orbit import find_sessions
+from satqkd.planning.check import check
+
+SHORT = {
+    "tiangong2": {"orbit.max_duration_s": 3},
+    "yin2020": {"measurements.0.duration_s": 2, "measurements.1.duration_s": 2},
+    "yin2017": {"measurements.0.duration_s": 2, "measurements.1.duration_s": 2},
+}
+
+
+def warm(scenarios: str | Path = "data/scenarios") -> None:
+    """Run a few seconds of every kind of scenario."""
+    for name, shortened in SHORT.items():
+        scenario = check(Path(scenarios) / f"{name}.yaml").replaced(shortened)
+        orbit = find_sessions(scenario)
+        with TemporaryDirectory() as folder:
+            tags = Path(folder) / "detection.zarr"
+            simulate(scenario, orbit, link_budget(scenario, orbit), path=tags, seed=1, run=1)
+            data = coincidences(scenario, orbit, tags)
+    count(data.time.values, data.time.values, 1)
+
+
+if __name__ == "__main__":
+    warm()

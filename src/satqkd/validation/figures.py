@@ -1,0 +1,30 @@
+"""Figures of stage 8."""
+
+import numpy as np
+
+from satqkd.plot import BLUE, GREEN, ORANGE, VERMILION, new_figure
+
+COLOURS = {"within": GREEN, "listed": ORANGE, "outside": VERMILION, "missing": "0.6"}
+SHOWN_LIMIT = 10.0
+
+
+def deviation_figure(table):
+    """How far each simulated value lies from the published one, in units of its tolerance, one panel an experiment."""
+    names = list(dict.fromkeys(table.scenario))
+    longest = table.groupby("scenario").size().max()
+    figure, axes = new_figure(1, len(names), width_cm=9 * len(names), height_cm=0.42 * longest + 3, squeeze=False)
+    for axis, name in zip(axes[0], names, strict=True):
+        rows = table[table.scenario == name].reset_index(drop=True)
+        place = np.arange(len(rows))
+        shown = rows.deviation_over_tolerance.astype(float).clip(upper=SHOWN_LIMIT).fillna(0)
+        axis.barh(place, shown, color=[COLOURS[v] for v in rows.verdict], height=0.7)
+        axis.axvline(1, color=BLUE, lw=1)
+        axis.set(yticks=place, yticklabels=rows.id, xlim=(0, 3), title=name, xlabel="deviation / tolerance")
+        axis.tick_params(axis="y", labelsize=7)
+        axis.invert_yaxis()
+        axis.grid(axis="y", visible=False)
+        for y in place[rows.verdict == "missing"]:
+            axis.text(0.03, y, "missing", va="center", fontsize=6, color="0.4")
+    handles = [axes[0, 0].barh([0], [0], color=colour, label=verdict) for verdict, colour in COLOURS.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(COLOURS))
+    return figure

@@ -1,0 +1,143 @@
+"""Stage 8: does it agree with what was published?"""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from satqkd.dataset import finished, save_json
+from satqkd.scenario import Scenario
+from satqkd.validation.compare import KnownDeviation, Row, compare, stale, table, unexplained
+from satqkd.validation.reference import Reference, observed
+
+# Statements about an ideal apparatus follow from the paper's own inputs by a formula alone.
+FORMULAS = ("detection.monitor_coincidence_rate", "fiber.ideal_rate", "fiber.ideal_years_per_bit", "orbit.baseline")
+
+
+def save_observables(values: dict, path: str | Path) -> None:
+    """Write a stage's observables, name to (value, unit), for this stage to read."""
+    save_json({name: {"value": value, "unit": unit} for name, (value, unit) in values.items()}, path)
+
+
+def gather(folder: str | Path) -> dict[str, dict]:
+    """Mean and standard deviation over the runs of every observable of a scenario.
+
+    Parameters
+    ----------
+    folder : str or Path
+        ``results/<scenario>``, with ``<stage>.json`` in it and in each ``run<n>``.
+
+    Returns
+    -------
+    dict
+        ``stage.name`` to {value, unit, sigma}; the sigma of what does not depend on the run is None.
+    """
+    folder = Path(folder)
+    gathered = {}
+    for path in sorted(folder.glob("*.observables.json")):
+        for name, entry in json.loads(path.read_text()).items():
+            gathered[f"{path.name.split('.')[0]}.{name}"] = entry | {"sigma": None}
+    runs: dict[str, list] = {}
+    for path in sorted(folder.glob("run*/*.observables.json")):
+        for name, entry in json.loads(path.read_text()).items():
+            runs.setdefault(f"{path.name.split('.')[0]}.{name}", []).append(entry)
+    for name, entries in runs.items():
+        values = np.array([entry["value"] for entry in entries], float)
+        # One number carries the scatter of a range: that of its noisier end.
+        sigma = float(np.max(np.std(values, axis=0, ddof=1))) if len(entries) > 1 else None
+        gathered[name] = {"value": np.mean(values, axis=0).tolist(), "unit": entries[0]["unit"], "sigma": sigma}
+    return gathered
+
+
+def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[str, dict[str, dict]]) -> dict[str, dict]:
+    """What was simulated for each published value that names its observable.
+
+    Parameters
+    ----------
+    reference : Reference
+    scenario : Scenario
+        Its calibrated parameters say which published values they were fitted to.
+    gathered : dict
+        By scenario, from `gather`.
+
+    Returns
+    -------
+    dict
+        Published id to {value, unit, sigma, role}.
+    """
+    fitted = {name.strip() for origin, words in scenario.origins.values() if origin == "calibrated"
+              for name in words.split(",")}
+    result = {}
+    for name, row in observed(reference).items():
+        if row.simulated_by is None:
+            continue
+        terms = [_entry(term, reference.id, gathered) for term in row.simulated_by.split(" - ")]
+        if any(term is None for term in terms):
+            continue
+        value = terms[0]["value"] if len(terms) == 1 else terms[0]["value"] - terms[1]["value"]
+        role = "calibrated" if name in fitted else "formula" if row.simulated_by in FORMULAS else "predicted"
+        result[name] = {"value": tuple(value) if isinstance(value, list) else value, "unit": row.unit,
+                        "sigma": terms[0]["sigma"], "role": role}
+        _check_unit(f"{reference.id} {name}", row, terms[0])
+    return result
+
+
+def _entry(term: str, scenario: str, gathered: dict) -> dict | None:
+    owner, _, name = term.rpartition("/")
+    return gathered.get(owner or scenario, {}).get(name)
+
+
+def _check_unit(what: str, row, entry: dict) -> None:
+    if entry["unit"] != row.unit:
+        raise ValueError(f"{what}: published in {row.unit}, simulated in {entry['unit']}: give both the same unit")
+
+
+def validate(references: dict[str, Reference], scenarios: dict[str, Scenario], gathered: dict,
+             known: list[KnownDeviation]) -> pd.DataFrame:
+    """The validation table of all scenarios, a row for each published value.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of `satqkd.validation.compare.Row`; the verdict "outside" is "listed" where a known deviation explains
+        it, and its reason and arithmetic then stand in the reason column.
+    """
+    rows: list[Row] = []
+    for name, reference in references.items():
+        values = simulated_values(reference, scenarios[name], gathered) if name in gathered else {}
+        rows += compare(reference, values)
+    frame = table(rows)
+    explained = {(k.scenario, k.id): " ".join(filter(None, [k.reason, k.arithmetic])) for k in known}
+    unlisted = {(row.scenario, row.id) for row in unexplained(rows, known)}
+    for index, row in frame.iterrows():
+        key = (row.scenario, row.id)
+        if row.verdict == "outside" and key not in unlisted:
+            frame.loc[index, "verdict"] = "listed"
+            frame.loc[index, "reason"] = f"{explained[key]} Tolerance: {row.reason}"
+    for deviation in stale(rows, known):
+        index = frame.index[(frame.scenario == deviation.scenario) & (frame.id == deviation.id)]
+        frame.loc[index, "reason"] += " Listed in known_deviations.yaml, and yet not outside."
+    return frame
+
+
+def save_table(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write the table as CSV, numbers to six digits."""
+    with finished(path) as draft, draft.open("w", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(frame.columns)
+        for row in frame.itertuples(index=False):
+            writer.writerow([_shown(value) for value in row])
+
+
+def _shown(value) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def tally(frame: pd.DataFrame) -> pd.DataFrame:
+    """How many rows have each verdict, by role."""
+    return pd.crosstab(frame.role, frame.verdict)

@@ -1,0 +1,47 @@
+"""Stage 6: is it entangled?"""
+
+
+rule bell:
+    """CHSH test and fidelity."""
+    input:
+        notebook="notebooks/06_bell.ipynb",
+        scenario="data/scenarios/{scenario}.yaml",
+        coincidence="results/{scenario}/run{run}/coincidence.nc",
+        code=stage_code("bell"),
+    output:
+        data="results/{scenario}/run{run}/bell.nc",
+        observables="results/{scenario}/run{run}/bell.observables.json",
+        notebook="results/{scenario}/run{run}/notebooks/06_bell.ipynb",
+    params:
+        figures="",
+    wildcard_constraints:
+        run=OTHERS,
+    log:
+        "results/{scenario}/run{run}/logs/06_bell.log",
+    benchmark:
+        "results/{scenario}/run{run}/benchmarks/06_bell.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=700,
+        runtime=5,
+    shell:
+        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "    -p scenario {input.scenario}"
+        "    -p coincidence_data {input.coincidence}"
+        "    -p output {output.data}"
+        "    -r figures {params.figures:q}"
+        "    > {log} 2>&1"
+
+
+use rule bell as bell_shown with:
+    output:
+        data="results/{scenario}/run{run}/bell.nc",
+        correlation=figure("correlation", "6 bell", RUN_FOLDER),
+        counts=figure("counts", "6 bell", RUN_FOLDER),
+        observables="results/{scenario}/run{run}/bell.observables.json",
+        notebook="results/{scenario}/run{run}/notebooks/06_bell.ipynb",
+    params:
+        figures=f"{RUN_FOLDER}/figures",
+    wildcard_constraints:
+        run=SHOWN,

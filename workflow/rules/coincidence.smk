@@ -1,0 +1,49 @@
+"""Stage 4: which clicks belong together?"""
+
+
+rule coincidence:
+    """Recover the clocks, match, sift."""
+    input:
+        notebook="notebooks/04_coincidence.ipynb",
+        scenario="data/scenarios/{scenario}.yaml",
+        orbit="results/{scenario}/orbit.nc",
+        tags="results/{scenario}/run{run}/detection.zarr",
+        code=stage_code("coincidence"),
+    output:
+        data="results/{scenario}/run{run}/coincidence.nc",
+        observables="results/{scenario}/run{run}/coincidence.observables.json",
+        notebook="results/{scenario}/run{run}/notebooks/04_coincidence.ipynb",
+    params:
+        figures="",
+    wildcard_constraints:
+        run=OTHERS,
+    log:
+        "results/{scenario}/run{run}/logs/04_coincidence.log",
+    benchmark:
+        "results/{scenario}/run{run}/benchmarks/04_coincidence.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1500,
+        runtime=5,
+    shell:
+        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "    -p scenario {input.scenario}"
+        "    -p orbit_data {input.orbit}"
+        "    -p tags {input.tags}"
+        "    -p output {output.data}"
+        "    -r figures {params.figures:q}"
+        "    > {log} 2>&1"
+
+
+use rule coincidence as coincidence_shown with:
+    output:
+        data="results/{scenario}/run{run}/coincidence.nc",
+        delay=figure("delay", "4 coincidence", RUN_FOLDER),
+        rate=figure("rate", "4 coincidence", RUN_FOLDER),
+        observables="results/{scenario}/run{run}/coincidence.observables.json",
+        notebook="results/{scenario}/run{run}/notebooks/04_coincidence.ipynb",
+    params:
+        figures=f"{RUN_FOLDER}/figures",
+    wildcard_constraints:
+        run=SHOWN,

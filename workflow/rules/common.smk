@@ -1,0 +1,76 @@
+"""What the rules share: the scenarios, checked before any work starts, and lists of files."""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from satqkd import ScenarioError
+from satqkd.planning import check
+
+
+def checked_missions(names):
+    """Scenario by name; one sentence and no work where one is wrong."""
+    try:
+        missions = {name: check(f"data/scenarios/{name}.yaml") for name in names}
+        for name, mission in missions.items():
+            if mission.name != name:
+                raise ScenarioError(
+                    f"data/scenarios/{name}.yaml: name={mission.name} is not the file's: call it {name}"
+                )
+    except ScenarioError as error:
+        raise WorkflowError(str(error)) from None
+    return missions
+
+
+def checked_number(key, lowest):
+    value = config[key]
+    if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
+        raise WorkflowError(f"workflow/config.yaml: {key}={value} is not a whole number of at least {lowest}")
+    return value
+
+
+MISSIONS = checked_missions(config["scenarios"])
+SEED = checked_number("seed", 0)
+RUNS = range(1, checked_number("replicates", 2) + 1)
+# The first run stands in the figures; the others only tell the scatter.
+SHOWN = "1"
+RUN_FOLDER = "results/{scenario}/run{run}"
+OTHERS = rf"(?!{SHOWN}\b)\d+"
+
+
+wildcard_constraints:
+    scenario="[a-z][a-z0-9_]*",
+    run=r"\d+",
+
+
+def stage_code(stage):
+    """The package modules that a stage uses: changing one re-runs what depends on it, and only that."""
+    common = [f"src/satqkd/{name}.py" for name in ("scenario", "dataset", "flight", "plot")]
+    return common + sorted(map(str, Path(f"src/satqkd/{stage}").glob("*.py")))
+
+
+def element_sets(wildcards):
+    mission = MISSIONS[wildcards.scenario]
+    names = [mission.orbit.elements, *filter(None, [mission.orbit.survey])]
+    return [str(mission.file(name)) for name in names]
+
+
+def run_stages(scenario):
+    entangled = MISSIONS[scenario].source.kind == "entangled"
+    return ["detection", "coincidence", "key"] + ["bell"] * entangled
+
+
+def run_results(scenario):
+    return expand("results/{scenario}/run{run}/{stage}.observables.json",
+                  scenario=scenario, run=RUNS, stage=run_stages(scenario))
+
+
+def figure(name, stage, folder="results/{scenario}"):
+    """A figure of the shown run or of a whole scenario, with its caption, in the report."""
+    return report(
+        f"{folder}/figures/{name}.svg",
+        caption=f"../report/{name}.rst",
+        category="{scenario}",
+        subcategory=stage,
+        labels={"figure": name},
+    )

@@ -1,0 +1,57 @@
+"""Stage 3: what clicks?"""
+
+
+rule detection:
+    """Time tags of every station."""
+    input:
+        notebook="notebooks/03_detection.ipynb",
+        scenario="data/scenarios/{scenario}.yaml",
+        orbit="results/{scenario}/orbit.nc",
+        channel="results/{scenario}/channel.nc",
+        code=stage_code("detection"),
+    output:
+        data=directory("results/{scenario}/run{run}/detection.zarr"),
+        truth="results/{scenario}/run{run}/truth.nc",
+        observables="results/{scenario}/run{run}/detection.observables.json",
+        notebook="results/{scenario}/run{run}/notebooks/03_detection.ipynb",
+    params:
+        figures="",
+        seed=SEED,
+        run=lambda wildcards: wildcards.run,
+    wildcard_constraints:
+        run=OTHERS,
+    log:
+        "results/{scenario}/run{run}/logs/03_detection.log",
+    benchmark:
+        "results/{scenario}/run{run}/benchmarks/03_detection.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1500,
+        runtime=5,
+    shell:
+        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "    -p scenario {input.scenario}"
+        "    -p orbit_data {input.orbit}"
+        "    -p channel_data {input.channel}"
+        "    -p output {output.data}"
+        "    -p truth {output.truth}"
+        "    -r figures {params.figures:q}"
+        "    -p seed {params.seed}"
+        "    -p run {params.run}"
+        "    > {log} 2>&1"
+
+
+use rule detection as detection_shown with:
+    output:
+        data=directory("results/{scenario}/run{run}/detection.zarr"),
+        truth="results/{scenario}/run{run}/truth.nc",
+        photons=figure("photons", "3 detection", RUN_FOLDER),
+        observables="results/{scenario}/run{run}/detection.observables.json",
+        notebook="results/{scenario}/run{run}/notebooks/03_detection.ipynb",
+    params:
+        figures=f"{RUN_FOLDER}/figures",
+        seed=SEED,
+        run=lambda wildcards: wildcards.run,
+    wildcard_constraints:
+        run=SHOWN,

@@ -1,0 +1,47 @@
+"""Stage 5: how many secret bits?"""
+
+
+rule key:
+    """Error rates and key lengths."""
+    input:
+        notebook="notebooks/05_key.ipynb",
+        scenario="data/scenarios/{scenario}.yaml",
+        coincidence="results/{scenario}/run{run}/coincidence.nc",
+        code=stage_code("key"),
+    output:
+        data="results/{scenario}/run{run}/key.nc",
+        observables="results/{scenario}/run{run}/key.observables.json",
+        notebook="results/{scenario}/run{run}/notebooks/05_key.ipynb",
+    params:
+        figures="",
+    wildcard_constraints:
+        run=OTHERS,
+    log:
+        "results/{scenario}/run{run}/logs/05_key.log",
+    benchmark:
+        "results/{scenario}/run{run}/benchmarks/05_key.tsv"
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=900,
+        runtime=5,
+    shell:
+        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "    -p scenario {input.scenario}"
+        "    -p coincidence_data {input.coincidence}"
+        "    -p output {output.data}"
+        "    -r figures {params.figures:q}"
+        "    > {log} 2>&1"
+
+
+use rule key as key_shown with:
+    output:
+        data="results/{scenario}/run{run}/key.nc",
+        qber=figure("qber", "5 key", RUN_FOLDER),
+        length=figure("length", "5 key", RUN_FOLDER),
+        observables="results/{scenario}/run{run}/key.observables.json",
+        notebook="results/{scenario}/run{run}/notebooks/05_key.ipynb",
+    params:
+        figures=f"{RUN_FOLDER}/figures",
+    wildcard_constraints:
+        run=SHOWN,
