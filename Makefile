@@ -13,7 +13,7 @@ test: $(VENV)/.made
 	pytest -n $(CORES)
 
 lab: $(VENV)/.made
-	jupyter lab notebooks
+	jupyter lab --notebook-dir=. notebooks/01_orbit.ipynb
 
 bench: $(VENV)/.made
 	python -m benchmarks
@@ -24,12 +24,14 @@ lint: $(VENV)/.made
 	snakemake --lint
 
 # uv installs the locked environment in seconds; the lock's hashes are checked, and the package itself comes second,
-# because a hashed lock wants a hash of everything in the same call. Last, numba's cache is filled once for all.
+# because a hashed lock wants a hash of everything in the same call. Bytecode and numba's cache are made once here:
+# otherwise every notebook would compile what it imports.
 $(VENV)/.made: requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements.lock)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q src
 	$(BIN)/python -m satqkd.planning.warm
 	touch $@
 

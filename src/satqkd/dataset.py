@@ -160,7 +160,8 @@ def hash_of(path: str | Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
-            digest.update(file.relative_to(path).as_posix().encode())
+            if file != path:  # where a name or a file ends is part of what is hashed
+                digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
             with file.open("rb") as handle:
                 while block := handle.read(1 << 22):
                     digest.update(block)

@@ -1,5 +1,6 @@
 """One style for all figures: readable in print and for the colour-blind, the same bytes every time."""
 
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = (
 
 STYLE = {
     "axes.prop_cycle": mpl.cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PINK, SKY, BLACK]),
+    "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -22,6 +24,7 @@ STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "grid.alpha": 0.3,
+    "legend.columnspacing": 1.4,
     "legend.frameon": False,
     "savefig.dpi": 160,
     "svg.hashsalt": "satqkd",
@@ -35,10 +38,20 @@ STATION_STYLES = ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"})
 TOTAL_STYLE = {"color": BLACK, "ls": "-", "lw": 1.2}
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows by itself, without pyplot's books of open figures."""
+
+    def _repr_png_(self) -> bytes:
+        image = BytesIO()
+        with mpl.rc_context(STYLE):
+            self.savefig(image, format="png", dpi="figure")
+        return image.getvalue()
+
+
 def new_figure(rows: int = 1, columns: int = 1, *, width_cm: float = 16, height_cm: float = 9, **subplots):
     """A figure and its axes in the common style, as ``plt.subplots`` gives them, without pyplot's state."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width_cm / 2.54, height_cm / 2.54))
+        figure = ShownFigure(figsize=(width_cm / 2.54, height_cm / 2.54))
         return figure, figure.subplots(rows, columns, **subplots)
 
 
@@ -50,11 +63,25 @@ def showcase(data):
     return shown.assign_coords(elapsed=("time", (shown.time.values - start) / np.timedelta64(1, "s"), {"label": text}))
 
 
-def mark_sessions(axis, durations_s) -> None:
-    """An axis of open link, sessions one after another, with a line where one ends and the next begins."""
-    for end in np.cumsum(durations_s)[:-1]:
-        axis.axvline(end, color="0.6", lw=0.8, ls=":")
-    axis.set(xlim=(0, np.sum(durations_s)), xlabel="Open link, sessions one after another (s)")
+def session_stairs(axis, values, durations_s, *, block_s: int = 1, label: str, **style) -> None:
+    """Counts in each second of open link, session after session, as means over blocks of so many seconds.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    values : ndarray, shape (second,)
+        Every second of open link, and no other.
+    durations_s : ndarray of int, shape (session,)
+        How many of them each session has.
+    """
+    for end, seconds in zip(np.cumsum(durations_s), durations_s, strict=True):
+        edges = np.append(np.arange(0, seconds, block_s), seconds)
+        means = np.add.reduceat(values[end - seconds : end], edges[:-1]) / np.diff(edges)
+        axis.stairs(means, edges + end - seconds, baseline=None, label=label, **style)
+        label = None
+        if end < np.sum(durations_s):
+            axis.axvline(end, color="0.6", lw=0.8, ls=":")
+    axis.set(xlim=(0, end), xlabel="Open link, sessions one after another (s)")
 
 
 def legend_above(axis, columns: int = 4) -> None:

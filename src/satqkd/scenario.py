@@ -29,6 +29,9 @@ ORIGINS = ("published", "assumed", "calibrated")
 class ScenarioError(ValueError):
     """Bad input, said in one sentence that names file, key, value, bound and a way out."""
 
+    def __init__(self, message: str):
+        super().__init__(" ".join(message.split()))  # what it quotes may hold line breaks
+
 
 def _number(value: Any) -> Any:
     """YAML 1.1 reads 5.9e6 as text: take it as the number that the user meant."""
@@ -44,17 +47,32 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _angle(value: Any) -> Any:
+def _angle(letters: str) -> BeforeValidator:
     """Degrees, or degrees, minutes and seconds with a compass letter as papers print them: 37 22 44.43 N."""
-    if isinstance(value, str) and (parts := re.fullmatch(r"\s*(\d+) +(\d+) +(\d+(?:\.\d+)?) *([NSEW])\s*", value)):
-        degrees, minutes, seconds = (float(part) for part in parts.groups()[:3])
-        return (degrees + minutes / 60 + seconds / 3600) * (-1 if parts[4] in "SW" else 1)
-    return _number(value)
+    printed = re.compile(rf"\s*([0-9]+) +([0-5]?[0-9]) +([0-5]?[0-9](?:\.[0-9]+)?) *([{letters}])\s*")
+
+    def degrees_of(value: Any) -> Any:
+        if isinstance(value, str) and re.search(r"[NSEW]\s*$", value):
+            if not (parts := printed.fullmatch(value)):
+                raise ValueError(f"is not an angle: give degrees, or as in 37 22 44.43 {letters[0]}")
+            degrees, minutes, seconds = (float(part) for part in parts.groups()[:3])
+            return (degrees + minutes / 60 + seconds / 3600) * (-1 if parts[4] in "SW" else 1)
+        return _number(value)
+
+    return BeforeValidator(degrees_of)
+
+
+def _written_time(value: Any) -> Any:
+    if isinstance(value, datetime) or isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", value):
+        return value
+    raise ValueError("is not a time: write it as in 2016-12-19T16:00:00Z")  # a bare number would be seconds since 1970
 
 
 def _utc(value: datetime) -> datetime:
     if value.tzinfo is None or value.utcoffset().total_seconds() != 0:
         raise ValueError("is not in UTC: end it with Z, as in 2016-12-19T16:00:00Z")
+    if not 1957 <= value.year < 2200:
+        raise ValueError("is outside the years 1957 to 2199: give a time for which there are element sets")
     return value.astimezone(UTC)
 
 
@@ -70,7 +88,7 @@ NonNegative = Annotated[Number, Field(ge=0)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
 Probability = Annotated[Number, Field(gt=0, lt=1)]
 Elevation = Annotated[Number, Field(ge=0, lt=90)]
-Time = Annotated[datetime, AfterValidator(_utc)]
+Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_utc)]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
 
 
@@ -142,8 +160,8 @@ class Station(Section):
     """A ground station: where it stands, its telescope, its detectors and its clock."""
 
     name: str = Field(min_length=1, pattern=r"^[a-z][a-z0-9_]*$", description="name in lower case")
-    latitude_deg: Annotated[float, BeforeValidator(_angle), Field(ge=-90, le=90)] = Field(description="WGS84 [degree]")
-    longitude_deg: Annotated[float, BeforeValidator(_angle), Field(ge=-180, le=360)] = Field(
+    latitude_deg: Annotated[float, _angle("NS"), Field(ge=-90, le=90)] = Field(description="WGS84 [degree]")
+    longitude_deg: Annotated[float, _angle("EW"), Field(ge=-180, le=360)] = Field(
         description="WGS84, east positive [degree]"
     )
     altitude_m: Annotated[Number, Field(ge=-500, le=9000)] = Field(description="above the WGS84 ellipsoid [m]")
@@ -180,7 +198,7 @@ class DecoySource(Section):
 
     kind: Literal["decoy"]
     pulse_rate_hz: Annotated[Number, Field(gt=0, le=1e11)] = Field(description="pulses [1/s]")
-    pulse_width_ps: Positive = Field(description="full width at half maximum [ps]")
+    pulse_width_ps: Annotated[Number, Field(gt=0, le=1e5)] = Field(description="full width at half maximum [ps]")
     mean_photon_numbers: dict[Literal["signal", "decoy", "vacuum"], NonNegative] = Field(
         description="mean photon number by intensity [1]"
     )
@@ -223,7 +241,9 @@ class Detection(Section):
 
     basis_choice: Literal["passive", "active"] = Field(description="beam splitter, or a switch set at random")
     switch_rate_hz: Positive | None = Field(None, description="random settings of an active receiver [1/s]")
-    timing_jitter_ps: NonNegative = Field(description="standard deviation of one time tag, everything in it [ps]")
+    timing_jitter_ps: Annotated[Number, Field(ge=0, le=1e5)] = Field(
+        description="standard deviation of one time tag, everything in it [ps]"
+    )
     dead_time_ns: NonNegative = Field(description="of a detector after a click [ns]")
 
     @model_validator(mode="after")
@@ -309,6 +329,13 @@ class Scenario(Section):
             raise ValueError(f"stations has {len(self.stations)} entries: a {self.source.kind} source wants {wanted}")
         if len({station.name for station in self.stations}) != wanted:
             raise ValueError("stations have the same name: give each its own")
+        names = [measurement.name for measurement in self.measurements]
+        if len(set(names)) < len(names):
+            raise ValueError(f"measurements have the names {', '.join(names)}: give each its own")
+        if self.source.kind == "entangled" and not {"key", "state"} & set(names):
+            raise ValueError(f"measurements are {', '.join(names)}: add one of name key or state for the error rates")
+        if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
+            raise ValueError("measurements lack duration_s: only the last one may leave it out")
         for measurement in self.measurements:
             if len(measurement.angles_deg) != wanted:
                 raise ValueError(f"measurement {measurement.name} wants angles_deg for {wanted} station(s)")
@@ -345,9 +372,13 @@ class Scenario(Section):
         for key, value in values.items():
             *parents, leaf = key.split(".")
             node = tree
-            for part in parents:
-                node = node[int(part)] if isinstance(node, list | tuple) else node[part]
-            if leaf not in node:
+            try:
+                for part in parents:
+                    node = node[int(part)] if isinstance(node, list | tuple) else node[part]
+                known = isinstance(node, dict) and leaf in node
+            except (LookupError, ValueError, TypeError):
+                known = False
+            if not known:
                 raise ScenarioError(f"{self._path}: {key} is not a key of this scenario")
             node[leaf] = value
         changed = _validated(tree, self._path)
@@ -363,6 +394,15 @@ class _Loader(yaml.SafeLoader):
             event = self.peek_event()
             raise ScenarioError(f"line {event.start_mark.line + 1}: YAML aliases are not allowed: write the value out")
         return super().compose_node(parent, index)
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except ScenarioError:
+            raise
+        except (ValueError, LookupError, AttributeError) as error:  # such as 2016-02-30, which looks like a date
+            shown = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "what stands here"
+            raise ScenarioError(f"line {node.start_mark.line + 1}: {shown} cannot be read ({error})") from None
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -413,7 +453,8 @@ def _models(annotation: Any) -> list[type[Section]]:
 
 
 def _sentence(error: dict, path: Path) -> str:
-    location = [part for part in error["loc"] if part not in ("entangled", "decoy", "float", "[key]")
+    location = [part for i, part in enumerate(error["loc"]) if part not in ("float", "[key]")
+                and not (i == 1 and part in ("entangled", "decoy"))
                 and not str(part).startswith(("function", "tuple", "constrained"))]
     key = ".".join(map(str, location)) or "the scenario"
     value = error.get("input")
@@ -474,7 +515,7 @@ def load_scenario(path: str | Path) -> Scenario:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read as a scenario ({type(error).__name__}): give a YAML file") from None
+        raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give a scenario, a YAML file") from None
     origins: dict[str, tuple[str, str]] = {}
     try:
         tree = yaml.load(text, _Loader)
@@ -494,9 +535,23 @@ def load_scenario(path: str | Path) -> Scenario:
     return scenario
 
 
+def _as_written(node: Any) -> Any:
+    """The schema with numbers that YAML 1.1 takes for text (5.9e6), and with the angles that papers print."""
+    if isinstance(node, list):
+        return [_as_written(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    # pydantic leaves its own words for bounds where a validator runs before them.
+    bounds = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+    node = {bounds.get(name, name): _as_written(entry) for name, entry in node.items()}
+    if node.get("type") in ("number", "integer"):
+        node |= {"type": [node["type"], "string"], "pattern": r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$|^[0-9]+ .*[NSEW]$"}
+    return node
+
+
 def json_schema() -> dict:
     """The JSON schema of a scenario file, each value with or without its provenance."""
-    schema = Scenario.model_json_schema()
+    schema = _as_written(Scenario.model_json_schema())
     sourced = {
         "type": "object",
         "required": ["value"],

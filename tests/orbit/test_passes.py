@@ -120,7 +120,7 @@ def assert_same_as_scan(elements, station, hours, min_elevation_deg):
     return found
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     latitude_deg=st.floats(-89.0, 89.0),
     longitude_deg=st.floats(-180.0, 180.0),
@@ -135,7 +135,7 @@ def test_low_orbit_passes_are_those_of_a_scan(latitude_deg, longitude_deg, altit
 @pytest.mark.parametrize("station", [XINGLONG, Station("equator", 0.3, 20.0, 0.0), Station("pole", 89.9, 0.0, 2800.0)])
 @pytest.mark.parametrize("orbit", ORBITS)
 def test_passes_of_any_orbit_are_those_of_a_scan(orbit, station):
-    for min_elevation_deg in (0.0, 10.0, 45.0):
+    for min_elevation_deg in (0.0, 30.0):
         assert_same_as_scan(ORBITS[orbit], station, 24, min_elevation_deg)
 
 
@@ -220,7 +220,7 @@ def test_joint_passes_are_where_a_scan_sees_both(minimum):
     stations, end = (DELINGHA, NANSHAN), START + np.timedelta64(2, "D")
     times = START + np.arange(2 * 86_400 + 1) * SECOND
     up = [
-        look_angles(ORBITS["Micius"], station, times).elevation_deg > low
+        scan(ORBITS["Micius"], station, START, end, low)[0] > low
         for station, low in zip(stations, np.broadcast_to(minimum, 2), strict=True)
     ]
     found = joint_passes(ORBITS["Micius"], stations, START, end, minimum)

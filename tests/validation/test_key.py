@@ -50,7 +50,7 @@ def test_yin2020_threshold():
 
 
 def test_yin2020_data_give_no_key_at_1e_10_under_tomamichel2012():
-    # Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021) find the same for this proof's successor.
+    # A bound on the rest of the bits, not on sample and rest together, makes the deviation 2.7 times as wide.
     lengths = [
         bbm92_key_length(
             **YIN2020, eps_sec=eps, eps_cor=eps, f_ec=1.19, efficiency_mismatch=MISMATCH, bound="tomamichel2012"

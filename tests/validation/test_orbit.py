@@ -145,7 +145,7 @@ def test_teme_to_earth_of_vallado():
 
 
 def test_neglect_of_polar_motion_and_ut1_is_as_large_as_stated():
-    """Same example: with both, the position is 13 m off polar motion and 250 m off UT1 - UTC."""
+    """Same example: with both, the position is 16 m off by polar motion and 256 m by UT1 - UTC."""
     utc = np.array(["2004-04-06T07:51:28.386009"], dtype="datetime64[ns]")
     position, _ = frames.teme_to_itrs(
         np.array([[5094.18016210e3, 6127.64465950e3, 6380.34453270e3]]), np.zeros((1, 3)), utc

@@ -30,7 +30,7 @@ rule bell:
         "    -p scenario {input.scenario}"
         "    -p coincidence_data {input.coincidence}"
         "    -p output {output.data}"
-        "    -r figures {params.figures:q}"
+        "    -p figures '{params.figures}'"
         "    > {log} 2>&1"
 
 

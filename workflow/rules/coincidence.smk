@@ -32,7 +32,7 @@ rule coincidence:
         "    -p orbit_data {input.orbit}"
         "    -p tags {input.tags}"
         "    -p output {output.data}"
-        "    -r figures {params.figures:q}"
+        "    -p figures '{params.figures}'"
         "    > {log} 2>&1"
 
 

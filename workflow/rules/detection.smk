@@ -36,7 +36,7 @@ rule detection:
         "    -p channel_data {input.channel}"
         "    -p output {output.data}"
         "    -p truth {output.truth}"
-        "    -r figures {params.figures:q}"
+        "    -p figures '{params.figures}'"
         "    -p seed {params.seed}"
         "    -p run {params.run}"
         "    > {log} 2>&1"

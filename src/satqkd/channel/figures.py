@@ -25,7 +25,7 @@ def attenuation_figure(channel):
     shown = showcase(channel)
     elapsed = shown.elapsed.values
     figure, axis = new_figure()
-    axis.plot(elapsed, shown.total_attenuation.values, label="total, as published", **TOTAL_STYLE | {"lw": 2.5})
+    axis.plot(elapsed, shown.total_attenuation.values, label="total", **TOTAL_STYLE | {"lw": 2.5})
     for station, style in zip(shown.station.values, STATION_STYLES, strict=False):
         axis.plot(elapsed, shown.attenuation.sel(station=station).values, label=station.capitalize(), **style)
     axis.set(ylabel="Attenuation (dB)", xlabel=shown.elapsed.attrs["label"], xlim=(0, elapsed[-1]))
@@ -41,8 +41,7 @@ def budget_figure(channel):
     figure, axes = new_figure(1, shown.sizes["station"], height_cm=10, sharey=True, squeeze=False)
     for axis, station in zip(axes[0], shown.station.values, strict=True):
         link = shown.sel(station=station)
-        axis.stackplot(elapsed, link.loss.values.T, colors=COMPONENT_COLOURS, labels=link.component.values,
-                       edgecolor="white", lw=0.5)
+        axis.stackplot(elapsed, link.loss.values.T, colors=COMPONENT_COLOURS, labels=link.component.values, lw=0)
         axis.plot(elapsed, link.attenuation.values, color=BLACK, lw=1)
         axis.set(title=station.capitalize(), xlim=(0, elapsed[-1]))
     axes[0, 0].set_ylabel("Loss (dB)")

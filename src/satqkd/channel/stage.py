@@ -47,8 +47,9 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
             "fading_variance": variable(each, np.stack([
                 _fading_variance(scenario, station, orbit.isel(station=i)) for i, station in enumerate(scenario.stations)
             ], 1), "1", "variance of the received power over its squared mean"),
-            "beam_diameter": variable(each, beam_diameter_m(orbit.range.values, scenario.transmitter.divergence_rad.max()),
-                                      "m", "1/e2 diameter of the beam, long axis"),
+            "beam_diameter": variable(
+                each, beam_diameter_m(orbit.range.values, np.sqrt(scenario.transmitter.divergence_rad.prod())), "m",
+                "1/e2 diameter of the round beam of the same area"),
             "total_attenuation": variable("time", total, "dB", "loss of all links as the publication counts it"),
             "range": orbit.range, "elevation": orbit.elevation, "measurement": orbit.measurement,
         },
@@ -121,11 +122,12 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
 
 
 def _at_range(link: xr.Dataset, range_m: float) -> dict:
-    """Single losses at a range, on the side of the pass where the satellite is farther."""
-    receding = link.isel(time=slice(int(np.argmin(link.range.values)), None)).sortby("range")
-    loss = {name: np.interp(range_m, receding.range, receding.loss.sel(component=name)) for name in COMPONENTS}
+    """Single losses at a range, on the side of the pass where the satellite goes farther away."""
+    nearest, farthest = int(np.argmin(link.range.values)), int(np.argmax(link.range.values))
+    side = link.isel(time=slice(*sorted((nearest, farthest + 1)))).sortby("range")
+    loss = {name: np.interp(range_m, side.range, side.loss.sel(component=name)) for name in COMPONENTS}
     # The beam grows with the range from nothing, so that one second tells its width at any range.
-    diameter = float(receding.beam_diameter[-1] / receding.range[-1]) * range_m
+    diameter = float(side.beam_diameter[-1] / side.range[-1]) * range_m
     return {
         "diffraction_loss_quoted": (loss["diffraction"], "dB"),
         "atmosphere_and_turbulence_loss_quoted": (loss["atmosphere"] + loss["turbulence"], "dB"),

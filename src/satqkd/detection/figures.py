@@ -2,17 +2,18 @@
 
 import numpy as np
 
-from satqkd.plot import STATION_STYLES, in_style, legend_above, mark_sessions, new_figure
+from satqkd.plot import STATION_STYLES, in_style, legend_above, new_figure, session_stairs
 
 
 @in_style
 def rates_figure(truth):
     """Photons detected in each second of open link, by station."""
     link_open = truth.isel(time=np.isfinite(truth.fading.values).all(axis=1))
+    durations = np.unique(link_open.pass_number.values, return_counts=True)[1]
     figure, axis = new_figure()
     for station, style in zip(truth.station.values, STATION_STYLES, strict=False):
-        axis.plot(link_open.photons.sel(station=station).values, lw=0.8, label=station.capitalize(), **style)
-    mark_sessions(axis, np.unique(link_open.pass_number.values, return_counts=True)[1])
+        photons = link_open.photons.sel(station=station).values
+        session_stairs(axis, photons, durations, label=station.capitalize(), **style)
     axis.set_ylim(bottom=0)
     axis.set_ylabel("Detected photons (1/s)")
     legend_above(axis)

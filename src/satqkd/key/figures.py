@@ -1,35 +1,45 @@
 """Figures of stage 5."""
 
-import numpy as np
-
 from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
 
-BASES = {"z": "H/V", "x": "diagonal"}
+BASIS_LABELS = {"z": "H/V", "x": "diagonal"}
+# Smaller and smaller, so that of lines that lie upon each other each is seen.
+MARKERS = (("o", 9), ("s", 7), ("D", 5), ("^", 4))
+# Where some length is zero, the logarithmic axis is linear below this to show it.
+LINEAR_BELOW_BIT = 10
 
 
 @in_style
 def qber_figure(key):
-    """Error rate in each basis, one panel an intensity where pulses have several."""
-    panels = key if "intensity_level" in key.dims else key.expand_dims("intensity_level")
-    count = panels.sizes["intensity_level"]
-    figure, axes = new_figure(1, count, width_cm=max(8, 5.5 * count), squeeze=False)
-    for axis, (_, panel) in zip(axes[0], panels.groupby("intensity_level"), strict=True):
-        pass
+    """Error rate in each basis; where pulses have several intensities, one panel each with an axis of its own."""
+    rates = key if "intensity_level" in key.dims else key.expand_dims("intensity_level")
+    names = key.intensity_name.values if "intensity_name" in key.coords else [""]
+    figure, axes = new_figure(1, len(names), width_cm=max(9, 5.5 * len(names)), height_cm=8, squeeze=False)
+    if float(key.get("qber_threshold", float("nan"))) > 0:
+        axes[0, 0].axhline(100 * float(key.qber_threshold), color=VERMILION, ls="--", label="no key above")
+        legend_above(axes[0, 0])
+    for level, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
+        one = rates.isel(intensity_level=level)
+        axis.errorbar([BASIS_LABELS[b] for b in one.basis.values], 100 * one.qber.values, 100 * one.qber_sigma.values,
+                      fmt="o", color=BLUE, capsize=4)
+        axis.set(title=name, xlabel="Basis", xlim=(-0.6, 1.6), ylim=(0, 1.1 * axis.get_ylim()[1]))
+    axes[0, 0].set_ylabel("Quantum bit error rate (%)")
     return figure
-
-
-MARKERS = "osD^v"
 
 
 @in_style
 def length_figure(key):
     """Length of the key against the failure probability, one line a proof."""
+    longest = float(key.length_by_eps.max())
     figure, axis = new_figure()
-    for bound, marker in zip(key.bound.values, MARKERS, strict=False):
-        axis.plot(key.eps.values, key.length_by_eps.sel(bound=bound).values, f"{marker}-", ms=4, label=bound)
-    axis.axvline(key.attrs["eps_sec"], color="0.4", ls="--", label="scenario")
-    axis.set(xscale="log", ylabel="Secret key (bit)", xlabel="Failure probability (1)")
-    axis.set_yscale("symlog", linthresh=10)
-    axis.set_ylim(bottom=-1)
+    axis.set(xscale="log", yscale="log", xlabel="Failure probability of secrecy, and of correctness",
+             ylabel="Secret key (bit)")
+    if (key.length_by_eps <= 0).any():
+        axis.set_yscale("symlog", linthresh=LINEAR_BELOW_BIT)
+        axis.set_ylim(-1, 2 * max(longest, LINEAR_BELOW_BIT))
+    for bound, (marker, size) in zip(key.bound.values, MARKERS, strict=False):
+        axis.plot(key.eps.values, key.length_by_eps.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none",
+                  label=bound)
+    axis.axvline(key.attrs["eps_sec"], color="0.4", ls="--", label="this scenario")
     legend_above(axis, 5)
     return figure

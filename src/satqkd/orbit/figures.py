@@ -33,14 +33,24 @@ def sky_figure(orbit):
                               subplot_kw={"projection": "polar"})
     for axis, station, style in zip(axes[0], shown.station.values, STATION_STYLES, strict=False):
         track = shown.sel(station=station)
-        axis.plot(np.deg2rad(track.azimuth.values), track.elevation.values, **style)
-        minutes = track.isel(time=track.time.dt.second.values == 0)
-        axis.plot(np.deg2rad(minutes.azimuth.values), minutes.elevation.values, "o", ms=4, color=style["color"])
-        for time, azimuth, elevation in zip(minutes.time.dt.strftime("%H:%M").values, minutes.azimuth.values,
-                                            minutes.elevation.values, strict=True):
-            axis.annotate(time, (np.deg2rad(azimuth), elevation), (5, 0), textcoords="offset points", fontsize=7,
-                          va="center")
-        axis.set(theta_zero_location="N", theta_direction=-1, rlim=(90, 0), title=f"{station.capitalize()}, UTC")
+        azimuth, elevation = np.deg2rad(track.azimuth.values), track.elevation.values
+        axis.plot(azimuth, elevation, **style)
+        axis.set(theta_zero_location="N", theta_direction=-1, rlim=(90, 0), title=station.capitalize())
         axis.set_thetagrids((0, 90, 180, 270), ("N", "E", "S", "W"))
-        axis.set_rgrids((30, 60), ("30°", "60°"), angle=135, fontsize=7, color="0.4")
+        opposite = np.rad2deg(azimuth[np.argmax(elevation)]) + 180
+        axis.set_rgrids((30, 60), ("30°", "60°"), angle=opposite, fontsize=7, color="0.4")
+        _mark_minutes(axis, track.time, azimuth, elevation, style["color"])
+    day = np.datetime_as_string(shown.time.values[0], unit="D")
+    figure.supxlabel(f"Dots at whole minutes, UTC, {day}", fontsize="medium")
     return figure
+
+
+def _mark_minutes(axis, time, azimuth, elevation, color):
+    """Dots with the time beside them, on that side of the track that faces right."""
+    across = np.gradient((90 - elevation) * np.exp(1j * azimuth)) * 1j  # north is real, east imaginary
+    across *= np.where(across.imag < 0, -1, 1) / np.abs(across)
+    for i in np.flatnonzero(time.dt.second.values == 0):
+        axis.plot(azimuth[i], elevation[i], "o", ms=4, color=color)
+        axis.annotate(np.datetime_as_string(time.values[i], unit="m")[-5:], (azimuth[i], elevation[i]),
+                      (20 * across[i].imag, 10 * across[i].real), textcoords="offset points",
+                      ha="center", va="center", fontsize=7)

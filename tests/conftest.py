@@ -1,0 +1,110 @@
+"""Scenarios, and what the stages make of them, computed once for all tests."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import xarray as xr
+from hypothesis import settings
+
+from satqkd.channel.stage import link_budget
+from satqkd.coincidence.stage import coincidences
+from satqkd.detection.stage import simulate
+from satqkd.orbit.stage import find_sessions
+from satqkd.scenario import Scenario, load_scenario
+
+settings.register_profile("satqkd", deadline=None)  # the first example waits for numba's compiler
+settings.load_profile("satqkd")
+
+MISSIONS = ("yin2017", "liao2017", "yin2020", "tiangong2")
+# Thirty seconds near the closest approach, over a link so good that counts are high.
+BRIGHT = {
+    "orbit.search_end": "2018-10-02T00:00:00Z",
+    "orbit.max_range_m": 8.8e5,
+    "orbit.min_duration_s": 0,
+    "measurements.0.duration_s": 20,
+    "measurements.1.duration_s": 10,
+    "transmitter.divergence_full_angle_urad": 6,
+    "source.pair_rate_hz": 1e5,
+    "source.fidelity": 0.95,
+    "detection.dead_time_ns": 0,
+} | {
+    f"stations.{i}.{key}": value
+    for i in range(2)
+    for key, value in {
+        "aperture_m": 3,
+        "obscuration_m": 0.5,
+        "receiver_efficiency": 0.8,
+        "zenith_extinction_db": 0.3,
+        "background_rate_hz": 8e3,
+    }.items()
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A scenario with the results of its first four stages."""
+
+    scenario: Scenario
+    orbit: xr.Dataset
+    channel: xr.Dataset
+    tags: Path
+    truth: xr.Dataset
+    coincidence: xr.Dataset
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def missions(root) -> dict[str, Scenario]:
+    """The four experiments."""
+    return {name: load_scenario(root / f"data/scenarios/{name}.yaml") for name in MISSIONS}
+
+
+@pytest.fixture(scope="session")
+def orbits(missions) -> dict[str, xr.Dataset]:
+    """Stage 1 of the four experiments."""
+    return {name: find_sessions(scenario) for name, scenario in missions.items()}
+
+
+@pytest.fixture(scope="session")
+def channels(missions, orbits) -> dict[str, xr.Dataset]:
+    """Stage 2 of the four experiments."""
+    return {name: link_budget(scenario, orbits[name]) for name, scenario in missions.items()}
+
+
+@pytest.fixture(scope="session")
+def run_of(tmp_path_factory):
+    """Stages 1 to 4 of a scenario."""
+
+    def run(scenario: Scenario) -> Run:
+        tags = tmp_path_factory.mktemp(scenario.name) / "detection.zarr"
+        orbit = find_sessions(scenario)
+        channel = link_budget(scenario, orbit)
+        truth = simulate(scenario, orbit, channel, path=tags, seed=11, run=1)
+        return Run(scenario, orbit, channel, tags, truth, coincidences(scenario, orbit, tags))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def bright(missions, run_of) -> Run:
+    """Thirty seconds of many pairs, analysed by beam splitters."""
+    return run_of(missions["yin2020"].replaced(BRIGHT))
+
+
+@pytest.fixture(scope="session")
+def bright_active(missions, run_of) -> Run:
+    """The same pairs, analysed by switched receivers."""
+    active = {"detection.basis_choice": "active", "detection.switch_rate_hz": 5e3}
+    return run_of(missions["yin2020"].replaced(BRIGHT | active))
+
+
+@pytest.fixture(scope="session")
+def pulses(missions, run_of) -> Run:
+    """The pass of Tiangong-2, with a vacuum intensity that is not quite dark."""
+    return run_of(missions["tiangong2"].replaced({"source.mean_photon_numbers.vacuum": 0.01}))
