@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-EMPTY_WORKFLOW = '''
+EMPTY_WORKFLOW = """
 rule all:
     input:
         expand("out/{{number}}.ipynb", number=range({count})),
@@ -19,8 +19,9 @@ rule empty:
     output:
         "out/{{number}}.ipynb",
     shell:
-        "papermill {{input}} {{output}} --log-output --no-progress-bar -p number {{wildcards.number}} > {{output}}.log 2>&1"
-'''
+        "papermill {{input}} {{output}}"
+        " --log-output --no-progress-bar -p number {{wildcards.number}} > {{output}}.log 2>&1"
+"""
 
 
 def workflow_cost(cores: int | None = None) -> list[dict]:
@@ -39,15 +40,24 @@ def workflow_cost(cores: int | None = None) -> list[dict]:
         (empty / "Snakefile").write_text(EMPTY_WORKFLOW.format(count=count))
         empty_cost = _cost(empty, cores)
     return [
-        {"what": f"make results, {unit}", "size": count, "ours": round(a, 1), "peer": round(b, 1), "unit": "s",
-         "ratio": round(a / b, 3), "peer_is": "notebooks that only import", "cores": cores}
+        {
+            "what": f"make results, {unit}",
+            "size": count,
+            "ours": round(a, 1),
+            "peer": round(b, 1),
+            "unit": "s",
+            "ratio": round(a / b, 3),
+            "peer_is": "notebooks that only import",
+            "cores": cores,
+        }
         for unit, a, b in zip(("wall", "cpu"), ours_cost, empty_cost, strict=True)
     ]
 
 
 def _cost(folder: Path, cores: int) -> tuple[float, float]:
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(["snakemake", "--cores", str(cores), "--quiet", "all"], cwd=folder, check=True,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["snakemake", "--cores", str(cores), "--quiet", "all"], cwd=folder, check=True, stdout=subprocess.DEVNULL
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.perf_counter() - start, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -70,7 +70,9 @@ def random_words(key, counters):
     return words
 
 
-def transmitter_log(key: int, pulses: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def transmitter_log(
+    key: int, pulses: np.ndarray, probabilities: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the transmitter sent in given pulses.
 
     Parameters
@@ -99,14 +101,18 @@ def variable(dims, values, units: str, long_name: str) -> xr.Variable:
 
 def label(data: xr.Dataset, stage: str, scenario: Scenario, seed: int | None = None) -> xr.Dataset:
     """The same data set with the global attributes that say what it is: no time of day, no place."""
-    data.attrs = {
-        "Conventions": "CF-1.11",
-        "title": scenario.title,
-        "stage": stage,
-        "scenario": scenario.name,
-        "scenario_hash": scenario.content_hash,
-        "satqkd_version": version("satqkd"),
-    } | ({} if seed is None else {"seed": seed}) | data.attrs
+    data.attrs = (
+        {
+            "Conventions": "CF-1.11",
+            "title": scenario.title,
+            "stage": stage,
+            "scenario": scenario.name,
+            "scenario_hash": scenario.content_hash,
+            "satqkd_version": version("satqkd"),
+        }
+        | ({} if seed is None else {"seed": seed})
+        | data.attrs
+    )
     return data
 
 
@@ -132,12 +138,16 @@ def save(data: xr.Dataset, path: str | Path) -> None:
     """Write a data set as netCDF4; large variables compressed."""
     encoding = {
         name: {"zlib": True, "complevel": 1, "shuffle": True}
-        for name, values in data.variables.items() if values.size > 1000
+        for name, values in data.variables.items()
+        if values.size > 1000
     }
     for name, values in data.variables.items():
         if values.dtype.kind == "M":
             encoding[name] = encoding.get(name, {}) | {
-                "units": "nanoseconds since 2016-01-01", "dtype": "int64", "calendar": "proleptic_gregorian"}
+                "units": "nanoseconds since 2016-01-01",
+                "dtype": "int64",
+                "calendar": "proleptic_gregorian",
+            }
     with finished(path) as draft:
         data.to_netcdf(draft, engine="netcdf4", encoding=encoding)
 

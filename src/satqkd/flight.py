@@ -2,7 +2,7 @@
 
 Detection delays photons by it and coincidence takes it out again, each from the range and range rate of the orbit's
 data set, node by node (one second apart), with cubic Hermite interpolation. Against the true path the interpolation
-errs by less than a picosecond, see the tests.
+errs by 1.2 ps at most, over the lowest of the passes in the tests.
 """
 
 import numba
@@ -31,7 +31,8 @@ def hermite(x, nodes, values, slopes):
         u = (x[i] - nodes[k]) / step
         v = 1.0 - u
         result[i] = (
-            values[k] * v * v * (1.0 + 2.0 * u) + values[k + 1] * u * u * (1.0 + 2.0 * v)
+            values[k] * v * v * (1.0 + 2.0 * u)
+            + values[k + 1] * u * u * (1.0 + 2.0 * v)
             + step * u * v * (slopes[k] * v - slopes[k + 1] * u)
         )
     return result

@@ -125,9 +125,10 @@ class Transmitter(Section):
 
     wavelength_nm: Annotated[Number, Field(ge=300, le=2000)] = Field(description="wavelength [nm]")
     aperture_m: Annotated[Number, Field(gt=0, le=10)] = Field(description="clear aperture [m]")
-    divergence_full_angle_urad: Annotated[Number, Field(ge=0.1, le=1e4)] | tuple[
-        Annotated[Number, Field(ge=0.1, le=1e4)], Annotated[Number, Field(ge=0.1, le=1e4)]
-    ] = Field(description="full angle between the 1/e2 points, or [x, y] of an elliptical beam [urad]")
+    divergence_full_angle_urad: (
+        Annotated[Number, Field(ge=0.1, le=1e4)]
+        | tuple[Annotated[Number, Field(ge=0.1, le=1e4)], Annotated[Number, Field(ge=0.1, le=1e4)]]
+    ) = Field(description="full angle between the 1/e2 points, or [x, y] of an elliptical beam [urad]")
     optics_efficiency: Fraction = Field(description="transmittance of the transmitting optics [1]")
     pointing_jitter_urad: NonNegative = Field(description="tracking error, standard deviation per axis [urad]")
 
@@ -275,9 +276,9 @@ class Measurement(Section):
 
     name: Literal["key", "bell", "state"] = Field(description="what the coincidences are for")
     duration_s: Positive | None = Field(None, description="seconds of open link; without it, one whole session [s]")
-    angles_deg: Annotated[
-        tuple[tuple[Number, Number], ...], Field(min_length=1, max_length=2)
-    ] = Field(description="for each station the analyser angles of settings 0 and 1 [degree]")
+    angles_deg: Annotated[tuple[tuple[Number, Number], ...], Field(min_length=1, max_length=2)] = Field(
+        description="for each station the analyser angles of settings 0 and 1 [degree]"
+    )
 
 
 class Key(Section):
@@ -441,8 +442,11 @@ def _known_keys(path: list[str | int]) -> list[str]:
             continue
         models = [m for m in _models(model.model_fields[part].annotation)]
         kinds = [m for m in models if getattr(m.model_fields.get("kind"), "annotation", None) is not None]
-        model = models[0] if not kinds else next((m for m in kinds if get_args(
-            m.model_fields["kind"].annotation)[0] in path), kinds[0])
+        model = (
+            models[0]
+            if not kinds
+            else next((m for m in kinds if get_args(m.model_fields["kind"].annotation)[0] in path), kinds[0])
+        )
     return list(model.model_fields)
 
 
@@ -453,9 +457,13 @@ def _models(annotation: Any) -> list[type[Section]]:
 
 
 def _sentence(error: dict, path: Path) -> str:
-    location = [part for i, part in enumerate(error["loc"]) if part not in ("float", "[key]")
-                and not (i == 1 and part in ("entangled", "decoy"))
-                and not str(part).startswith(("function", "tuple", "constrained"))]
+    location = [
+        part
+        for i, part in enumerate(error["loc"])
+        if part not in ("float", "[key]")
+        and not (i == 1 and part in ("entangled", "decoy"))
+        and not str(part).startswith(("function", "tuple", "constrained"))
+    ]
     key = ".".join(map(str, location)) or "the scenario"
     value = error.get("input")
     shown = "" if isinstance(value, dict | list | tuple | Section) else f"={str(value)[:60]}"

@@ -33,8 +33,15 @@ def configure(project, **values):
 
 def start(project, *arguments):
     environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.Popen(["snakemake", "--cores", "1", *arguments], cwd=project, env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    return subprocess.Popen(
+        ["snakemake", "--cores", "1", *arguments],
+        cwd=project,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def snakemake(project, *arguments):
@@ -44,7 +51,9 @@ def snakemake(project, *arguments):
 
 
 def results(project):
-    return [path for path in (project / "results").rglob("*") if path.is_file()] if (project / "results").is_dir() else []
+    return (
+        [path for path in (project / "results").rglob("*") if path.is_file()] if (project / "results").is_dir() else []
+    )
 
 
 def test_a_run_after_an_interrupted_one(project):

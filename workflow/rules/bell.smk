@@ -12,19 +12,19 @@ rule bell:
         data="results/{scenario}/run{run}/bell.nc",
         observables="results/{scenario}/run{run}/bell.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/06_bell.ipynb",
-    params:
-        figures="",
-    wildcard_constraints:
-        run=OTHERS,
     log:
         "results/{scenario}/run{run}/logs/06_bell.log",
     benchmark:
         "results/{scenario}/run{run}/benchmarks/06_bell.tsv"
+    wildcard_constraints:
+        run=OTHERS,
     conda:
         "../../environment.yml"
     resources:
         mem_mb=700,
         runtime=5,
+    params:
+        figures="",
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
@@ -41,7 +41,7 @@ use rule bell as bell_shown with:
         counts=figure("counts", "6 bell", RUN_FOLDER),
         observables="results/{scenario}/run{run}/bell.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/06_bell.ipynb",
-    params:
-        figures=f"{RUN_FOLDER}/figures",
     wildcard_constraints:
         run=SHOWN,
+    params:
+        figures=f"{RUN_FOLDER}/figures",

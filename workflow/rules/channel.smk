@@ -14,8 +14,6 @@ rule channel:
         attenuation=figure("attenuation", "2 channel"),
         budget=figure("budget", "2 channel"),
         notebook="results/{scenario}/notebooks/02_channel.ipynb",
-    params:
-        figures="results/{scenario}/figures",
     log:
         "results/{scenario}/logs/02_channel.log",
     benchmark:
@@ -25,6 +23,8 @@ rule channel:
     resources:
         mem_mb=700,
         runtime=5,
+    params:
+        figures="results/{scenario}/figures",
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"

@@ -13,19 +13,19 @@ rule coincidence:
         data="results/{scenario}/run{run}/coincidence.nc",
         observables="results/{scenario}/run{run}/coincidence.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/04_coincidence.ipynb",
-    params:
-        figures="",
-    wildcard_constraints:
-        run=OTHERS,
     log:
         "results/{scenario}/run{run}/logs/04_coincidence.log",
     benchmark:
         "results/{scenario}/run{run}/benchmarks/04_coincidence.tsv"
+    wildcard_constraints:
+        run=OTHERS,
     conda:
         "../../environment.yml"
     resources:
         mem_mb=1500,
         runtime=5,
+    params:
+        figures="",
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
@@ -43,7 +43,7 @@ use rule coincidence as coincidence_shown with:
         rate=figure("rate", "4 coincidence", RUN_FOLDER),
         observables="results/{scenario}/run{run}/coincidence.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/04_coincidence.ipynb",
-    params:
-        figures=f"{RUN_FOLDER}/figures",
     wildcard_constraints:
         run=SHOWN,
+    params:
+        figures=f"{RUN_FOLDER}/figures",

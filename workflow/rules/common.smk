@@ -25,7 +25,9 @@ def checked_missions(names):
 def checked_number(key, lowest):
     value = config[key]
     if not isinstance(value, int) or isinstance(value, bool) or value < lowest:
-        raise WorkflowError(f"workflow/config.yaml: {key}={value} is not a whole number of at least {lowest}")
+        raise WorkflowError(
+            f"workflow/config.yaml: {key}={value} is not a whole number of at least {lowest}"
+        )
     return value
 
 
@@ -45,7 +47,9 @@ wildcard_constraints:
 
 def stage_code(stage):
     """The package modules that a stage uses: changing one re-runs what depends on it, and only that."""
-    common = [f"src/satqkd/{name}.py" for name in ("scenario", "dataset", "flight", "plot")]
+    common = [
+        f"src/satqkd/{name}.py" for name in ("scenario", "dataset", "flight", "plot")
+    ]
     return common + sorted(map(str, Path(f"src/satqkd/{stage}").glob("*.py")))
 
 
@@ -61,8 +65,12 @@ def run_stages(scenario):
 
 
 def run_results(scenario):
-    return expand("results/{scenario}/run{run}/{stage}.observables.json",
-                  scenario=scenario, run=RUNS, stage=run_stages(scenario))
+    return expand(
+        "results/{scenario}/run{run}/{stage}.observables.json",
+        scenario=scenario,
+        run=RUNS,
+        stage=run_stages(scenario),
+    )
 
 
 def figure(name, stage, folder="results/{scenario}"):

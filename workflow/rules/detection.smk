@@ -14,21 +14,21 @@ rule detection:
         truth="results/{scenario}/run{run}/truth.nc",
         observables="results/{scenario}/run{run}/detection.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/03_detection.ipynb",
-    params:
-        figures="",
-        seed=SEED,
-        run=lambda wildcards: wildcards.run,
-    wildcard_constraints:
-        run=OTHERS,
     log:
         "results/{scenario}/run{run}/logs/03_detection.log",
     benchmark:
         "results/{scenario}/run{run}/benchmarks/03_detection.tsv"
+    wildcard_constraints:
+        run=OTHERS,
     conda:
         "../../environment.yml"
     resources:
         mem_mb=1500,
         runtime=5,
+    params:
+        figures="",
+        seed=SEED,
+        run=lambda wildcards: wildcards.run,
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
@@ -49,9 +49,9 @@ use rule detection as detection_shown with:
         photons=figure("photons", "3 detection", RUN_FOLDER),
         observables="results/{scenario}/run{run}/detection.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/03_detection.ipynb",
+    wildcard_constraints:
+        run=SHOWN,
     params:
         figures=f"{RUN_FOLDER}/figures",
         seed=SEED,
         run=lambda wildcards: wildcards.run,
-    wildcard_constraints:
-        run=SHOWN,

@@ -14,8 +14,6 @@ rule fiber:
         observables="results/{scenario}/fiber.observables.json",
         fiber=figure("fiber", "7 fiber"),
         notebook="results/{scenario}/notebooks/07_fiber.ipynb",
-    params:
-        figures="results/{scenario}/figures",
     log:
         "results/{scenario}/logs/07_fiber.log",
     benchmark:
@@ -25,6 +23,8 @@ rule fiber:
     resources:
         mem_mb=700,
         runtime=5,
+    params:
+        figures="results/{scenario}/figures",
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"

@@ -12,19 +12,19 @@ rule key:
         data="results/{scenario}/run{run}/key.nc",
         observables="results/{scenario}/run{run}/key.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/05_key.ipynb",
-    params:
-        figures="",
-    wildcard_constraints:
-        run=OTHERS,
     log:
         "results/{scenario}/run{run}/logs/05_key.log",
     benchmark:
         "results/{scenario}/run{run}/benchmarks/05_key.tsv"
+    wildcard_constraints:
+        run=OTHERS,
     conda:
         "../../environment.yml"
     resources:
         mem_mb=900,
         runtime=5,
+    params:
+        figures="",
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
@@ -41,7 +41,7 @@ use rule key as key_shown with:
         length=figure("length", "5 key", RUN_FOLDER),
         observables="results/{scenario}/run{run}/key.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/05_key.ipynb",
-    params:
-        figures=f"{RUN_FOLDER}/figures",
     wildcard_constraints:
         run=SHOWN,
+    params:
+        figures=f"{RUN_FOLDER}/figures",

@@ -14,8 +14,6 @@ rule orbit:
         ranges=figure("ranges", "1 orbit"),
         sky=figure("sky", "1 orbit"),
         notebook="results/{scenario}/notebooks/01_orbit.ipynb",
-    params:
-        figures="results/{scenario}/figures",
     log:
         "results/{scenario}/logs/01_orbit.log",
     benchmark:
@@ -25,6 +23,8 @@ rule orbit:
     resources:
         mem_mb=700,
         runtime=5,
+    params:
+        figures="results/{scenario}/figures",
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"

@@ -7,14 +7,14 @@ rule validation_parameters:
     """Lists of files are handed to a notebook in a file."""
     output:
         temp("results/validation_parameters.yaml"),
-    params:
-        text=lambda wildcards: "scenarios: [{}]".format(
-            ", ".join(f"data/scenarios/{name}.yaml" for name in PUBLISHED)
-        ),
     log:
         "results/logs/validation_parameters.log",
     conda:
         "../../environment.yml"
+    params:
+        text=lambda wildcards: "scenarios: [{}]".format(
+            ", ".join(f"data/scenarios/{name}.yaml" for name in PUBLISHED)
+        ),
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
@@ -24,17 +24,30 @@ rule validation:
     input:
         notebook="notebooks/08_validation.ipynb",
         scenarios=expand("data/scenarios/{scenario}.yaml", scenario=PUBLISHED),
-        references=expand("data/reference/{scenario}.yaml", scenario=[MISSIONS[name].reference for name in PUBLISHED]),
+        references=expand(
+            "data/reference/{scenario}.yaml",
+            scenario=[MISSIONS[name].reference for name in PUBLISHED],
+        ),
         known="data/reference/known_deviations.yaml",
         parameters="results/validation_parameters.yaml",
         stages=expand(
-            "results/{scenario}/{stage}.observables.json", scenario=PUBLISHED, stage=["orbit", "channel", "fiber"]
+            "results/{scenario}/{stage}.observables.json",
+            scenario=PUBLISHED,
+            stage=["orbit", "channel", "fiber"],
         ),
         runs=[run_results(name) for name in PUBLISHED],
         code=stage_code("validation"),
     output:
-        table=report("results/validation.csv", caption="../report/validation_table.rst", category="validation"),
-        figure=report("results/figures/validation.svg", caption="../report/validation.rst", category="validation"),
+        table=report(
+            "results/validation.csv",
+            caption="../report/validation_table.rst",
+            category="validation",
+        ),
+        figure=report(
+            "results/figures/validation.svg",
+            caption="../report/validation.rst",
+            category="validation",
+        ),
         summaries=expand("results/{scenario}/summary.json", scenario=PUBLISHED),
         notebook="results/notebooks/08_validation.ipynb",
     log:

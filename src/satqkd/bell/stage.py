@@ -43,10 +43,13 @@ def _chsh(data: xr.Dataset, counted: xr.Dataset) -> None:
     data["e_sigma"] = variable("setting", result.e_sigma, "1", "its Poisson standard deviation")
     data["ideal"] = variable("setting", counted.ideal_correlation.values.ravel(), "1", "correlation of the ideal state")
     data["sign"] = variable("setting", signs, "1", "sign of the setting in S")
-    for name, value, text in [("s", result.s, "CHSH sum"), ("sigma", result.sigma, "its standard deviation"),
-                              ("p_value", result.p_value, "highest probability under local realism"),
-                              ("n_sigma", result.n_sigma, "standard deviations above 2"),
-                              ("trials", result.trials, "coincidences in all settings")]:
+    for name, value, text in [
+        ("s", result.s, "CHSH sum"),
+        ("sigma", result.sigma, "its standard deviation"),
+        ("p_value", result.p_value, "highest probability under local realism"),
+        ("n_sigma", result.n_sigma, "standard deviations above 2"),
+        ("trials", result.trials, "coincidences in all settings"),
+    ]:
         data[name] = variable((), value, "1", text)
 
 
@@ -58,7 +61,9 @@ def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
     visibility = 2 * right / total - 1
     sigma = np.sqrt((1 - visibility**2) / total)
     fidelity = fidelity_from_visibilities(*visibility, sigma_z=sigma[0], sigma_x=sigma[1])
-    data["basis_counts"] = variable(("basis", "alice_outcome", "bob_outcome"), counts, "1", "coincidences in equal bases")
+    data["basis_counts"] = variable(
+        ("basis", "alice_outcome", "bob_outcome"), counts, "1", "coincidences in equal bases"
+    )
     data["visibility"] = variable("basis", visibility, "1", "visibility of the correlation")
     data["visibility_sigma"] = variable("basis", sigma, "1", "its standard deviation")
     data["fidelity"] = variable((), fidelity.lower_bound, "1", "lower bound on the fidelity with the Bell state")
@@ -69,8 +74,11 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
     """What the Bell test says that a publication can be held against: name to (value, unit)."""
     result = {}
     if "s" in data:
-        result |= {"chsh_s": (float(data.s), "1"), "bell_trials": (float(data.trials), "1"),
-                   "bell_violation": (float(data.n_sigma), "standard deviations")}
+        result |= {
+            "chsh_s": (float(data.s), "1"),
+            "bell_trials": (float(data.trials), "1"),
+            "bell_violation": (float(data.n_sigma), "standard deviations"),
+        }
     if "fidelity" in data:
         visibility = float(data.visibility[1])
         result |= {

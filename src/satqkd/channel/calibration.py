@@ -85,8 +85,9 @@ def read_plan(path: str | Path, scenario: str, published: dict[str, tuple[float,
     return parameters, targets
 
 
-def calibrate(model: Callable[[Scenario], dict], scenario: Scenario, *, parameters: list[Parameter],
-              targets: list[Target]) -> Calibration:
+def calibrate(
+    model: Callable[[Scenario], dict], scenario: Scenario, *, parameters: list[Parameter], targets: list[Target]
+) -> Calibration:
     """Least squares of a scenario's parameters against observed values.
 
     Parameters

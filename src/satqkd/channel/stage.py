@@ -34,7 +34,9 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
         fading_variance for stage 3, and total_attenuation(time) of all links together in the convention of the
         publication (`channel.attenuation_includes_detectors`).
     """
-    loss = np.stack([_losses(scenario, station, orbit.isel(station=i)) for i, station in enumerate(scenario.stations)], 1)
+    loss = np.stack(
+        [_losses(scenario, station, orbit.isel(station=i)) for i, station in enumerate(scenario.stations)], 1
+    )
     attenuation = loss.sum(axis=2)
     detectors = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
     total = attenuation.sum(axis=1) + (to_db(detectors).sum() if scenario.channel.attenuation_includes_detectors else 0)
@@ -43,18 +45,38 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
         {
             "loss": variable((*each, "component"), loss, "dB", "loss by component"),
             "attenuation": variable(each, attenuation, "dB", "loss of the link, detectors not included"),
-            "transmittance": variable(each, 10 ** (-attenuation / 10), "1", "mean transmittance, detectors not included"),
-            "fading_variance": variable(each, np.stack([
-                _fading_variance(scenario, station, orbit.isel(station=i)) for i, station in enumerate(scenario.stations)
-            ], 1), "1", "variance of the received power over its squared mean"),
+            "transmittance": variable(
+                each, 10 ** (-attenuation / 10), "1", "mean transmittance, detectors not included"
+            ),
+            "fading_variance": variable(
+                each,
+                np.stack(
+                    [
+                        _fading_variance(scenario, station, orbit.isel(station=i))
+                        for i, station in enumerate(scenario.stations)
+                    ],
+                    1,
+                ),
+                "1",
+                "variance of the received power over its squared mean",
+            ),
             "beam_diameter": variable(
-                each, beam_diameter_m(orbit.range.values, np.sqrt(scenario.transmitter.divergence_rad.prod())), "m",
-                "1/e2 diameter of the round beam of the same area"),
+                each,
+                beam_diameter_m(orbit.range.values, np.sqrt(scenario.transmitter.divergence_rad.prod())),
+                "m",
+                "1/e2 diameter of the round beam of the same area",
+            ),
             "total_attenuation": variable("time", total, "dB", "loss of all links as the publication counts it"),
-            "range": orbit.range, "elevation": orbit.elevation, "measurement": orbit.measurement,
+            "range": orbit.range,
+            "elevation": orbit.elevation,
+            "measurement": orbit.measurement,
         },
-        coords={"time": orbit.time, "station": orbit.station, "component": list(COMPONENTS),
-                "pass_number": orbit.pass_number},
+        coords={
+            "time": orbit.time,
+            "station": orbit.station,
+            "component": list(COMPONENTS),
+            "pass_number": orbit.pass_number,
+        },
         attrs={"showcase": orbit.attrs["showcase"]},
     )
     data["distance"] = _distance(orbit)
@@ -64,9 +86,11 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
 
 
 def _distance(orbit: xr.Dataset) -> xr.Variable:
-    """What a fibre would have to bridge [m]: the stations' baseline, or the longest range of a downlink to one station."""
+    """What a fibre would have to bridge [m]: the stations' baseline, or the longest range of a single downlink."""
     baseline = float(orbit.baseline)
-    return variable((), baseline if np.isfinite(baseline) else float(orbit.longest_range.max()), "m", "distance bridged")
+    return variable(
+        (), baseline if np.isfinite(baseline) else float(orbit.longest_range.max()), "m", "distance bridged"
+    )
 
 
 def _losses(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
@@ -78,29 +102,40 @@ def _losses(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
     captured = captured_fraction(range_m, divergence_full_angle_rad=tuple(divergence), **mirror)
     added = turbulent_divergence_rad(elevation_deg, range_m=range_m, **_air(scenario, station))
     # Turbulence widens the beam so little that one mean width serves for the seconds of a pass, to 0.001 dB.
-    widened = captured * (divergence[0] * divergence[1]) / np.sqrt(
-        (divergence[0] ** 2 + added**2) * (divergence[1] ** 2 + added**2))
+    widened = (
+        captured
+        * (divergence[0] * divergence[1])
+        / np.sqrt((divergence[0] ** 2 + added**2) * (divergence[1] ** 2 + added**2))
+    )
     every_second = np.ones(range_m.size)
-    return np.stack([
-        to_db(transmitter.optics_efficiency) * every_second,
-        to_db(captured),
-        to_db(mean_pointing_factor(transmitter.pointing_jitter_urad * 1e-6, tuple(divergence))) * every_second,
-        extinction_db(elevation_deg, zenith_extinction_db=station.zenith_extinction_db),
-        to_db(widened / captured),
-        to_db(station.receiver_efficiency) * every_second,
-    ], axis=1)
+    return np.stack(
+        [
+            to_db(transmitter.optics_efficiency) * every_second,
+            to_db(captured),
+            to_db(mean_pointing_factor(transmitter.pointing_jitter_urad * 1e-6, tuple(divergence))) * every_second,
+            extinction_db(elevation_deg, zenith_extinction_db=station.zenith_extinction_db),
+            to_db(widened / captured),
+            to_db(station.receiver_efficiency) * every_second,
+        ],
+        axis=1,
+    )
 
 
 def _air(scenario: Scenario, station) -> dict:
-    profile = HufnagelValley(ground_cn2=scenario.channel.ground_cn2, wind_rms_m_s=scenario.channel.wind_rms_m_s,
-                             station_altitude_m=station.altitude_m)
+    profile = HufnagelValley(
+        ground_cn2=scenario.channel.ground_cn2,
+        wind_rms_m_s=scenario.channel.wind_rms_m_s,
+        station_altitude_m=station.altitude_m,
+    )
     return {"wavelength_m": scenario.transmitter.wavelength_nm * 1e-9, "profile": profile}
 
 
 def _fading_variance(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
     """Scintillation on the mirror and pointing jitter, independent of each other."""
     flux = flux_variance(orbit.elevation.values, aperture_m=station.aperture_m, **_air(scenario, station))
-    pointing = pointing_variance(scenario.transmitter.pointing_jitter_urad * 1e-6, tuple(scenario.transmitter.divergence_rad))
+    pointing = pointing_variance(
+        scenario.transmitter.pointing_jitter_urad * 1e-6, tuple(scenario.transmitter.divergence_rad)
+    )
     return (1 + scintillation_index(flux)) * (1 + pointing) - 1
 
 

@@ -58,8 +58,10 @@ def recover_clock(beacon_ps, gps_ps, *, beacon_rate_hz, node_s, range_m, range_r
     emission = emission_times(coarse.true_s(beacon_ps), **orbit)
     pulse = np.rint(emission * beacon_rate_hz)
     if np.std(emission * beacon_rate_hz - pulse) > 0.1:
-        raise ValueError("the beacon tags do not fall on a comb after the GPS seconds and the orbit were taken out: "
-                         "check beacon.pulse_rate_hz, the element set and the GPS tags")
+        raise ValueError(
+            "the beacon tags do not fall on a comb after the GPS seconds and the orbit were taken out: "
+            "check beacon.pulse_rate_hz, the element set and the GPS tags"
+        )
     return _line(arrival_times(pulse / beacon_rate_hz, **orbit), beacon_ps / PS)
 
 

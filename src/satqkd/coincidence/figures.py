@@ -18,8 +18,11 @@ def delay_figure(coincidence):
         legend_above(axis)
     decoy = "pulses" in coincidence
     width_ps = float(coincidence.delay_bin[1] - coincidence.delay_bin[0])
-    axis.set(yscale="log", ylabel=f"{'Tags' if decoy else 'Pairs of tags'} in {width_ps:g} ps",
-             xlabel="Detection minus pulse centre (ns)" if decoy else "Second station minus first (ns)")
+    axis.set(
+        yscale="log",
+        ylabel=f"{'Tags' if decoy else 'Pairs of tags'} in {width_ps:g} ps",
+        xlabel="Detection minus pulse centre (ns)" if decoy else "Second station minus first (ns)",
+    )
     return figure
 
 
@@ -35,8 +38,14 @@ def rate_figure(coincidence):
         session_stairs(axis, shown.rate.values, durations, label="detections in the window", color=BLUE)
         session_stairs(axis, shown.sifted_rate.values, durations, label="sifted signal bits", color=VERMILION, ls="--")
     else:
-        session_stairs(axis, shown.rate.values, durations, block_s=PAIRS_BLOCK_S, color=BLUE,
-                       label=f"coincidences, means of {PAIRS_BLOCK_S} s")
+        session_stairs(
+            axis,
+            shown.rate.values,
+            durations,
+            block_s=PAIRS_BLOCK_S,
+            color=BLUE,
+            label=f"coincidences, means of {PAIRS_BLOCK_S} s",
+        )
     axis.set_ylim(bottom=0)
     axis.set_ylabel("Rate (1/s)")
     legend_above(axis)

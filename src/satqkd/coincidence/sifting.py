@@ -23,7 +23,9 @@ def _resolve(times, channel, window, dead, words, kept, resolved):
             kept[n] = i
             chosen = channel[i]
             if doubles:
-                which = words[i] % np.uint64(((mask >> 0) & 1) + ((mask >> 1) & 1) + ((mask >> 2) & 1) + ((mask >> 3) & 1))
+                which = words[i] % np.uint64(
+                    ((mask >> 0) & 1) + ((mask >> 1) & 1) + ((mask >> 2) & 1) + ((mask >> 3) & 1)
+                )
                 for d in range(4):
                     if (mask >> d) & 1:
                         if which == 0:

@@ -61,22 +61,30 @@ def coincidences(scenario: Scenario, orbit: xr.Dataset, tags: str | Path) -> xr.
     sessions = _sessions(scenario, orbit, store)
     decoy = scenario.source.kind == "decoy"
     parts = [
-        _match_pulses(scenario, session, int(store["transmitter"].attrs["log_key"], 16)) if decoy
+        _match_pulses(scenario, session, int(store["transmitter"].attrs["log_key"], 16))
+        if decoy
         else _match_pairs(scenario, orbit, session)
         for session in sessions
     ]
     events = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name[0] != "_"}
     data = _events(events, decoy)
     data["delay_histogram"] = variable("delay_bin", sum(p["_histogram"] for p in parts), "1", "tags by delay")
-    data = data.assign_coords(delay_bin=variable(
-        "delay_bin", (np.arange(HISTOGRAM_BINS) - HISTOGRAM_BINS / 2 + 0.5) * HISTOGRAM_BIN_PS, "ps", "delay"))
+    data = data.assign_coords(
+        delay_bin=variable(
+            "delay_bin", (np.arange(HISTOGRAM_BINS) - HISTOGRAM_BINS / 2 + 0.5) * HISTOGRAM_BIN_PS, "ps", "delay"
+        )
+    )
     (_count_pulses if decoy else _count_pairs)(data, scenario, parts, orbit)
-    data["singles"] = variable(("session", "station"), np.array([[t.size for t in s.time_ps] for s in sessions]), "1",
-                               "detection events")
+    data["singles"] = variable(
+        ("session", "station"), np.array([[t.size for t in s.time_ps] for s in sessions]), "1", "detection events"
+    )
     data["session_duration"] = variable("session", np.array([s.seconds for s in sessions]), "s", "seconds of open link")
-    for name, units, text in [("offset_s", "s", "clock offset"), ("drift", "1", "clock drift"),
-                              ("offset_sigma_s", "s", "uncertainty of the clock offset"),
-                              ("residual_rms_s", "s", "scatter of the beacon tags")]:
+    for name, units, text in [
+        ("offset_s", "s", "clock offset"),
+        ("drift", "1", "clock drift"),
+        ("offset_sigma_s", "s", "uncertainty of the clock offset"),
+        ("residual_rms_s", "s", "scatter of the beacon tags"),
+    ]:
         values = np.array([[getattr(clock, name) for clock in s.clocks] for s in sessions])
         data["clock_" + name.removesuffix("_s")] = variable(("session", "station"), values, units, text)
     data["range"] = variable("second", orbit.range.values.sum(axis=1), "m", "range, of both stations together for two")
@@ -109,15 +117,22 @@ def _sessions(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> list[
             beacon = scenario.beacon
             try:
                 clock = recover_clock(
-                    read("beacon") - start_ps, read("gps") - start_ps,
-                    beacon_rate_hz=beacon.pulse_rate_hz / beacon.recorded_one_in, **orbit_path)
+                    read("beacon") - start_ps,
+                    read("gps") - start_ps,
+                    beacon_rate_hz=beacon.pulse_rate_hz / beacon.recorded_one_in,
+                    **orbit_path,
+                )
             except ValueError as error:
                 raise ValueError(f"{scenario.name}, session {number}, {station.name}: {error}") from None
             time, channel = read("photons"), read("photons", "detector")
             if scenario.source.kind == "entangled":
                 kept, channel = resolve_clicks(
-                    time, channel, window_ps=window_ps, dead_ps=dead_ps,
-                    key=record_key(0, "double clicks", station.name, number))
+                    time,
+                    channel,
+                    window_ps=window_ps,
+                    dead_ps=dead_ps,
+                    key=record_key(0, "double clicks", station.name, number),
+                )
                 time = time[kept]
             emission_s = emission_times(clock.true_s(time - start_ps), **orbit_path)
             emitted.append(np.rint(emission_s * PS).astype(np.int64))
@@ -178,8 +193,12 @@ def _match_pulses(scenario: Scenario, session: _Session, log_key: int) -> dict:
         "pass_number": np.full(inside.size, session.number, np.int16),
         "_histogram": np.histogram(delay, edges)[0],
         "_rate": (session.first, np.bincount(time[inside] // int(PS), minlength=session.seconds)),
-        "_sifted_rate": (session.first, np.bincount(
-            time[inside[(basis == channel[inside] >> 1) & (intensity == 0)]] // int(PS), minlength=session.seconds)),
+        "_sifted_rate": (
+            session.first,
+            np.bincount(
+                time[inside[(basis == channel[inside] >> 1) & (intensity == 0)]] // int(PS), minlength=session.seconds
+            ),
+        ),
     }
 
 
@@ -204,8 +223,9 @@ def _events(events: dict, decoy: bool) -> xr.Dataset:
 
 
 def _table(index: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    return np.bincount(np.ravel_multi_index([np.asarray(i, np.int64) for i in index], shape),
-                       minlength=int(np.prod(shape))).reshape(shape)
+    return np.bincount(
+        np.ravel_multi_index([np.asarray(i, np.int64) for i in index], shape), minlength=int(np.prod(shape))
+    ).reshape(shape)
 
 
 def _series(parts: list[dict], name: str, size: int) -> np.ndarray:
@@ -226,9 +246,14 @@ def _count_pairs(data: xr.Dataset, scenario: Scenario, parts: list[dict], orbit:
     data["counts"] = variable(axes, counts, "1", "coincidences")
     data["ideal_correlation"] = variable(axes[:3], correlation, "1", "correlation of the ideal state")
     data["duration"] = variable(
-        "measurement", [np.count_nonzero(orbit.measurement.values == m) for m in range(len(angles))], "s", "open link")
-    data["rate"] = variable("second", _series(parts, "_rate", orbit.sizes["time"]), "s-1", "coincidences in each second")
-    data["accidentals"] = variable("session", [p["_accidentals"] for p in parts], "1", "expected accidental coincidences")
+        "measurement", [np.count_nonzero(orbit.measurement.values == m) for m in range(len(angles))], "s", "open link"
+    )
+    data["rate"] = variable(
+        "second", _series(parts, "_rate", orbit.sizes["time"]), "s-1", "coincidences in each second"
+    )
+    data["accidentals"] = variable(
+        "session", [p["_accidentals"] for p in parts], "1", "expected accidental coincidences"
+    )
     kept = ~np.isclose(np.abs(correlation), 0).any(axis=(1, 2))  # settings made for a Bell test yield no key
     alice, bob = np.full(data.sizes["coincidence"], -1, np.int8), np.full(data.sizes["coincidence"], -1, np.int8)
     for m in range(len(angles)):
@@ -244,16 +269,22 @@ def _count_pairs(data: xr.Dataset, scenario: Scenario, parts: list[dict], orbit:
 def _count_pulses(data: xr.Dataset, scenario: Scenario, parts: list[dict], orbit: xr.Dataset) -> None:
     columns = ["intensity", "setting_a", "setting_b", "outcome_a", "outcome_b"]
     counts = _table([data[name].values for name in columns], (3, 2, 2, 2, 2))
-    data["counts"] = variable(("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome"),
-                              counts, "1", "detections in the window")
+    data["counts"] = variable(
+        ("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome"),
+        counts,
+        "1",
+        "detections in the window",
+    )
     seconds = int(np.count_nonzero(orbit.measurement.values >= 0))
-    data["pulses"] = variable("intensity_level", scenario.source.pulse_rate_hz * seconds * scenario.source.shares, "1",
-                              "pulses sent")
+    data["pulses"] = variable(
+        "intensity_level", scenario.source.pulse_rate_hz * seconds * scenario.source.shares, "1", "pulses sent"
+    )
     data["mean_photon_number"] = variable("intensity_level", scenario.source.mu, "1", "mean photon number")
     data["duration"] = variable("measurement", [seconds], "s", "open link")
     data["rate"] = variable("second", _series(parts, "_rate", orbit.sizes["time"]), "s-1", "detections in each second")
-    data["sifted_rate"] = variable("second", _series(parts, "_sifted_rate", orbit.sizes["time"]), "s-1",
-                                   "sifted signal bits in each second")
+    data["sifted_rate"] = variable(
+        "second", _series(parts, "_sifted_rate", orbit.sizes["time"]), "s-1", "sifted signal bits in each second"
+    )
     data.coords["intensity_name"] = ("intensity_level", list(INTENSITIES))
 
 

@@ -46,7 +46,9 @@ def settings_at(times_s: np.ndarray, *, switch_rate_hz: float, key: int) -> np.n
     return (random_words(np.uint64(key), slots) & np.uint64(1)).astype(np.uint8)
 
 
-def entangled_light(*, source, detection, measurement, efficiencies, edges_s, transmittances, flights, switch_keys, rng):
+def entangled_light(
+    *, source, detection, measurement, efficiencies, edges_s, transmittances, flights, switch_keys, rng
+):
     """Photons of a pair source that are going to be detected at two stations.
 
     Parameters

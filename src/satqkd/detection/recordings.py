@@ -16,7 +16,11 @@ class TagWriter:
     def __init__(self, group: zarr.Group, columns: dict[str, str]):
         self._arrays = {
             name: group.create_array(
-                name, shape=(0,), chunks=(CHUNK,), dtype=dtype, dimension_names=("tag",),
+                name,
+                shape=(0,),
+                chunks=(CHUNK,),
+                dtype=dtype,
+                dimension_names=("tag",),
                 compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
             )
             for name, dtype in columns.items()

@@ -21,8 +21,16 @@ MARGIN_PS = 1_000_000
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
 
 
-def simulate(scenario: Scenario, orbit: xr.Dataset, channel: xr.Dataset, *, path: str | Path, seed: int, run: int,
-             progress: bool = False) -> xr.Dataset:
+def simulate(
+    scenario: Scenario,
+    orbit: xr.Dataset,
+    channel: xr.Dataset,
+    *,
+    path: str | Path,
+    seed: int,
+    run: int,
+    progress: bool = False,
+) -> xr.Dataset:
     """Record a pass, or as many as the orbit holds, to a Zarr store.
 
     Parameters
@@ -74,8 +82,8 @@ def simulate(scenario: Scenario, orbit: xr.Dataset, channel: xr.Dataset, *, path
             "clock_drift": variable("station", [s.clock_drift for s in scenario.stations], "1", "frequency error"),
         },
         coords={"time": orbit.time, "station": orbit.station},
-        attrs={"run": run} | ({} if monitor_tap is None else {
-            "monitor_coincidence_rate": scenario.source.pair_rate_hz * monitor_tap**2}),
+        attrs={"run": run}
+        | ({} if monitor_tap is None else {"monitor_coincidence_rate": scenario.source.pair_rate_hz * monitor_tap**2}),
     )
     return label(truth, "truth", scenario, seed)
 
@@ -99,8 +107,13 @@ def _blocks(orbit: xr.Dataset):
         while end < start + BLOCK_S and measurement[end] == measurement[start] and session[end] == session[start]:
             end += 1
         nodes = np.flatnonzero(session == session[start])
-        yield {"session": int(session[start]), "measurement": int(measurement[start]), "first": start, "last": end,
-               "nodes": slice(nodes[0], nodes[-1] + 1)}
+        yield {
+            "session": int(session[start]),
+            "measurement": int(measurement[start]),
+            "first": start,
+            "last": end,
+            "nodes": slice(nodes[0], nodes[-1] + 1),
+        }
         start = end
 
 
@@ -109,14 +122,29 @@ def _light(scenario, block, power, stations, *, seed, run, rng):
     measurement = scenario.measurements[block["measurement"]]
     efficiencies = np.array([[d.efficiency for d in station.section.detectors] for station in stations])
     if scenario.source.kind == "decoy":
-        return [decoy_light(
-            source=scenario.source, measurement=measurement, efficiencies=efficiencies[0], edges_s=edges,
-            transmittance=power[0][0], epoch_s=0.0,
-            log_key=record_key(seed, scenario.name, run, "log"), rng=rng)]
+        return [
+            decoy_light(
+                source=scenario.source,
+                measurement=measurement,
+                efficiencies=efficiencies[0],
+                edges_s=edges,
+                transmittance=power[0][0],
+                epoch_s=0.0,
+                log_key=record_key(seed, scenario.name, run, "log"),
+                rng=rng,
+            )
+        ]
     return entangled_light(
-        source=scenario.source, detection=scenario.detection, measurement=measurement, efficiencies=efficiencies,
-        edges_s=edges, transmittances=np.array([total for total, _ in power]),
-        flights=[station.flight(block) for station in stations], switch_keys=[s.switch_key for s in stations], rng=rng)
+        source=scenario.source,
+        detection=scenario.detection,
+        measurement=measurement,
+        efficiencies=efficiencies,
+        edges_s=edges,
+        transmittances=np.array([total for total, _ in power]),
+        flights=[station.flight(block) for station in stations],
+        switch_keys=[s.switch_key for s in stations],
+        rng=rng,
+    )
 
 
 class _Receiver:
@@ -129,7 +157,9 @@ class _Receiver:
         self.switch_key = record_key(seed, scenario.name, run, "settings", self.section.name) if active else None
         width_ps = getattr(scenario.source, "pulse_width_ps", 0.0) / FWHM_PER_SIGMA
         self.jitter_ps = np.hypot(scenario.detection.timing_jitter_ps, width_ps)
-        self._groups = {kind: store.create_group(f"{self.section.name}/{kind}") for kind in ("photons", "beacon", "gps")}
+        self._groups = {
+            kind: store.create_group(f"{self.section.name}/{kind}") for kind in ("photons", "beacon", "gps")
+        }
         self._writers = {
             kind: TagWriter(group, {"time": "int64"} | ({"detector": "uint8"} if kind == "photons" else {}))
             for kind, group in self._groups.items()
@@ -190,7 +220,8 @@ class _Receiver:
         dark_s, dark_channel = background(rates_hz=rates, start_s=start_s, end_s=end_s, rng=rng)
         if active:
             dark_channel = dark_channel + 2 * settings_at(
-                dark_s, switch_rate_hz=self.scenario.detection.switch_rate_hz, key=self.switch_key)
+                dark_s, switch_rate_hz=self.scenario.detection.switch_rate_hz, key=self.switch_key
+            )
         arrival = np.concatenate([flight(light.emission_s), dark_s])
         channel = np.concatenate([light.channel, dark_channel]).astype(np.uint8)
         order = np.argsort(arrival, kind="stable")
@@ -212,7 +243,8 @@ class _Receiver:
     def _local(self, session_s: np.ndarray) -> np.ndarray:
         """Local clock [ps since the first session's start] at times since this session's start [s]."""
         return self._start_ps + local_time_ps(
-            session_s, offset_s=self.section.clock_offset_s, drift=self.section.clock_drift)
+            session_s, offset_s=self.section.clock_offset_s, drift=self.section.clock_drift
+        )
 
     def _begin_session(self, block) -> None:
         self._flush()

@@ -40,8 +40,12 @@ def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Data
         satellite_db = -10 * np.log10(np.mean(10 ** (-used.total_attenuation.values / 10)))
         efficiency = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
         half = np.sqrt(eta)
-        rate = pair_rate_hz(scenario.source.pair_rate_hz, transmittance_a=half * efficiency[0],
-                            transmittance_b=half * efficiency[1]) / 2
+        rate = (
+            pair_rate_hz(
+                scenario.source.pair_rate_hz, transmittance_a=half * efficiency[0], transmittance_b=half * efficiency[1]
+            )
+            / 2
+        )
     else:
         satellite_db = float(used.total_attenuation.values[np.argmax(used.range.values[:, 0])])
         efficiency = np.mean([d.efficiency for d in scenario.stations[0].detectors])
@@ -50,24 +54,39 @@ def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Data
     repetition = getattr(scenario.source, "pulse_rate_hz", None) or scenario.source.pair_rate_hz
     ideal = scenario.fiber
     ideal_rate = sifted_rate_hz(
-        ideal.ideal_rate_hz, transmittance=fiber_transmittance(ideal.ideal_length_m, attenuation_db_per_km=per_km[0]),
-        sifting_fraction=ideal.ideal_sifting)
+        ideal.ideal_rate_hz,
+        transmittance=fiber_transmittance(ideal.ideal_length_m, attenuation_db_per_km=per_km[0]),
+        sifting_fraction=ideal.ideal_sifting,
+    )
     loss_db = fiber_loss_db(distance_m, attenuation_db_per_km=per_km)
-    data = xr.Dataset({
-        "loss": variable("fiber", loss_db, "dB", "loss of the fibre"),
-        "sifted_rate": variable("fiber", rate, "bit s-1", "sifted bits through the fibre"),
-        "years_per_bit": variable("fiber", years_per_bit(rate), "year", "time to a sifted bit"),
-        "plob": variable("fiber", plob_bound(eta), "bit", "secret bits per use at most, without repeater"),
-        "plob_rate": variable("fiber", plob_bound(eta) * repetition, "bit s-1", "the same at the source's rate"),
-        "advantage": variable("fiber", advantage_orders_of_magnitude(satellite_db, loss_db), "1",
-                              "orders of magnitude by which the satellite transmits more"),
-        "distance": variable((), distance_m, "m", "distance bridged"),
-        "satellite_loss": variable((), satellite_db, "dB", "loss of the satellite link, as its publication counts it"),
-        "satellite_key_rate": variable((), float(key.length.sel(bound=key.attrs["compared_bound"]) / key.duration),
-                                       "bit s-1", "secret key over the session"),
-        "ideal_rate": variable((), float(ideal_rate), "s-1", "an ideal source through the first fibre"),
-        "ideal_years_per_bit": variable((), float(years_per_bit(ideal_rate)), "year", "the same as time to a bit"),
-    }, coords={"fiber": variable("fiber", per_km, "dB km-1", "attenuation of the fibre")})
+    data = xr.Dataset(
+        {
+            "loss": variable("fiber", loss_db, "dB", "loss of the fibre"),
+            "sifted_rate": variable("fiber", rate, "bit s-1", "sifted bits through the fibre"),
+            "years_per_bit": variable("fiber", years_per_bit(rate), "year", "time to a sifted bit"),
+            "plob": variable("fiber", plob_bound(eta), "bit", "secret bits per use at most, without repeater"),
+            "plob_rate": variable("fiber", plob_bound(eta) * repetition, "bit s-1", "the same at the source's rate"),
+            "advantage": variable(
+                "fiber",
+                advantage_orders_of_magnitude(satellite_db, loss_db),
+                "1",
+                "orders of magnitude by which the satellite transmits more",
+            ),
+            "distance": variable((), distance_m, "m", "distance bridged"),
+            "satellite_loss": variable(
+                (), satellite_db, "dB", "loss of the satellite link, as its publication counts it"
+            ),
+            "satellite_key_rate": variable(
+                (),
+                float(key.length.sel(bound=key.attrs["compared_bound"]) / key.duration),
+                "bit s-1",
+                "secret key over the session",
+            ),
+            "ideal_rate": variable((), float(ideal_rate), "s-1", "an ideal source through the first fibre"),
+            "ideal_years_per_bit": variable((), float(years_per_bit(ideal_rate)), "year", "the same as time to a bit"),
+        },
+        coords={"fiber": variable("fiber", per_km, "dB km-1", "attenuation of the fibre")},
+    )
     return label(data, "fiber", scenario)
 
 

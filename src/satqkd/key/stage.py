@@ -39,14 +39,26 @@ def distill(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
     for name, text in [("length", "secret key"), ("leak_ec", "disclosed by error correction")]:
         data[name] = variable("bound", [float(getattr(key, name)) for key in keys], "bit", text)
     parts = [[getattr(key, basis) for basis in ("z", "x")] for key in keys]
-    for name, units, text in [("phase_error", "1", "bound on the phase error rate"), ("unfloored", "bit", "length before it "
-                              "is cut at zero"), ("security", "bit", "price of the failure probabilities")]:
-        data[name] = variable(("bound", "basis"), [[float(getattr(p, name)) for p in pair] for pair in parts], units, text)
+    for name, units, text in [
+        ("phase_error", "1", "bound on the phase error rate"),
+        ("unfloored", "bit", "length before it is cut at zero"),
+        ("security", "bit", "price of the failure probabilities"),
+    ]:
+        data[name] = variable(
+            ("bound", "basis"), [[float(getattr(p, name)) for p in pair] for pair in parts], units, text
+        )
     by_eps = [np.broadcast_to(length(bound, EPS_GRID, EPS_GRID).length, EPS_GRID.shape) for bound in bounds]
-    data["length_by_eps"] = variable(("bound", "eps"), by_eps, "bit", "secret key with both failure probabilities at eps")
+    data["length_by_eps"] = variable(
+        ("bound", "eps"), by_eps, "bit", "secret key with both failure probabilities at eps"
+    )
     data = data.assign_coords(bound=list(bounds), basis=["z", "x"], eps=EPS_GRID)
-    data.attrs |= {"run": coincidence.attrs["run"], "compared_bound": scenario.key.bound, "f_ec": scenario.key.f_ec,
-                   "eps_sec": scenario.key.eps_sec, "eps_cor": scenario.key.eps_cor}
+    data.attrs |= {
+        "run": coincidence.attrs["run"],
+        "compared_bound": scenario.key.bound,
+        "f_ec": scenario.key.f_ec,
+        "eps_sec": scenario.key.eps_sec,
+        "eps_cor": scenario.key.eps_cor,
+    }
     return label(data, "key", scenario, coincidence.attrs["seed"])
 
 
@@ -60,7 +72,11 @@ def _pairs(scenario: Scenario, coincidence: xr.Dataset):
     sifted, errors = equal + unequal, np.where(sign > 0, unequal, equal)
     data = _rates(("basis",), sifted, errors, float(coincidence.duration.values[which]))
     arguments = {
-        "n_z": sifted[0], "n_x": sifted[1], "errors_z": errors[0], "errors_x": errors[1], "f_ec": scenario.key.f_ec,
+        "n_z": sifted[0],
+        "n_x": sifted[1],
+        "errors_z": errors[0],
+        "errors_x": errors[1],
+        "f_ec": scenario.key.f_ec,
         "efficiency_mismatch": scenario.key.efficiency_mismatch,
     }
     proof = {"eps_sec": scenario.key.eps_sec, "eps_cor": scenario.key.eps_cor, "bound": scenario.key.bound}
@@ -71,7 +87,8 @@ def _pairs(scenario: Scenario, coincidence: xr.Dataset):
         threshold = np.nan
     data["qber_threshold"] = variable((), threshold, "1", "error rate at which no key is left")
     return data, lambda bound, eps_sec, eps_cor: bbm92_key_length(
-        **arguments, bound=bound, eps_sec=eps_sec, eps_cor=eps_cor)
+        **arguments, bound=bound, eps_sec=eps_sec, eps_cor=eps_cor
+    )
 
 
 def _pulses(scenario: Scenario, coincidence: xr.Dataset):
@@ -82,26 +99,38 @@ def _pulses(scenario: Scenario, coincidence: xr.Dataset):
     data.coords["intensity_name"] = ("intensity_level", list(INTENSITIES))
     source = scenario.source
     arguments = {
-        "counts": DecoyCounts(detections_z=sifted[:, 0], detections_x=sifted[:, 1], errors_z=errors[:, 0],
-                              errors_x=errors[:, 1], pulses=coincidence.pulses.values),
-        "mean_photon_numbers": source.mu, "intensity_probabilities": source.shares, "f_ec": scenario.key.f_ec,
-        "key_basis": "both", "key_intensities": "signal", "intensity_fluctuation": source.intensity_fluctuation,
+        "counts": DecoyCounts(
+            detections_z=sifted[:, 0],
+            detections_x=sifted[:, 1],
+            errors_z=errors[:, 0],
+            errors_x=errors[:, 1],
+            pulses=coincidence.pulses.values,
+        ),
+        "mean_photon_numbers": source.mu,
+        "intensity_probabilities": source.shares,
+        "f_ec": scenario.key.f_ec,
+        "key_basis": "both",
+        "key_intensities": "signal",
+        "intensity_fluctuation": source.intensity_fluctuation,
     }
     return data, lambda bound, eps_sec, eps_cor: decoy_key_length(
-        **arguments, bound=bound, eps_sec=eps_sec, eps_cor=eps_cor)
+        **arguments, bound=bound, eps_sec=eps_sec, eps_cor=eps_cor
+    )
 
 
 def _rates(dims, sifted, errors, duration_s) -> xr.Dataset:
     with np.errstate(invalid="ignore", divide="ignore"):
         qber = errors / sifted
         sigma = np.sqrt(qber * (1 - qber) / sifted)
-    return xr.Dataset({
-        "sifted": variable(dims, sifted, "bit", "sifted bits"),
-        "errors": variable(dims, errors, "bit", "errors among them"),
-        "qber": variable(dims, qber, "1", "quantum bit error rate"),
-        "qber_sigma": variable(dims, sigma, "1", "its binomial standard deviation"),
-        "duration": variable((), duration_s, "s", "open link"),
-    })
+    return xr.Dataset(
+        {
+            "sifted": variable(dims, sifted, "bit", "sifted bits"),
+            "errors": variable(dims, errors, "bit", "errors among them"),
+            "qber": variable(dims, qber, "1", "quantum bit error rate"),
+            "qber_sigma": variable(dims, sigma, "1", "its binomial standard deviation"),
+            "duration": variable((), duration_s, "s", "open link"),
+        }
+    )
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:

@@ -55,7 +55,8 @@ def find_sessions(scenario: Scenario) -> xr.Dataset:
         raise ScenarioError(
             f"{scenario.path}: orbit gives {open_s:.0f} s of sessions from {scenario.orbit.search_start:%Y-%m-%d} to "
             f"{scenario.orbit.search_end:%Y-%m-%d} where measurements want {wanted:.0f} s: search longer, or lower "
-            f"min_elevation_deg={scenario.orbit.min_elevation_deg:g} or min_duration_s={scenario.orbit.min_duration_s:g}"
+            f"min_elevation_deg={scenario.orbit.min_elevation_deg:g} or "
+            f"min_duration_s={scenario.orbit.min_duration_s:g}"
         )
     data = xr.concat(
         [s.drop_dims("session") for s in sessions],
@@ -257,7 +258,10 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     shown = data.isel(session=data.attrs["showcase"])
     result = {
         "session_duration": (float(shown.session_duration), "s"),
-        "local_start_time": (_hours(shown.session_start.values + np.timedelta64(round(3600 * data.attrs["utc_offset_h"]), "s")), "h"),
+        "local_start_time": (
+            _hours(shown.session_start.values + np.timedelta64(round(3600 * data.attrs["utc_offset_h"]), "s")),
+            "h",
+        ),
         "range_sum": ([float(shown.shortest_range_sum) / 1e3, float(shown.longest_range_sum) / 1e3], "km"),
         "max_range_difference": (float(shown.largest_range_difference) / 1e3, "km"),
         "max_angular_velocity": (float(shown.largest_angular_rate), "deg/s"),

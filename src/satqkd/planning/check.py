@@ -18,8 +18,10 @@ def check(path: str | Path) -> Scenario:
     scenario = load_scenario(path)
     bounds = BOUNDS[scenario.source.kind]
     if scenario.key.bound not in bounds:
-        raise ScenarioError(f"{path}: key.bound={scenario.key.bound} is not known for a {scenario.source.kind} source: "
-                            f"take one of {', '.join(bounds)}")
+        raise ScenarioError(
+            f"{path}: key.bound={scenario.key.bound} is not known for a {scenario.source.kind} source: "
+            f"take one of {', '.join(bounds)}"
+        )
     try:
         find_sessions(scenario)
     except ScenarioError:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import erf
 
+from satqkd.channel import link_budget
 from satqkd.channel import observables as channel_observables
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
@@ -18,6 +19,11 @@ from satqkd.scenario import Scenario
 def window_acceptance(window_s: float, jitter_s: float) -> float:
     """Share of a Gaussian delay that falls into a window of full width `window_s` around it [1]."""
     return float(erf(window_s / (2 * np.sqrt(2) * jitter_s))) if jitter_s else 1.0
+
+
+def expected_from_orbit(scenario: Scenario, orbit: xr.Dataset) -> dict[str, float | list[float]]:
+    """`expected` of a scenario in a known orbit: the model that a calibration asks for."""
+    return expected(scenario, link_budget(scenario, orbit))
 
 
 def expected(scenario: Scenario, channel: xr.Dataset) -> dict[str, float | list[float]]:
@@ -97,8 +103,11 @@ def _pulses(scenario: Scenario, channel: xr.Dataset) -> dict:
         "sifted_rate": float(rate.mean()),
         "sifted_rate_farthest": float(rate[farthest].mean()),
         "sifted_rate_nearest": float(rate[nearest].mean()),
-        "gain_signal": float(gain[0]), "gain_decoy": float(gain[1]), "yield_vacuum": float(2 * gain[2]),
-        "qber_signal": float(qber[0]), "qber_decoy": float(qber[1]),
+        "gain_signal": float(gain[0]),
+        "gain_decoy": float(gain[1]),
+        "yield_vacuum": float(2 * gain[2]),
+        "qber_signal": float(qber[0]),
+        "qber_decoy": float(qber[1]),
     }
 
 

@@ -4,5 +4,16 @@ from satqkd.validation.compare import compare, read_known_deviations, unexplaine
 from satqkd.validation.reference import load_reference, observed
 from satqkd.validation.stage import gather, save_observables, save_table, simulated_values, tally, validate
 
-__all__ = ["compare", "gather", "load_reference", "observed", "read_known_deviations", "save_observables", "save_table",
-           "simulated_values", "tally", "unexplained", "validate"]
+__all__ = [
+    "compare",
+    "gather",
+    "load_reference",
+    "observed",
+    "read_known_deviations",
+    "save_observables",
+    "save_table",
+    "simulated_values",
+    "tally",
+    "unexplained",
+    "validate",
+]

@@ -13,8 +13,10 @@ def main(path: str) -> int:
     print(tally(frame).to_string())
     outside = frame[frame.verdict == "outside"]
     for row in outside.itertuples():
-        print(f"{row.scenario} {row.id}: published {row.published}, simulated {row.simulated} {row.unit}, "
-              f"tolerance {row.tolerance}: list it with its reason in data/reference/known_deviations.yaml, or mend it")
+        print(
+            f"{row.scenario} {row.id}: published {row.published}, simulated {row.simulated} {row.unit}, "
+            f"tolerance {row.tolerance}: list it with its reason in data/reference/known_deviations.yaml, or mend it"
+        )
     return 1 if len(outside) else 0
 
 

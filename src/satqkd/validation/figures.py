@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from satqkd.plot import BLUE, GREEN, ORANGE, VERMILION, new_figure
+from satqkd.plot import BLUE, GREEN, ORANGE, VERMILION, in_style, new_figure
 
 COLOURS = {"within": GREEN, "listed": ORANGE, "outside": VERMILION, "missing": "0.6"}
 SHOWN_LIMIT = 10.0
 
 
+@in_style
 def deviation_figure(table):
     """How far each simulated value lies from the published one, in units of its tolerance, one panel an experiment."""
     names = list(dict.fromkeys(table.scenario))

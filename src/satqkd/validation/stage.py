@@ -68,8 +68,12 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
     dict
         Published id to {value, unit, sigma, role}.
     """
-    fitted = {name.strip() for origin, words in scenario.origins.values() if origin == "calibrated"
-              for name in words.split(",")}
+    fitted = {
+        name.strip()
+        for origin, words in scenario.origins.values()
+        if origin == "calibrated"
+        for name in words.split(",")
+    }
     result = {}
     for name, row in observed(reference).items():
         if row.simulated_by is None:
@@ -79,8 +83,12 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
             continue
         value = terms[0]["value"] if len(terms) == 1 else terms[0]["value"] - terms[1]["value"]
         role = "calibrated" if name in fitted else "formula" if row.simulated_by in FORMULAS else "predicted"
-        result[name] = {"value": tuple(value) if isinstance(value, list) else value, "unit": row.unit,
-                        "sigma": terms[0]["sigma"], "role": role}
+        result[name] = {
+            "value": tuple(value) if isinstance(value, list) else value,
+            "unit": row.unit,
+            "sigma": terms[0]["sigma"],
+            "role": role,
+        }
         _check_unit(f"{reference.id} {name}", row, terms[0])
     return result
 
@@ -95,8 +103,9 @@ def _check_unit(what: str, row, entry: dict) -> None:
         raise ValueError(f"{what}: published in {row.unit}, simulated in {entry['unit']}: give both the same unit")
 
 
-def validate(references: dict[str, Reference], scenarios: dict[str, Scenario], gathered: dict,
-             known: list[KnownDeviation]) -> pd.DataFrame:
+def validate(
+    references: dict[str, Reference], scenarios: dict[str, Scenario], gathered: dict, known: list[KnownDeviation]
+) -> pd.DataFrame:
     """The validation table of all scenarios, a row for each published value.
 
     Returns

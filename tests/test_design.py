@@ -1,0 +1,95 @@
+"""What docs/design.md promises of the package's build."""
+
+import ast
+import importlib
+
+import pytest
+
+STAGES = ("orbit", "channel", "detection", "coincidence", "key", "bell", "fiber")
+COMMON = {"scenario", "dataset", "plot", "flight"}
+PROMISED = {
+    "satqkd": ["load_scenario"],
+    "satqkd.orbit": ["passes", "propagate"],
+    "satqkd.channel": ["link_budget", "calibrate"],
+    "satqkd.detection": ["simulate", "read_tags"],
+    "satqkd.coincidence": ["recover_clock", "match", "count", "histogram", "sift"],
+    "satqkd.key": ["bbm92_key_length", "decoy_key_length"],
+    "satqkd.bell": ["chsh"],
+    "satqkd.fiber": ["compare"],
+    "satqkd.validation": ["compare"],
+}
+
+
+def imported(path, package):
+    """Names of satqkd's modules that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1]] if node.level else [])
+            name = ".".join(filter(None, [base, node.module]))
+            yield name
+            if name == "satqkd":
+                yield from (f"satqkd.{alias.name}" for alias in node.names)
+
+
+def parts(path, package):
+    """First-level parts of satqkd that a file imports."""
+    return {name.split(".")[1] for name in imported(path, package) if name.startswith("satqkd.")}
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "validation"])
+def test_a_stage_imports_no_other_stage(root, stage):
+    files = sorted((root / "src/satqkd" / stage).rglob("*.py"))
+    assert files
+    for file in files:
+        assert parts(file, f"satqkd.{stage}") <= COMMON | {stage}, file
+
+
+def test_common_ground_imports_no_stage(root):
+    for name in COMMON:
+        assert parts(root / f"src/satqkd/{name}.py", "satqkd") <= COMMON
+
+
+def test_topic_files_know_neither_scenarios_nor_data_sets(root):
+    """The physics is on plain arrays: only a stage's own files, its figures and what reads files go beyond."""
+    wider = {"stage", "figures", "__init__", "calibration", "recordings"}
+    for stage in STAGES:
+        for file in (root / "src/satqkd" / stage).glob("*.py"):
+            if file.stem not in wider:
+                names = set(imported(file, f"satqkd.{stage}"))
+                assert not {"satqkd.scenario", "xarray"} & names, file
+
+
+def test_stages_after_detection_never_open_the_truth(root):
+    for stage in ("coincidence", "key", "bell", "fiber"):
+        for file in (root / "src/satqkd" / stage).rglob("*.py"):
+            texts = [
+                node.value
+                for node in ast.walk(ast.parse(file.read_text()))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            ]
+            assert not [text for text in texts if "truth.nc" in text or text.strip() == "truth"], file
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_hands_on_its_observables(stage):
+    module = importlib.import_module(f"satqkd.{stage}")
+    assert callable(module.observables)
+    assert module.observables is importlib.import_module(f"satqkd.{stage}.stage").observables
+
+
+@pytest.mark.parametrize("module", PROMISED)
+def test_promised_names_are_there(module):
+    exported = importlib.import_module(module)
+    for name in PROMISED[module]:
+        assert callable(getattr(exported, name))
+        assert name in exported.__all__
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "validation", "planning"])
+def test_init_files_define_nothing(root, stage):
+    body = ast.parse((root / "src/satqkd" / stage / "__init__.py").read_text()).body
+    kinds = {type(node) for node in body[1:]}
+    assert kinds <= {ast.ImportFrom, ast.Assign}
+    assert isinstance(body[0], ast.Expr)
