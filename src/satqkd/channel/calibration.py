@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 
 from satqkd.scenario import Scenario
 
-STARTS = 64
+STARTS, FITS = 64, 4
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,13 @@ def calibrate(
         found = differences(x)
         return np.concatenate([found[t.id] / np.array(t.widths) for t in targets])
 
-    # The ends of a range are extremes over time, and extremes have flat places: start where the misfit is smallest.
+    # The ends of a range are extremes over time, and extremes have kinks: several starts, the best fit counts.
     starts = np.random.default_rng(1).uniform(scaled_low, scaled_high, (STARTS, low.size))
-    start = min(starts, key=lambda x: float(np.sum(residual(x) ** 2)))
-    fit = least_squares(residual, start, bounds=(scaled_low, scaled_high), x_scale="jac", diff_step=1e-4)
+    best = sorted(starts, key=lambda x: float(np.sum(residual(x) ** 2)))[:FITS]
+    fits = [
+        least_squares(residual, x, bounds=(scaled_low, scaled_high), x_scale="jac", diff_step=1e-4) for x in best
+    ]
+    fit = min(fits, key=lambda found: found.cost)
     if not fit.success:
         raise ValueError(f"the calibration of {scenario.name} did not converge ({fit.message}): widen the bounds")
     with np.errstate(divide="ignore"):

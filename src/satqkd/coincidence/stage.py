@@ -325,7 +325,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
     pairs = float(data.counts.sum())
     result = {
         "coincidence_rate": (pairs / duration, "1/s"),
-        "signal_to_noise": ((pairs - accidentals) / accidentals if accidentals else np.inf, "1"),
+        "signal_to_noise": ((pairs - accidentals) / accidentals if accidentals else np.inf, "ratio to 1"),
         "accidental_rate": (accidentals / duration, "1/s"),
     }
     for m, name in enumerate(data.measurement_name.values):

@@ -144,7 +144,7 @@ def decoy_light(*, source, measurement, efficiencies, edges_s, transmittance, ep
 def background(*, rates_hz: np.ndarray, start_s: float, end_s: float, rng) -> tuple[np.ndarray, np.ndarray]:
     """Background and dark clicks: times [s], ascending, and channel, of independent Poisson processes by channel."""
     times = poisson_times(np.array([start_s, end_s]), np.array([rates_hz.sum()]), rng)
-    channel = np.searchsorted(np.cumsum(rates_hz) / rates_hz.sum(), rng.random(times.size), side="right")
+    channel = np.searchsorted(np.cumsum(rates_hz) / (rates_hz.sum() or 1.0), rng.random(times.size), side="right")
     return times, channel.astype(np.uint8)
 
 

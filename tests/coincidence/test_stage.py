@@ -1,0 +1,167 @@
+"""Stage 4 on what stage 3 recorded."""
+
+import numpy as np
+import pytest
+
+from satqkd.channel import link_budget
+from satqkd.coincidence import coincidences, count, observables
+from satqkd.dataset import load, record_key, save, transmitter_log
+from satqkd.detection import simulate
+from satqkd.orbit import find_sessions
+
+FOUR_SIGMA = 4
+FIFTY_PICOSECONDS = 50e-12
+
+
+@pytest.mark.parametrize("which", ["bright", "bright_active", "pulses"])
+def test_the_clock_is_that_of_the_truth(which, request):
+    run = request.getfixturevalue(which)
+    found, truth = run.coincidence, run.truth
+    seconds = found.session_duration.values[0]
+    offset = found.clock_offset.values[0] - truth.clock_offset.values
+    drift = found.clock_drift.values[0] - truth.clock_drift.values
+    assert np.abs(offset).max() < FIFTY_PICOSECONDS
+    assert np.abs(offset + seconds * drift).max() < FIFTY_PICOSECONDS
+    assert np.all(np.abs(offset) < 5 * found.clock_offset_sigma.values[0])
+    assert found.clock_residual_rms.values[0] == pytest.approx(run.scenario.beacon.jitter_ps * 1e-12, rel=0.05)
+
+
+def test_delays_of_pairs_are_two_jitters_wide_and_centred(bright):
+    jitter_ps = np.sqrt(2) * bright.scenario.detection.timing_jitter_ps
+    delay = bright.coincidence.delay.values
+    half_ps = bright.scenario.coincidence.window_ns * 500
+    assert np.abs(delay).max() <= half_ps
+    assert abs(delay.mean()) < FOUR_SIGMA * jitter_ps / np.sqrt(delay.size) + 20
+    # A Gaussian cut at the window's edges.
+    fine = np.linspace(-half_ps, half_ps, 10_001)
+    weight = np.exp(-((fine / jitter_ps) ** 2) / 2)
+    expected = np.sqrt((weight * fine**2).sum() / weight.sum())
+    assert delay.std() == pytest.approx(expected, rel=FOUR_SIGMA / np.sqrt(2 * delay.size) + 0.005)
+
+
+def test_the_histogram_peaks_at_zero_and_lies_on_the_accidentals(bright):
+    data = bright.coincidence
+    assert data.delay_bin.values[0] == -9950
+    assert (data.delay_bin.values == -data.delay_bin.values[::-1]).all()
+    counts = data.delay_histogram.values
+    assert abs(data.delay_bin.values[np.argmax(counts)]) < 500
+    aside = np.abs(data.delay_bin.values) > 5000
+    expected = float(data.accidentals.sum()) * 100 / (bright.scenario.coincidence.window_ns * 1e3)
+    assert abs(counts[aside].mean() - expected) < FOUR_SIGMA * np.sqrt(expected / aside.sum()) + 0.01 * expected
+
+
+@pytest.mark.parametrize("which", ["bright", "bright_active"])
+def test_tables_hold_every_pair_once(which, request):
+    data = request.getfixturevalue(which).coincidence
+    assert data.counts.dims == ("measurement", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
+    assert int(data.counts.sum()) == data.sizes["coincidence"] == int(data.rate.sum())
+    assert data.duration.values.tolist() == [20, 10]
+    assert data.measurement_name.values.tolist() == ["key", "bell"]
+    assert np.all(np.diff(data.time.values) >= 0)
+    bell = data.measurement_number.values == 1
+    assert data.time.values[~bell].max() <= 20 * 10**12 <= data.time.values[bell].min()
+    for row in [(0, 1, 0, 1, 1), (1, 0, 0, 0, 1)]:
+        columns = ["measurement_number", "setting_a", "setting_b", "outcome_a", "outcome_b"]
+        here = np.all([data[name].values == value for name, value in zip(columns, row, strict=True)], axis=0)
+        assert int(data.counts.values[row]) == here.sum() > 0
+
+
+def test_only_the_key_is_sifted_to_bits(bright):
+    data = bright.coincidence
+    sifted = data.alice_bit.values >= 0
+    assert (sifted == (data.bob_bit.values >= 0)).all()
+    key = data.measurement_number.values == 0
+    same = data.setting_a.values == data.setting_b.values
+    assert (sifted == (key & same)).all()
+    errors = np.mean(data.alice_bit.values[sifted] != data.bob_bit.values[sifted])
+    assert 0.01 < errors < 0.1
+    # A state of this kind is anticorrelated in one basis and correlated in the other.
+    assert sorted(np.sign(np.diag(data.ideal_correlation.values[0]))) == [-1, 1]
+
+
+def test_wrongly_assumed_flight_finds_no_pairs(bright, tmp_path):
+    """The orbit's prediction is what brings the two streams together: a kilometre off, 3.3 microseconds, nothing is."""
+    off = bright.orbit.copy(deep=True)
+    off["range"] = off.range + 1000 * off.range_rate / 7e3
+    found = coincidences(bright.scenario, off, bright.tags)
+    assert found.sizes["coincidence"] < 0.1 * bright.coincidence.sizes["coincidence"]
+
+
+def test_a_wrong_beacon_rate_names_scenario_session_and_station(bright):
+    wrong = bright.scenario.replaced({"beacon.pulse_rate_hz": 9.7e3})
+    with pytest.raises(ValueError, match="yin2020, session 0, delingha: the beacon tags do not fall on a comb"):
+        coincidences(wrong, bright.orbit, bright.tags)
+
+
+def test_pulses_are_found_in_the_transmitters_log(pulses):
+    data, source = pulses.coincidence, pulses.scenario.source
+    pulse = data.time.values // int(1e12 / source.pulse_rate_hz)
+    key = record_key(11, "tiangong2", 1, "log")
+    intensity, basis, bit = transmitter_log(key, pulse, source.shares)
+    assert (data.intensity.values == intensity).all()
+    assert (data.setting_a.values == basis).all()
+    assert (data.outcome_a.values == bit).all()
+    assert np.abs(data.delay.values).max() <= pulses.scenario.coincidence.window_ns * 500
+
+
+def test_every_click_in_the_window_is_counted(pulses):
+    data = pulses.coincidence
+    assert data.counts.dims == ("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
+    assert int(data.counts.sum()) == data.sizes["coincidence"] == int(data.rate.sum())
+    counts = data.counts.values
+    assert int(data.sifted_rate.sum()) == counts[0, [0, 1], [0, 1]].sum()
+    assert data.pulses.values == pytest.approx(5e7 * 143 * np.array([0.5, 0.25, 0.25]))
+    # Bases are chosen by a beam splitter: half of each intensity is sifted.
+    for level in range(3):
+        total, sifted = counts[level].sum(), counts[level][[0, 1], [0, 1]].sum()
+        assert abs(sifted - total / 2) < FOUR_SIGMA * np.sqrt(total) / 2
+
+
+def test_bits_agree_in_equal_bases_and_not_in_others(pulses):
+    signal = pulses.coincidence.counts.values[0]
+    for basis in range(2):
+        agree = signal[basis, basis]
+        assert (agree[0, 1] + agree[1, 0]) / agree.sum() < 0.03
+        cross = signal[basis, 1 - basis]
+        assert abs(cross[0, 1] + cross[1, 0] - cross.sum() / 2) < FOUR_SIGMA * np.sqrt(cross.sum()) / 2
+
+
+def test_observables_are_those_of_the_tables(bright, pulses):
+    values = {name: value for name, (value, _) in observables(bright.coincidence).items()}
+    pairs, noise = bright.coincidence.sizes["coincidence"], float(bright.coincidence.accidentals.sum())
+    assert values["coincidence_rate"] == pairs / 30
+    assert values["signal_to_noise"] == pytest.approx(pairs / noise - 1)
+    assert values["key_coincidences"] + values["bell_coincidences"] == pairs
+    values = {name: value for name, (value, _) in observables(pulses.coincidence).items()}
+    assert values["sifted_bits"] == pytest.approx(143 * values["sifted_rate"])
+    assert values["sifted_rate_nearest"] > values["sifted_rate"] > values["sifted_rate_farthest"]
+    assert values["gain_signal"] == pytest.approx(values["sifted_bits"] / (5e7 * 143 / 2))
+    assert values["gain_signal"] > values["gain_decoy"] > values["yield_vacuum"] / 2
+
+
+@pytest.mark.parametrize("which", ["bright", "pulses"])
+def test_the_result_is_the_same_after_disk_and_a_second_time(which, request, tmp_path):
+    run = request.getfixturevalue(which)
+    save(run.orbit, tmp_path / "orbit.nc")
+    again = coincidences(run.scenario, load(tmp_path / "orbit.nc"), run.tags)
+    assert again.identical(run.coincidence)
+    save(again, tmp_path / "coincidence.nc")
+    assert load(tmp_path / "coincidence.nc").identical(again)
+
+
+def test_sessions_are_put_together(missions, tmp_path):
+    scenario = missions["yin2020"].replaced(
+        {"orbit.min_elevation_deg": 25, "orbit.min_duration_s": 20, "measurements.0.duration_s": 250,
+         "measurements.1.duration_s": 30})
+    orbit = find_sessions(scenario)
+    truth = simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
+    data = coincidences(scenario, orbit, tmp_path / "d.zarr")
+    assert data.sizes["session"] == np.unique(orbit.pass_number).size >= 2
+    assert data.session_duration.values.sum() == 280
+    assert np.abs(data.clock_offset.values - truth.clock_offset.values).max() < FIFTY_PICOSECONDS
+    assert np.all(np.diff(data.time.values) >= 0)
+    elapsed_s = data.time.values // 10**12
+    second = np.searchsorted((orbit.time.values - orbit.time.values[0]) // np.timedelta64(1, "s"), elapsed_s, "right") - 1
+    assert (np.bincount(second, minlength=orbit.sizes["time"]) == data.rate.values).all()
+    assert (orbit.pass_number.values[second] == data.pass_number.values).all()
+    assert count(data.time.values, data.time.values, 0) == data.sizes["coincidence"]
