@@ -1,4 +1,4 @@
-# make results · test · lab · bench · lint · report · clean: each makes the environment first when it is not there.
+# make results · test · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
 PYTHON ?= python3.11
 CORES ?= $(shell nproc)
 VENV := .venv
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 results: $(VENV)/.made
-	snakemake --cores $(CORES)
+	snakemake --cores $(CORES) --rerun-incomplete
 	snakemake --report results/report.html
 
 test: $(VENV)/.made

@@ -25,6 +25,6 @@ localrules:
 
 rule all:
     input:
-        "results/validation.csv",
+        ["results/validation.csv"] if PUBLISHED else [],
         expand("results/{scenario}/fiber.nc", scenario=MISSIONS),
         [run_results(name) for name in MISSIONS],

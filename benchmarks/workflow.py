@@ -31,7 +31,8 @@ def workflow_cost(cores: int | None = None) -> list[dict]:
         ours = Path(folder) / "ours"
         for name in ("workflow", "notebooks", "data", "src"):
             shutil.copytree(name, ours / name)
-        shutil.copy("Snakefile", ours)
+        for name in ("Snakefile", "environment.yml"):
+            shutil.copy(name, ours)
         ours_cost = _cost(ours, cores)
         count = sum(1 for _ in ours.glob("results/**/notebooks/*.ipynb"))
         empty = Path(folder) / "empty"

@@ -70,6 +70,10 @@ def random_words(key, counters):
     return words
 
 
+# Numbers in a transmitter's log that belong to one session: more pulses than any session has.
+SESSION_PULSES = 1 << 44
+
+
 def transmitter_log(
     key: int, pulses: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,7 +84,7 @@ def transmitter_log(
     key : int
         Key of the log.
     pulses : ndarray of int64, shape (n,)
-        Pulse numbers since the session's epoch.
+        Pulse numbers; those of session s begin at s * SESSION_PULSES.
     probabilities : ndarray, shape (intensity,)
         Share of the pulses at each intensity [1].
 

@@ -327,7 +327,9 @@ class Scenario(Section):
     def _consistent(self):
         wanted = 2 if self.source.kind == "entangled" else 1
         if len(self.stations) != wanted:
-            raise ValueError(f"stations has {len(self.stations)} entries: a {self.source.kind} source wants {wanted}")
+            raise ValueError(
+                f"stations has {len(self.stations)} entries: a source of kind {self.source.kind} wants {wanted}"
+            )
         if len({station.name for station in self.stations}) != wanted:
             raise ValueError("stations have the same name: give each its own")
         names = [measurement.name for measurement in self.measurements]

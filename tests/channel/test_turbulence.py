@@ -176,22 +176,6 @@ def test_single_layer_scintillates_at_its_own_height():
     assert_allclose(t.scintillation_height_m(layer), 1e4, rtol=0.01)
 
 
-@pytest.mark.parametrize("index", [0.0, 0.01, 0.3, 1.0])
-def test_fading_has_unit_mean_and_the_given_variance(index):
-    drawn = t.sample_fading(np.random.default_rng(5), 400_000, scintillation_index=index)
-    assert np.all(drawn > 0.0)
-    assert abs(drawn.mean() - 1.0) <= five_sigma * np.sqrt(index / drawn.size)
-    spread_of_the_variance = np.sqrt(np.mean((drawn - drawn.mean()) ** 4) / drawn.size)
-    assert abs(drawn.var() - index) <= five_sigma * spread_of_the_variance
-
-
-def test_fading_takes_an_index_for_each_moment():
-    index = np.array([0.0, 0.5])
-    drawn = t.sample_fading(np.random.default_rng(5), (1000, 2), scintillation_index=index)
-    assert np.all(drawn[:, 0] == 1.0)
-    assert drawn[:, 1].std() > 0.4
-
-
 def test_below_the_horizon_there_is_no_path():
     path = {"wavelength_m": 850e-9, "profile": hv57}
     for function in (t.fried_parameter_m, t.isoplanatic_angle_rad, t.rytov_variance):
@@ -212,5 +196,3 @@ def test_wrong_input_says_value_bound_and_way_out():
         t.flux_variance(90.0, wavelength_m=850e-9, profile=hv57, aperture_m=-1.0)
     with pytest.raises(ValueError, match="variance=-1 is below 0: give a Rytov variance"):
         t.scintillation_index([0.1, -1.0])
-    with pytest.raises(ValueError, match="scintillation_index=-0.1 is below 0: give a variance"):
-        t.sample_fading(np.random.default_rng(1), 3, scintillation_index=-0.1)

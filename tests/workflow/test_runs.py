@@ -21,7 +21,8 @@ def project(tmp_path):
     """The project with one scenario and nothing in results."""
     for name in ("workflow", "notebooks", "data", "src"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "Snakefile", tmp_path)
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(ROOT / name, tmp_path)
     configure(tmp_path, scenarios=["tiangong2"], replicates=2)
     return tmp_path
 

@@ -141,8 +141,9 @@ def calibrate(
     fit = min(fits, key=lambda found: found.cost)
     if not fit.success:
         raise ValueError(f"the calibration of {scenario.name} did not converge ({fit.message}): widen the bounds")
-    with np.errstate(divide="ignore"):
-        spread = np.sqrt(np.diag(np.linalg.pinv(fit.jac.T @ fit.jac))) * np.where(logarithmic, values(fit.x), 1)
+    spread = np.full(low.size, np.inf)
+    if np.linalg.matrix_rank(fit.jac) == low.size:
+        spread = np.sqrt(np.diag(np.linalg.inv(fit.jac.T @ fit.jac))) * np.where(logarithmic, values(fit.x), 1)
     names = [p.name for p in parameters]
     return Calibration(
         scenario=filled(fit.x),

@@ -404,35 +404,3 @@ def coherence_time_s(elevation_deg, *, wavelength_m, aperture_m, height_m, wind_
     distance_m = height_m * secant(elevation_deg)
     grain_m = np.maximum(aperture_m, np.sqrt(wavelength_m * distance_m))
     return grain_m / (wind_speed_m_s + slew_rate_rad_s * distance_m)
-
-
-def sample_fading(rng, size, *, scintillation_index):
-    """Draw log-normal fading factors of unit mean, independent of each other.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    size : int or tuple of int
-        Shape of the result.
-    scintillation_index : array_like
-        Variance of the factors [1]; broadcasts against size.
-
-    Returns
-    -------
-    ndarray, shape (size)
-        Factors above 0, of mean 1.
-
-    Raises
-    ------
-    ValueError
-        For a negative scintillation index.
-
-    Notes
-    -----
-    The logarithm has the variance ln(1 + index). Log-normal fading is well supported for weak scintillation and for
-    apertures that average over many grains.
-    """
-    if np.any(np.asarray(scintillation_index) < 0.0):
-        raise ValueError(f"scintillation_index={np.min(scintillation_index):g} is below 0: give a variance")
-    log_variance = np.log1p(scintillation_index)
-    return np.exp(np.sqrt(log_variance) * rng.standard_normal(size) - 0.5 * log_variance)

@@ -11,7 +11,7 @@ import zarr
 from satqkd.coincidence.clock import PS, recover_clock
 from satqkd.coincidence.matching import accidental_count, histogram, match
 from satqkd.coincidence.sifting import ideal_correlation, resolve_clicks, sift
-from satqkd.dataset import label, record_key, transmitter_log, variable
+from satqkd.dataset import SESSION_PULSES, label, record_key, transmitter_log, variable
 from satqkd.flight import emission_times
 from satqkd.scenario import INTENSITIES, Scenario
 
@@ -181,7 +181,7 @@ def _match_pulses(scenario: Scenario, session: _Session, log_key: int) -> dict:
     edges = (np.arange(HISTOGRAM_BINS + 1) - HISTOGRAM_BINS / 2) * HISTOGRAM_BIN_PS
     inside = np.flatnonzero((2 * np.abs(delay) <= window_ps) & (pulse >= 0))
     inside = inside[time[inside] < session.seconds * int(PS)]
-    intensity, basis, bit = transmitter_log(log_key, pulse[inside], source.shares)
+    intensity, basis, bit = transmitter_log(log_key, session.number * SESSION_PULSES + pulse[inside], source.shares)
     return {
         "time": time[inside],
         "delay": delay[inside].astype(np.int32),

@@ -95,7 +95,7 @@ def entangled_light(
     return lights
 
 
-def decoy_light(*, source, measurement, efficiencies, edges_s, transmittance, epoch_s, log_key, rng):
+def decoy_light(*, source, measurement, efficiencies, edges_s, transmittance, first_pulse, log_key, rng):
     """Photons of a decoy-state transmitter that are going to be detected at one station.
 
     The photons that a phase-randomised pulse of mean photon number mu sends through a channel of transmittance eta are
@@ -112,8 +112,8 @@ def decoy_light(*, source, measurement, efficiencies, edges_s, transmittance, ep
         Edges of the coherence cells [s since the session's epoch].
     transmittance : ndarray, shape (cell,)
         Of the link, without detectors, fading included [1].
-    epoch_s : float
-        Time of pulse number zero [s].
+    first_pulse : int
+        Number in the log of the pulse that begins at time zero.
     log_key : int
         Key of the transmitter's log.
     rng : numpy.random.Generator
@@ -125,8 +125,8 @@ def decoy_light(*, source, measurement, efficiencies, edges_s, transmittance, ep
     mu = source.mu
     best = efficiencies.max()
     candidates = poisson_times(edges_s, source.pulse_rate_hz * mu.max() * transmittance * best, rng)
-    pulse = np.floor((candidates - epoch_s) * source.pulse_rate_hz).astype(np.int64)
-    intensity, basis, bit = transmitter_log(log_key, pulse, source.shares)
+    pulse = np.floor(candidates * source.pulse_rate_hz).astype(np.int64)
+    intensity, basis, bit = transmitter_log(log_key, first_pulse + pulse, source.shares)
     kept = rng.random(pulse.size) < (mu / mu.max())[intensity]
     pulse, basis, bit = pulse[kept], basis[kept], bit[kept]
     setting = (rng.random(pulse.size) < 0.5).astype(np.uint8)
@@ -137,7 +137,7 @@ def decoy_light(*, source, measurement, efficiencies, edges_s, transmittance, ep
     wrong = error + slip - 2 * error * slip
     second = wrong + (1 - 2 * wrong) * np.sin(sent - analyser) ** 2
     outcome = (rng.random(pulse.size) < second).astype(np.uint8)
-    centre = epoch_s + (pulse + 0.5) / source.pulse_rate_hz
+    centre = (pulse + 0.5) / source.pulse_rate_hz
     return _detected(centre, (2 * setting + outcome).astype(np.uint8), efficiencies / best, rng)
 
 

@@ -7,7 +7,7 @@ import xarray as xr
 import zarr
 from tqdm import tqdm
 
-from satqkd.dataset import finished, label, record_key, stream, variable
+from satqkd.dataset import SESSION_PULSES, finished, label, record_key, stream, variable
 from satqkd.detection.arrivals import background, decoy_light, entangled_light, settings_at
 from satqkd.detection.detector import PS, alive, local_time_ps, sort_nearly_sorted
 from satqkd.detection.rates import fading
@@ -129,7 +129,7 @@ def _light(scenario, block, power, stations, *, seed, run, rng):
                 efficiencies=efficiencies[0],
                 edges_s=edges,
                 transmittance=power[0][0],
-                epoch_s=0.0,
+                first_pulse=block["session"] * SESSION_PULSES,
                 log_key=record_key(seed, scenario.name, run, "log"),
                 rng=rng,
             )
@@ -142,7 +142,7 @@ def _light(scenario, block, power, stations, *, seed, run, rng):
         edges_s=edges,
         transmittances=np.array([total for total, _ in power]),
         flights=[station.flight(block) for station in stations],
-        switch_keys=[s.switch_key for s in stations],
+        switch_keys=[station.switch_key(block["session"]) for station in stations],
         rng=rng,
     )
 
@@ -153,8 +153,8 @@ class _Receiver:
     def __init__(self, scenario: Scenario, index: int, store: zarr.Group, orbit: xr.Dataset, *, seed: int, run: int):
         self.scenario, self.index, self.orbit = scenario, index, orbit
         self.section = scenario.stations[index]
-        active = scenario.detection.basis_choice == "active"
-        self.switch_key = record_key(seed, scenario.name, run, "settings", self.section.name) if active else None
+        self.active = scenario.detection.basis_choice == "active"
+        self._record_names = (seed, scenario.name, run, "settings", self.section.name)
         width_ps = getattr(scenario.source, "pulse_width_ps", 0.0) / FWHM_PER_SIGMA
         self.jitter_ps = np.hypot(scenario.detection.timing_jitter_ps, width_ps)
         self._groups = {
@@ -168,6 +168,10 @@ class _Receiver:
         self._written = dict.fromkeys(self._groups, 0)
         self._session = None
         self._waiting = (np.empty(0, np.int64), np.empty(0, np.uint8))
+
+    def switch_key(self, session: int) -> int | None:
+        """Key of the record of random settings in a session; None for a passive analyser."""
+        return record_key(*self._record_names, session) if self.active else None
 
     def node_s(self, block) -> np.ndarray:
         """Edges of the block's seconds since the start of its session [s]."""
@@ -214,13 +218,12 @@ class _Receiver:
         self._append("gps", time=gps.astype(np.int64))
 
     def _clicks(self, light, flight, start_s, end_s, rng):
-        active = self.switch_key is not None
-        detectors = self.section.detectors[: 2 if active else 4]
+        detectors = self.section.detectors[: 2 if self.active else 4]
         rates = np.array([self.section.background_rate_hz + d.dark_rate_hz for d in detectors])
         dark_s, dark_channel = background(rates_hz=rates, start_s=start_s, end_s=end_s, rng=rng)
-        if active:
+        if self.active:
             dark_channel = dark_channel + 2 * settings_at(
-                dark_s, switch_rate_hz=self.scenario.detection.switch_rate_hz, key=self.switch_key
+                dark_s, switch_rate_hz=self.scenario.detection.switch_rate_hz, key=self.switch_key(self._session)
             )
         arrival = np.concatenate([flight(light.emission_s), dark_s])
         channel = np.concatenate([light.channel, dark_channel]).astype(np.uint8)
@@ -229,7 +232,7 @@ class _Receiver:
         return self._local(arrival), channel[order]
 
     def _write_photons(self, times, channels) -> None:
-        physical = channels & 1 if self.switch_key is not None else channels
+        physical = channels & 1 if self.active else channels
         kept = alive(times, physical, int(self.scenario.detection.dead_time_ns * 1e3), self._last_click)
         self._append("photons", time=times[kept], detector=channels[kept])
 

@@ -557,7 +557,7 @@ def _require_fresh(elements: Elements, times: np.ndarray, index: np.ndarray, max
     raise ValueError(
         f"{_iso(times[worst])} lies {age_days[worst]:.1f} days from the nearest element set of {_label(elements)} "
         f"(epoch {_iso(elements.epochs[index[worst]])}), more than max_age_days={max_age_days:g}: "
-        "add a nearer element set or raise max_age_days"
+        "add a nearer element set"
     )
 
 

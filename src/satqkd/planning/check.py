@@ -19,7 +19,7 @@ def check(path: str | Path) -> Scenario:
     bounds = BOUNDS[scenario.source.kind]
     if scenario.key.bound not in bounds:
         raise ScenarioError(
-            f"{path}: key.bound={scenario.key.bound} is not known for a {scenario.source.kind} source: "
+            f"{path}: key.bound={scenario.key.bound} is not known for source.kind={scenario.source.kind}: "
             f"take one of {', '.join(bounds)}"
         )
     try:

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,11 +79,12 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
     for name, row in observed(reference).items():
         if row.simulated_by is None:
             continue
-        terms = [_entry(term, reference.id, gathered) for term in row.simulated_by.split(" - ")]
+        terms = [_entry(term, scenario.name, gathered) for term in row.simulated_by.split(" - ")]
         if any(term is None for term in terms):
             continue
         value = terms[0]["value"] if len(terms) == 1 else terms[0]["value"] - terms[1]["value"]
-        role = "calibrated" if name in fitted else "formula" if row.simulated_by in FORMULAS else "predicted"
+        formula = row.simulated_by.rpartition("/")[2] in FORMULAS
+        role = "calibrated" if name in fitted else "formula" if formula else "predicted"
         result[name] = {
             "value": tuple(value) if isinstance(value, list) else value,
             "unit": row.unit,
@@ -117,7 +119,8 @@ def validate(
     rows: list[Row] = []
     for name, reference in references.items():
         values = simulated_values(reference, scenarios[name], gathered) if name in gathered else {}
-        rows += compare(reference, values)
+        # A scenario need not have the name of the paper that it is held against.
+        rows += [replace(row, scenario=name) for row in compare(reference, values)]
     frame = table(rows)
     explained = {(k.scenario, k.id): " ".join(filter(None, [k.reason, k.arithmetic])) for k in known}
     unlisted = {(row.scenario, row.id) for row in unexplained(rows, known)}

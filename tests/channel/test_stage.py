@@ -1,0 +1,158 @@
+"""Stage 2: the link budget."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from satqkd.channel import COMPONENTS, link_budget, observables, to_db
+from satqkd.channel.atmosphere import extinction_db
+from satqkd.channel.diffraction import captured_fraction
+from satqkd.dataset import load, save
+
+MISSIONS = ["yin2017", "liao2017", "yin2020", "tiangong2"]
+
+
+def losses(channel, component):
+    return channel.loss.sel(component=component).values
+
+
+@pytest.mark.parametrize("name", MISSIONS)
+def test_losses_add_up(channels, name):
+    channel = channels[name]
+    assert tuple(channel.component.values) == COMPONENTS
+    np.testing.assert_allclose(channel.loss.sum("component"), channel.attenuation, rtol=1e-14)
+    np.testing.assert_allclose(to_db(channel.transmittance), channel.attenuation, rtol=1e-14)
+    assert float(channel.loss.min()) >= -1e-12
+    assert np.all((channel.transmittance.values > 0) & (channel.transmittance.values < 1))
+
+
+@pytest.mark.parametrize("name", MISSIONS)
+def test_the_total_counts_detectors_where_the_paper_does(missions, channels, name):
+    scenario, channel = missions[name], channels[name]
+    total = channel.attenuation.sum("station").values
+    if scenario.channel.attenuation_includes_detectors:
+        for station in scenario.stations:
+            total = total - 10 * np.log10(np.mean([d.efficiency for d in station.detectors]))
+    np.testing.assert_allclose(channel.total_attenuation, total, rtol=1e-14)
+    assert scenario.channel.attenuation_includes_detectors == (name == "yin2017")
+
+
+@pytest.mark.parametrize("name", MISSIONS)
+def test_dimensions_and_units(orbits, channels, name):
+    channel = channels[name]
+    dims = {"loss": ("time", "station", "component"), "attenuation": ("time", "station"),
+            "transmittance": ("time", "station"), "fading_variance": ("time", "station"), "total_attenuation": ("time",)}
+    units = {"loss": "dB", "attenuation": "dB", "transmittance": "1", "fading_variance": "1",
+             "total_attenuation": "dB", "beam_diameter": "m", "distance": "m", "range": "m"}
+    assert {variable: channel[variable].dims for variable in dims} == dims
+    assert {variable: channel[variable].attrs["units"] for variable in units} == units
+    assert all(channel[variable].attrs["long_name"] for variable in units)
+    assert (channel.time.values == orbits[name].time.values).all()
+    assert (channel.pass_number.values == orbits[name].pass_number.values).all()
+    assert (channel.measurement.values == orbits[name].measurement.values).all()
+    assert channel.attrs["stage"] == "channel"
+
+
+@pytest.mark.parametrize("name", MISSIONS)
+def test_components_follow_their_formulas(missions, orbits, channels, name):
+    scenario, orbit, channel = missions[name], orbits[name], channels[name]
+    assert losses(channel, "transmitter") == pytest.approx(to_db(scenario.transmitter.optics_efficiency))
+    for i, station in enumerate(scenario.stations):
+        here = channel.isel(station=i)
+        assert losses(here, "receiver") == pytest.approx(to_db(station.receiver_efficiency))
+        np.testing.assert_allclose(losses(here, "atmosphere"), extinction_db(
+            orbit.elevation.values[:, i], zenith_extinction_db=station.zenith_extinction_db))
+        np.testing.assert_allclose(losses(here, "diffraction"), to_db(captured_fraction(
+            orbit.range.values[:, i], aperture_m=station.aperture_m, obscuration_m=station.obscuration_m,
+            divergence_full_angle_rad=tuple(scenario.transmitter.divergence_rad))))
+        assert np.all(losses(here, "turbulence") < 0.02)
+        assert np.ptp(losses(here, "pointing")) == 0
+
+
+def test_a_small_mirror_takes_its_share_of_the_axis(missions, orbits):
+    """Far from the satellite: area of the mirror times the peak of the Gaussian, 2 / (pi w^2)."""
+    channel = link_budget(missions["liao2017"].replaced(
+        {"stations.0.aperture_m": 0.1, "transmitter.divergence_full_angle_urad": [20, 30]}), orbits["liao2017"])
+    w = np.outer(channel.range.values[:, 0], [10e-6, 15e-6])
+    expected = 0.05**2 * 2 / w.prod(axis=1)
+    np.testing.assert_allclose(losses(channel, "diffraction")[:, 0], -10 * np.log10(expected), atol=1e-3)
+
+
+@pytest.mark.parametrize(("key", "factor", "component", "change_db"), [
+    ("transmitter.optics_efficiency", 0.5, "transmitter", 10 * np.log10(2)),
+    ("stations.0.receiver_efficiency", 0.1, "receiver", 10.0),
+])
+def test_a_worse_part_changes_its_own_loss_alone(missions, orbits, channels, key, factor, component, change_db):
+    mission, before = missions["liao2017"], channels["liao2017"]
+    node = mission.model_dump()
+    for part in key.split("."):
+        node = node[int(part)] if isinstance(node, tuple | list) else node[part]
+    after = link_budget(mission.replaced({key: node * factor}), orbits["liao2017"])
+    difference = after.loss - before.loss
+    assert difference.sel(component=component).values == pytest.approx(change_db)
+    assert np.abs(difference.drop_sel(component=component)).max() == 0
+
+
+@pytest.mark.parametrize(("key", "values"), [
+    ("stations.0.zenith_extinction_db", (0.1, 1, 4)),
+    ("transmitter.pointing_jitter_urad", (0, 0.5, 2)),
+    ("transmitter.divergence_full_angle_urad", (5, 10, 40)),
+    ("stations.0.obscuration_m", (0, 0.2, 0.5)),
+    ("channel.ground_cn2", (1e-16, 1e-14, 1e-12)),
+])
+def test_losses_rise_with_what_makes_them(missions, orbits, key, values):
+    total = [link_budget(missions["liao2017"].replaced({key: value}), orbits["liao2017"]).attenuation for value in values]
+    assert np.all(total[0].values < total[1].values)
+    assert np.all(total[1].values < total[2].values)
+
+
+@pytest.mark.parametrize("name", MISSIONS)
+def test_losses_never_fall_with_range(channels, name):
+    channel = channels[name]
+    for i in range(channel.sizes["station"]):
+        order = np.argsort(channel.range.values[:, i])
+        assert np.all(np.diff(losses(channel, "diffraction")[order, i]) >= -1e-9)
+        order = np.argsort(-channel.elevation.values[:, i])
+        for component in ("atmosphere", "turbulence"):
+            assert np.all(np.diff(losses(channel, component)[order, i]) >= -1e-6)
+
+
+@pytest.mark.parametrize("name", MISSIONS)
+def test_fading_is_weak_and_strongest_near_the_horizon(channels, name):
+    for i in range(channels[name].sizes["station"]):
+        link = channels[name].isel(station=i)
+        assert np.all((link.fading_variance.values > 0) & (link.fading_variance.values < 0.5))
+        assert link.fading_variance.values[np.argmin(link.elevation.values)] == link.fading_variance.values.max()
+
+
+@pytest.mark.parametrize("name", MISSIONS)
+def test_a_fibre_would_bridge_the_baseline_or_the_longest_range(orbits, channels, name):
+    expected = orbits[name].baseline if name.startswith("yin") else orbits[name].longest_range.max()
+    assert float(channels[name].distance) == float(expected)
+
+
+def test_observables_read_the_showcase(channels):
+    channel = channels["yin2020"]
+    shown = channel.isel(time=channel.pass_number.values == channel.attrs["showcase"])
+    values = {name: value for name, (value, _) in observables(channel).items()}
+    assert values["attenuation"] == [float(shown.total_attenuation.min()), float(shown.total_attenuation.max())]
+    high = shown.total_attenuation.values[shown.elevation.sel(station="nanshan").values >= 15]
+    assert values["attenuation_nanshan_above_15deg"] == [high.min(), high.max()]
+    assert values["receiver_loss"] == pytest.approx(float(losses(shown, "receiver")[0, 0]))
+
+
+def test_quoted_losses_are_those_at_the_quoted_range(channels):
+    channel = channels["tiangong2"]
+    values = {name: value for name, (value, _) in observables(channel).items()}
+    receding = channel.isel(station=0, time=slice(int(channel.range.argmin()), None))
+    nearest = int(np.argmin(np.abs(receding.range.values - 7e5)))
+    a_second_db = 0.15
+    if abs(float(receding.range[nearest]) - 7e5) < 6e3:
+        assert values["diffraction_loss_quoted"] == pytest.approx(losses(receding, "diffraction")[nearest], abs=a_second_db)
+    assert values["beam_diameter_quoted"] == pytest.approx(35e-6 * 7e5)
+    assert "beam_diameter_quoted" not in observables(channels["yin2020"])
+
+
+def test_files_keep_everything(channels, tmp_path):
+    save(channels["yin2017"], tmp_path / "channel.nc")
+    xr.testing.assert_identical(load(tmp_path / "channel.nc"), channels["yin2017"])
