@@ -1,5 +1,5 @@
 # make results · test · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin

@@ -107,4 +107,4 @@ def bright_active(missions, run_of) -> Run:
 @pytest.fixture(scope="session")
 def pulses(missions, run_of) -> Run:
     """The pass of Tiangong-2, with a vacuum intensity that is not quite dark."""
-    return run_of(missions["tiangong2"].replaced({"source.mean_photon_numbers.vacuum": 0.01}))
+    return run_of(missions["tiangong2"].replaced({"source.mean_photon_numbers.vacuum": 0.01, "key.bound": "chernoff"}))

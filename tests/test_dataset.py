@@ -128,7 +128,15 @@ def test_labels_name_scenario_version_and_seed_and_no_time_of_day(missions):
     data = example(missions["yin2020"])
     assert data.attrs["scenario_hash"] == missions["yin2020"].content_hash
     assert set(data.attrs) == {
-        "Conventions", "title", "stage", "scenario", "scenario_hash", "satqkd_version", "seed", "showcase"}
+        "Conventions",
+        "title",
+        "stage",
+        "scenario",
+        "scenario_hash",
+        "satqkd_version",
+        "seed",
+        "showcase",
+    }
 
 
 @pytest.mark.parametrize("folder", [False, True])

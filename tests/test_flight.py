@@ -51,8 +51,11 @@ def test_the_flight_takes_milliseconds_and_is_stretched_by_parts_in_a_hundred_th
         assert np.all((flight > 1e-3) & (flight < 10e-3))
         doppler = np.diff(flight) / np.diff(emission)
         assert np.abs(doppler).max() < 7.7e3 / c
-        assert np.allclose(doppler, np.interp((emission[1:] + emission[:-1]) / 2, link["node_s"],
-                                              link["range_rate_m_s"] / c), atol=1e-9)
+        assert np.allclose(
+            doppler,
+            np.interp((emission[1:] + emission[:-1]) / 2, link["node_s"], link["range_rate_m_s"] / c),
+            atol=1e-9,
+        )
 
 
 @pytest.mark.parametrize(("name", "largest_s"), [("liao2017", 0.4e-12), ("tiangong2", 1.2e-12)])

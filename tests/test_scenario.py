@@ -295,7 +295,12 @@ def _places(node, path=()):
 
 KEYS = st.sampled_from(["value", "kind", "aperture_m", *ORIGINS]) | st.text(max_size=5)
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.datetimes()
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.datetimes()
     | st.sampled_from(["5.9e6", "1.2 m", "../x", "psi_plus", "active", "37 22 44 N", "2018-01-01T00:00:00Z", 10**400]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=6,
@@ -338,10 +343,33 @@ def test_whatever_is_typed_into_a_file_it_loads_or_is_refused_in_one_sentence(da
     """The same with characters instead of values, and tags, anchors and the like among them."""
     text = texts[data.draw(st.sampled_from(MISSIONS))]
     typed = st.text(max_size=4) | st.sampled_from(
-        ["&a", "*a", "!!int ", "!!timestamp ", "!!bool x", "!!binary x", "<<: ", "? ", "- ", "%", "|\n", "{", "]", "\t",
-         "0b_", "0x", "1:99", "2016-13-45", "=", "\x00", "\x85", "\ufeff"])
+        [
+            "&a",
+            "*a",
+            "!!int ",
+            "!!timestamp ",
+            "!!bool x",
+            "!!binary x",
+            "<<: ",
+            "? ",
+            "- ",
+            "%",
+            "|\n",
+            "{",
+            "]",
+            "\t",
+            "0b_",
+            "0x",
+            "1:99",
+            "2016-13-45",
+            "=",
+            "\x00",
+            "\x85",
+            "\ufeff",
+        ]
+    )
     start = data.draw(st.integers(0, len(text)))
-    text = text[:start] + data.draw(typed) + text[start + data.draw(st.integers(0, 3)):]
+    text = text[:start] + data.draw(typed) + text[start + data.draw(st.integers(0, 3)) :]
     path = tmp_path / "mutant.yaml"
     path.write_text(text, encoding="utf-8", errors="replace")
     try:

@@ -58,8 +58,12 @@ def test_what_the_numbers_do_not_fix_has_an_infinite_error(missions):
 
 def test_the_start_does_not_matter(missions):
     fits = [
-        calibrate(toy, missions["tiangong2"].replaced({"stations.0.receiver_efficiency": start}),
-                  parameters=[EFFICIENCY, EXTINCTION], targets=seen())
+        calibrate(
+            toy,
+            missions["tiangong2"].replaced({"stations.0.receiver_efficiency": start}),
+            parameters=[EFFICIENCY, EXTINCTION],
+            targets=seen(),
+        )
         for start in (0.02, 0.9)
     ]
     assert fits[0].values == fits[1].values
@@ -73,7 +77,8 @@ def test_more_parameters_than_numbers_are_refused(missions):
 def plan(root, mission):
     published = validation.observed(validation.load_reference(root / f"data/reference/{mission.reference}.yaml"))
     return read_plan(
-        root / "data/scenarios/calibration.yaml", mission.name, {name: row.ends for name, row in published.items()})
+        root / "data/scenarios/calibration.yaml", mission.name, {name: row.ends for name, row in published.items()}
+    )
 
 
 @pytest.mark.parametrize("name", ["tiangong2", "liao2017"])
@@ -103,8 +108,7 @@ def test_the_scenario_holds_the_best_of_its_neighbourhood(root, missions, orbits
 
     def misfit(trial):
         found = expected(trial, link_budget(trial, orbits[name]))
-        return sum(
-            (((np.atleast_1d(found[t.name]) - t.values) / np.array(t.widths)) ** 2).sum() for t in targets)
+        return sum((((np.atleast_1d(found[t.name]) - t.values) / np.array(t.widths)) ** 2).sum() for t in targets)
 
     best = misfit(mission)
     tree = mission.model_dump()
@@ -123,8 +127,10 @@ def test_what_is_fitted_is_marked_calibrated_and_nothing_else(root, missions, na
     parameters, targets = plan(root, missions[name])
     fitted = {key for parameter in parameters for key in parameter.keys}
     marked = {
-        key: words for key, (origin, words) in missions[name].origins.items()
-        if origin == "calibrated" and not key.startswith("orbit.")}
+        key: words
+        for key, (origin, words) in missions[name].origins.items()
+        if origin == "calibrated" and not key.startswith("orbit.")
+    }
     assert set(marked) == fitted
     assert {word.strip() for words in marked.values() for word in words.split(",")} <= {target.id for target in targets}
 

@@ -40,8 +40,9 @@ def test_offset_and_drift_are_found_within_their_errors(link, dark):
     pulls = []
     for _ in range(25):
         offset_s, drift = rng.uniform(-0.4, 0.4), rng.uniform(-1e-6, 1e-6)
-        clock = recover_clock(*recorded(link, rng, offset_s=offset_s, drift=drift, dark=dark),
-                              beacon_rate_hz=BEACON_HZ, **link)
+        clock = recover_clock(
+            *recorded(link, rng, offset_s=offset_s, drift=drift, dark=dark), beacon_rate_hz=BEACON_HZ, **link
+        )
         pulls.append([(clock.offset_s - offset_s) / clock.offset_sigma_s, (clock.drift - drift) / clock.drift_sigma])
         assert clock.residual_rms_s == pytest.approx(544e-12, rel=0.05)
     pulls = np.array(pulls)
@@ -86,8 +87,10 @@ def test_time_is_the_beacons(link):
 def test_another_pass_is_refused(link, orbits):
     """The first minutes of yin2017 over Delingha."""
     tags = recorded(link, np.random.default_rng(4), offset_s=0.01, drift=1e-7)
-    other = {"range_m": orbits["yin2017"].range.values[:273, 0],
-             "range_rate_m_s": orbits["yin2017"].range_rate.values[:273, 0]}
+    other = {
+        "range_m": orbits["yin2017"].range.values[:273, 0],
+        "range_rate_m_s": orbits["yin2017"].range_rate.values[:273, 0],
+    }
     with pytest.raises(ValueError, match="do not fall on a comb"):
         recover_clock(*tags, beacon_rate_hz=BEACON_HZ, **link | other)
 

@@ -5,7 +5,7 @@ import pytest
 
 from satqkd.channel import link_budget
 from satqkd.coincidence import coincidences, count, observables
-from satqkd.dataset import load, record_key, save, transmitter_log
+from satqkd.dataset import SESSION_PULSES, load, record_key, save, transmitter_log
 from satqkd.detection import simulate
 from satqkd.orbit import find_sessions
 
@@ -149,10 +149,35 @@ def test_the_result_is_the_same_after_disk_and_a_second_time(which, request, tmp
     assert load(tmp_path / "coincidence.nc").identical(again)
 
 
+def test_each_session_has_its_own_part_of_the_log(missions, tmp_path):
+    """Two passes of Tiangong-2: bits agree in both, and pulses of one number differ between them."""
+    scenario = missions["tiangong2"].replaced(
+        {"orbit.search_end": "2017-03-30T00:00:00Z", "measurements.0.duration_s": 240}
+    )
+    orbit = find_sessions(scenario)
+    simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
+    data = coincidences(scenario, orbit, tmp_path / "d.zarr")
+    assert data.sizes["session"] >= 2
+    for session in range(2):
+        here = (data.pass_number.values == session) & (data.intensity.values == 0)
+        here &= data.setting_a.values == data.setting_b.values
+        assert here.sum() > 1e4
+        assert np.mean(data.outcome_a.values[here] != data.outcome_b.values[here]) < 0.03
+    pulse = np.arange(10_000)
+    key = record_key(1, "tiangong2", 1, "log")
+    first, second = (transmitter_log(key, s * SESSION_PULSES + pulse, scenario.source.shares)[2] for s in range(2))
+    assert abs(np.mean(first == second) - 0.5) < FOUR_SIGMA * 0.5 / 100
+
+
 def test_sessions_are_put_together(missions, tmp_path):
     scenario = missions["yin2020"].replaced(
-        {"orbit.min_elevation_deg": 25, "orbit.min_duration_s": 20, "measurements.0.duration_s": 250,
-         "measurements.1.duration_s": 30})
+        {
+            "orbit.min_elevation_deg": 25,
+            "orbit.min_duration_s": 20,
+            "measurements.0.duration_s": 250,
+            "measurements.1.duration_s": 30,
+        }
+    )
     orbit = find_sessions(scenario)
     truth = simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
     data = coincidences(scenario, orbit, tmp_path / "d.zarr")

@@ -37,9 +37,16 @@ FLIGHTS = [late(0.003), late(0.005)]
 
 def pair_light(scenario, keys):
     return entangled_light(
-        source=scenario.source, detection=scenario.detection, measurement=scenario.measurements[1],
-        efficiencies=EFFICIENCIES, edges_s=EDGES, transmittances=TRANSMITTANCES, flights=FLIGHTS,
-        switch_keys=keys, rng=np.random.default_rng(1))
+        source=scenario.source,
+        detection=scenario.detection,
+        measurement=scenario.measurements[1],
+        efficiencies=EFFICIENCIES,
+        edges_s=EDGES,
+        transmittances=TRANSMITTANCES,
+        flights=FLIGHTS,
+        switch_keys=keys,
+        rng=np.random.default_rng(1),
+    )
 
 
 @pytest.fixture(scope="module", params=["passive", "active"])
@@ -64,9 +71,11 @@ def expected(scenario, light):
         for chosen in [key and settings_at(flight(fine_s), switch_rate_hz=scenario.detection.switch_rate_hz, key=key)]
     ]
     born = with_flips(
-        joint_probabilities(werner_state(source.bell_state, source.fidelity),
-                            *np.deg2rad(scenario.measurements[1].angles_deg)),
-        contrast_error(source.polarization_contrast))
+        joint_probabilities(
+            werner_state(source.bell_state, source.fidelity), *np.deg2rad(scenario.measurements[1].angles_deg)
+        ),
+        contrast_error(source.polarization_contrast),
+    )
     step_s = DURATION_S / fine_s.size
     both = np.einsum("n,sn,tn->st", rate.prod(axis=0) / source.pair_rate_hz * step_s, *here)
     pairs = (both[:, :, None, None] * born).transpose(0, 2, 1, 3).reshape(4, 4)
@@ -135,9 +144,16 @@ def test_settings_hold_for_one_slot_and_are_even():
 
 def test_a_lossless_link_loses_nothing(scenario):
     perfect = entangled_light(
-        source=scenario.source, detection=scenario.detection, measurement=scenario.measurements[0],
-        efficiencies=np.ones((2, 4)), edges_s=np.array([0.0, 0.1]), transmittances=np.ones((2, 1)),
-        flights=[late(0)] * 2, switch_keys=[None] * 2, rng=np.random.default_rng(2))
+        source=scenario.source,
+        detection=scenario.detection,
+        measurement=scenario.measurements[0],
+        efficiencies=np.ones((2, 4)),
+        edges_s=np.array([0.0, 0.1]),
+        transmittances=np.ones((2, 1)),
+        flights=[late(0)] * 2,
+        switch_keys=[None] * 2,
+        rng=np.random.default_rng(2),
+    )
     assert (perfect[0].emission_s == perfect[1].emission_s).all()
     assert abs(perfect[0].emission_s.size - 2e5) < 4 * np.sqrt(2e5)
 
@@ -145,13 +161,21 @@ def test_a_lossless_link_loses_nothing(scenario):
 @pytest.fixture(scope="module")
 def decoy(missions):
     return missions["tiangong2"].replaced(
-        {"source.pulse_rate_hz": 2e6, "source.mean_photon_numbers.vacuum": 0.02, "source.polarization_contrast": 100})
+        {"source.pulse_rate_hz": 2e6, "source.mean_photon_numbers.vacuum": 0.02, "source.polarization_contrast": 100}
+    )
 
 
 def sent_and_seen(decoy, transmittance, efficiencies, *, first_pulse=300, key=77):
     one = decoy_light(
-        source=decoy.source, measurement=decoy.measurements[0], efficiencies=efficiencies, edges_s=EDGES,
-        transmittance=transmittance, first_pulse=first_pulse, log_key=key, rng=np.random.default_rng(3))
+        source=decoy.source,
+        measurement=decoy.measurements[0],
+        efficiencies=efficiencies,
+        edges_s=EDGES,
+        transmittance=transmittance,
+        first_pulse=first_pulse,
+        log_key=key,
+        rng=np.random.default_rng(3),
+    )
     pulse = first_pulse + np.floor(one.emission_s * decoy.source.pulse_rate_hz).astype(np.int64)
     return one, pulse, transmitter_log(key, pulse, decoy.source.shares)
 
@@ -168,8 +192,11 @@ def test_pulses_are_seen_by_intensity_and_detector(decoy):
         outcome_given[b, :, b] = [[1 - wrong, wrong], [wrong, 1 - wrong]]
     link = source.pulse_rate_hz * DURATION_S / 50 * TRANSMITTANCES[0].sum()
     expected = (
-        (link * source.shares * source.mu)[:, None, None, None, None] / 8
-        * outcome_given * EFFICIENCIES[0].reshape(2, 2))
+        (link * source.shares * source.mu)[:, None, None, None, None]
+        / 8
+        * outcome_given
+        * EFFICIENCIES[0].reshape(2, 2)
+    )
     cells = np.ravel_multi_index([intensity, basis, bit, one.channel >> 1, one.channel & 1], (3, 2, 2, 2, 2))
     assert agrees(np.bincount(cells, minlength=48), expected)
 

@@ -58,5 +58,8 @@ def test_a_dead_detector_counts_as_the_textbook_says(rate_hz):
 def test_local_clocks_run_fast_by_their_drift_and_stand_off_by_their_offset():
     true_s = np.array([0.0, 1.0, 200.0])
     assert local_time_ps(true_s, offset_s=0.25, drift=1e-6).tolist() == [
-        250_000_000_000, 1_250_001_000_000, 200_250_200_000_000]
+        250_000_000_000,
+        1_250_001_000_000,
+        200_250_200_000_000,
+    ]
     assert local_time_ps(true_s, offset_s=-0.25, drift=0)[0] == -250_000_000_000

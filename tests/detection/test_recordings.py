@@ -11,8 +11,10 @@ from satqkd.detection.recordings import TagWriter, read_tags
 
 
 def written(path, pieces):
-    writer = TagWriter(zarr.open_group(path, mode="w", zarr_format=3).create_group("xinglong/photons"),
-                       {"time": "int64", "detector": "uint8"})
+    writer = TagWriter(
+        zarr.open_group(path, mode="w", zarr_format=3).create_group("xinglong/photons"),
+        {"time": "int64", "detector": "uint8"},
+    )
     times = np.cumsum(np.random.default_rng(1).integers(0, 10**9, sum(pieces)))
     detector = (times % 4).astype(np.uint8)
     cuts = np.cumsum(pieces)[:-1]

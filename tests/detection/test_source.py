@@ -57,8 +57,12 @@ def test_half_fidelity_is_where_entanglement_ends():
         assert (np.linalg.eigvalsh(state).min() < -1e-12) == entangled
 
 
-@given(weights=st.lists(st.floats(0, 1), min_size=4, max_size=4), a=st.lists(ANGLES, min_size=1, max_size=3), b=ANGLES,
-       seed=st.integers(0, 2**32 - 1))
+@given(
+    weights=st.lists(st.floats(0, 1), min_size=4, max_size=4),
+    a=st.lists(ANGLES, min_size=1, max_size=3),
+    b=ANGLES,
+    seed=st.integers(0, 2**32 - 1),
+)
 def test_probabilities_of_any_state_sum_to_one_and_do_not_signal(weights, a, b, seed):
     basis, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(4, 4)))
     weights = (np.array(weights) + 1e-3) / (np.array(weights) + 1e-3).sum()
@@ -99,12 +103,15 @@ def test_contrast_is_a_ratio_of_right_to_wrong():
     assert (1 - contrast_error(280)) / contrast_error(280) == pytest.approx(280)
 
 
-@pytest.mark.parametrize(("state", "fidelity", "message"), [
-    ("psi", 0.9, "bell_state=psi is not known: take one of psi_minus, psi_plus, phi_minus, phi_plus"),
-    ("psi_plus", 0.2, r"fidelity=0.2 is outside \[0.25, 1\]: give the overlap"),
-    ("psi_plus", 97.0, r"fidelity=97.0 is outside \[0.25, 1\]"),
-    ("psi_plus", np.nan, r"fidelity=nan is outside \[0.25, 1\]"),
-])
+@pytest.mark.parametrize(
+    ("state", "fidelity", "message"),
+    [
+        ("psi", 0.9, "bell_state=psi is not known: take one of psi_minus, psi_plus, phi_minus, phi_plus"),
+        ("psi_plus", 0.2, r"fidelity=0.2 is outside \[0.25, 1\]: give the overlap"),
+        ("psi_plus", 97.0, r"fidelity=97.0 is outside \[0.25, 1\]"),
+        ("psi_plus", np.nan, r"fidelity=nan is outside \[0.25, 1\]"),
+    ],
+)
 def test_impossible_states_are_refused(state, fidelity, message):
     with pytest.raises(ValueError, match=message):
         werner_state(state, fidelity)

@@ -18,8 +18,14 @@ FOUR_SIGMA = 4
 def brief(missions):
     """Twelve seconds of yin2020, eight for the key and four for the Bell test."""
     scenario = missions["yin2020"].replaced(
-        {"orbit.min_duration_s": 0, "measurements.0.duration_s": 8, "measurements.1.duration_s": 4,
-         "transmitter.pointing_jitter_urad": 0.05, "channel.fading_coherence_ms": 2})
+        {
+            "orbit.min_duration_s": 0,
+            "measurements.0.duration_s": 8,
+            "measurements.1.duration_s": 4,
+            "transmitter.pointing_jitter_urad": 0.05,
+            "channel.fading_coherence_ms": 2,
+        }
+    )
     orbit = find_sessions(scenario)
     return scenario, orbit, link_budget(scenario, orbit)
 
@@ -79,10 +85,21 @@ def test_a_laboratory_has_nothing_but_tags(bright, pulses):
         assert set(store.group_keys()) == stations | extra
         for station in stations:
             assert {kind: set(group.array_keys()) for kind, group in store[station].groups()} == {
-                "photons": {"time", "detector"}, "beacon": {"time"}, "gps": {"time"}}
+                "photons": {"time", "detector"},
+                "beacon": {"time"},
+                "gps": {"time"},
+            }
             assert {key for _, group in store[station].groups() for key in group.attrs} == {"session_first_tag"}
         assert set(store.attrs) == {
-            "Conventions", "title", "stage", "scenario", "scenario_hash", "satqkd_version", "seed", "run"}
+            "Conventions",
+            "title",
+            "stage",
+            "scenario",
+            "scenario_hash",
+            "satqkd_version",
+            "seed",
+            "run",
+        }
 
 
 def test_every_photon_and_every_background_click_is_recorded_once(bright):
@@ -189,8 +206,13 @@ def test_no_tag_is_lost_or_doubled_where_blocks_meet(by_block):
 
 def test_sessions_are_recorded_one_after_another(missions, tmp_path):
     scenario = missions["yin2020"].replaced(
-        {"orbit.min_elevation_deg": 25, "orbit.min_duration_s": 20, "measurements.0.duration_s": 200,
-         "measurements.1.duration_s": 100})
+        {
+            "orbit.min_elevation_deg": 25,
+            "orbit.min_duration_s": 20,
+            "measurements.0.duration_s": 200,
+            "measurements.1.duration_s": 100,
+        }
+    )
     orbit = find_sessions(scenario)
     sessions = np.unique(orbit.pass_number).size
     assert sessions >= 2
@@ -203,6 +225,35 @@ def test_sessions_are_recorded_one_after_another(missions, tmp_path):
             since_s = times * 1e-12 - (start - orbit.time.values[0]) / np.timedelta64(1, "s") - station.clock_offset_s
             assert (since_s.min() > 0) and (since_s.max() < 300)
     assert not (tmp_path / "d.zarr" / "transmitter").exists()
+
+
+def test_settings_are_not_repeated_in_the_next_session(missions, tmp_path):
+    scenario = missions["yin2017"].replaced(
+        {
+            "orbit.min_duration_s": 0,
+            "orbit.min_elevation_deg": 30,
+            "measurements.0.duration_s": 150,
+            "measurements.1.duration_s": 50,
+            "stations.0.background_rate_hz": 2e4,
+        }
+    )
+    orbit = find_sessions(scenario)
+    assert np.unique(orbit.pass_number).size >= 2
+    simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
+    starts = orbit.time.values[np.searchsorted(orbit.pass_number.values, [0, 1])]
+    slots = []
+    for session in range(2):
+        since_start = int((starts[session] - starts[0]) / np.timedelta64(1, "ns")) * 1000
+        time = session_tags(tmp_path / "d.zarr", "delingha")[session] - since_start
+        detector = session_tags(tmp_path / "d.zarr", "delingha", name="detector")[session]
+        record = np.full(50_000, -1)
+        slot = ((time * 1e-12 - 0.0123) / (1 + 2e-7) * 5e3).astype(int)
+        inside = slot < record.size
+        record[slot[inside]] = detector[inside] >> 1
+        slots.append(record)
+    both = (slots[0] >= 0) & (slots[1] >= 0)
+    assert both.sum() > 30_000
+    assert abs(np.mean(slots[0][both] == slots[1][both]) - 0.5) < FOUR_SIGMA * 0.5 / np.sqrt(both.sum())
 
 
 def test_the_source_is_watched_through_two_taps(missions, bright, run_of):

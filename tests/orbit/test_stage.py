@@ -11,7 +11,7 @@ MISSIONS = ["yin2017", "liao2017", "yin2020", "tiangong2"]
 
 
 def test_the_dated_pass_of_liao2017_is_the_printed_one(orbits):
-    """645 km and 273 s within 1200 km; closest over Xinglong at 16:52:13 UTC, as a public orbit service lists it."""
+    """645 km and 273 s within 1200 km, as printed; and the time of closest approach that the search of passes gives."""
     one_kilometre, three_seconds, two_seconds = 1e3, 3.0, np.timedelta64(2, "s")
     orbit = orbits["liao2017"]
     assert abs(float(orbit.shortest_range.min()) - 645e3) < one_kilometre
@@ -40,7 +40,7 @@ def test_every_second_used_fulfils_the_conditions(missions, orbits, name):
 def test_sessions_are_seconds_of_utc_one_after_another(orbits, name):
     orbit = orbits[name]
     times, number = orbit.time.values, orbit.pass_number.values
-    assert np.all(times == times.astype("datetime64[s]"))or np.all(np.diff(times) > 0)
+    assert np.all(times == times.astype("datetime64[s]"))
     for session in np.unique(number):
         assert np.all(np.diff(times[number == session]) == SECOND)
     assert np.all(np.diff(times) > 0)
@@ -131,8 +131,18 @@ def test_the_survey_has_the_highest_pass_of_each_night(orbits, root):
 @pytest.mark.parametrize("name", MISSIONS)
 def test_variables_have_units_and_names(orbits, name):
     orbit = orbits[name]
-    units = {"range": "m", "range_rate": "m s-1", "elevation": "degree", "azimuth": "degree", "sun_elevation": "degree",
-             "sunlit": "1", "link_open": "1", "session_duration": "s", "baseline": "m", "shortest_range": "m"}
+    units = {
+        "range": "m",
+        "range_rate": "m s-1",
+        "elevation": "degree",
+        "azimuth": "degree",
+        "sun_elevation": "degree",
+        "sunlit": "1",
+        "link_open": "1",
+        "session_duration": "s",
+        "baseline": "m",
+        "shortest_range": "m",
+    }
     for variable, unit in units.items():
         assert orbit[variable].attrs["units"] == unit
         assert orbit[variable].attrs["long_name"]
@@ -150,12 +160,15 @@ def test_observables_are_in_the_papers_units(orbits):
     assert values["speed"][0] == pytest.approx(7.6, abs=0.05)
 
 
-@pytest.mark.parametrize("changes", [
-    {"orbit.search_end": "2016-12-19T13:00:00Z"},
-    {"orbit.min_elevation_deg": 60},
-    {"orbit.max_sun_elevation_deg": -85},
-    {"orbit.min_duration_s": 400},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"orbit.search_end": "2016-12-19T13:00:00Z"},
+        {"orbit.min_elevation_deg": 60},
+        {"orbit.max_sun_elevation_deg": -85},
+        {"orbit.min_duration_s": 400},
+    ],
+)
 def test_without_a_pass_the_message_names_file_and_way_out(missions, changes):
     mission = missions["liao2017"].replaced(changes)
     with pytest.raises(ScenarioError) as error:
@@ -168,7 +181,7 @@ def test_without_a_pass_the_message_names_file_and_way_out(missions, changes):
 
 
 def test_too_few_passes_are_said_with_both_numbers(missions):
-    with pytest.raises(ScenarioError, match="orbit gives 289 s of sessions .* where measurements want 3326 s: search l"):
+    with pytest.raises(ScenarioError, match="orbit gives 289 s of sessions .* where measurements want 3326 s: search"):
         find_sessions(missions["yin2020"].replaced({"orbit.search_end": "2018-10-02T00:00:00Z"}))
 
 

@@ -48,7 +48,8 @@ def test_accidentals_and_signal_to_noise(pairs):
     sigma = 1 / np.sqrt(40 * expectation["accidental_rate"] * 30) + HALF_A_SECOND
     assert found["accidental_rate"] == pytest.approx(expectation["accidental_rate"], rel=FOUR_SIGMA * sigma)
     assert found["signal_to_noise"] == pytest.approx(
-        expectation["signal_to_noise"], rel=FOUR_SIGMA * (sigma + 1 / np.sqrt(found["coincidence_rate"] * 30)))
+        expectation["signal_to_noise"], rel=FOUR_SIGMA * (sigma + 1 / np.sqrt(found["coincidence_rate"] * 30))
+    )
 
 
 def test_error_rates(pairs):
@@ -86,8 +87,9 @@ def test_rates_at_the_ends(decoy, name, end):
     assert agrees(found[name] * 10, expectation[name] * 10, run, seconds)
 
 
-@pytest.mark.parametrize(("name", "share", "factor"), [
-    ("gain_signal", 0.5, 1), ("gain_decoy", 0.25, 1), ("yield_vacuum", 0.25, 2)])
+@pytest.mark.parametrize(
+    ("name", "share", "factor"), [("gain_signal", 0.5, 1), ("gain_decoy", 0.25, 1), ("yield_vacuum", 0.25, 2)]
+)
 def test_gains(decoy, name, share, factor):
     run, expectation, found = decoy
     pulses = 5e7 * 143 * share / factor

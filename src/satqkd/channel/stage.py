@@ -159,7 +159,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
 def _at_range(link: xr.Dataset, range_m: float) -> dict:
     """Single losses at a range, on the side of the pass where the satellite goes farther away."""
     nearest, farthest = int(np.argmin(link.range.values)), int(np.argmax(link.range.values))
-    side = link.isel(time=slice(*sorted((nearest, farthest + 1)))).sortby("range")
+    side = link.isel(time=slice(min(nearest, farthest), max(nearest, farthest) + 1)).sortby("range")
     loss = {name: np.interp(range_m, side.range, side.loss.sel(component=name)) for name in COMPONENTS}
     # The beam grows with the range from nothing, so that one second tells its width at any range.
     diameter = float(side.beam_diameter[-1] / side.range[-1]) * range_m

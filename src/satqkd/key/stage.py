@@ -17,6 +17,12 @@ BOUNDS = {
 EPS_GRID = 10.0 ** -np.arange(3, 16)
 
 
+def proofs(scenario: Scenario) -> tuple[str, ...]:
+    """The proofs that a scenario's source admits: the formulas of tiangong2 take a true vacuum only."""
+    dim_vacuum = scenario.source.kind == "decoy" and scenario.source.mean_photon_numbers["vacuum"] > 0
+    return tuple(bound for bound in BOUNDS[scenario.source.kind] if not (dim_vacuum and bound == "tiangong2"))
+
+
 def distill(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
     """Error rates and key lengths of what was sifted.
 
@@ -32,7 +38,7 @@ def distill(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
         sifted, errors and qber by basis (and intensity), length(bound) at the scenario's failure probabilities with the
         account of its terms, and length_by_eps(bound, eps).
     """
-    bounds = BOUNDS[scenario.source.kind]
+    bounds = proofs(scenario)
     counted = _pulses(scenario, coincidence) if scenario.source.kind == "decoy" else _pairs(scenario, coincidence)
     data, length = counted
     keys = [length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in bounds]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from satqkd.key.stage import BOUNDS
+from satqkd.key.stage import proofs
 from satqkd.orbit.stage import find_sessions
 from satqkd.scenario import Scenario, ScenarioError, load_scenario
 
@@ -16,10 +16,10 @@ def check(path: str | Path) -> Scenario:
         One sentence that names the file, the key, the value, the bound and a way out.
     """
     scenario = load_scenario(path)
-    bounds = BOUNDS[scenario.source.kind]
+    bounds = proofs(scenario)
     if scenario.key.bound not in bounds:
         raise ScenarioError(
-            f"{path}: key.bound={scenario.key.bound} is not known for source.kind={scenario.source.kind}: "
+            f"{path}: key.bound={scenario.key.bound} is not a proof for this source: "
             f"take one of {', '.join(bounds)}"
         )
     try:

@@ -1,0 +1,182 @@
+"""Stage 5 on counts made by hand, and on the stages before it."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from satqkd.coincidence.sifting import ideal_correlation
+from satqkd.dataset import load, save
+from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length, distill, observables
+from satqkd.key.stage import BOUNDS, EPS_GRID, proofs
+
+# Yin et al., Nature 582, 501 (2020): sifted bits and errors by basis, in 3100 s.
+YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}
+
+
+def table(*, n_z, n_x, errors_z, errors_x, correlation):
+    """Counts by settings and outcomes, with the errors where the state says that they are; other settings arbitrary."""
+    counts = np.full((2, 2, 2, 2), 1000)
+    for basis, (n, errors) in enumerate([(n_z, errors_z), (n_x, errors_x)]):
+        right, wrong = n - errors, errors
+        equal, unequal = (right, wrong) if correlation[basis, basis] > 0 else (wrong, right)
+        counts[basis, basis] = [[equal // 2, unequal // 3], [unequal - unequal // 3, equal - equal // 2]]
+    return counts
+
+
+def coincidence(scenario, tables, durations):
+    """What stage 5 reads of stage 4."""
+    names = [measurement.name for measurement in scenario.measurements]
+    correlation = [
+        ideal_correlation(scenario.source.bell_state, *np.deg2rad(m.angles_deg)) for m in scenario.measurements
+    ]
+    settings = ("alice_setting", "bob_setting")
+    return xr.Dataset(
+        {
+            "counts": (("measurement", *settings, "alice_outcome", "bob_outcome"), np.array(tables)),
+            "ideal_correlation": (("measurement", *settings), np.array(correlation)),
+            "duration": ("measurement", durations),
+        },
+        coords={"measurement_name": ("measurement", names)},
+        attrs={"run": 1, "seed": 2},
+    )
+
+
+def distilled(scenario, duration_s=3100, **counted):
+    correlation = ideal_correlation(scenario.source.bell_state, *np.deg2rad(scenario.measurements[0].angles_deg))
+    tables = [table(**(YIN2020 | counted), correlation=correlation), np.full((2, 2, 2, 2), 7)]
+    return distill(scenario, coincidence(scenario, tables, [duration_s, 226]))
+
+
+@pytest.mark.parametrize("state", ["psi_plus", "psi_minus", "phi_plus", "phi_minus"])
+def test_the_published_counts_give_the_key_of_the_formula(missions, state):
+    scenario = missions["yin2020"].replaced({"key.f_ec": 1.19, "source.bell_state": state})
+    data = distilled(scenario)
+    for bound in BOUNDS["entangled"]:
+        key = bbm92_key_length(
+            **YIN2020, eps_sec=1e-10, eps_cor=1e-10, f_ec=1.19, bound=bound, efficiency_mismatch=0.0147
+        )
+        found = data.sel(bound=bound)
+        assert float(found.length) == key.length
+        assert float(found.leak_ec) == key.leak_ec
+        assert found.phase_error.values.tolist() == [key.z.phase_error, key.x.phase_error]
+        assert found.unfloored.values.tolist() == [key.z.unfloored, key.x.unfloored]
+    assert data.sifted.values.tolist() == [1685, 1415]
+    assert data.errors.values.tolist() == [78, 62]
+
+
+def test_published_counts_give_the_printed_key(missions):
+    """372 bits at 1e-10 and an error rate of 4.51(37) per cent."""
+    printed_bits, readings = 372, 10
+    data = distilled(missions["yin2020"].replaced({"key.f_ec": 1.19}))
+    values = {name: value for name, (value, _) in observables(data).items()}
+    assert abs(values["key_length"] - printed_bits) < readings
+    assert values["qber"] == pytest.approx(0.0451, abs=1e-4)
+    assert values["qber_z"] == pytest.approx(78 / 1685)
+    assert values["sifted_rate"] == 1.0
+    assert values["key_rate"] == values["key_length"] / 3100
+    assert data.qber_sigma.values == pytest.approx(np.array([0.0051, 0.0054]), abs=5e-5)
+
+
+def test_lengths_by_eps_are_those_of_each_eps_and_fall(missions):
+    data = distilled(missions["yin2020"].replaced({"key.f_ec": 1.19}))
+    assert (data.eps.values == EPS_GRID).all()
+    lengths = data.length_by_eps.sel(bound="yin2020").values
+    for eps, length in zip(EPS_GRID, lengths, strict=True):
+        key = bbm92_key_length(
+            **YIN2020, eps_sec=eps, eps_cor=eps, f_ec=1.19, bound="yin2020", efficiency_mismatch=0.0147
+        )
+        assert length == pytest.approx(key.length)
+    assert np.all(np.diff(lengths) <= 0)
+    assert np.ptp(data.length_by_eps.sel(bound="asymptotic").values) == 0
+
+
+def test_the_threshold_is_where_the_key_ends(missions):
+    bits = {"n_z": 16850, "n_x": 14150}
+    threshold = float(distilled(missions["yin2020"], **bits).qber_threshold)
+    assert threshold > float(distilled(missions["yin2020"]).qber_threshold)
+    for qber, positive in [(threshold - 0.002, True), (threshold + 0.002, False)]:
+        data = distilled(missions["yin2020"], **bits, errors_z=round(16850 * qber), errors_x=round(14150 * qber))
+        assert (float(data.length.sel(bound="yin2020")) > 0) == positive
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [
+        {"n_z": 3, "n_x": 2, "errors_z": 0, "errors_x": 1},
+        {"n_z": 1, "n_x": 0, "errors_z": 0, "errors_x": 0},
+        {"errors_z": 800, "errors_x": 700},
+    ],
+)
+def test_too_few_bits_or_too_many_errors_make_no_key(missions, counted):
+    data = distilled(missions["yin2020"], **counted)
+    assert float(data.length.sel(bound="yin2020")) == 0
+    assert float(data.unfloored.sel(bound="yin2020").max()) <= 0
+    if counted.get("n_z", 10) < 10:
+        assert np.isnan(data.qber_threshold)
+
+
+def test_the_state_measurement_serves_where_no_key_was_measured(missions):
+    scenario = missions["yin2017"]
+    counts = np.zeros((2, 2, 2, 2, 2), int)
+    counts[0] = table(
+        n_z=60,
+        n_x=74,
+        errors_z=5,
+        errors_x=7,
+        correlation=ideal_correlation("psi_plus", *np.deg2rad(scenario.measurements[0].angles_deg)),
+    )
+    data = distill(scenario, coincidence(scenario, counts, [250, 1059]))
+    assert data.sifted.values.tolist() == [60, 74]
+    assert data.errors.values.tolist() == [5, 7]
+    assert float(data.duration) == 250
+
+
+def test_a_vacuum_that_is_not_dark_leaves_out_the_proof_that_wants_one(missions, pulses):
+    assert tuple(distill(pulses.scenario, pulses.coincidence).bound.values) == ("asymptotic", "lim2014", "chernoff")
+    assert proofs(missions["tiangong2"]) == BOUNDS["decoy"]
+    assert proofs(missions["yin2020"]) == BOUNDS["entangled"]
+
+
+def test_pulses_are_counted_by_intensity_and_basis(pulses):
+    # The same counts as if no light had been in the vacuum pulses, so that every proof takes them.
+    scenario = pulses.scenario.replaced({"source.mean_photon_numbers.vacuum": 0, "key.bound": "tiangong2"})
+    data = distill(scenario, pulses.coincidence)
+    counts = pulses.coincidence.counts.values
+    z, x = counts[:, 0, 0], counts[:, 1, 1]
+    assert (data.sifted.values == np.stack([z.sum(axis=(1, 2)), x.sum(axis=(1, 2))], axis=1)).all()
+    assert (data.errors.values == np.stack([z[:, 0, 1] + z[:, 1, 0], x[:, 0, 1] + x[:, 1, 0]], axis=1)).all()
+    source = scenario.source
+    for bound in BOUNDS["decoy"]:
+        key = decoy_key_length(
+            counts=DecoyCounts(
+                detections_z=data.sifted.values[:, 0],
+                detections_x=data.sifted.values[:, 1],
+                errors_z=data.errors.values[:, 0],
+                errors_x=data.errors.values[:, 1],
+                pulses=data.pulses.values,
+            ),
+            mean_photon_numbers=source.mu,
+            intensity_probabilities=source.shares,
+            eps_sec=1e-5,
+            eps_cor=1e-5,
+            f_ec=1.16,
+            bound=bound,
+            key_basis="both",
+            key_intensities="signal",
+            intensity_fluctuation=0.0,
+        )
+        assert float(data.length.sel(bound=bound)) == pytest.approx(float(key.length))
+    values = {name: value for name, (value, _) in observables(data).items()}
+    assert values["key_length"] == float(data.length.sel(bound="tiangong2")) > 0
+    assert values["key_per_pulse"] == pytest.approx(values["key_length"] / (5e7 * 143))
+    assert 0.5 < values["privacy_amplification_factor"] < 1
+
+
+@pytest.mark.parametrize("which", ["bright", "pulses"])
+def test_files_keep_everything(which, request, tmp_path):
+    run = request.getfixturevalue(which)
+    data = distill(run.scenario, run.coincidence)
+    save(data, tmp_path / "key.nc")
+    xr.testing.assert_identical(load(tmp_path / "key.nc"), data)
+    assert data.length.attrs["units"] == "bit"
+    assert data.attrs["seed"] == 11
