@@ -7,6 +7,7 @@ import xarray as xr
 from satqkd.channel import COMPONENTS, link_budget, observables, to_db
 from satqkd.channel.atmosphere import extinction_db
 from satqkd.channel.diffraction import captured_fraction
+from satqkd.channel.pointing import pointing_variance
 from satqkd.dataset import load, save
 
 MISSIONS = ["yin2017", "liao2017", "yin2020", "tiangong2"]
@@ -156,6 +157,18 @@ def test_fading_is_weak_and_strongest_near_the_horizon(channels, name):
         link = channels[name].isel(station=i)
         assert np.all((link.fading_variance.values > 0) & (link.fading_variance.values < 0.5))
         assert link.fading_variance.values[np.argmin(link.elevation.values)] == link.fading_variance.values.max()
+
+
+def test_fading_is_of_scintillation_and_of_pointing(missions, orbits):
+    """Independent factors: their relative variances plus one multiply."""
+    mission = missions["liao2017"]
+    still, moving = (
+        link_budget(mission.replaced({"transmitter.pointing_jitter_urad": jitter}), orbits["liao2017"]).fading_variance
+        for jitter in (0, 1.2)
+    )
+    pointing = pointing_variance(1.2e-6, tuple(mission.transmitter.divergence_rad))
+    assert pointing > 0.01
+    np.testing.assert_allclose((1 + moving) / (1 + still), 1 + pointing)
 
 
 @pytest.mark.parametrize("name", MISSIONS)

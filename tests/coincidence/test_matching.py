@@ -126,6 +126,15 @@ def test_accidentals_are_what_two_rates_and_a_window_make(rate_a_hz, rate_b_hz):
     assert abs(count(a, b, window_ps) - expected) < FOUR_SIGMA * np.sqrt(expected)
 
 
+def test_accidentals_are_counted_only_where_told():
+    """From the gap on, over twenty windows on either side."""
+    span, gap = 20 * 2500, 100_000
+    a = np.array([10**9])
+    for delay, counted in [(0, 0), (gap - 1, 0), (gap, 1), (gap + span - 1, 1), (gap + span, 0)]:
+        assert accidental_count(a, a + delay, 2500) == counted / 40
+        assert accidental_count(a + delay, a - 1, 2500) == counted / 40
+
+
 def test_accidentals_leave_the_pairs_out():
     rng = np.random.default_rng(4)
     a, b = poisson_tags(1e5, 10.0, rng), poisson_tags(1e5, 10.0, rng)

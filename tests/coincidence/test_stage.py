@@ -79,6 +79,17 @@ def test_only_the_key_is_sifted_to_bits(bright):
     assert sorted(np.sign(np.diag(data.ideal_correlation.values[0]))) == [-1, 1]
 
 
+def test_events_during_dead_time_are_left_out(bright):
+    """Of Poissonian clicks, those remain before which none came for the dead time: exp(-rate dead)."""
+    dead_s = 1e-5
+    scenario = bright.scenario.replaced({"detection.dead_time_ns": dead_s * 1e9})
+    data = coincidences(scenario, bright.orbit, bright.tags)
+    clicks = bright.coincidence.singles.values[0]
+    expected = clicks * np.exp(-clicks / 30 * dead_s)
+    assert np.all(np.abs(data.singles.values[0] - expected) < FOUR_SIGMA * np.sqrt(clicks) + 0.002 * clicks)
+    assert data.sizes["coincidence"] < 0.6 * bright.coincidence.sizes["coincidence"]
+
+
 def test_wrongly_assumed_flight_finds_no_pairs(bright, tmp_path):
     """The orbit's prediction is what brings the two streams together: a kilometre off, 3.3 microseconds, nothing is."""
     off = bright.orbit.copy(deep=True)

@@ -24,7 +24,7 @@ def written(path, pieces):
     return times, detector
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.integers(0, 70), min_size=1, max_size=8))
 def test_tags_come_back_whatever_the_pieces(pieces, tmp_path, monkeypatch):
     monkeypatch.setattr(recordings, "CHUNK", 32)

@@ -133,6 +133,19 @@ def test_dead_time_keeps_clicks_of_a_detector_apart(missions, brief, tmp_path):
         assert tags.sizes["tag"] < read_tags(tmp_path / "live.zarr", station.name).sizes["tag"]
 
 
+def test_a_switched_receiver_is_dead_at_both_settings(missions, brief, tmp_path):
+    """It has two detectors, whatever the setting in which they last clicked."""
+    scenario = brief[0].replaced(
+        {"detection.dead_time_ns": 1e5, "detection.basis_choice": "active", "detection.switch_rate_hz": 5e4}
+    )
+    simulate(scenario, brief[1], brief[2], path=tmp_path / "dead.zarr", seed=3, run=1)
+    tags = read_tags(tmp_path / "dead.zarr", "delingha")
+    for detector in range(2):
+        here = tags.detector.values & 1 == detector
+        assert np.diff(tags.time.values[here]).min() >= 10**8
+        assert len(set(tags.detector.values[here])) == 2
+
+
 def test_active_receivers_have_two_detectors_and_even_settings(bright_active):
     for station in bright_active.scenario.stations:
         tags = read_tags(bright_active.tags, station.name)
@@ -189,6 +202,41 @@ def test_the_block_length_changes_no_rate(by_block):
         assert chi2_contingency(seconds).pvalue > ONE_IN_TEN_THOUSAND
         for count in photons[1:]:
             assert abs(count - photons[0]) < FOUR_SIGMA * np.sqrt(2 * photons[0])
+
+
+def test_jitter_over_a_seam_keeps_every_tag_and_its_order(brief, tmp_path, monkeypatch):
+    """Clicks packed within a nanosecond of where blocks begin and end: jitter carries many to the other side."""
+    each = 500
+
+    def packed(*, rates_hz, start_s, end_s, rng):
+        times = np.concatenate([start_s + 1e-9 * rng.random(each), end_s - 1e-9 * rng.random(each)])
+        return np.sort(times), rng.integers(0, 4, 2 * each).astype(np.uint8)
+
+    monkeypatch.setattr(stage, "background", packed)
+    monkeypatch.setattr(stage, "BLOCK_S", 1)
+    scenario = brief[0].replaced({"detection.dead_time_ns": 0})
+    truth = recorded((scenario, *brief[1:]), tmp_path / "d.zarr")
+    for index, station in enumerate(scenario.stations):
+        times = read_tags(tmp_path / "d.zarr", station.name).time.values
+        assert np.all(np.diff(times) >= 0)
+        assert times.size == int(truth.photons[:, index].sum()) + 12 * 2 * each
+
+
+def test_fading_dims_what_it_dims(missions, tmp_path):
+    """One cell a second, and a beam that wanders by half of its width: photons follow the truth's factors."""
+    scenario = missions["tiangong2"].replaced(
+        {"channel.fading_coherence_ms": 1000, "transmitter.pointing_jitter_urad": 8, "detection.dead_time_ns": 0}
+    )
+    orbit = find_sessions(scenario)
+    channel = link_budget(scenario, orbit)
+    truth = simulate(scenario, orbit, channel, path=tmp_path / "d.zarr", seed=2, run=1)
+    source, factor = scenario.source, truth.fading.values[:143, 0]
+    assert factor.std() > 0.3
+    link = channel.transmittance.values[:, 0]
+    expected = source.pulse_rate_hz * (source.shares @ source.mu) * (link[1:] + link[:-1]) / 2 * factor * 0.5
+    found = truth.photons.values[:143, 0]
+    # The link changes a little within each second's cell.
+    assert ((found - expected) ** 2 / (expected + (0.002 * expected) ** 2)).sum() < 143 + 4 * np.sqrt(286)
 
 
 def test_no_tag_is_lost_or_doubled_where_blocks_meet(by_block):

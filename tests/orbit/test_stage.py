@@ -65,6 +65,20 @@ def test_every_measurement_gets_its_seconds_in_order(missions, orbits, name):
     assert (orbit.link_open.values == (measured >= 0)).all()
 
 
+def test_a_session_waits_for_the_shadow_if_it_must(missions):
+    """An evening pass of Tiangong-2 that the Sun leaves half-way."""
+    evening = {"orbit.search_start": "2017-04-04T00:00:00Z", "orbit.search_end": "2017-04-05T00:00:00Z"}
+    lit, dark = (
+        find_sessions(missions["tiangong2"].replaced(evening | {"orbit.satellite_in_shadow": wanted}))
+        for wanted in (False, True)
+    )
+    assert 40 < int(lit.sunlit.sum()) < lit.sizes["time"]
+    assert not dark.sunlit.any()
+    last_lit = lit.time.values[lit.sunlit.values[:, 0]][-1]
+    assert abs(dark.session_start.values[0] - last_lit) <= SECOND
+    assert float(dark.session_duration[0]) < float(lit.session_duration[0])
+
+
 @pytest.mark.parametrize("name", MISSIONS)
 def test_range_rate_is_the_rate_of_the_range(orbits, name):
     orbit = orbits[name].isel(time=orbits[name].pass_number.values == 0)
