@@ -34,6 +34,11 @@ def test_every_parameter_of_a_rule_is_a_parameter_of_its_notebook(path):
     assert given and given <= known
 
 
+def test_the_peer_of_the_workflow_imports_the_science_packages():
+    cells = nbformat.read(ROOT / "benchmarks/imports.ipynb", as_version=4).cells
+    assert set(re.findall(r"import (\w+)", cells[-1].source)) == {"numpy", "scipy", "xarray", "matplotlib"}
+
+
 def test_conda_installs_the_tested_lock():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     pip = next(entry for entry in environment["dependencies"] if isinstance(entry, dict))["pip"]
