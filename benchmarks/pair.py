@@ -27,7 +27,7 @@ def side_by_side(
     Returns
     -------
     dict
-        ``ratio`` above one says that ours is the faster; ``low`` and ``high`` are the least and the greatest of the turns.
+        ``ratio`` above one says that ours is the faster; ``low`` and ``high`` are its least and greatest turn.
     """
     ours(), peer()
     turns = [(_seconds(ours), _seconds(peer)) for _ in range(repeats)]
