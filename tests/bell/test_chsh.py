@@ -163,16 +163,63 @@ def test_what_is_no_chsh_test_is_refused(counts, signs, message):
         chsh(counts, signs=signs)
 
 
-def visibilities(state):
-    """Correlations in Z and X as the Bell state Phi+ has them, both 1 for it."""
-    return [np.trace(state @ np.kron(PAULI[k], PAULI[k])).real for k in "zx"]
+# Signs of the correlations in Z and X of each Bell state, and the state.
+BELL = {
+    "phi_plus": ((1, 1), np.array([1, 0, 0, 1])),
+    "phi_minus": ((1, -1), np.array([1, 0, 0, -1])),
+    "psi_plus": ((-1, 1), np.array([0, 1, 1, 0])),
+    "psi_minus": ((-1, -1), np.array([0, 1, -1, 0])),
+}
 
 
-@given(st.integers(0, 10**6), st.integers(1, 4), st.floats(0.0, 1.0))
-def test_fidelity_bound_holds_for_any_state(seed, rank, weight):
-    state = weight * PHI_PLUS + (1.0 - weight) * random_state(seed, rank)
-    fidelity = np.trace(state @ PHI_PLUS).real
-    assert fidelity_from_visibilities(*np.clip(visibilities(state), -1, 1)).lower_bound <= fidelity + ROUNDING
+def visibilities(state, name="phi_plus"):
+    """Correlations in Z and X with the signs of a Bell state, both 1 for it."""
+    found = [np.trace(state @ np.kron(PAULI[k], PAULI[k])).real for k in "zx"]
+    return np.clip(np.multiply(BELL[name][0], found), -1, 1)
+
+
+@given(st.sampled_from(sorted(BELL)), st.integers(0, 10**6), st.integers(1, 4), st.floats(0.0, 1.0))
+def test_fidelity_bound_holds_for_any_state(name, seed, rank, weight):
+    bell_state = np.outer(BELL[name][1], BELL[name][1]) / 2.0
+    state = weight * bell_state + (1.0 - weight) * random_state(seed, rank)
+    fidelity = np.trace(state @ bell_state).real
+    assert fidelity_from_visibilities(*visibilities(state, name)).lower_bound <= fidelity + ROUNDING
+
+
+@given(st.floats(-0.333, 1.0))
+def test_white_noise_has_the_fidelity_that_is_estimated(weight):
+    werner = weight * PHI_PLUS + (1.0 - weight) * np.eye(4) / 4.0
+    estimate = fidelity_from_visibilities(*visibilities(werner))
+    assert estimate.white_noise == pytest.approx(np.trace(werner @ PHI_PLUS).real, abs=ROUNDING)
+    assert estimate.lower_bound <= estimate.white_noise + ROUNDING
+
+
+def test_noise_that_cannot_be_white_gives_no_estimate():
+    found = fidelity_from_visibilities(-0.5, -0.4)
+    assert found.lower_bound == pytest.approx(-0.45)
+    assert np.isnan(found.white_noise)
+
+
+def test_the_estimate_is_no_bound():
+    """Phase flips alone: the third correlation is worse than white noise would make it."""
+    phase_flip = np.kron(np.eye(2), PAULI["z"])
+    state = 0.6 * PHI_PLUS + 0.4 * phase_flip @ PHI_PLUS @ phase_flip
+    found = fidelity_from_visibilities(*visibilities(state))
+    assert found.lower_bound == pytest.approx(0.6)
+    assert found.white_noise == pytest.approx(0.7)
+
+
+def test_fidelity_sigma_is_the_scatter_of_repeated_poissonian_counts():
+    repeats, expected = 3000, np.array([70, 6, 9, 65])
+    rng = np.random.default_rng(869)
+    bounds, sigmas = [], []
+    for _ in range(repeats):
+        (v_z, v_x), (sigma_z, sigma_x) = correlation(rng.poisson([expected, expected]))
+        found = fidelity_from_visibilities(v_z, v_x, sigma_z=sigma_z, sigma_x=sigma_x)
+        bounds.append(found.lower_bound)
+        sigmas.append(found.sigma)
+    four_sigma_of_a_scatter, curvature = 4.0 / np.sqrt(2.0 * repeats), 0.02
+    assert abs(np.std(bounds) / np.mean(sigmas) - 1.0) < four_sigma_of_a_scatter + curvature
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
@@ -188,6 +235,8 @@ def test_fidelity_carries_the_errors_of_both_visibilities():
     fidelity = fidelity_from_visibilities(0.9, 0.8, sigma_z=0.03, sigma_x=0.04)
     assert fidelity.lower_bound == pytest.approx(0.85)
     assert fidelity.sigma == pytest.approx(0.025)
+    assert fidelity.white_noise == pytest.approx(0.8875)
+    assert fidelity.white_noise_sigma == pytest.approx(0.01875)
 
 
 def test_visibility_in_percent_is_refused():

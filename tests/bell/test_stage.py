@@ -48,12 +48,14 @@ def test_signs_of_each_bell_state_make_s_positive_and_largest(missions, state, f
 @pytest.mark.parametrize("fidelity", [1.0, 0.9, 0.5])
 @pytest.mark.parametrize("state", BELL_STATES)
 def test_visibilities_bound_the_fidelity(missions, state, fidelity):
-    """Of a Werner state both visibilities are its weight, and their mean stays below the fidelity."""
+    """Of a Werner state both visibilities are its weight; their mean bounds the fidelity, which white noise gives."""
     data = bell_test(missions["yin2017"], counted(state, fidelity))
     weight = (4 * fidelity - 1) / 3
     np.testing.assert_allclose(data.visibility, weight, atol=1e-5)
-    assert float(data.fidelity) == pytest.approx(weight, abs=1e-5)
-    assert float(data.fidelity) <= fidelity + 1e-5
+    assert float(data.fidelity_bound) == pytest.approx(weight, abs=1e-5)
+    assert float(data.fidelity_bound) <= fidelity + 1e-5
+    assert float(data.fidelity_white_noise) == pytest.approx(fidelity, abs=1e-5)
+    assert float(data.fidelity_white_noise_sigma) == pytest.approx(0.75 * float(data.fidelity_bound_sigma))
 
 
 def test_signs_do_not_follow_the_outcome(missions):
@@ -82,7 +84,12 @@ def test_the_test_is_that_of_chsh_on_the_bell_measurement(missions, bright):
 
 def test_without_a_bell_measurement_there_is_only_a_fidelity(missions):
     data = bell_test(missions["yin2017"], counted("psi_plus", 0.9, names=("state",)))
-    assert set(observables(data)) == {"fidelity", "contrast_diagonal", "equal_basis_coincidences"}
+    assert set(observables(data)) == {
+        "fidelity_bound",
+        "fidelity_white_noise",
+        "contrast_diagonal",
+        "equal_basis_coincidences",
+    }
     assert "s" not in data
 
 

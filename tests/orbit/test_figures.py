@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from satqkd.orbit.figures import ranges_figure, sky_figure
+from satqkd.orbit.figures import polarization_figure, ranges_figure, sky_figure
 from satqkd.plot import save_figure
 
 SECONDS = 130
@@ -22,9 +22,15 @@ def orbit():
             "range": (each, rng.uniform(5e5, 2e6, (2 * SECONDS, 2))),
             "elevation": (each, rng.uniform(10, 80, (2 * SECONDS, 2))),
             "azimuth": (each, rng.uniform(0, 360, (2 * SECONDS, 2))),
+            "frame_rotation": (each, rng.uniform(-180, 180, (2 * SECONDS, 2))),
+            "contrast_uncompensated": (each, rng.uniform(0, 80, (2 * SECONDS, 2))),
+            "contrast_compensated": (each, rng.uniform(70, 80, (2 * SECONDS, 2))),
         },
-        coords={"time": (starts[:, None] + seconds).ravel(), "station": ["here", "there"],
-                "pass_number": ("time", np.repeat([0, 1], SECONDS))},
+        coords={
+            "time": (starts[:, None] + seconds).ravel(),
+            "station": ["here", "there"],
+            "pass_number": ("time", np.repeat([0, 1], SECONDS)),
+        },
         attrs={"showcase": 1},
     )
 
@@ -43,6 +49,23 @@ def test_ranges_and_their_sum_are_drawn_in_kilometres(orbit):
 
 def test_one_station_has_no_sum(orbit):
     assert len(ranges_figure(orbit.isel(station=[0])).axes[0].lines) == 1
+
+
+def test_turn_and_contrast_are_drawn_for_each_station(orbit):
+    shown = orbit.isel(time=slice(SECONDS, None))
+    above, below = polarization_figure(orbit).axes
+    for index, line in enumerate(above.lines):
+        np.testing.assert_array_equal(line.get_ydata(), shown.frame_rotation[:, index])
+    drawn = [line.get_ydata() for line in below.lines]
+    for index in range(2):
+        np.testing.assert_array_equal(drawn[2 * index], shown.contrast_uncompensated[:, index])
+        np.testing.assert_array_equal(drawn[2 * index + 1], shown.contrast_compensated[:, index])
+
+
+def test_without_a_contrast_only_the_turn_is_drawn(orbit):
+    bare = orbit.drop_vars(["contrast_uncompensated", "contrast_compensated"])
+    (axis,) = polarization_figure(bare).axes
+    assert len(axis.lines) == 2
 
 
 def test_sky_shows_each_track_and_its_whole_minutes(orbit):

@@ -2,10 +2,11 @@
 
 
 rule bell:
-    """CHSH test and fidelity."""
+    """CHSH test, its locality, and fidelity."""
     input:
         notebook="notebooks/06_bell.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        orbit="results/{scenario}/orbit.nc",
         coincidence="results/{scenario}/run{run}/coincidence.nc",
         code=stage_code("bell"),
     output:
@@ -28,6 +29,7 @@ rule bell:
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
+        "    -p orbit_data {input.orbit}"
         "    -p coincidence_data {input.coincidence}"
         "    -p output {output.data}"
         "    -p figures '{params.figures}'"
@@ -39,6 +41,7 @@ use rule bell as bell_shown with:
         data="results/{scenario}/run{run}/bell.nc",
         correlation=figure("correlation", "6 bell", RUN_FOLDER),
         counts=figure("counts", "6 bell", RUN_FOLDER),
+        locality=figure("locality", "6 bell", RUN_FOLDER),
         observables="results/{scenario}/run{run}/bell.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/06_bell.ipynb",
     wildcard_constraints:

@@ -13,6 +13,7 @@ rule orbit:
         observables="results/{scenario}/orbit.observables.json",
         ranges=figure("ranges", "1 orbit"),
         sky=figure("sky", "1 orbit"),
+        polarization=figure("polarization", "1 orbit"),
         notebook="results/{scenario}/notebooks/01_orbit.ipynb",
     log:
         "results/{scenario}/logs/01_orbit.log",

@@ -46,10 +46,21 @@ class Chsh:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """A bound on the fidelity from below, and its standard deviation."""
+    """Fidelity with a Bell state from two visibilities.
+
+    Attributes
+    ----------
+    lower_bound, sigma : float
+        What no state of these visibilities falls below, and its standard deviation.
+    white_noise, white_noise_sigma : float
+        Fidelity of the state if all noise is white (a Werner state), and its standard deviation: an estimate that rests
+        on this assumption, and no bound; nan below a visibility of -1/3, which no such state has.
+    """
 
     lower_bound: float
     sigma: float
+    white_noise: float
+    white_noise_sigma: float
 
 
 def correlation(counts):
@@ -147,7 +158,7 @@ def chsh(counts, *, signs=(1, -1, 1, 1)):
 
 
 def fidelity_from_visibilities(v_z, v_x, *, sigma_z=0.0, sigma_x=0.0):
-    r"""Lower bound on the fidelity to a Bell state from the visibilities in two bases, :math:`F \ge (V_Z + V_X)/2`.
+    r"""Fidelity with a Bell state from the visibilities in two bases, without tomography.
 
     Parameters
     ----------
@@ -159,6 +170,7 @@ def fidelity_from_visibilities(v_z, v_x, *, sigma_z=0.0, sigma_x=0.0):
     Returns
     -------
     Fidelity
+        The bound :math:`F \ge (V_Z + V_X)/2`, and :math:`F = (1 + 3V)/4` with the mean visibility V for white noise.
 
     Raises
     ------
@@ -169,9 +181,13 @@ def fidelity_from_visibilities(v_z, v_x, *, sigma_z=0.0, sigma_x=0.0):
     -----
     With the third correlation F = (1 + V_X + V_Y + V_Z)/4, signs as for the Bell state. The fidelity to the Bell state
     with V_X and V_Z reversed, (1 - V_X + V_Y - V_Z)/4, is not negative, so V_Y >= V_X + V_Z - 1. No assumption on the
-    state; equality when it is a mixture of three Bell states without that one.
+    state; equality when it is a mixture of three Bell states without that one. Toth and Guehne, Phys. Rev. Lett. 94,
+    060501 (2005), take the same step with two settings for stabiliser states of any size. White noise (Werner, Phys.
+    Rev. A 40, 4277 (1989)) has V_X = V_Y = V_Z.
     """
     for name, value in (("v_z", v_z), ("v_x", v_x)):
         if not np.all(np.abs(value) <= 1.0):
             raise ValueError(f"{name}={np.ravel(value)[0]:g} is outside [-1, 1]: give a fraction, not percent")
-    return Fidelity(np.add(v_z, v_x) / 2.0, np.hypot(sigma_z, sigma_x) / 2.0)
+    mean, sigma = np.add(v_z, v_x) / 2.0, np.hypot(sigma_z, sigma_x) / 2.0
+    white = np.where(mean >= -1.0 / 3.0, (1.0 + 3.0 * mean) / 4.0, np.nan)[()]
+    return Fidelity(mean, sigma, white, 0.75 * sigma)

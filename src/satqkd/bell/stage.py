@@ -2,30 +2,39 @@
 
 import numpy as np
 import xarray as xr
+from scipy.constants import c
 
 from satqkd.bell.chsh import chsh, fidelity_from_visibilities
+from satqkd.bell.locality import along_baseline_m, separations_s, trial_timing
 from satqkd.dataset import label, variable
 from satqkd.scenario import Scenario
 
+FREEDOM_OF_CHOICE = ("emission, choice a", "emission, choice b")
 
-def bell_test(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
-    """CHSH test of the coincidences that are for it, and the fidelity from those in two bases.
+
+def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | None = None) -> xr.Dataset:
+    """CHSH test of the coincidences that are for it, whether it was local, and the fidelity from those in two bases.
 
     Parameters
     ----------
     scenario : Scenario
     coincidence : xarray.Dataset
         Result of stage 4, of an entangled source.
+    orbit : xarray.Dataset, optional
+        Result of stage 1, for the locality of a Bell test; the scenario has to give `measurement_delay_ns` as well.
 
     Returns
     -------
     xarray.Dataset
-        E, its error and counts by setting; S, sigma, p_value; visibility by basis, contrast and fidelity.
+        E, its error and counts by setting; S, sigma, p_value; separation of the events of a trial by second;
+        visibility by basis, contrast and fidelity.
     """
     names = list(coincidence.measurement_name.values)
     data = xr.Dataset()
     if "bell" in names:
         _chsh(data, coincidence.isel(measurement=names.index("bell")))
+        if orbit is not None and scenario.detection.measurement_delay_ns is not None:
+            _locality(data, scenario, orbit)
     bases = [name for name in names if name != "bell"]
     if bases:
         _visibilities(data, coincidence.isel(measurement=names.index(bases[0])))
@@ -53,6 +62,38 @@ def _chsh(data: xr.Dataset, counted: xr.Dataset) -> None:
         data[name] = variable((), value, "1", text)
 
 
+def _locality(data: xr.Dataset, scenario: Scenario, orbit: xr.Dataset) -> None:
+    used = orbit.isel(time=orbit.link_open.values)
+    detection, range_m, baseline_m = scenario.detection, used.range.values, float(orbit.baseline)
+    timing = trial_timing(
+        range_m,
+        hold_s=1 / detection.switch_rate_hz if detection.switch_rate_hz else 0.0,
+        random_number_delay_s=detection.random_number_delay_ns * 1e-9,
+        measurement_delay_s=detection.measurement_delay_ns * 1e-9,
+    )
+    separations = separations_s(range_m, baseline_m=baseline_m, timing=timing)
+    data["separation"] = variable(
+        ("condition", "time"),
+        np.stack(list(separations.values())),
+        "s",
+        "time by which two events lie outside each other's light cones, at the worst",
+    )
+    for name, text in (
+        ("first_choice", "earliest time of the random event, after the emission"),
+        ("last_choice", "latest time of the random event, after the emission"),
+        ("measurement", "end of the measurement, after the emission"),
+    ):
+        data[f"{name}_time"] = variable(("time", "station"), getattr(timing, name), "s", text)
+    data["along_baseline"] = variable(
+        "time", along_baseline_m(range_m, baseline_m=baseline_m), "m", "place of the satellite along the baseline"
+    )
+    data["baseline"] = orbit.baseline
+    data.coords.update(
+        {"condition": list(separations), "time": used.time, "station": used.station, "pass_number": used.pass_number}
+    )
+    data.attrs["showcase"] = orbit.attrs["showcase"]
+
+
 def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
     counts = counted.counts.values[[0, 1], [0, 1]]
     equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
@@ -66,8 +107,13 @@ def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
     )
     data["visibility"] = variable("basis", visibility, "1", "visibility of the correlation")
     data["visibility_sigma"] = variable("basis", sigma, "1", "its standard deviation")
-    data["fidelity"] = variable((), fidelity.lower_bound, "1", "lower bound on the fidelity with the Bell state")
-    data["fidelity_sigma"] = variable((), fidelity.sigma, "1", "its standard deviation")
+    for name, value, text in [
+        ("fidelity_bound", fidelity.lower_bound, "lower bound on the fidelity with the Bell state, of any state"),
+        ("fidelity_bound_sigma", fidelity.sigma, "its standard deviation"),
+        ("fidelity_white_noise", fidelity.white_noise, "fidelity with the Bell state if all noise is white"),
+        ("fidelity_white_noise_sigma", fidelity.white_noise_sigma, "its standard deviation"),
+    ]:
+        data[name] = variable((), value, "1", text)
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
@@ -79,10 +125,19 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
             "bell_trials": (float(data.trials), "1"),
             "bell_violation": (float(data.n_sigma), "standard deviations"),
         }
-    if "fidelity" in data:
+    if "separation" in data:
+        free = data.condition.isin(FREEDOM_OF_CHOICE)
+        margin_s = float(data.separation[~free].min())
+        result |= {
+            "locality_margin": (margin_s * 1e6, "us"),
+            "locality_margin_distance": (margin_s * c / 1e3, "km"),
+            "freedom_of_choice_margin": (float(data.separation[free].min()) * 1e6, "us"),
+        }
+    if "fidelity_bound" in data:
         visibility = float(data.visibility[1])
         result |= {
-            "fidelity": (float(data.fidelity), "1"),
+            "fidelity_bound": (float(data.fidelity_bound), "1"),
+            "fidelity_white_noise": (float(data.fidelity_white_noise), "1"),
             "contrast_diagonal": ((1 + visibility) / (1 - visibility), "ratio to 1"),
             "equal_basis_coincidences": (float(data.basis_counts.sum()), "1"),
         }

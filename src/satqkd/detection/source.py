@@ -39,11 +39,13 @@ def werner_state(bell_state: str, fidelity: float) -> np.ndarray:
     return p * np.outer(psi, psi) + (1 - p) * np.eye(4) / 4
 
 
-def linear_projectors(angle_rad: float) -> np.ndarray:
-    """Projectors on linear polarisation at an angle and at right angles to it, shape (outcome, 2, 2)."""
-    along = np.array([np.cos(angle_rad), np.sin(angle_rad)])
-    across = np.array([-np.sin(angle_rad), np.cos(angle_rad)])
-    return np.stack([np.outer(along, along), np.outer(across, across)])
+def linear_projectors(angle_rad) -> np.ndarray:
+    """Projectors on linear polarisation at given angles and at right angles to them, shape (..., outcome, 2, 2)."""
+    angle_rad = np.asarray(angle_rad, float)
+    along = np.stack([np.cos(angle_rad), np.sin(angle_rad)], axis=-1)
+    across = np.stack([-np.sin(angle_rad), np.cos(angle_rad)], axis=-1)
+    both = np.stack([along, across], axis=-2)
+    return both[..., :, None] * both[..., None, :]
 
 
 def joint_probabilities(state: np.ndarray, first_rad, second_rad) -> np.ndarray:
@@ -53,18 +55,18 @@ def joint_probabilities(state: np.ndarray, first_rad, second_rad) -> np.ndarray:
     ----------
     state : ndarray, shape (4, 4)
         Density matrix.
-    first_rad, second_rad : array_like, shape (setting,)
-        Analyser angles of the two stations [rad].
+    first_rad, second_rad : array_like, shape (..., setting)
+        Analyser angles of the two stations [rad], against the polarisation that arrives; axes before the last belong
+        together, such as times at which the frames of satellite and stations are turned against each other.
 
     Returns
     -------
-    ndarray, shape (setting, setting, outcome, outcome)
+    ndarray, shape (..., setting, setting, outcome, outcome)
         Sums to one over the outcomes. Outcome 0 is the polarisation along the angle.
     """
-    first = np.stack([linear_projectors(angle) for angle in first_rad])
-    second = np.stack([linear_projectors(angle) for angle in second_rad])
+    first, second = linear_projectors(first_rad), linear_projectors(second_rad)
     rho = np.asarray(state).reshape(2, 2, 2, 2)
-    return np.einsum("soij,tpkl,jlik->stop", first, second, rho).real
+    return np.einsum("...soij,...tpkl,jlik->...stop", first, second, rho, optimize=True).real
 
 
 def contrast_error(contrast: float | None) -> float:

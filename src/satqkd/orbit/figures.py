@@ -29,8 +29,9 @@ def sky_figure(orbit):
     """Track over each station in the showcase session: zenith in the middle, north up, a dot at each whole minute."""
     shown = showcase(orbit)
     count = shown.sizes["station"]
-    figure, axes = new_figure(1, count, width_cm=8 * count, height_cm=9, squeeze=False,
-                              subplot_kw={"projection": "polar"})
+    figure, axes = new_figure(
+        1, count, width_cm=8 * count, height_cm=9, squeeze=False, subplot_kw={"projection": "polar"}
+    )
     for axis, station, style in zip(axes[0], shown.station.values, STATION_STYLES, strict=False):
         track = shown.sel(station=station)
         azimuth, elevation = np.deg2rad(track.azimuth.values), track.elevation.values
@@ -45,12 +46,43 @@ def sky_figure(orbit):
     return figure
 
 
+@in_style
+def polarization_figure(orbit):
+    """Turn of the polarisation frames in the showcase session, and the contrast with and without compensation."""
+    shown = showcase(orbit)
+    elapsed = shown.elapsed.values
+    with_contrast = "contrast_compensated" in shown
+    figure, axes = new_figure(1 + with_contrast, 1, height_cm=12 if with_contrast else 8, sharex=True, squeeze=False)
+    for station, style in zip(shown.station.values, STATION_STYLES, strict=False):
+        one = shown.sel(station=station)
+        axes[0, 0].plot(elapsed, one.frame_rotation.values, label=station.capitalize(), **style)
+        if with_contrast:
+            lost = style | {"lw": 1, "alpha": 0.6}
+            name = station.capitalize()
+            axes[1, 0].plot(elapsed, one.contrast_uncompensated.values, label=f"{name}, standing plate", **lost)
+            axes[1, 0].plot(elapsed, one.contrast_compensated.values, label="following plate", **(style | {"lw": 2}))
+    axes[0, 0].set(ylabel="Turn of the frames (degree)")
+    axes[-1, 0].set(xlabel=shown.elapsed.attrs["label"], xlim=(0, elapsed[-1]))
+    if with_contrast:
+        axes[1, 0].set(ylabel="Polarisation contrast to 1")
+        axes[1, 0].set_ylim(bottom=0)
+        legend_above(axes[1, 0])
+    legend_above(axes[0, 0])
+    return figure
+
+
 def _mark_minutes(axis, time, azimuth, elevation, color):
     """Dots with the time beside them, on that side of the track that faces right."""
     across = np.gradient((90 - elevation) * np.exp(1j * azimuth)) * 1j  # north is real, east imaginary
     across *= np.where(across.imag < 0, -1, 1) / np.abs(across)
     for i in np.flatnonzero(time.dt.second.values == 0):
         axis.plot(azimuth[i], elevation[i], "o", ms=4, color=color)
-        axis.annotate(np.datetime_as_string(time.values[i], unit="m")[-5:], (azimuth[i], elevation[i]),
-                      (20 * across[i].imag, 10 * across[i].real), textcoords="offset points",
-                      ha="center", va="center", fontsize=7)
+        axis.annotate(
+            np.datetime_as_string(time.values[i], unit="m")[-5:],
+            (azimuth[i], elevation[i]),
+            (20 * across[i].imag, 10 * across[i].real),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=7,
+        )

@@ -10,7 +10,8 @@ from satqkd.dataset import label, variable
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements, nearest, read_elements
 from satqkd.orbit.passes import LookAngles, joint_passes, look_angles, passes, propagate
-from satqkd.scenario import Scenario, ScenarioError
+from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
+from satqkd.scenario import Recorded, Scenario, ScenarioError
 
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
 SECOND = np.timedelta64(1_000_000_000, "ns")
@@ -26,8 +27,8 @@ def find_sessions(scenario: Scenario) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Range, elevation, azimuth, range rate, Sun and shadow by second and station, whole sessions one after another;
-        `measurement` says what each second of open link is for, -1 for none.
+        Range, elevation, azimuth, range rate, rotation of the polarisation, Sun and shadow by second and station, whole
+        sessions one after another; `measurement` says what each second of open link is for, -1 for none.
 
     Raises
     ------
@@ -35,6 +36,41 @@ def find_sessions(scenario: Scenario) -> xr.Dataset:
         When no pass fulfils the conditions, or not enough of them.
     """
     elements = read_elements(scenario.file(scenario.orbit.elements))
+    sessions = [_recorded(scenario, elements)] if scenario.kind == "recorded" else _search(scenario, elements)
+    data = xr.concat(
+        [s.drop_dims("session") for s in sessions],
+        "time",
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        join="outer",
+    )
+    number = np.concatenate([np.full(s.sizes["time"], i, np.int16) for i, s in enumerate(sessions)])
+    data = data.assign_coords(pass_number=variable("time", number, "1", "session"))
+    _polarization(scenario, data)
+    measurement = _schedule(scenario, number)
+    data["measurement"] = variable("time", measurement, "1", "index of the measurement that begins here, -1 for none")
+    data["link_open"] = variable("time", measurement >= 0, "1", "whether the second that begins here is used")
+    summary = xr.concat(
+        [s.drop_dims("time") for s in sessions],
+        "session",
+        data_vars="all",
+        coords="minimal",
+        compat="override",
+        join="outer",
+    )
+    data = data.merge(summary).assign_coords(session=("session", np.arange(len(sessions), dtype=np.int16)))
+    data["baseline"] = variable((), _baseline_m(scenario), "m", "straight chord between the stations")
+    data.attrs |= {"showcase": _showcase(scenario, data), "utc_offset_h": scenario.stations[0].utc_offset_h}
+    if scenario.orbit.survey:
+        data = data.merge(_survey(scenario, elements))
+    if scenario.relay:
+        data = data.merge(_relay(scenario, elements, data))
+    return label(data, "orbit", scenario)
+
+
+def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:
+    """Sessions in order of time until the measurements have their seconds."""
     wanted = _wanted_seconds(scenario)
     sessions, open_s = [], 0
     for joint in joint_passes(
@@ -58,33 +94,26 @@ def find_sessions(scenario: Scenario) -> xr.Dataset:
             f"min_elevation_deg={scenario.orbit.min_elevation_deg:g} or "
             f"min_duration_s={scenario.orbit.min_duration_s:g}"
         )
-    data = xr.concat(
-        [s.drop_dims("session") for s in sessions],
-        "time",
-        data_vars="minimal",
-        coords="minimal",
-        compat="override",
-        join="outer",
-    )
-    number = np.concatenate([np.full(s.sizes["time"], i, np.int16) for i, s in enumerate(sessions)])
-    data = data.assign_coords(pass_number=variable("time", number, "1", "session"))
-    measurement = _schedule(scenario, number)
-    data["measurement"] = variable("time", measurement, "1", "index of the measurement that begins here, -1 for none")
-    data["link_open"] = variable("time", measurement >= 0, "1", "whether the second that begins here is used")
-    summary = xr.concat(
-        [s.drop_dims("time") for s in sessions],
-        "session",
-        data_vars="all",
-        coords="minimal",
-        compat="override",
-        join="outer",
-    )
-    data = data.merge(summary).assign_coords(session=("session", np.arange(len(sessions), dtype=np.int16)))
-    data["baseline"] = variable((), _baseline_m(scenario), "m", "straight chord between the stations")
-    data.attrs |= {"showcase": _showcase(scenario, data), "utc_offset_h": scenario.stations[0].utc_offset_h}
-    if scenario.orbit.survey:
-        data = data.merge(_survey(scenario, elements))
-    return label(data, "orbit", scenario)
+    return sessions
+
+
+def _recorded(scenario: Recorded, elements: Elements) -> xr.Dataset:
+    """The session that a recorded scenario names."""
+    wanted, duration_s = _wanted_seconds(scenario), int(scenario.orbit.duration_s)
+    if duration_s < wanted:
+        raise ScenarioError(
+            f"{scenario.path}: orbit.duration_s={duration_s} is less than the {wanted:g} s that measurements want"
+        )
+    times = _ns(scenario.orbit.start) + np.arange(duration_s + 1) * SECOND
+    fine = np.arange(times[0], times[-1], FINE_STEP)
+    views = _views(elements, scenario, fine)
+    for view, station in zip(views, scenario.stations, strict=True):
+        if view.elevation_deg.min() < 0:
+            raise ScenarioError(
+                f"{scenario.path}: orbit puts the satellite {-view.elevation_deg.min():.1f} degrees below the horizon "
+                f"of {station.name}: check orbit.start={scenario.orbit.start:%Y-%m-%dT%H:%M:%SZ} and orbit.elements"
+            )
+    return _follow(scenario, elements, times).merge(_extent(scenario, fine, views, duration_s))
 
 
 def _ns(time: datetime) -> np.datetime64:
@@ -103,11 +132,7 @@ def _session(scenario: Scenario, elements: Elements, joint) -> xr.Dataset | None
     views = _views(elements, scenario, fine)
     usable = np.ones(fine.size, bool)
     for view in views:
-        usable &= view.sun_elevation_deg <= conditions.max_sun_elevation_deg
-        if conditions.satellite_in_shadow:
-            usable &= ~view.sunlit
-        if conditions.max_range_m is not None:
-            usable &= view.range_m <= conditions.max_range_m
+        usable &= _usable(conditions, view)
     first, last = _longest_run(usable)
     if conditions.max_duration_s is not None:
         last = min(last, first + round(conditions.max_duration_s * SECOND / FINE_STEP))
@@ -121,6 +146,16 @@ def _session(scenario: Scenario, elements: Elements, joint) -> xr.Dataset | None
     )
 
 
+def _usable(conditions, view: LookAngles) -> np.ndarray:
+    """When a station that sees the satellite can use it."""
+    usable = view.sun_elevation_deg <= conditions.max_sun_elevation_deg
+    if conditions.satellite_in_shadow:
+        usable &= ~view.sunlit
+    if conditions.max_range_m is not None:
+        usable &= view.range_m <= conditions.max_range_m
+    return usable
+
+
 def _longest_run(usable: np.ndarray) -> tuple[int, int]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], usable, [False]])))
     if not edges.size:
@@ -129,13 +164,32 @@ def _longest_run(usable: np.ndarray) -> tuple[int, int]:
     return int(edges[2 * longest]), int(edges[2 * longest + 1])
 
 
-def _views(elements: Elements, scenario: Scenario, times: np.ndarray) -> list[LookAngles]:
-    # One element set for a whole session: a change of set in its middle would be a jump of kilometres.
+def _one_set(elements: Elements, times: np.ndarray) -> Elements:
+    """One element set for a whole session: a change of set in its middle would be a jump of kilometres."""
     index = nearest(elements, times[times.size // 2 : times.size // 2 + 1])[0]
-    one = Elements(
+    return Elements(
         elements.name, elements.norad_id, elements.satrecs[index : index + 1], elements.epochs[index : index + 1]
     )
+
+
+def _views(elements: Elements, scenario: Scenario, times: np.ndarray) -> list[LookAngles]:
+    one = _one_set(elements, times)
     return [look_angles(one, station, times) for station in scenario.stations]
+
+
+def _frame_rotations_deg(elements: Elements, scenario: Scenario, times: np.ndarray) -> np.ndarray:
+    turned = frames.sidereal_angle_rad(times)
+    position, velocity = (
+        frames.rotate_about_pole(vectors, turned) for vectors in propagate(_one_set(elements, times), times)
+    )
+    held = satellite_axis(scenario.polarization.satellite_axis, position, velocity)
+    rotations = []
+    for station in scenario.stations:
+        sight = frames.geodetic_to_itrs(station.latitude_deg, station.longitude_deg, station.altitude_m) - position
+        sight /= np.linalg.norm(sight, axis=1, keepdims=True)
+        axes = frames.local_axes(station.latitude_deg, station.longitude_deg)
+        rotations.append(frame_rotation_deg(sight, held, station_axis(station.mount, axes)))
+    return np.stack(rotations, axis=1)
 
 
 def _cut(view: LookAngles, first: int, last: int) -> LookAngles:
@@ -157,6 +211,12 @@ def _follow(scenario: Scenario, elements: Elements, times: np.ndarray) -> xr.Dat
             name: variable(("time", "station"), np.stack([getattr(v, field) for v in views], axis=1), units, text)
             for field, (name, units, text) in texts.items()
         }
+    )
+    data["frame_rotation"] = variable(
+        ("time", "station"),
+        _frame_rotations_deg(elements, scenario, times),
+        "degree",
+        "angle of the satellite's polarisation axis from the station's",
     )
     _, velocity = propagate(elements, times)
     data["speed"] = variable("time", np.linalg.norm(velocity, axis=1), "m s-1", "orbital speed")
@@ -195,6 +255,24 @@ def _extent(scenario: Scenario, fine: np.ndarray, views: list[LookAngles], durat
     )
 
 
+def _polarization(scenario: Scenario, data: xr.Dataset) -> None:
+    """What the analysers see of the rotation, and the contrast with and without a plate that follows it."""
+    rotation, number = data.frame_rotation.values, data.pass_number.values
+    # Without compensation the plate stays where it fits at the start of each session.
+    standing = rotation - rotation[np.searchsorted(number, number)]
+    followed = np.full_like(rotation, scenario.polarization.residual_deg)
+    each = ("time", "station")
+    seen = followed if scenario.polarization.compensated else standing
+    data["polarization_rotation"] = variable(each, seen, "degree", "rotation of the polarisation that analysers see")
+    contrast = scenario.source.polarization_contrast
+    if contrast is None:
+        return
+    for name, angle in (("uncompensated", standing), ("compensated", followed)):
+        data[f"contrast_{name}"] = variable(
+            each, rotated_contrast(contrast, angle), "1", f"polarisation contrast, ratio to 1, {name}"
+        )
+
+
 def _schedule(scenario: Scenario, number: np.ndarray) -> np.ndarray:
     """What each second is for: the measurements in their order, the last node of a session closing it."""
     closing = np.append(number[1:] != number[:-1], True)
@@ -211,8 +289,11 @@ def _schedule(scenario: Scenario, number: np.ndarray) -> np.ndarray:
 def _baseline_m(scenario: Scenario) -> float:
     if len(scenario.stations) < 2:
         return float("nan")
-    a, b = (frames.geodetic_to_itrs(s.latitude_deg, s.longitude_deg, s.altitude_m) for s in scenario.stations)
-    return frames.chord_m(a, b)
+    return _chord_m(*scenario.stations)
+
+
+def _chord_m(*places) -> float:
+    return frames.chord_m(*(frames.geodetic_to_itrs(p.latitude_deg, p.longitude_deg, p.altitude_m) for p in places))
 
 
 def _showcase(scenario: Scenario, data: xr.Dataset) -> int:
@@ -247,6 +328,33 @@ def _survey(scenario: Scenario, elements: Elements) -> xr.Dataset:
     )
 
 
+def _relay(scenario: Scenario, elements: Elements, data: xr.Dataset) -> xr.Dataset:
+    """The first pass over the second station, after the session shown, that fulfils the conditions at its highest."""
+    shown, station = data.isel(session=data.attrs["showcase"]), scenario.relay
+    start = shown.closest_approach.values
+    end = start + np.timedelta64(round(3600 * station.max_delay_h), "s")
+    for later in passes(elements, station, start, end, scenario.orbit.min_elevation_deg):
+        # A pass cut at the start is one that both stations saw at once: nothing would have to be carried.
+        view = look_angles(elements, station, np.array([later.culmination]))
+        if later.rise > start and _usable(scenario.orbit, view).all():
+            break
+    else:
+        raise ScenarioError(
+            f"{scenario.path}: relay finds no pass over {station.name} that fulfils the conditions of orbit within "
+            f"max_delay_h={station.max_delay_h:g}: wait longer"
+        )
+    return xr.Dataset(
+        {
+            "relay_time": ((), later.culmination),
+            "relay_delay": variable((), (later.culmination - start) / SECOND, "s", "from the closest approach shown"),
+            "relay_range": variable((), later.shortest_range_m, "m", "shortest range over the second station"),
+            "relay_baseline": variable(
+                (), _chord_m(scenario.stations[0], station), "m", "straight chord between the two stations"
+            ),
+        }
+    )
+
+
 class _SurveyStation:
     def __init__(self, row: dict):
         self.latitude_deg, self.longitude_deg = float(row["latitude_deg"]), float(row["longitude_deg"])
@@ -267,11 +375,21 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
         "max_angular_velocity": (float(shown.largest_angular_rate), "deg/s"),
         "speed": (float(data.speed.mean()) / 1e3, "km/s"),
     }
+    seconds = data.isel(time=data.pass_number.values == data.attrs["showcase"])
+    if "contrast_uncompensated" in data:
+        lost, kept = seconds.contrast_uncompensated, seconds.contrast_compensated
+        result["polarization_contrast_uncompensated"] = ([float(lost.min()), float(lost.max())], "ratio to 1")
+        result["polarization_contrast_compensated"] = (float(kept.mean()), "ratio to 1")
     for station in data.station.values:
+        turned = seconds.frame_rotation.sel(station=station)
+        result[f"frame_rotation_{station}"] = (float(turned.max() - turned.min()), "degree")
         seen = shown.sel(station=station)
         result[f"range_{station}"] = ([float(seen.shortest_range) / 1e3, float(seen.longest_range) / 1e3], "km")
     if np.isfinite(data.baseline):
         result["baseline"] = (float(data.baseline) / 1e3, "km")
+    if "relay_delay" in data:
+        result["relay_delay"] = (float(data.relay_delay) / 3600, "h")
+        result["relay_baseline"] = (float(data.relay_baseline) / 1e3, "km")
     if "survey_range" in data:
         result["survey_shortest_range"] = (
             [float(data.survey_range.min()) / 1e3, float(data.survey_range.max()) / 1e3],
