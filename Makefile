@@ -16,6 +16,7 @@ lab: $(VENV)/.made
 	jupyter lab --notebook-dir=. notebooks/01_orbit.ipynb
 
 bench: $(VENV)/.made
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
 	python -m benchmarks
 
 lint: $(VENV)/.made
@@ -35,10 +36,12 @@ $(VENV)/.made: requirements.lock pyproject.toml
 	$(BIN)/python -m satqkd.planning.warm
 	touch $@
 
-# The lock of all dependencies, with hashes and without the address of any index.
-lock:
-	uv pip compile pyproject.toml --extra test --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-		--python-version 3.11 --output-file requirements.lock
+# The locks of all dependencies, with hashes and without the address of any index: the package and its tests, and the
+# peers of the benchmarks besides.
+LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
+lock: $(VENV)/.made
+	$(LOCK) --extra test --output-file requirements.lock
+	$(LOCK) --extra test --extra bench --constraint requirements.lock --output-file requirements-bench.lock
 
 clean:
 	rm -rf $(VENV) .snakemake

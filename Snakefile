@@ -16,6 +16,7 @@ include: "workflow/rules/coincidence.smk"
 include: "workflow/rules/key.smk"
 include: "workflow/rules/bell.smk"
 include: "workflow/rules/fiber.smk"
+include: "workflow/rules/recorded.smk"
 include: "workflow/rules/validation.smk"
 
 
@@ -28,3 +29,4 @@ rule all:
         ["results/validation.csv"] if PUBLISHED else [],
         expand("results/{scenario}/fiber.nc", scenario=MISSIONS),
         [run_results(name) for name in MISSIONS],
+        expand("results/{scenario}/recorded/key.nc", scenario=RECORDED),

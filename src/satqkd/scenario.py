@@ -7,7 +7,7 @@ import math
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import yaml
@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic.json_schema import models_json_schema
 
 INTENSITIES = ("signal", "decoy", "vacuum")
 ORIGINS = ("published", "assumed", "calibrated")
@@ -88,8 +89,14 @@ NonNegative = Annotated[Number, Field(ge=0)]
 Fraction = Annotated[Number, Field(gt=0, le=1)]
 Probability = Annotated[Number, Field(gt=0, lt=1)]
 Elevation = Annotated[Number, Field(ge=0, lt=90)]
+Latitude = Annotated[float, _angle("NS"), Field(ge=-90, le=90)]
+Longitude = Annotated[float, _angle("EW"), Field(ge=-180, le=360)]
+Altitude = Annotated[Number, Field(ge=-500, le=9000)]
+TimeZone = Annotated[Number, Field(ge=-12, le=14)]
 Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_utc)]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
+ChannelNumber = Annotated[int, BeforeValidator(_number), Field(ge=0, le=255)]
+BellState = Literal["psi_minus", "psi_plus", "phi_minus", "phi_plus"]
 
 
 class Section(BaseModel):
@@ -161,17 +168,18 @@ class Station(Section):
     """A ground station: where it stands, its telescope, its detectors and its clock."""
 
     name: str = Field(min_length=1, pattern=r"^[a-z][a-z0-9_]*$", description="name in lower case")
-    latitude_deg: Annotated[float, _angle("NS"), Field(ge=-90, le=90)] = Field(description="WGS84 [degree]")
-    longitude_deg: Annotated[float, _angle("EW"), Field(ge=-180, le=360)] = Field(
-        description="WGS84, east positive [degree]"
-    )
-    altitude_m: Annotated[Number, Field(ge=-500, le=9000)] = Field(description="above the WGS84 ellipsoid [m]")
-    utc_offset_h: Annotated[Number, Field(ge=-12, le=14)] = Field(0, description="local time minus UTC [h]")
+    latitude_deg: Latitude = Field(description="WGS84 [degree]")
+    longitude_deg: Longitude = Field(description="WGS84, east positive [degree]")
+    altitude_m: Altitude = Field(description="above the WGS84 ellipsoid [m]")
+    utc_offset_h: TimeZone = Field(0, description="local time minus UTC [h]")
     aperture_m: Annotated[Number, Field(gt=0, le=50)] = Field(description="receiving aperture [m]")
     obscuration_m: NonNegative = Field(0, description="diameter of the central obscuration [m]")
     receiver_efficiency: Fraction = Field(description="telescope, filters, analyser and coupling, no detector [1]")
     zenith_extinction_db: NonNegative = Field(description="extinction at one air mass [dB]")
     background_rate_hz: NonNegative = Field(description="background light at each detector [1/s]")
+    mount: Literal["altazimuth", "equatorial"] = Field(
+        "altazimuth", description="to what the analyser is fixed; equatorial is also an altazimuth one with a derotator"
+    )
     detectors: Annotated[tuple[Detector, ...], Field(min_length=4, max_length=4)] = Field(
         description="by (setting, outcome): 0+, 0-, 1+, 1-; an active analyser has the same two at both settings"
     )
@@ -179,12 +187,34 @@ class Station(Section):
     clock_drift: Annotated[Number, Field(ge=-1e-4, le=1e-4)] = Field(0, description="fractional frequency error [1]")
 
 
+class Relay(Section):
+    """A second station, to which the satellite passes on the key of the first when it comes by later."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z][a-z0-9_]*$", description="name in lower case")
+    latitude_deg: Latitude = Field(description="WGS84 [degree]")
+    longitude_deg: Longitude = Field(description="WGS84, east positive [degree]")
+    altitude_m: Altitude = Field(description="above the WGS84 ellipsoid [m]")
+    max_delay_h: Annotated[Number, Field(gt=0, le=240)] = Field(24, description="search so long for its pass [h]")
+
+
+class Polarization(Section):
+    """How the polarisation frames of satellite and station turn against each other, and what is done about it."""
+
+    satellite_axis: Literal["velocity", "orbit_normal", "nadir"] = Field(
+        "velocity", description="what the telescopes' horizontal polarisation is held along, across the line of sight"
+    )
+    compensated: bool = Field(True, description="whether a half-wave plate at each station follows the rotation")
+    residual_deg: Annotated[Number, Field(ge=-45, le=45)] = Field(
+        0, description="rotation that the plate leaves, at every station; 0 where the contrast contains it [degree]"
+    )
+
+
 class EntangledSource(Section):
     """Polarisation-entangled photon pairs, a continuous-wave pumped source."""
 
     kind: Literal["entangled"]
     pair_rate_hz: Annotated[Number, Field(gt=0, le=1e12)] = Field(description="pairs made and collected [1/s]")
-    bell_state: Literal["psi_minus", "psi_plus", "phi_minus", "phi_plus"] = Field(description="the intended state")
+    bell_state: BellState = Field(description="the intended state")
     fidelity: Annotated[Number, Field(gt=0.25, le=1)] = Field(description="with the Bell state, as a Werner state [1]")
     polarization_contrast: Annotated[Number, Field(gt=1)] | None = Field(
         None, description="contrast of each channel, ratio to 1; leave out where the fidelity contains it"
@@ -242,15 +272,34 @@ class Detection(Section):
 
     basis_choice: Literal["passive", "active"] = Field(description="beam splitter, or a switch set at random")
     switch_rate_hz: Positive | None = Field(None, description="random settings of an active receiver [1/s]")
+    random_number_delay_ns: NonNegative = Field(
+        0, description="from the random event of an active receiver to the setting that it makes [ns]"
+    )
+    measurement_delay_ns: NonNegative | None = Field(
+        None, description="end of a measurement behind the light cone of the emission; without it no locality test [ns]"
+    )
     timing_jitter_ps: Annotated[Number, Field(ge=0, le=1e5)] = Field(
         description="standard deviation of one time tag, everything in it [ps]"
     )
     dead_time_ns: NonNegative = Field(description="of a detector after a click [ns]")
+    afterpulse_probability: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0, description="that a click is followed by an after-pulse when the detector is ready again [1]"
+    )
+    afterpulse_decay_ns: Positive | None = Field(
+        None, description="mean time from the end of the dead time to an after-pulse [ns]"
+    )
 
     @model_validator(mode="after")
     def _switch(self):
         if (self.basis_choice == "active") != (self.switch_rate_hz is not None):
             raise ValueError("switch_rate_hz goes with basis_choice active, and only with it")
+        if self.random_number_delay_ns and self.basis_choice == "passive":
+            raise ValueError(
+                f"random_number_delay_ns={self.random_number_delay_ns:g} goes with basis_choice active: leave it out, "
+                "a beam splitter chooses when the photon arrives"
+            )
+        if (self.afterpulse_probability > 0) != (self.afterpulse_decay_ns is not None):
+            raise ValueError("afterpulse_decay_ns goes with an afterpulse_probability above 0, and only with it")
         return self
 
 
@@ -269,6 +318,18 @@ class Coincidence(Section):
     """What counts as together."""
 
     window_ns: Annotated[Number, Field(gt=0, le=1e6)] = Field(description="full width of the window [ns]")
+    accidental_gap_ns: Positive = Field(
+        100, description="how far off the peak accidental coincidences are counted, at least the window's width [ns]"
+    )
+
+    @model_validator(mode="after")
+    def _off_the_peak(self):
+        if self.accidental_gap_ns < self.window_ns:
+            raise ValueError(
+                f"accidental_gap_ns={self.accidental_gap_ns:g} is less than window_ns={self.window_ns:g}: "
+                "accidentals would be counted on the peak, give more"
+            )
+        return self
 
 
 class Measurement(Section):
@@ -302,23 +363,14 @@ class Fiber(Section):
     ideal_sifting: Fraction = Field(1, description="share of the ideal source's detections that is kept [1]")
 
 
-class Scenario(Section):
-    """An experiment between a satellite and one or two ground stations."""
+class Experiment(Section):
+    """What every scenario has, whether its tags are simulated or recorded."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name of the results folder")
     title: str = Field(min_length=1, description="one line for figures and reports")
-    reference: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$", description="published values to compare with")
-    orbit: Orbit
-    transmitter: Transmitter
-    channel: Channel = Channel()
-    stations: Annotated[tuple[Station, ...], Field(min_length=1, max_length=2)]
-    source: EntangledSource | DecoySource = Field(discriminator="kind")
-    detection: Detection
-    beacon: Beacon
     coincidence: Coincidence
     measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)]
     key: Key
-    fiber: Fiber = Fiber()
 
     _path: Path = PrivateAttr(default=Path())
     _origins: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
@@ -335,6 +387,8 @@ class Scenario(Section):
         names = [measurement.name for measurement in self.measurements]
         if len(set(names)) < len(names):
             raise ValueError(f"measurements have the names {', '.join(names)}: give each its own")
+        if self.relay and (wanted != 1 or self.relay.name == self.stations[0].name):
+            raise ValueError(f"relay {self.relay.name} wants a scenario of one other station: key passes between two")
         if self.source.kind == "entangled" and not {"key", "state"} & set(names):
             raise ValueError(f"measurements are {', '.join(names)}: add one of name key or state for the error rates")
         if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
@@ -360,16 +414,19 @@ class Scenario(Section):
 
     def file(self, name: str) -> Path:
         """The file that a scenario names: beside the scenario file, or in data/orbits beside its folder."""
-        candidates = [self._path.parent / name, self._path.parent.parent / "orbits" / name]
+        return self._file(name, "orbits", "orbit", "element sets")
+
+    def _file(self, name: str, folder: str, key: str, what: str) -> Path:
+        candidates = [self._path.parent / name, self._path.parent.parent / folder / name]
         for candidate in candidates:
-            if candidate.is_file():
+            if candidate.exists():
                 return candidate
         raise ScenarioError(
-            f"{self._path}: orbit names the file {name}, found neither beside the scenario nor in "
-            f"{candidates[1].parent}: put the element sets there"
+            f"{self._path}: {key} names the file {name}, found neither beside the scenario nor in "
+            f"{candidates[1].parent}: put the {what} there"
         )
 
-    def replaced(self, values: dict[str, float]) -> "Scenario":
+    def replaced(self, values: dict[str, float]) -> Self:
         """The same scenario with some values changed; keys are dotted, as in stations.0.receiver_efficiency."""
         tree = self.model_dump(mode="python")
         for key, value in values.items():
@@ -387,6 +444,107 @@ class Scenario(Section):
         changed = _validated(tree, self._path)
         changed._path, changed._origins = self._path, dict(self._origins)
         return changed
+
+
+class Scenario(Experiment):
+    """An experiment between a satellite and one or two ground stations."""
+
+    # Not among the values: what was a mission before there were recordings is the same one still.
+    kind: Literal["mission"] = Field("mission", exclude=True, description="simulated from the orbit on")
+    reference: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$", description="published values to compare with")
+    orbit: Orbit
+    transmitter: Transmitter
+    channel: Channel = Channel()
+    stations: Annotated[tuple[Station, ...], Field(min_length=1, max_length=2)]
+    relay: Relay | None = None
+    polarization: Polarization = Polarization()
+    source: EntangledSource | DecoySource = Field(discriminator="kind")
+    detection: Detection
+    beacon: Beacon
+    fiber: Fiber = Fiber()
+
+
+class RecordedStation(Section):
+    """One of the two parties: what it recorded, which channel is which outcome, and where it stood."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z][a-z0-9_]*$", description="name in lower case")
+    recording: FileName = Field(description="its tags, below data/recordings or beside the scenario")
+    format: Literal["zarr", "npy", "csv", "parquet", "ptu", "ht3", "sfifteen", "sfifteen_swapped"] | None = Field(
+        None, description="of the recording; without it, what the suffix says"
+    )
+    channels: Annotated[tuple[ChannelNumber, ...], Field(min_length=4, max_length=4)] = Field(
+        description="the recording's channel by (setting, outcome): 0+, 0-, 1+, 1-"
+    )
+    ignored_channels: tuple[ChannelNumber, ...] = Field(
+        (), description="other channels of the recording, such as a trigger or the second of GPS"
+    )
+    latitude_deg: Latitude | None = Field(None, description="WGS84, with an orbit [degree]")
+    longitude_deg: Longitude | None = Field(None, description="WGS84, east positive, with an orbit [degree]")
+    altitude_m: Altitude | None = Field(None, description="above the WGS84 ellipsoid, with an orbit [m]")
+    time_zero: Time | None = Field(None, description="UTC time at which the recording's time is 0, with an orbit")
+    utc_offset_h: TimeZone = Field(0, description="local time minus UTC [h]")
+    mount: ClassVar[str] = "altazimuth"
+
+    @model_validator(mode="after")
+    def _distinct(self):
+        numbers = [*self.channels, *self.ignored_channels]
+        if twice := [number for number in numbers if numbers.count(number) > 1]:
+            raise ValueError(f"channel {twice[0]} stands twice in channels and ignored_channels: keep one")
+        return self
+
+
+class RecordedOrbit(Section):
+    """Where the satellite was while the recordings were made, for the time of flight."""
+
+    elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
+    start: Time = Field(description="UTC time at which the part to analyse begins")
+    duration_s: Annotated[Number, Field(ge=1)] = Field(description="whole seconds of it [s]")
+    showcase: ClassVar[None] = None
+    survey: ClassVar[None] = None
+
+
+class RecordedSource(Section):
+    """What is known of the source: the intended state fixes the signs before the first count."""
+
+    bell_state: BellState = Field(description="the intended state")
+    kind: ClassVar[str] = "entangled"
+    polarization_contrast: ClassVar[None] = None
+
+
+class RecordedDetection(Section):
+    """What the detectors do to the clicks."""
+
+    dead_time_ns: NonNegative = Field(description="of the slowest detector after a click [ns]")
+    measurement_delay_ns: ClassVar[None] = None
+
+
+class Recorded(Experiment):
+    """Tags that two laboratories recorded of photon pairs."""
+
+    kind: Literal["recorded"] = Field(description="recorded by laboratories")
+    stations: Annotated[tuple[RecordedStation, ...], Field(min_length=2, max_length=2)]
+    orbit: RecordedOrbit | None = None
+    source: RecordedSource
+    detection: RecordedDetection
+    reference: ClassVar[None] = None
+    relay: ClassVar[None] = None
+    polarization: ClassVar[Polarization] = Polarization()
+
+    @model_validator(mode="after")
+    def _placed(self):
+        for station in self.stations:
+            for key in ("latitude_deg", "longitude_deg", "altitude_m", "time_zero"):
+                if (getattr(station, key) is None) != (self.orbit is None):
+                    word = "wants" if self.orbit else "has"
+                    raise ValueError(f"station {station.name} {word} {key}: it goes with orbit, and only with it")
+        return self
+
+    def recording(self, station: RecordedStation) -> Path:
+        """The file that a station names: beside the scenario file, or in data/recordings beside its folder."""
+        return self._file(station.recording, "recordings", f"station {station.name}", "recording")
+
+
+KINDS: dict[str, type[Experiment]] = {"mission": Scenario, "recorded": Recorded}
 
 
 class _Loader(yaml.SafeLoader):
@@ -436,9 +594,8 @@ def _unwrapped(node: Any, key: str, origins: dict) -> Any:
     return node
 
 
-def _known_keys(path: list[str | int]) -> list[str]:
+def _known_keys(model: type[Section], path: list[str | int]) -> list[str]:
     """The keys that the model has at a place, for the nearest valid one."""
-    model = Scenario
     for part in path:
         if not isinstance(part, str) or not (isinstance(model, type) and part in model.model_fields):
             continue
@@ -458,7 +615,7 @@ def _models(annotation: Any) -> list[type[Section]]:
     return [model for inner in get_args(annotation) for model in _models(inner)]
 
 
-def _sentence(error: dict, path: Path) -> str:
+def _sentence(error: dict, path: Path, model: type[Section]) -> str:
     location = [
         part
         for i, part in enumerate(error["loc"])
@@ -470,20 +627,19 @@ def _sentence(error: dict, path: Path) -> str:
     value = error.get("input")
     shown = "" if isinstance(value, dict | list | tuple | Section) else f"={str(value)[:60]}"
     if error["type"] == "extra_forbidden":
-        known = _known_keys(list(error["loc"])[:-1])
+        known = _known_keys(model, list(error["loc"])[:-1])
         near = difflib.get_close_matches(str(location[-1]), known, 1, 0.5)
         way = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
         return f"{path}: unknown key {key}: {way} (keys carry their unit)"
     if error["type"] == "missing":
-        return f"{path}: the key {key} is missing: add it (docs: {_describe(location)})"
+        return f"{path}: the key {key} is missing: add it (docs: {_describe(model, location)})"
     message = error["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     verb = "" if error["type"] == "value_error" else "is wrong, "
-    return f"{path}: {key}{shown} {verb}{message}{_bounds_hint(location)}"
+    return f"{path}: {key}{shown} {verb}{message}{_bounds_hint(model, location)}"
 
 
-def _describe(location: list) -> str:
-    model: Any = Scenario
+def _describe(model: Any, location: list) -> str:
     for part in location:
         field = model.model_fields.get(part) if isinstance(part, str) and isinstance(model, type) else None
         if field is None:
@@ -491,24 +647,28 @@ def _describe(location: list) -> str:
         if field.description:
             return field.description
         models = _models(field.annotation)
-        model = models[0] if models else Scenario
+        model = models[0] if models else Section
     return "see the schema"
 
 
-def _bounds_hint(location: list) -> str:
-    text = _describe(location)
+def _bounds_hint(model: type[Section], location: list) -> str:
+    text = _describe(model, location)
     return "" if text == "see the schema" else f" ({location[-1] if location else ''}: {text})"
 
 
-def _validated(tree: Any, path: Path) -> Scenario:
+def _validated(tree: dict, path: Path) -> Experiment:
+    kind = tree.get("kind", "mission")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ScenarioError(f"{path}: kind={str(kind)[:60]} is wrong: it is one of {', '.join(KINDS)}")
+    model = KINDS[kind]
     try:
-        return Scenario.model_validate(tree)
+        return model.model_validate(tree)
     except ValidationError as failure:
         errors = sorted(failure.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        raise ScenarioError(_sentence(errors[0], path)) from None
+        raise ScenarioError(_sentence(errors[0], path, model)) from None
 
 
-def load_scenario(path: str | Path) -> Scenario:
+def load_scenario(path: str | Path) -> Scenario | Recorded:
     """Read and check a scenario file.
 
     Parameters
@@ -561,7 +721,8 @@ def _as_written(node: Any) -> Any:
 
 def json_schema() -> dict:
     """The JSON schema of a scenario file, each value with or without its provenance."""
-    schema = _as_written(Scenario.model_json_schema())
+    _, models = models_json_schema([(model, "validation") for model in KINDS.values()])
+    schema = _as_written(models)
     sourced = {
         "type": "object",
         "required": ["value"],
@@ -570,7 +731,7 @@ def json_schema() -> dict:
         "properties": {"value": {}, **{origin: {"type": "string"} for origin in ORIGINS}},
         "additionalProperties": False,
     }
-    for definition in [schema, *schema["$defs"].values()]:
+    for definition in schema["$defs"].values():
         for name, node in definition.get("properties", {}).items():
             if name == "kind" or "$ref" in node or "discriminator" in node:
                 continue
@@ -579,4 +740,5 @@ def json_schema() -> dict:
                 {"description": description} if description else {}
             )
     schema["$defs"]["Sourced"] = sourced
-    return schema
+    recorded = {"type": "object", "properties": {"kind": {"const": "recorded"}}, "required": ["kind"]}
+    return schema | {"if": recorded, "then": {"$ref": "#/$defs/Recorded"}, "else": {"$ref": "#/$defs/Scenario"}}

@@ -2,10 +2,21 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import chisquare, poisson
 
 from satqkd.dataset import random_words, transmitter_log
-from satqkd.detection.arrivals import background, decoy_light, entangled_light, settings_at
+from satqkd.detection.arrivals import (
+    _detect_pairs,
+    _detect_pulses,
+    background,
+    decoy_light,
+    entangled_light,
+    merged,
+    settings_at,
+)
+from satqkd.detection.rates import PoissonProcess
 from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
 
 ONE_IN_TEN_THOUSAND = 1e-4
@@ -21,6 +32,10 @@ def agrees(found, expected):
     found, expected = np.ravel(found).astype(float), np.ravel(expected)
     chi_squared = ((found - expected) ** 2 / expected).sum()
     return chi_squared < expected.size + 5 * np.sqrt(2 * expected.size)
+
+
+def draws(seed):
+    return {"emissions": PoissonProcess(np.random.default_rng(seed)), "rng": np.random.default_rng(seed + 100)}
 
 
 def late(seconds):
@@ -43,9 +58,10 @@ def pair_light(scenario, keys):
         efficiencies=EFFICIENCIES,
         edges_s=EDGES,
         transmittances=TRANSMITTANCES,
+        rotations_rad=np.zeros_like(TRANSMITTANCES),
         flights=FLIGHTS,
         switch_keys=keys,
-        rng=np.random.default_rng(1),
+        **draws(1),
     )
 
 
@@ -150,9 +166,10 @@ def test_a_lossless_link_loses_nothing(scenario):
         efficiencies=np.ones((2, 4)),
         edges_s=np.array([0.0, 0.1]),
         transmittances=np.ones((2, 1)),
+        rotations_rad=np.zeros((2, 1)),
         flights=[late(0)] * 2,
         switch_keys=[None] * 2,
-        rng=np.random.default_rng(2),
+        **draws(2),
     )
     assert (perfect[0].emission_s == perfect[1].emission_s).all()
     assert abs(perfect[0].emission_s.size - 2e5) < 4 * np.sqrt(2e5)
@@ -172,9 +189,10 @@ def sent_and_seen(decoy, transmittance, efficiencies, *, first_pulse=300, key=77
         efficiencies=efficiencies,
         edges_s=EDGES,
         transmittance=transmittance,
+        rotation_rad=np.zeros_like(transmittance),
         first_pulse=first_pulse,
         log_key=key,
-        rng=np.random.default_rng(3),
+        **draws(3),
     )
     pulse = first_pulse + np.floor(one.emission_s * decoy.source.pulse_rate_hz).astype(np.int64)
     return one, pulse, transmitter_log(key, pulse, decoy.source.shares)
@@ -232,7 +250,10 @@ def test_a_pulse_holds_a_poissonian_number_of_photons(decoy):
 
 def test_background_comes_at_every_detector_at_its_own_rate():
     rates = np.array([100.0, 0.0, 2500.0, 40.0])
-    times, channel = background(rates_hz=rates, start_s=5.0, end_s=105.0, rng=np.random.default_rng(1))
+    draw = draws(1)
+    times, channel = background(
+        rates_hz=rates, edges_s=np.linspace(5, 105, 7), arrivals=draw["emissions"], rng=draw["rng"]
+    )
     counts = np.bincount(channel, minlength=4)
     assert counts[1] == 0
     assert agrees(counts[rates > 0], 100 * rates[rates > 0])
@@ -243,5 +264,112 @@ def test_background_comes_at_every_detector_at_its_own_rate():
 
 @pytest.mark.filterwarnings("error")
 def test_without_background_there_is_none():
-    times, channel = background(rates_hz=np.zeros(4), start_s=0.0, end_s=10.0, rng=np.random.default_rng(1))
+    draw = draws(1)
+    times, channel = background(
+        rates_hz=np.zeros(4), edges_s=np.array([0.0, 10.0]), arrivals=draw["emissions"], rng=draw["rng"]
+    )
     assert times.size == channel.size == 0
+
+
+STREAM = st.lists(st.integers(0, 40), max_size=30).map(sorted)
+
+
+@given(one=STREAM, other=STREAM)
+def test_merging_equals_a_stable_sort_of_both(one, other):
+    times = np.array([*one, *other], np.int64)
+    channel = np.arange(times.size, dtype=np.uint8)
+    order = np.argsort(times, kind="stable")
+    n = len(one)
+    found = merged(times[:n], channel[:n], times[n:], channel[n:])
+    assert (found[0] == times[order]).all()
+    assert (found[1] == channel[order]).all()
+
+
+@given(seed=st.integers(0, 2**32 - 1), passive=st.booleans())
+def test_dealing_pairs_equals_its_definition(seed, passive):
+    rng = np.random.default_rng(seed)
+    n, cells = rng.integers(0, 200), rng.integers(1, 6)
+    edges, times = np.linspace(1, 2, cells + 1), np.sort(rng.uniform(1, 2, n))
+    seen, efficiency = rng.uniform(0.01, 1, (2, cells)), rng.choice([1.0, 0.7, 0.3], (2, 4))
+    chances = rng.dirichlet([1, 1, 1, 1], (cells, 2, 2))
+    below = chances.cumsum(axis=3)[..., :3]
+    given_settings = [np.empty(0, np.uint8)] * 2 if passive else list(rng.integers(0, 2, (2, n)).astype(np.uint8))
+    emission, channel = np.empty((2, n)), np.empty((2, n), np.uint8)
+    counts = _detect_pairs(
+        times, *given_settings, edges, seen, below, efficiency, emission, channel, np.random.default_rng(seed)
+    )
+    fate, share, *keep = np.random.default_rng(seed).random((n, 4)).T
+    cell = np.searchsorted(edges, times, side="right") - 1
+    a, b = seen[:, cell]
+    fate = fate * (a + b - a * b)
+    quarter = np.floor(4 * share).astype(int)
+    settings = [quarter >> 1, quarter & 1] if passive else given_settings
+    joint = (4 * share - quarter >= below[cell, settings[0], settings[1]].T).sum(axis=0)
+    for station, (hit, outcome) in enumerate([(fate < a, joint >> 1), ((fate < a * b) | (fate >= a), joint & 1)]):
+        c = 2 * settings[station] + outcome
+        kept = hit & (keep[station] < efficiency[station, c])
+        assert counts[station] == kept.sum()
+        assert (emission[station, : counts[station]] == times[kept]).all()
+        assert (channel[station, : counts[station]] == c[kept]).all()
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_detecting_pulses_equals_its_definition(seed):
+    rng = np.random.default_rng(seed)
+    n, cells = rng.integers(0, 200), rng.integers(1, 6)
+    edges, times = np.linspace(1, 2, cells + 1), np.sort(rng.uniform(1, 2, n))
+    pulse, (intensity, basis, bit) = np.arange(n), rng.integers(0, 2, (3, n)).astype(np.uint8)
+    kept, second, efficiency = rng.uniform(0, 1, 2), rng.uniform(0, 1, (cells, 2, 2, 2)), rng.uniform(0, 1, 4)
+    found, channel = pulse.copy(), np.empty(n, np.uint8)
+    draw = np.random.default_rng(seed)
+    count = _detect_pulses(times, edges, found, intensity, basis, bit, kept, second, efficiency, channel, draw)
+    which, luck = np.random.default_rng(seed).random((n, 2)).T
+    cell = np.searchsorted(edges, times, side="right") - 1
+    setting = np.floor(2 * which).astype(int)
+    c = 2 * setting + (2 * which - setting < second[cell, basis, bit, setting])
+    detected = luck < kept[intensity] * efficiency[c]
+    assert (found[:count] == pulse[detected]).all()
+    assert (channel[:count] == c[detected]).all()
+
+
+@pytest.mark.parametrize("cuts", [[1], [7, 8, 30], list(range(1, 50))])
+@pytest.mark.parametrize("which", ["passive", "active", "decoy"])
+def test_light_is_the_same_wherever_a_stretch_ends(scenario, decoy, which, cuts):
+    draw = draws(4)
+    shared = {"measurement": (decoy if which == "decoy" else scenario).measurements[0], **draw}
+
+    def light(first, last):
+        edges = EDGES[first : last + 1]
+        if which == "decoy":
+            return [
+                decoy_light(
+                    source=decoy.source,
+                    efficiencies=EFFICIENCIES[0],
+                    edges_s=edges,
+                    transmittance=TRANSMITTANCES[0, first:last] / 10,
+                    rotation_rad=TRANSMITTANCES[1, first:last],
+                    first_pulse=300,
+                    log_key=77,
+                    **shared,
+                )
+            ]
+        return entangled_light(
+            source=scenario.source,
+            detection=scenario.detection,
+            efficiencies=EFFICIENCIES,
+            edges_s=edges,
+            transmittances=TRANSMITTANCES[:, first:last] / 10,
+            rotations_rad=TRANSMITTANCES[::-1, first:last],
+            flights=FLIGHTS,
+            switch_keys=[None] * 2 if which == "passive" else [5, 6],
+            **shared,
+        )
+
+    whole = light(0, 50)
+    shared |= draws(4)
+    pieces = [light(first, last) for first, last in zip([0, *cuts], [*cuts, 50], strict=True)]
+    for station, one in enumerate(whole):
+        assert one.channel.size > 2e4
+        for name in ("emission_s", "channel"):
+            found = np.concatenate([getattr(piece[station], name) for piece in pieces])
+            assert found.tobytes() == getattr(one, name).tobytes()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest, poisson
 
-from satqkd.detection.rates import fading, poisson_times
+from satqkd.detection.rates import PoissonProcess, _follow, fading, poisson_times
 
 ONE_IN_TEN_THOUSAND = 1e-4
 
@@ -42,16 +42,57 @@ def test_times_ascend_inside_the_cells_that_shine(seed):
     assert np.all(rate[np.clip(np.searchsorted(edges, times, side="right") - 1, 0, 29)] > 0)
 
 
-def test_counts_of_cells_follow_their_rates():
-    edges = np.linspace(0, 10, 101)
-    rate = 2e4 * np.exp(-np.linspace(0, 3, 100))
-    times = poisson_times(edges, rate, np.random.default_rng(4))
-    expected = rate * 0.1
-    found = np.histogram(times, edges)[0]
-    assert abs(times.size - expected.sum()) < 4 * np.sqrt(expected.sum())
-    assert chisquare(found, expected * times.size / expected.sum()).pvalue > ONE_IN_TEN_THOUSAND
-    inside = (times / 0.1) % 1
-    assert kstest(inside, "uniform").pvalue > ONE_IN_TEN_THOUSAND
+@given(seed=st.integers(0, 2**32 - 1), cuts=st.lists(st.integers(1, 29), max_size=5))
+def test_a_process_is_the_same_wherever_its_stretches_end(seed, cuts):
+    """To the last bit, and with one generator."""
+    rng = np.random.default_rng(seed)
+    edges, rate = np.linspace(2, 5, 31), rng.choice([0.0, 0.1, 3.0, 300.0], 30)
+    whole = poisson_times(edges, rate, np.random.default_rng(seed))
+    process = PoissonProcess(np.random.default_rng(seed))
+    bounds = [0, *sorted(cuts), 30]
+    pieces = [process.times(edges[i : j + 1], rate[i:j]) for i, j in zip(bounds[:-1], bounds[1:], strict=True)]
+    assert np.concatenate(pieces).tobytes() == whole.tobytes()
+
+
+@given(seed=st.integers(0, 2**32 - 1), room=st.integers(1, 40))
+def test_an_array_that_is_too_short_is_filled_and_followed_by_another(seed, room):
+    edges, rate = np.linspace(2, 5, 31), np.random.default_rng(seed).choice([0.0, 300.0], 30)
+    whole = poisson_times(edges, rate, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    pieces, cell, left = [], 0, rng.standard_exponential()
+    while cell < rate.size:
+        times = np.empty(room)
+        count, cell, left = _follow(times, edges, rate, cell, left, rng)
+        assert count == room or cell == rate.size
+        pieces.append(times[:count])
+    assert np.concatenate(pieces).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_points_follow_a_rate_that_fades(seed):
+    """A pass of 27,000 coherence cells: counts of the cells, and the rescaled times as a whole and step by step."""
+    rng = np.random.Generator(np.random.SFC64(seed))
+    edges = np.linspace(0, 270, 27_001)
+    profile = np.exp(-(((edges[:-1] - 135) / 80) ** 2)) * fading(np.full(27_000, 0.1), rng)
+    rate = 1e6 * profile / (profile.sum() * 0.01)
+    times = poisson_times(edges, rate, rng)
+    expected = rate * 0.01
+    assert abs(times.size - 1e6) < 4 * 1e3
+    found = np.bincount(np.searchsorted(edges, times, side="right") - 1, minlength=27_000)
+    dense = expected > 5
+    chi_squared = ((found - expected)[dense] ** 2 / expected[dense]).sum()
+    assert abs(chi_squared - dense.sum()) < 4 * np.sqrt(2 * dense.sum() + (1 / expected[dense]).sum())
+    rescaled = np.interp(times, edges, np.append(0, np.cumsum(expected)))
+    assert kstest(rescaled / 1e6, "uniform").pvalue > ONE_IN_TEN_THOUSAND
+    steps = np.diff(rescaled, prepend=0)
+    assert kstest(steps, "expon").pvalue > ONE_IN_TEN_THOUSAND
+    assert abs(np.corrcoef(steps[:-1], steps[1:])[0, 1]) < 4 / np.sqrt(times.size)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
+def test_what_is_no_rate_is_refused(wrong):
+    with pytest.raises(ValueError, match=f"rate={wrong} is no rate: give finite numbers"):
+        poisson_times(np.linspace(0, 1, 4), np.array([1.0, wrong, 1.0]), np.random.default_rng(1))
 
 
 def test_totals_are_poissonian():

@@ -1,14 +1,18 @@
 """Stage 3: recordings of whole sessions."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import zarr
-from scipy.stats import chi2_contingency, chisquare
+from scipy.stats import chisquare
 
 from satqkd.channel import link_budget
-from satqkd.dataset import hash_of, load, save
+from satqkd.dataset import hash_of, load, record_key, save
 from satqkd.detection import observables, read_tags, simulate, stage
+from satqkd.detection.arrivals import settings_at
 from satqkd.orbit import find_sessions
+from satqkd.scenario import ScenarioError
 
 ONE_IN_TEN_THOUSAND = 1e-4
 FOUR_SIGMA = 4
@@ -61,7 +65,7 @@ def test_another_seed_or_run_gives_other_tags_of_the_same_rate(brief, tmp_path, 
 
 
 def test_a_failed_recording_leaves_nothing(brief, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage._Receiver, "close", lambda self: 1 / 0)
+    monkeypatch.setattr(stage._Files, "close", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         recorded(brief, tmp_path / "a.zarr")
     assert list(tmp_path.iterdir()) == []
@@ -170,52 +174,123 @@ def test_the_beacon_and_the_gps_second_are_there_all_the_time(bright):
         assert scatter == pytest.approx(bright.scenario.beacon.jitter_ps, rel=0.03)
 
 
-BLOCKS = (1, 4, 10_000)
+# Bright and busy: jitter that carries tags over the ends of cells, dead time, after-pulses long after their clicks.
+BUSY = {
+    "detection.timing_jitter_ps": 1e5,
+    "detection.dead_time_ns": 500,
+    "detection.afterpulse_probability": 0.3,
+    "detection.afterpulse_decay_ns": 2e3,
+    "channel.fading_coherence_ms": 20,
+}
 
 
-@pytest.fixture(scope="module")
-def by_block(brief, tmp_path_factory):
-    """The same seconds drawn in blocks of other lengths: other numbers of the stream, so other bytes."""
-    folder = tmp_path_factory.mktemp("blocks")
-    scenario = brief[0].replaced({f"stations.{i}.background_rate_hz": 3e4 for i in range(2)})
-    result = {}
-    for block_s in BLOCKS:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(stage, "BLOCK_S", block_s)
-            truth = recorded((scenario, *brief[1:]), folder / f"{block_s}.zarr")
-        result[block_s] = folder / f"{block_s}.zarr", truth
-    return scenario, result
+def busy(missions, which):
+    if which == "decoy":  # pulses that lie on both sides of a second's end
+        scenario = missions["tiangong2"].replaced(
+            BUSY | {"source.pulse_rate_hz": 3_000_000.7, "orbit.max_duration_s": 3, "stations.0.receiver_efficiency": 1}
+        )
+    else:
+        scenario = missions["yin2020"].replaced(
+            BUSY
+            | {"source.pair_rate_hz": 2e8, "orbit.min_duration_s": 0}
+            | {f"measurements.{i}.duration_s": 2 - i for i in range(2)}
+            | ({"detection.basis_choice": "active", "detection.switch_rate_hz": 1e5} if which == "active" else {})
+        )
+    orbit = find_sessions(scenario)
+    return scenario, orbit, link_budget(scenario, orbit)
 
 
-def test_the_block_length_changes_no_rate(by_block):
-    scenario, runs = by_block
-    for index, station in enumerate(scenario.stations):
-        detectors, seconds, photons = [], [], []
-        for path, truth in runs.values():
-            tags = read_tags(path, station.name)
-            detectors.append(np.bincount(tags.detector.values, minlength=4))
-            elapsed = (tags.time.values - tags.time.values[0]) // 10**12
-            seconds.append(np.bincount(elapsed, minlength=12)[:12])
-            photons.append(truth.photons.values[:12, index].sum())
-            assert truth.fading.values[:12, index] == pytest.approx(1, abs=0.05)
-        assert chi2_contingency(detectors).pvalue > ONE_IN_TEN_THOUSAND
-        assert chi2_contingency(seconds).pvalue > ONE_IN_TEN_THOUSAND
-        for count in photons[1:]:
-            assert abs(count - photons[0]) < FOUR_SIGMA * np.sqrt(2 * photons[0])
+@pytest.mark.parametrize("which", ["passive", "active", "decoy"])
+def test_bytes_depend_neither_on_blocks_nor_on_threads(missions, tmp_path, monkeypatch, which):
+    mission = busy(missions, which)
+    hashes = set()
+    for number, (block_s, threads, block_tags) in enumerate(
+        [(None, 1, stage.BLOCK_TAGS), (None, 2, 3000), (0.001, 1, 1), (0.13, 3, 1), (1, 1, 1), (1e4, 2, 1)]
+    ):
+        monkeypatch.setattr(stage, "BLOCK_TAGS", block_tags)
+        truth = simulate(*mission, path=tmp_path / f"{number}.zarr", seed=3, run=1, block_s=block_s, threads=threads)
+        save(truth, tmp_path / f"{number}.nc")
+        hashes.add((hash_of(tmp_path / f"{number}.zarr"), hash_of(tmp_path / f"{number}.nc")))
+    assert len(hashes) == 1
+    for index, station in enumerate(mission[0].stations):
+        tags = read_tags(tmp_path / "0.zarr", station.name)
+        assert truth.photons.values[:, index].sum() > (500 if which == "decoy" else 30_000)
+        assert np.all(np.diff(tags.time.values) >= 0)
+    # Without what crosses the seams there would be other tags.
+    for key, value in (("dead_time_ns", 0), ("timing_jitter_ps", 0)):
+        calm = mission[0].replaced({f"detection.{key}": value})
+        simulate(calm, *mission[1:], path=tmp_path / "calm.zarr", seed=3, run=1)
+        other = read_tags(tmp_path / "calm.zarr", station.name)
+        assert other.sizes != tags.sizes or (other.time.values != tags.time.values).any()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"), [({"block_s": 0}, "block_s=0 is not above 0"), ({"threads": 0}, "threads=0")]
+)
+def test_no_blocks_and_no_threads_are_refused(brief, tmp_path, wrong, text):
+    with pytest.raises(ValueError, match=text):
+        simulate(*brief, path=tmp_path / "d.zarr", seed=3, run=1, **wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("half", [{"afterpulse_probability": 0.1}, {"afterpulse_decay_ns": 50}])
+def test_after_pulses_want_both_of_their_keys(missions, half):
+    with pytest.raises(ScenarioError, match="afterpulse_decay_ns goes with an afterpulse_probability above 0"):
+        missions["yin2020"].replaced({f"detection.{key}": value for key, value in half.items()})
+
+
+def test_memory_grows_neither_with_the_seconds_nor_with_the_rate(missions, tmp_path):
+    """What Python and numpy hold at most, over two and eight seconds, and at a fourfold rate."""
+
+    def peak(seconds, pair_rate_hz):
+        scenario = missions["yin2020"].replaced(
+            {"source.pair_rate_hz": pair_rate_hz, "orbit.min_duration_s": 0, "orbit.max_range_m": 1e6}
+            | {f"measurements.{i}.duration_s": seconds for i in range(2)}
+        )
+        orbit = find_sessions(scenario)
+        channel = link_budget(scenario, orbit)
+        tracemalloc.start()
+        truth = simulate(scenario, orbit, channel, path=tmp_path / "d.zarr", seed=3, run=1)
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest, int(truth.photons.sum())
+
+    (little, photons), *more = peak(1, 1e9), peak(4, 1e9), peak(1, 4e9)
+    for much, number in more:
+        assert number > 3.5 * photons
+        assert much < 1.5 * little  # how full the chunks are that wait to be written
+
+
+def test_after_pulses_of_a_switched_receiver_carry_the_setting_of_their_time(missions, tmp_path):
+    """Delays as long as a setting: every tag, photon or not, names the setting of the moment."""
+    mission = busy(missions, "active")
+    changes = {"detection.afterpulse_decay_ns": 1e4, "detection.timing_jitter_ps": 100}
+    few, many = (mission[0].replaced(changes | {"detection.afterpulse_probability": p}) for p in (0.01, 0.9))
+    for scenario, name in ((few, "few"), (many, "many")):
+        simulate(scenario, *mission[1:], path=tmp_path / name, seed=3, run=1)
+        for station in scenario.stations:
+            tags = read_tags(tmp_path / name, station.name, format="zarr")
+            true_s = (tags.time.values * 1e-12 - station.clock_offset_s) / (1 + station.clock_drift)
+            place = true_s * 1e5 % 1
+            clear = (place > 1e-4) & (place < 1 - 1e-4)  # a nanosecond from a change of settings
+            key = record_key(3, scenario.name, 1, "settings", station.name, 0)
+            expected = settings_at(true_s[clear], switch_rate_hz=1e5, key=key)
+            assert (tags.detector.values[clear] >> 1 == expected).all()
+    sizes = [read_tags(tmp_path / name, station.name, format="zarr").sizes["tag"] for name in ("few", "many")]
+    assert sizes[1] > 2 * sizes[0]
 
 
 def test_jitter_over_a_seam_keeps_every_tag_and_its_order(brief, tmp_path, monkeypatch):
     """Clicks packed within a nanosecond of where blocks begin and end: jitter carries many to the other side."""
     each = 500
 
-    def packed(*, rates_hz, start_s, end_s, rng):
-        times = np.concatenate([start_s + 1e-9 * rng.random(each), end_s - 1e-9 * rng.random(each)])
+    def packed(*, rates_hz, edges_s, arrivals, rng):
+        times = np.concatenate([edges_s[0] + 1e-9 * rng.random(each), edges_s[-1] - 1e-9 * rng.random(each)])
         return np.sort(times), rng.integers(0, 4, 2 * each).astype(np.uint8)
 
     monkeypatch.setattr(stage, "background", packed)
-    monkeypatch.setattr(stage, "BLOCK_S", 1)
     scenario = brief[0].replaced({"detection.dead_time_ns": 0})
-    truth = recorded((scenario, *brief[1:]), tmp_path / "d.zarr")
+    truth = simulate(scenario, *brief[1:], path=tmp_path / "d.zarr", seed=3, run=1, block_s=1)
     for index, station in enumerate(scenario.stations):
         times = read_tags(tmp_path / "d.zarr", station.name).time.values
         assert np.all(np.diff(times) >= 0)
@@ -239,11 +314,12 @@ def test_fading_dims_what_it_dims(missions, tmp_path):
     assert ((found - expected) ** 2 / (expected + (0.002 * expected) ** 2)).sum() < 143 + 4 * np.sqrt(286)
 
 
-def test_no_tag_is_lost_or_doubled_where_blocks_meet(by_block):
+def test_no_tag_is_lost_or_doubled_where_blocks_meet(brief, tmp_path):
     """Clicks within 200 us of the seams between blocks of a second, against as much time in their middle."""
-    scenario, runs = by_block
+    scenario = brief[0].replaced({f"stations.{i}.background_rate_hz": 3e4 for i in range(2)})
+    simulate(scenario, *brief[1:], path=tmp_path / "d.zarr", seed=3, run=1, block_s=1)
     for station in scenario.stations:
-        tags = read_tags(runs[1][0], station.name).time.values
+        tags = read_tags(tmp_path / "d.zarr", station.name).time.values
         flight_ps = 10**12 * (tags[0] * 1e-12 % 1)  # the first click arrives a flight after a whole second
         phase = (tags - flight_ps) % 10**12
         seam = np.count_nonzero((phase < 2e8) | (phase > 10**12 - 2e8))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from satqkd import bell, coincidence, key
+from satqkd import ScenarioError, bell, coincidence, key
 from satqkd.planning import expected
 from satqkd.planning.expected import window_acceptance
 
@@ -140,3 +140,9 @@ def test_pulses_by_hand(missions, channels):
     assert found["yield_vacuum"] == pytest.approx(noise)
     assert found["qber_signal"] == pytest.approx((signal * wrong + noise / 2) / (signal + noise), rel=1e-5)
     assert found["sifted_rate"] == pytest.approx(1e8 * 0.5 * found["gain_signal"])
+
+
+def test_a_turned_polarisation_is_not_passed_over(bright):
+    turned = bright.scenario.replaced({"polarization.compensated": False})
+    with pytest.raises(ScenarioError, match="polarization turns.*set compensated: true"):
+        expected(turned, bright.channel)

@@ -31,7 +31,9 @@ def checked_number(key, lowest):
     return value
 
 
-MISSIONS = checked_missions(config["scenarios"])
+SCENARIOS = checked_missions(config["scenarios"])
+MISSIONS = {name: s for name, s in SCENARIOS.items() if s.kind == "mission"}
+RECORDED = {name: s for name, s in SCENARIOS.items() if s.kind == "recorded"}
 SEED = checked_number("seed", 0)
 RUNS = range(1, checked_number("replicates", 2) + 1)
 # The first run stands in the figures; the others only tell the scatter.

@@ -1,6 +1,6 @@
 """Stage 3: what clicks?"""
 
-from satqkd.detection.recordings import read_tags
+from satqkd.detection.recordings import import_recordings, read_tags, tag_chunks, write_tags
 from satqkd.detection.stage import observables, simulate
 
-__all__ = ["observables", "read_tags", "simulate"]
+__all__ = ["import_recordings", "observables", "read_tags", "simulate", "tag_chunks", "write_tags"]

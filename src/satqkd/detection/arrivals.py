@@ -1,4 +1,7 @@
-"""Which photons reach which detector, and when: thinned Poisson processes, a block of a session at a time.
+"""Which photons reach which detector, and when: thinned Poisson processes, a stretch of a session at a time.
+
+What comes out is the same wherever a session is cut into stretches, at the edges of coherence cells: each random
+stream is used up in the order of the events.
 
 Pairs, photons and pulses that nobody sees are never drawn. Of a Poisson stream of pairs, those that both stations
 detect, those that only one detects and the background are independent Poisson processes whose rates follow from the
@@ -7,10 +10,11 @@ transmittances; photons from phase-randomised coherent pulses are Poissonian too
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from satqkd.dataset import random_words, transmitter_log
-from satqkd.detection.rates import poisson_times
+from satqkd.detection.rates import PoissonProcess
 from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
 
 
@@ -47,7 +51,18 @@ def settings_at(times_s: np.ndarray, *, switch_rate_hz: float, key: int) -> np.n
 
 
 def entangled_light(
-    *, source, detection, measurement, efficiencies, edges_s, transmittances, flights, switch_keys, rng
+    *,
+    source,
+    detection,
+    measurement,
+    efficiencies,
+    edges_s,
+    transmittances,
+    rotations_rad,
+    flights,
+    switch_keys,
+    emissions,
+    rng,
 ):
     """Photons of a pair source that are going to be detected at two stations.
 
@@ -61,11 +76,16 @@ def entangled_light(
         Edges of the coherence cells [s].
     transmittances : ndarray, shape (2, cell)
         Of the two links, without detectors, fading included [1].
+    rotations_rad : ndarray, shape (2, cell)
+        Angle by which the polarisation arrives turned at each station [rad].
     flights : sequence of callable
         Emission to arrival times of each link, which decide an active analyser's setting.
     switch_keys : sequence of int or None
         Keys of the stations' random settings; None for passive analysers.
+    emissions : PoissonProcess
+        Draws when pairs leave.
     rng : numpy.random.Generator
+        Draws what becomes of them.
 
     Returns
     -------
@@ -73,29 +93,67 @@ def entangled_light(
     """
     best = efficiencies.max(axis=1)
     seen = np.minimum(transmittances * best[:, None], 1.0)
+    angles = np.deg2rad(measurement.angles_deg)[:, None] - rotations_rad[..., None]  # by station, cell and setting
     probabilities = with_flips(
-        joint_probabilities(werner_state(source.bell_state, source.fidelity), *np.deg2rad(measurement.angles_deg)),
+        joint_probabilities(werner_state(source.bell_state, source.fidelity), *angles),
         contrast_error(source.polarization_contrast),
     )
-    both = poisson_times(edges_s, source.pair_rate_hz * seen[0] * seen[1], rng)
-    settings = [_settings(both, flight, detection, key, rng) for flight, key in zip(flights, switch_keys, strict=True)]
-    cumulative = probabilities.reshape(2, 2, 4).cumsum(axis=2)[settings[0], settings[1]]
-    joint = np.minimum((rng.random(both.size)[:, None] > cumulative).sum(axis=1), 3).astype(np.uint8)
-    outcomes = [joint >> 1, joint & 1]
-    marginals = [probabilities.sum(axis=3)[:, 0, 1], probabilities.sum(axis=2)[0, :, 1]]
-    lights = []
-    for a in range(2):
-        alone = poisson_times(edges_s, source.pair_rate_hz * seen[a] * (1 - seen[1 - a]), rng)
-        setting = _settings(alone, flights[a], detection, switch_keys[a], rng)
-        outcome = (rng.random(alone.size) < marginals[a][setting]).astype(np.uint8)
-        emission = np.concatenate([both, alone])
-        channel = np.concatenate([2 * settings[a] + outcomes[a], 2 * setting + outcome]).astype(np.uint8)
-        order = np.argsort(emission, kind="stable")
-        lights.append(_detected(emission[order], channel[order], efficiencies[a] / best[a], rng))
-    return lights
+    times = emissions.times(edges_s, source.pair_rate_hz * (seen[0] + seen[1] - seen[0] * seen[1]))
+    settings = [
+        np.empty(0, np.uint8)
+        if key is None
+        else settings_at(flight(times), switch_rate_hz=detection.switch_rate_hz, key=key)
+        for flight, key in zip(flights, switch_keys, strict=True)
+    ]
+    emission_s, channel = np.empty((2, times.size)), np.empty((2, times.size), np.uint8)
+    below = probabilities.reshape(-1, 2, 2, 4).cumsum(axis=3)[..., :3]
+    counts = _detect_pairs(
+        times, *settings, edges_s, seen, below, efficiencies / best[:, None], emission_s, channel, rng
+    )
+    return [Light(emission_s[a, :n], channel[a, :n]) for a, n in enumerate(counts)]
 
 
-def decoy_light(*, source, measurement, efficiencies, edges_s, transmittance, first_pulse, log_key, rng):
+@numba.njit(cache=True, nogil=True)
+def _detect_pairs(times, first, second, edges, seen, below, relative_efficiency, emission, channel, rng):
+    """Deal pairs that at least one station detects to the two; without settings, a beam splitter chooses them.
+
+    What is not kept is written over: where chance decides, a branch costs more than a store.
+    """
+    n, m, i = 0, 0, 0
+    last = seen.shape[1] - 1
+    for k in range(last + 1):
+        a, b = seen[0, k], seen[1, k]
+        both = a * b
+        while i < times.size and (times[i] < edges[k + 1] or k == last):
+            fate = rng.random() * (a + b - both)
+            share = 4 * rng.random()
+            chosen = int(share)
+            share -= chosen
+            s = np.int64(first[i]) if first.size else chosen >> 1
+            t = np.int64(second[i]) if second.size else chosen & 1
+            outcome = (share >= below[k, s, t, 0]) + (share >= below[k, s, t, 1]) + (share >= below[k, s, t, 2])
+            here, there = 2 * s + (outcome >> 1), 2 * t + (outcome & 1)
+            emission[0, n], channel[0, n] = times[i], here
+            emission[1, m], channel[1, m] = times[i], there
+            n += (fate < a) & (rng.random() < relative_efficiency[0, here])
+            m += ((fate < both) | (fate >= a)) & (rng.random() < relative_efficiency[1, there])
+            i += 1
+    return n, m
+
+
+def decoy_light(
+    *,
+    source,
+    measurement,
+    efficiencies,
+    edges_s,
+    transmittance,
+    rotation_rad,
+    first_pulse,
+    log_key,
+    emissions,
+    rng,
+):
     """Photons of a decoy-state transmitter that are going to be detected at one station.
 
     The photons that a phase-randomised pulse of mean photon number mu sends through a channel of transmittance eta are
@@ -112,48 +170,74 @@ def decoy_light(*, source, measurement, efficiencies, edges_s, transmittance, fi
         Edges of the coherence cells [s since the session's epoch].
     transmittance : ndarray, shape (cell,)
         Of the link, without detectors, fading included [1].
+    rotation_rad : ndarray, shape (cell,)
+        Angle by which the polarisation arrives turned [rad].
     first_pulse : int
         Number in the log of the pulse that begins at time zero.
     log_key : int
         Key of the transmitter's log.
+    emissions : PoissonProcess
+        Draws when photons leave.
     rng : numpy.random.Generator
+        Draws what becomes of them.
 
     Returns
     -------
     Light
     """
-    mu = source.mu
     best = efficiencies.max()
-    candidates = poisson_times(edges_s, source.pulse_rate_hz * mu.max() * transmittance * best, rng)
+    candidates = emissions.times(edges_s, source.pulse_rate_hz * source.mu.max() * transmittance * best)
     pulse = np.floor(candidates * source.pulse_rate_hz).astype(np.int64)
     intensity, basis, bit = transmitter_log(log_key, first_pulse + pulse, source.shares)
-    kept = rng.random(pulse.size) < (mu / mu.max())[intensity]
-    pulse, basis, bit = pulse[kept], basis[kept], bit[kept]
-    setting = (rng.random(pulse.size) < 0.5).astype(np.uint8)
-    sent = np.deg2rad(np.asarray(measurement.angles_deg[0]))[basis] + np.pi / 2 * bit
-    analyser = np.deg2rad(np.asarray(measurement.angles_deg[0]))[setting]
+    angles = np.deg2rad(np.asarray(measurement.angles_deg[0]))
+    sent = angles[:, None] + np.pi / 2 * np.arange(2)  # by basis and bit
+    arriving = rotation_rad[:, None, None] + sent  # by cell, basis and bit
     error = source.preparation_error
     slip = contrast_error(source.polarization_contrast)
     wrong = error + slip - 2 * error * slip
-    second = wrong + (1 - 2 * wrong) * np.sin(sent - analyser) ** 2
-    outcome = (rng.random(pulse.size) < second).astype(np.uint8)
-    centre = (pulse + 0.5) / source.pulse_rate_hz
-    return _detected(centre, (2 * setting + outcome).astype(np.uint8), efficiencies / best, rng)
+    second = wrong + (1 - 2 * wrong) * np.sin(arriving[..., None] - angles) ** 2  # and by setting
+    channel = np.empty(pulse.size, np.uint8)
+    kept = source.mu / source.mu.max()
+    count = _detect_pulses(
+        candidates, edges_s, pulse, intensity, basis, bit, kept, second, efficiencies / best, channel, rng
+    )
+    return Light((pulse[:count] + 0.5) / source.pulse_rate_hz, channel[:count])
 
 
-def background(*, rates_hz: np.ndarray, start_s: float, end_s: float, rng) -> tuple[np.ndarray, np.ndarray]:
+@numba.njit(cache=True, nogil=True)
+def _detect_pulses(times, edges, pulse, intensity, basis, bit, kept, second, relative_efficiency, channel, rng):
+    """Keep by intensity, analyse and detect photons: pulse numbers in place, and channels."""
+    n, k = 0, 0
+    for i in range(pulse.size):
+        while k + 1 < second.shape[0] and times[i] >= edges[k + 1]:
+            k += 1
+        which = 2 * rng.random()
+        setting = int(which)
+        c = 2 * setting + (which - setting < second[k, basis[i], bit[i], setting])
+        pulse[n], channel[n] = pulse[i], c
+        n += rng.random() < kept[intensity[i]] * relative_efficiency[c]
+    return n
+
+
+def background(
+    *, rates_hz: np.ndarray, edges_s: np.ndarray, arrivals: PoissonProcess, rng
+) -> tuple[np.ndarray, np.ndarray]:
     """Background and dark clicks: times [s], ascending, and channel, of independent Poisson processes by channel."""
-    times = poisson_times(np.array([start_s, end_s]), np.array([rates_hz.sum()]), rng)
+    times = arrivals.times(edges_s, np.full(edges_s.size - 1, rates_hz.sum()))
     channel = np.searchsorted(np.cumsum(rates_hz) / (rates_hz.sum() or 1.0), rng.random(times.size), side="right")
     return times, channel.astype(np.uint8)
 
 
-def _settings(emission_s, flight, detection, key, rng) -> np.ndarray:
-    if key is None:
-        return (rng.random(emission_s.size) < 0.5).astype(np.uint8)
-    return settings_at(flight(emission_s), switch_rate_hz=detection.switch_rate_hz, key=key)
-
-
-def _detected(emission_s, channel, relative_efficiency, rng) -> Light:
-    kept = rng.random(channel.size) < relative_efficiency[channel]
-    return Light(emission_s[kept], channel[kept])
+@numba.njit(cache=True, nogil=True)
+def merged(times, channel, other_times, other_channel):
+    """Two ascending streams as one; at equal times the first stream's come first."""
+    n, m = times.size, other_times.size
+    both_times, both_channel = np.empty(n + m, times.dtype), np.empty(n + m, np.uint8)
+    i = 0
+    for j in range(m):
+        while i < n and times[i] <= other_times[j]:
+            both_times[i + j], both_channel[i + j] = times[i], channel[i]
+            i += 1
+        both_times[i + j], both_channel[i + j] = other_times[j], other_channel[j]
+    both_times[i + m :], both_channel[i + m :] = times[i:], channel[i:]
+    return both_times, both_channel

@@ -22,47 +22,77 @@ def fading(relative_variance: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return np.exp(np.sqrt(log_variance) * rng.standard_normal(log_variance.size) - log_variance / 2)
 
 
-@numba.njit(cache=True)
-def poisson_times(edges, rate, rng):
-    """Points of a Poisson process whose rate is constant within cells, ascending, without sorting or rejection.
+class PoissonProcess:
+    """Points in time at a rate that is constant within cells, drawn from one stretch of cells to the next.
+
+    The points are the same wherever a stretch is cut.
 
     Parameters
     ----------
-    edges : ndarray, shape (cell + 1,)
-        Ascending cell edges [s].
-    rate : ndarray, shape (cell,)
-        Rate in each cell [1/s].
     rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Times [s].
+        For this process alone.
 
     Notes
     -----
     The time-rescaling theorem: exponential steps of unit mean in the integrated rate, here followed by one pointer.
     """
-    total = 0.0
-    for k in range(rate.size):
-        total += rate[k] * (edges[k + 1] - edges[k])
-    times = np.empty(int(total + 10.0 * np.sqrt(total) + 20.0))
+
+    def __init__(self, rng: np.random.Generator):
+        self._rng = rng
+        self._left = rng.standard_exponential()  # integrated rate from here to the next point
+
+    def times(self, edges: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        """Points in the next stretch, ascending, without sorting or rejection.
+
+        Parameters
+        ----------
+        edges : ndarray, shape (cell + 1,)
+            Ascending cell edges [s].
+        rate : ndarray, shape (cell,)
+            Rate in each cell [1/s].
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Times [s].
+
+        Raises
+        ------
+        ValueError
+            Where a rate is negative or not a finite number.
+        """
+        expected = float(np.sum(rate * np.diff(edges)))
+        if not (np.isfinite(expected) and rate.min(initial=0.0) >= 0):
+            wrong = rate[~(np.isfinite(rate) & (rate >= 0))]
+            raise ValueError(f"rate={wrong[:1].sum()} is no rate: give finite numbers from zero up")
+        pieces, cell = [], 0
+        while not pieces or cell < rate.size:  # once: a second round is a fluctuation by ten standard deviations
+            times = np.empty(int(expected + 10 * np.sqrt(expected) + 20))
+            count, cell, self._left = _follow(times, edges, rate, cell, self._left, self._rng)
+            pieces.append(times[:count])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def poisson_times(edges: np.ndarray, rate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Points of a `PoissonProcess` in a single stretch: times [s], ascending, shape (n,)."""
+    return PoissonProcess(rng).times(edges, rate)
+
+
+@numba.njit(cache=True, nogil=True)
+def _follow(times, edges, rate, cell, left, rng):
+    """Fill times from a cell on; returns how many, and where to go on (cell is rate.size at the end)."""
     count = 0
-    k = 0
-    left = rng.standard_exponential()
-    start = edges[0]
-    while k < rate.size:
-        area = rate[k] * (edges[k + 1] - start)
-        if left >= area:
-            left -= area
-            k += 1
-            if k < rate.size:
-                start = edges[k]
-            continue
-        start += left / rate[k]
-        if count == times.size:
-            times = np.concatenate((times, np.empty(times.size)))
-        times[count] = start
-        count += 1
-        left = rng.standard_exponential()
-    return times[:count]
+    for k in range(cell, rate.size):
+        start, end = edges[k], edges[k + 1]
+        area = rate[k] * (end - start)
+        if left < area:
+            per_unit = 1.0 / rate[k]
+            while left < area and count < times.size:
+                time = start + left * per_unit
+                times[count] = time if time < end else end
+                count += 1
+                left += rng.standard_exponential()
+            if left < area:
+                return count, k, left
+        left -= area
+    return count, rate.size, left

@@ -1,5 +1,8 @@
 """Stage 3: what clicks? Time tags of every station, as a laboratory records them."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +11,17 @@ import zarr
 from tqdm import tqdm
 
 from satqkd.dataset import SESSION_PULSES, finished, label, record_key, stream, variable
-from satqkd.detection.arrivals import background, decoy_light, entangled_light, settings_at
-from satqkd.detection.detector import PS, alive, local_time_ps, sort_nearly_sorted
-from satqkd.detection.rates import fading
+from satqkd.detection.arrivals import Light, background, decoy_light, entangled_light, merged, settings_at
+from satqkd.detection.detector import PS, Detectors, Waiting, local_time_ps
+from satqkd.detection.rates import PoissonProcess, fading
 from satqkd.detection.recordings import TagWriter
 from satqkd.flight import arrival_times
 from satqkd.scenario import Scenario
 
-BLOCK_S = 10
-# A jitter of nanoseconds may carry a tag over the end of a block: those this near to it wait for the next one.
-MARGIN_PS = 1_000_000
+# Tags in memory at a time, about: their arrays fit a processor's cache, and memory does not grow with the rate.
+BLOCK_TAGS = 1 << 18
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
+NEVER_PS = np.iinfo(np.int64).max
 
 
 def simulate(
@@ -29,6 +32,8 @@ def simulate(
     path: str | Path,
     seed: int,
     run: int,
+    block_s: float | None = None,
+    threads: int = 1,
     progress: bool = False,
 ) -> xr.Dataset:
     """Record a pass, or as many as the orbit holds, to a Zarr store.
@@ -42,6 +47,11 @@ def simulate(
         The ``detection.zarr`` to write; it takes this name when it is whole.
     seed, run : int
         The configuration's seed and the replicate.
+    block_s : float, optional
+        How much to hold in memory at a time, a coherence cell of the fading at least [s]. It changes no byte of the
+        result. Without it, as much as fits a processor's cache.
+    threads : int
+        Stations to record at a time; no byte of the result depends on it.
     progress : bool
         Whether to show a progress bar.
 
@@ -50,8 +60,16 @@ def simulate(
     xarray.Dataset
         The truth: clock errors, and by second the mean fading and the photons that reached a detector. No later stage
         but validation may read it.
+
+    Raises
+    ------
+    ValueError
+        Where block_s or threads are not above zero.
     """
-    blocks = list(_blocks(orbit))
+    if block_s is not None and not block_s > 0:
+        raise ValueError(f"block_s={block_s} is not above 0: give seconds, or leave it out")
+    if threads < 1:
+        raise ValueError(f"threads={threads} is below 1: give the number of threads that may record")
     photons = np.zeros((orbit.sizes["time"], len(scenario.stations)), np.int64)
     mean_fading = np.full(photons.shape, np.nan)
     with finished(path) as draft:
@@ -59,20 +77,29 @@ def simulate(
         store.attrs.update(label(xr.Dataset(), "detection", scenario, seed).attrs | {"run": run})
         if scenario.source.kind == "decoy":
             store.create_group("transmitter").attrs["log_key"] = f"{record_key(seed, scenario.name, run, 'log'):016x}"
-        stations = [
-            _Receiver(scenario, index, store, orbit, seed=seed, run=run) for index in range(len(scenario.stations))
-        ]
-        for block in tqdm(blocks, desc=f"{scenario.name} {run}", disable=not progress, unit="block"):
-            rng = stream(seed, scenario.name, run, "detection", block["session"], block["first"])
-            power = [station.transmittance(channel, block, rng) for station in stations]
-            lights = _light(scenario, block, power, stations, seed=seed, run=run, rng=rng)
-            for index, (station, light) in enumerate(zip(stations, lights, strict=True)):
-                station.record(light, block, rng)
-                seconds = slice(block["first"], block["last"])
-                photons[seconds, index] = np.histogram(light.emission_s, station.node_s(block))[0]
-                mean_fading[seconds, index] = power[index][1].reshape(block["last"] - block["first"], -1).mean(axis=1)
-        for station in stations:
-            station.close()
+        files = [_Files(store, station.name) for station in scenario.stations]
+        is_open = orbit.measurement.values >= 0
+        name, seconds = f"{scenario.name} {run}", int(is_open.sum())
+        bar = tqdm(total=seconds, desc=name, disable=not progress, unit="s", unit_scale=True)
+        with bar, ThreadPoolExecutor(threads) as pool:
+            for session in np.unique(orbit.pass_number.values[is_open]):
+                names = (seed, scenario.name, run, "detection", int(session))
+                stations = [_Receiver(scenario, orbit, channel, index, names) for index in range(len(files))]
+                emissions, rng = PoissonProcess(stream(*names, "emissions")), stream(*names, "source")
+                for file in files:
+                    file.begin_session()
+                for measurement, cells in _blocks(scenario, stations, block_s):
+                    lights = _lights(scenario, stations, measurement, cells, emissions, rng)
+                    tags = pool.map(_Receiver.record, stations, lights, repeat(cells))
+                    for index, (station, file, light) in enumerate(zip(stations, files, lights, strict=True)):
+                        file.append(next(tags))
+                        photons[station.nodes, index] += station.by_second(light)
+                    bar.update((cells.stop - cells.start) / stations[0].cells_per_s)
+                for index, (station, file) in enumerate(zip(stations, files, strict=True)):
+                    file.append({"photons": station.clicks(NEVER_PS)})
+                    mean_fading[station.nodes, index] = station.mean_fading()
+        for file in files:
+            file.close()
     monitor_tap = getattr(scenario.source, "monitor_tap", None)
     truth = xr.Dataset(
         {
@@ -95,181 +122,204 @@ def observables(truth: xr.Dataset) -> dict[str, tuple[float, str]]:
     return {"monitor_coincidence_rate": (float(truth.attrs["monitor_coincidence_rate"]), "1/s")}
 
 
-def _blocks(orbit: xr.Dataset):
-    """Stretches of at most ten seconds of open link, each within one session and one measurement."""
-    session, measurement = orbit.pass_number.values, orbit.measurement.values
-    start = 0
-    while start < measurement.size:
-        if measurement[start] < 0:
-            start += 1
-            continue
-        end = start
-        while end < start + BLOCK_S and measurement[end] == measurement[start] and session[end] == session[start]:
-            end += 1
-        nodes = np.flatnonzero(session == session[start])
-        yield {
-            "session": int(session[start]),
-            "measurement": int(measurement[start]),
-            "first": start,
-            "last": end,
-            "nodes": slice(nodes[0], nodes[-1] + 1),
-        }
-        start = end
+def _blocks(scenario: Scenario, stations: list, block_s: float | None) -> Iterator[tuple[int, slice]]:
+    """Coherence cells of a session to be drawn at a time, with the number of their measurement."""
+    one = stations[0]
+    if block_s:
+        which = np.arange(one.power.size) // max(int(block_s * one.cells_per_s), 1)
+    else:
+        source = scenario.source
+        rate_hz = source.pulse_rate_hz * source.mu.max() if source.kind == "decoy" else source.pair_rate_hz
+        tags_hz = sum(rate_hz * station.power * station.efficiencies.max() + station.other_hz for station in stations)
+        which = np.cumsum(tags_hz / one.cells_per_s) // BLOCK_TAGS
+    ends = np.flatnonzero((np.diff(which, append=-1) != 0) | (np.diff(one.measurement, append=-1) != 0)) + 1
+    for first, last in zip([0, *ends[:-1]], ends, strict=True):
+        if one.measurement[first] >= 0:
+            yield int(one.measurement[first]), slice(first, last)
 
 
-def _light(scenario, block, power, stations, *, seed, run, rng):
-    edges = stations[0].cell_edges(block)
-    measurement = scenario.measurements[block["measurement"]]
-    efficiencies = np.array([[d.efficiency for d in station.section.detectors] for station in stations])
+def _lights(scenario: Scenario, stations: list, measurement: int, cells: slice, emissions, rng) -> list[Light]:
+    """Photons that each station is going to detect in a block."""
+    one = stations[0]
+    shared = {
+        "source": scenario.source,
+        "measurement": scenario.measurements[measurement],
+        "edges_s": one.edges_s(cells),
+        "emissions": emissions,
+        "rng": rng,
+    }
     if scenario.source.kind == "decoy":
         return [
             decoy_light(
-                source=scenario.source,
-                measurement=measurement,
-                efficiencies=efficiencies[0],
-                edges_s=edges,
-                transmittance=power[0][0],
-                first_pulse=block["session"] * SESSION_PULSES,
-                log_key=record_key(seed, scenario.name, run, "log"),
-                rng=rng,
+                **shared,
+                efficiencies=one.efficiencies,
+                transmittance=one.power[cells],
+                rotation_rad=one.rotation_rad[cells],
+                first_pulse=one.session * SESSION_PULSES,
+                log_key=record_key(*one.run_names, "log"),
             )
         ]
     return entangled_light(
-        source=scenario.source,
+        **shared,
         detection=scenario.detection,
-        measurement=measurement,
-        efficiencies=efficiencies,
-        edges_s=edges,
-        transmittances=np.array([total for total, _ in power]),
-        flights=[station.flight(block) for station in stations],
-        switch_keys=[station.switch_key(block["session"]) for station in stations],
-        rng=rng,
+        efficiencies=np.array([station.efficiencies for station in stations]),
+        transmittances=np.array([station.power[cells] for station in stations]),
+        rotations_rad=np.array([station.rotation_rad[cells] for station in stations]),
+        flights=[station.flight for station in stations],
+        switch_keys=[station.switch_key for station in stations],
     )
 
 
 class _Receiver:
-    """One station while it records: its writers, and the tags that wait for the next block."""
+    """One station in a session: its link, its clock, its detectors, and the tags that wait for the next block.
 
-    def __init__(self, scenario: Scenario, index: int, store: zarr.Group, orbit: xr.Dataset, *, seed: int, run: int):
-        self.scenario, self.index, self.orbit = scenario, index, orbit
-        self.section = scenario.stations[index]
-        self.active = scenario.detection.basis_choice == "active"
-        self._record_names = (seed, scenario.name, run, "settings", self.section.name)
-        width_ps = getattr(scenario.source, "pulse_width_ps", 0.0) / FWHM_PER_SIGMA
-        self.jitter_ps = np.hypot(scenario.detection.timing_jitter_ps, width_ps)
-        self._groups = {
-            kind: store.create_group(f"{self.section.name}/{kind}") for kind in ("photons", "beacon", "gps")
+    Each random stream serves one purpose and is used up in the order of the events, so that it does not matter where
+    blocks end.
+    """
+
+    def __init__(self, scenario: Scenario, orbit: xr.Dataset, channel: xr.Dataset, index: int, names: tuple):
+        self.scenario, self.section = scenario, scenario.stations[index]
+        *self.run_names, _, self.session = self._names = names
+        self.efficiencies = np.array([detector.efficiency for detector in self.section.detectors])
+        active = scenario.detection.basis_choice == "active"
+        self.switch_key = record_key(*self.run_names, "settings", self.section.name, self.session) if active else None
+        nodes = np.flatnonzero(orbit.pass_number.values == self.session)
+        self.nodes = slice(nodes[0], nodes[-1] + 1)
+        times = orbit.time.values
+        self._start_ps = int((times[nodes[0]] - times[0]) / np.timedelta64(1, "ns")) * 1000
+        self._path = {
+            "node_s": np.arange(nodes.size, dtype=float),
+            "range_m": orbit.range.values[nodes, index].astype(float),
+            "range_rate_m_s": orbit.range_rate.values[nodes, index].astype(float),
         }
+        self.cells_per_s = int(np.ceil(1e3 / scenario.channel.fading_coherence_ms))
+        self.measurement = np.repeat(orbit.measurement.values[nodes], self.cells_per_s)
+        middle = (np.arange(self.measurement.size) + 0.5) / self.cells_per_s
+        mean, variance = (
+            np.interp(middle, self._path["node_s"], channel[name].values[nodes, index])
+            for name in ("transmittance", "fading_variance")
+        )
+        self._factor = fading(variance, self._stream("fading"))
+        self.power = mean * self._factor
+        turned = np.radians(orbit.polarization_rotation.values[nodes, index])
+        self.rotation_rad = np.interp(middle, self._path["node_s"], turned)
+        self._begin_tags(active)
+
+    def _begin_tags(self, active: bool) -> None:
+        scenario, detection, beacon = self.scenario, self.scenario.detection, self.scenario.beacon
+        detectors = self.section.detectors[: 2 if active else 4]
+        self._noise_hz = np.array([self.section.background_rate_hz + d.dark_rate_hz for d in detectors])
+        self._beacon_hz = beacon.pulse_rate_hz / beacon.recorded_one_in
+        self.other_hz = self._noise_hz.sum() + self._beacon_hz
+        width_ps = getattr(scenario.source, "pulse_width_ps", 0.0) / FWHM_PER_SIGMA
+        click_ps = np.hypot(detection.timing_jitter_ps, width_ps)
+        jitters_ps = {
+            "photons": click_ps,
+            "noise": click_ps,
+            "beacon": beacon.jitter_ps,
+            "gps": beacon.gps_jitter_ns * 1e3,
+        }
+        self._jitter = {kind: (sigma_ps / PS, self._stream(f"{kind} jitter")) for kind, sigma_ps in jitters_ps.items()}
+        # Jitter carries a tag over the end of a block, and so does the way from a photon to the middle of its pulse.
+        period_ps = PS / scenario.source.pulse_rate_hz if scenario.source.kind == "decoy" else 0.0
+        self._margin_ps = int(np.ceil(10 * click_ps + period_ps)) + 1
+        self._noise_arrivals, self._noise_rng = PoissonProcess(self._stream("noise arrivals")), self._stream("noise")
+        self._waiting = {"photons": Waiting(), "noise": Waiting()}
+        self._detectors = Detectors(
+            detector_of=np.array([0, 1, 0, 1] if active else [0, 1, 2, 3], np.uint8),
+            dead_ps=int(detection.dead_time_ns * 1e3),
+            afterpulse_probability=detection.afterpulse_probability,
+            afterpulse_decay_ps=(detection.afterpulse_decay_ns or 0.0) * 1e3,
+            rng=self._stream("after-pulses"),
+        )
+
+    def _stream(self, purpose: str) -> np.random.Generator:
+        return stream(*self._names, self.section.name, purpose)
+
+    def edges_s(self, cells: slice) -> np.ndarray:
+        """Edges of coherence cells since the session's start [s]."""
+        return np.arange(cells.start, cells.stop + 1) / self.cells_per_s
+
+    def flight(self, emission_s: np.ndarray) -> np.ndarray:
+        """Arrival of what leaves at given times [s]."""
+        return arrival_times(emission_s, **self._path)
+
+    def mean_fading(self) -> np.ndarray:
+        """By second, nan where the link is closed."""
+        open_s = self.measurement[:: self.cells_per_s] >= 0
+        return np.where(open_s, self._factor.reshape(-1, self.cells_per_s).mean(axis=1), np.nan)
+
+    def by_second(self, light: Light) -> np.ndarray:
+        """Number of photons in each second of the session."""
+        is_open = self.measurement[:: self.cells_per_s] >= 0
+        last = np.flatnonzero(is_open)[-1]  # the middle of a pulse that began in it may lie behind it
+        return np.bincount(np.minimum(light.emission_s.astype(np.int64), last), minlength=is_open.size)
+
+    def record(self, light: Light, cells: slice) -> dict[str, tuple]:
+        """Tags of a block, by kind: columns of its files."""
+        edges_s = self.edges_s(cells)
+        ends_s = edges_s[[0, -1]]
+        arrival_edges_s = self.flight(edges_s)
+        noise_s, channel = background(
+            rates_hz=self._noise_hz, edges_s=arrival_edges_s, arrivals=self._noise_arrivals, rng=self._noise_rng
+        )
+        if self.switch_key is not None:
+            channel += 2 * self._settings(noise_s)
+        self._waiting["noise"].add(self._tags("noise", noise_s), channel)
+        self._waiting["photons"].add(self._tags("photons", self.flight(light.emission_s)), light.channel)
+        pulses = np.arange(*np.ceil(ends_s * self._beacon_hz))
+        return {
+            "photons": self.clicks(self._clock_ps(arrival_edges_s[-1:])[0] - self._margin_ps),
+            "beacon": (self._tags("beacon", self.flight(pulses / self._beacon_hz)),),
+            "gps": (self._tags("gps", np.arange(*np.ceil(ends_s))),),  # sessions begin on a whole second of UTC
+        }
+
+    def clicks(self, until_ps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Tags and channels of the detectors up to a time of the local clock."""
+        arrivals = merged(*self._waiting["photons"].before(until_ps), *self._waiting["noise"].before(until_ps))
+        times, channel, is_afterpulse = self._detectors.clicks(*arrivals, last=until_ps == NEVER_PS)
+        if self.switch_key is not None and is_afterpulse.any():
+            since_s = (times[is_afterpulse] - self._start_ps) / PS
+            arrival_s = (since_s - self.section.clock_offset_s) / (1 + self.section.clock_drift)
+            channel[is_afterpulse] += 2 * self._settings(arrival_s)
+        return times, channel
+
+    def _settings(self, arrival_s: np.ndarray) -> np.ndarray:
+        return settings_at(arrival_s, switch_rate_hz=self.scenario.detection.switch_rate_hz, key=self.switch_key)
+
+    def _clock_ps(self, session_s: np.ndarray) -> np.ndarray:
+        """Local clock [ps since the first session's start] at times since this session's start [s]."""
+        return self._start_ps + local_time_ps(
+            session_s, offset_s=self.section.clock_offset_s, drift=self.section.clock_drift
+        )
+
+    def _tags(self, kind: str, arrival_s: np.ndarray) -> np.ndarray:
+        sigma_s, rng = self._jitter[kind]
+        return self._clock_ps(arrival_s + sigma_s * rng.standard_normal(arrival_s.size))
+
+
+class _Files:
+    """The arrays of one station."""
+
+    def __init__(self, store: zarr.Group, name: str):
+        self._groups = {kind: store.create_group(f"{name}/{kind}") for kind in ("photons", "beacon", "gps")}
         self._writers = {
             kind: TagWriter(group, {"time": "int64"} | ({"detector": "uint8"} if kind == "photons" else {}))
             for kind, group in self._groups.items()
         }
         self._first = {kind: [] for kind in self._groups}
         self._written = dict.fromkeys(self._groups, 0)
-        self._session = None
-        self._waiting = (np.empty(0, np.int64), np.empty(0, np.uint8))
 
-    def switch_key(self, session: int) -> int | None:
-        """Key of the record of random settings in a session; None for a passive analyser."""
-        return record_key(*self._record_names, session) if self.active else None
+    def begin_session(self) -> None:
+        for kind, first in self._first.items():
+            first.append(self._written[kind])
 
-    def node_s(self, block) -> np.ndarray:
-        """Edges of the block's seconds since the start of its session [s]."""
-        return np.arange(block["first"], block["last"] + 1) - float(block["nodes"].start)
-
-    def cell_edges(self, block) -> np.ndarray:
-        cells = int(np.ceil(1e3 / self.scenario.channel.fading_coherence_ms))
-        seconds = self.node_s(block)
-        return np.linspace(seconds[0], seconds[-1], (seconds.size - 1) * cells + 1)
-
-    def flight(self, block):
-        nodes = block["nodes"]
-        node_s = np.arange(nodes.stop - nodes.start, dtype=float)
-        range_m = self.orbit.range.values[nodes, self.index].astype(float)
-        rate = self.orbit.range_rate.values[nodes, self.index].astype(float)
-        return lambda emission_s: arrival_times(emission_s, node_s=node_s, range_m=range_m, range_rate_m_s=rate)
-
-    def transmittance(self, channel: xr.Dataset, block, rng) -> tuple[np.ndarray, np.ndarray]:
-        """Transmittance in each coherence cell, and the fading that is in it."""
-        edges = self.cell_edges(block)
-        nodes = block["nodes"]
-        at = (edges[:-1] + edges[1:]) / 2
-        node_s = np.arange(nodes.stop - nodes.start)
-        mean = np.interp(at, node_s, channel.transmittance.values[nodes, self.index])
-        factor = fading(np.interp(at, node_s, channel.fading_variance.values[nodes, self.index]), rng)
-        return mean * factor, factor
-
-    def record(self, light, block, rng) -> None:
-        if block["session"] != self._session:
-            self._begin_session(block)
-        seconds, flight = self.node_s(block), self.flight(block)
-        start_s, end_s = flight(seconds[[0, -1]])
-        times, channels = self._clicks(light, flight, start_s, end_s, rng)
-        horizon = self._local(np.array([end_s]))[0] - MARGIN_PS
-        times = np.concatenate([self._waiting[0], times])
-        channels = np.concatenate([self._waiting[1], channels])
-        sort_nearly_sorted(times, channels)
-        ready = np.searchsorted(times, horizon)
-        self._waiting = (times[ready:], channels[ready:])
-        self._write_photons(times[:ready], channels[:ready])
-        self._record_beacon(seconds, flight, rng)
-        whole = seconds[:-1]  # sessions begin on a whole second of UTC
-        gps = self._local(whole) + np.rint(rng.normal(0, self.scenario.beacon.gps_jitter_ns * 1e3, whole.size))
-        self._append("gps", time=gps.astype(np.int64))
-
-    def _clicks(self, light, flight, start_s, end_s, rng):
-        detectors = self.section.detectors[: 2 if self.active else 4]
-        rates = np.array([self.section.background_rate_hz + d.dark_rate_hz for d in detectors])
-        dark_s, dark_channel = background(rates_hz=rates, start_s=start_s, end_s=end_s, rng=rng)
-        if self.active:
-            dark_channel = dark_channel + 2 * settings_at(
-                dark_s, switch_rate_hz=self.scenario.detection.switch_rate_hz, key=self.switch_key(self._session)
-            )
-        arrival = np.concatenate([flight(light.emission_s), dark_s])
-        channel = np.concatenate([light.channel, dark_channel]).astype(np.uint8)
-        order = np.argsort(arrival, kind="stable")
-        arrival = arrival[order] + rng.normal(0, self.jitter_ps / PS, order.size)
-        return self._local(arrival), channel[order]
-
-    def _write_photons(self, times, channels) -> None:
-        physical = channels & 1 if self.active else channels
-        kept = alive(times, physical, int(self.scenario.detection.dead_time_ns * 1e3), self._last_click)
-        self._append("photons", time=times[kept], detector=channels[kept])
-
-    def _record_beacon(self, seconds, flight, rng) -> None:
-        beacon = self.scenario.beacon
-        rate = beacon.pulse_rate_hz / beacon.recorded_one_in
-        numbers = np.arange(np.ceil(seconds[0] * rate), np.ceil(seconds[-1] * rate))
-        arrival = flight(numbers / rate) + rng.normal(0, beacon.jitter_ps / PS, numbers.size)
-        self._append("beacon", time=self._local(arrival))
-
-    def _local(self, session_s: np.ndarray) -> np.ndarray:
-        """Local clock [ps since the first session's start] at times since this session's start [s]."""
-        return self._start_ps + local_time_ps(
-            session_s, offset_s=self.section.clock_offset_s, drift=self.section.clock_drift
-        )
-
-    def _begin_session(self, block) -> None:
-        self._flush()
-        self._session = block["session"]
-        times = self.orbit.time.values
-        self._start_ps = int((times[block["nodes"].start] - times[0]) / np.timedelta64(1, "ns")) * 1000
-        self._last_click = np.full(4, np.iinfo(np.int64).min // 2)
-        for kind in self._groups:
-            self._first[kind].append(self._written[kind])
-
-    def _append(self, kind: str, **values) -> None:
-        self._writers[kind].append(**values)
-        self._written[kind] += values["time"].size
-
-    def _flush(self) -> None:
-        if self._waiting[0].size:
-            times, channels = self._waiting
-            self._waiting = (times[:0], channels[:0])
-            self._write_photons(times, channels)
+    def append(self, tags: dict[str, tuple]) -> None:
+        for kind, columns in tags.items():
+            self._writers[kind].append(**dict(zip(("time", "detector"), columns, strict=False)))
+            self._written[kind] += columns[0].size
 
     def close(self) -> None:
-        self._flush()
         for kind, group in self._groups.items():
             self._writers[kind].close()
             group.attrs["session_first_tag"] = [*self._first[kind], self._written[kind]]

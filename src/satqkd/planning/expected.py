@@ -13,7 +13,7 @@ from satqkd.channel import observables as channel_observables
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
 from satqkd.detection.stage import FWHM_PER_SIGMA
-from satqkd.scenario import Scenario
+from satqkd.scenario import Scenario, ScenarioError
 
 
 def window_acceptance(window_s: float, jitter_s: float) -> float:
@@ -39,7 +39,17 @@ def expected(scenario: Scenario, channel: xr.Dataset) -> dict[str, float | list[
     -------
     dict
         Names as in the stages' `observables`; each value as the published one is given.
+
+    Raises
+    ------
+    ScenarioError
+        Where the polarisation that analysers see is turned, which the chain leaves out.
     """
+    if not scenario.polarization.compensated or scenario.polarization.residual_deg:
+        raise ScenarioError(
+            f"{scenario.path}: polarization turns what analysers see, which the analytic chain leaves out: simulate "
+            "instead, or set compensated: true and residual_deg: 0"
+        )
     used = channel.isel(time=channel.measurement.values >= 0)
     result = {name: value for name, (value, _) in channel_observables(channel).items()}
     return result | (_pulses(scenario, used) if scenario.source.kind == "decoy" else _pairs(scenario, used))

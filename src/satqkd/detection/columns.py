@@ -1,0 +1,160 @@
+"""Time tags as two columns, ``time_ps`` and ``detector``: NPY, CSV and Parquet."""
+
+import warnings
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+NAMES = ("time_ps", "detector")
+FIELDS = np.dtype([("time_ps", "<i8"), ("detector", "u1")])
+WANTED = "wants whole numbers in the columns time_ps and detector"
+
+Pieces = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
+    """Tags of an NPY file, with the fields ``time_ps`` and ``detector`` or as whole numbers of shape (tag, 2).
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Rows in a piece.
+    notes : Counter
+        Takes nothing: nothing is mended here.
+
+    Yields
+    ------
+    time_ps, detector, record : ndarray of whole numbers, shape (tag,)
+        Columns as they stand, and the number of the row from 0.
+
+    Raises
+    ------
+    ValueError
+        For a file that is none or is cut, and for values of another kind.
+    """
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: is no whole NPY file ({_first_line(error)}): copy it again") from None
+    named = rows.dtype.names is not None and set(NAMES) <= set(rows.dtype.names) and rows.ndim == 1
+    if not named and not (rows.dtype.names is None and rows.ndim == 2 and rows.shape[1] == 2):
+        raise ValueError(f"{path}: holds {rows.dtype} of shape {rows.shape}: {WANTED}, or an array of shape (tag, 2)")
+    for first in range(0, len(rows), size):
+        piece = rows[first : first + size]
+        columns = [piece[name] for name in NAMES] if named else piece.T
+        yield *_integers(path, *columns), first + np.arange(len(piece))
+
+
+def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
+    """Tags of a CSV file whose first line names its columns; as `read_npy`."""
+    with path.open(encoding="utf-8-sig") as handle:
+        try:
+            names = [name.strip() for name in handle.readline().split(",")]
+            if not set(NAMES) <= set(names):
+                raise ValueError(f"{path}: line 1 is {','.join(names)[:60]!r}: {WANTED}, and a first line that says so")
+            places = [names.index(name) for name in NAMES]
+            first = 0
+            while lines := list(islice(handle, size)):
+                if not lines[-1].endswith("\n"):
+                    raise ValueError(
+                        f"{path}: line {first + len(lines) + 1} has no end: the file is cut, copy it again"
+                    )
+                rows = _parsed(path, lines, places, first)
+                yield rows[:, 0], rows[:, 1], first + np.arange(len(lines))
+                first += len(lines)
+        except UnicodeDecodeError:
+            raise ValueError(f"{path}: is no CSV file: it holds other than text") from None
+
+
+def _parsed(path: Path, lines: list[str], places: list[int], first: int) -> np.ndarray:
+    rows = _numbers(lines, places)
+    if rows is None:
+        bad = bisect_left(range(1, len(lines)), True, key=lambda n: _numbers(lines[:n], places) is None)
+        raise ValueError(f"{path}: line {first + bad + 2} is {lines[bad].rstrip()[:60]!r}: {WANTED} [ps, int64]")
+    return rows
+
+
+def _numbers(lines: list[str], places: list[int]) -> np.ndarray | None:
+    """Two columns of all the lines, or None where one of them is none."""
+    with warnings.catch_warnings(action="ignore"):  # of lines that are all empty
+        try:
+            rows = np.loadtxt(lines, np.int64, comments=None, delimiter=",", usecols=places, ndmin=2)
+        except ValueError:
+            return None
+    return rows if len(rows) == len(lines) else None
+
+
+def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
+    """Tags of a Parquet file, one row group at a time (`size` is the file's own); as `read_npy`."""
+    import fastparquet  # a tenth of a second that only Parquet is worth
+
+    try:
+        file = fastparquet.ParquetFile(str(path))
+        if not set(NAMES) <= set(file.columns):
+            raise ValueError(f"has the columns {', '.join(file.columns)[:60]}: {WANTED}")
+        first = 0
+        for group in file.iter_row_groups(columns=list(NAMES)):
+            time, detector = (group[name].to_numpy() for name in NAMES)
+            yield *_integers(path, time, detector), first + np.arange(time.size)
+            first += time.size
+    except Exception as error:  # of every library that a page goes through
+        text = _first_line(error)
+        raise ValueError(
+            text if text.startswith(str(path)) else f"{path}: no whole Parquet file of tags: {text}"
+        ) from None
+
+
+def _integers(path: Path, time: np.ndarray, detector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    for name, values in zip(NAMES, (time, detector), strict=True):
+        if values.dtype.kind not in "iu" or (values.dtype == np.uint64 and np.any(values >> np.uint64(63))):
+            raise ValueError(f"{path}: {name} is {values.dtype}, not whole numbers of 64 bits: {WANTED}")
+    return time.astype(np.int64), detector.astype(np.int64)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def write_npy(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Write tags with the fields ``time_ps`` and ``detector``.
+
+    Parameters
+    ----------
+    path : Path
+    pieces : iterable of (time_ps, detector)
+    """
+    count = 0
+    with path.open("wb") as handle:
+        for _ in range(2):  # the header first without the number of rows, which it then has room for
+            handle.seek(0)
+            np.lib.format.write_array_header_1_0(
+                handle, {"descr": FIELDS.descr, "fortran_order": False, "shape": (count,)}
+            )
+            for time, detector in pieces if not count else ():
+                rows = np.empty(time.size, FIELDS)
+                rows["time_ps"], rows["detector"] = time, detector
+                rows.tofile(handle)
+                count += rows.size
+
+
+def write_csv(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Write tags as lines below ``time_ps,detector``; as `write_npy`."""
+    with path.open("w", encoding="ascii", newline="\n") as handle:
+        handle.write(",".join(NAMES) + "\n")
+        for time, detector in pieces:
+            handle.writelines(f"{t},{d}\n" for t, d in zip(time.tolist(), detector.tolist(), strict=True))
+
+
+def write_parquet(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Write tags as row groups of a Parquet file, zstd; as `write_npy`."""
+    import fastparquet
+    import pandas as pd
+
+    for number, (time, detector) in enumerate(pieces):
+        rows = pd.DataFrame({"time_ps": time, "detector": detector})
+        fastparquet.write(str(path), rows, compression="ZSTD", write_index=False, append=number > 0)

@@ -1,0 +1,276 @@
+"""Time tags of PicoQuant's instruments: PTU files of all of them, and HT3 files of the HydraHarp.
+
+Written from the vendor's public description of its files (PicoQuant-Time-Tagged-File-Format-Demos: tag types, tag
+dictionary, TTTR record formats) and of HT3 (its access demo).
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numba
+import numpy as np
+
+PS, FS = 1e12, 1e15
+END = "it is cut, or its header lies: copy it again from the instrument's computer"
+# Type codes of header tags whose value is a number, and of those whose value is the length of what follows.
+INT8, FLOAT8 = 0x10000008, 0x20000008
+NUMBERS = {0xFFFF0008, 0x00000008, INT8, 0x11000008, 0x12000008, FLOAT8, 0x21000008}
+LENGTHS = {0x1001FFFF, 0x2001FFFF, 0x4001FFFF, 0x4002FFFF, 0xFFFFFFFF}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the 32 bits of a record are used.
+
+    Attributes
+    ----------
+    device : str
+    picoharp : bool
+        Four bits of channel, fifteen of which is special; else a special bit and six bits of channel.
+    t3 : bool
+        A counter of sync pulses and a time since the last of them; else one time.
+    wrap : int
+        What an overflow of the counter stands for.
+    single : bool
+        Whether a record of an overflow always stands for one; else for as many as it says.
+    """
+
+    device: str
+    picoharp: bool
+    t3: bool
+    wrap: int
+    single: bool
+
+
+LAYOUTS = {
+    0x00010203: Layout("PicoHarp 300 T2", True, False, 210698240, True),
+    0x00010303: Layout("PicoHarp 300 T3", True, True, 1 << 16, True),
+    0x00010204: Layout("HydraHarp V1 T2", False, False, 33552000, True),
+    0x00010304: Layout("HydraHarp V1 T3", False, True, 1 << 10, True),
+    0x01010204: Layout("HydraHarp V2 T2", False, False, 1 << 25, False),
+    0x01010304: Layout("HydraHarp V2 T3", False, True, 1 << 10, False),
+    0x00010205: Layout("TimeHarp 260 N T2", False, False, 1 << 25, False),
+    0x00010305: Layout("TimeHarp 260 N T3", False, True, 1 << 10, False),
+    0x00010206: Layout("TimeHarp 260 P T2", False, False, 1 << 25, False),
+    0x00010306: Layout("TimeHarp 260 P T3", False, True, 1 << 10, False),
+    0x00010207: Layout("MultiHarp, PicoHarp 330 T2", False, False, 1 << 25, False),
+    0x00010307: Layout("MultiHarp, PicoHarp 330 T3", False, True, 1 << 10, False),
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file's header says of its records.
+
+    Attributes
+    ----------
+    record_type : int
+        Key of `LAYOUTS`.
+    offset : int
+        Where the records begin [byte].
+    records : int
+        How many there are; 0 where the instrument did not come to write it.
+    unit_s : float
+        Of the time of a T2 record, or of the count of sync pulses of a T3 record [s].
+    fine_unit_s : float
+        Of the time since the last sync pulse, T3 [s].
+    """
+
+    record_type: int
+    offset: int
+    records: int
+    unit_s: float
+    fine_unit_s: float
+
+
+def read_ptu(path: Path, size: int, notes: Counter) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Tags of a PTU file, so many records at a time.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Records in a piece.
+    notes : Counter
+        Takes the number of markers that were left out.
+
+    Yields
+    ------
+    time_ps, detector, record : ndarray of int64, uint8, int64, shape (tag,)
+        Time [ps]; the channel, 0 for the sync input and n for input n, but of a PicoHarp 300 as in its records; and the
+        number of the record, from 0.
+
+    Raises
+    ------
+    ValueError
+        For a file that is none, that is cut or that contradicts its header, and for a record that the instrument
+        cannot have written.
+    """
+    yield from _read(path, ptu_header(path), size, notes)
+
+
+def read_ht3(path: Path, size: int, notes: Counter) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Tags of a HydraHarp's HT3 file, so many records at a time, as `read_ptu` gives them."""
+    yield from _read(path, ht3_header(path), size, notes)
+
+
+def ptu_header(path: Path) -> Header:
+    """Read the tags at the beginning of a PTU file."""
+    tags = {}
+    with path.open("rb") as handle:
+        if handle.read(16)[:8] != b"PQTTTR\0\0":
+            raise ValueError(f"{path}: is no PTU file: it does not begin with PQTTTR")
+        while "Header_End" not in tags:
+            entry = handle.read(48)
+            if len(entry) < 48:
+                raise ValueError(f"{path}: the header has no end: {END}")
+            name, _, kind, value = struct.unpack("<32siIq", entry)
+            name = name.split(b"\0")[0].decode("latin1")
+            if kind in LENGTHS and value >= 0:
+                handle.seek(value, 1)
+            elif kind not in NUMBERS:
+                raise ValueError(
+                    f"{path}: the header's {name} is of the unknown type {kind:#x} or of negative length: {END}"
+                )
+            tags[name] = struct.unpack("<d", entry[-8:])[0] if kind == FLOAT8 else value
+        offset = handle.tell()
+    names = ("TTResultFormat_TTTRRecType", "TTResult_NumberOfRecords", "MeasDesc_GlobalResolution")
+    if missing := [name for name in names if name not in tags]:
+        raise ValueError(f"{path}: the header lacks {missing[0]}: {END}")
+    kind, records, unit_s = (tags[name] for name in names)
+    return Header(kind, offset, records, float(unit_s), float(tags.get("MeasDesc_Resolution", 0.0)))
+
+
+def ht3_header(path: Path) -> Header:
+    """Read the header of fixed length that the HydraHarp's older software writes, versions 1.0 and 2.0."""
+    with path.open("rb") as handle:
+        head = handle.read(696)
+        if not head.startswith(b"HydraHarp\0"):
+            raise ValueError(f"{path}: is no HT3 file of a HydraHarp: it does not begin with HydraHarp; export PTU")
+        version = head[16:22].split(b"\0")[0].decode("latin1")
+        kinds = {"1.0": 0x00010304, "2.0": 0x01010304}
+        if version not in kinds:
+            raise ValueError(f"{path}: is of the unknown HT3 version {version!r}: known are 1.0 and 2.0; export PTU")
+        if len(head) < 696:
+            raise ValueError(f"{path}: the header has no end: {END}")
+        bits, _, mode = struct.unpack_from("<3i", head, 332)
+        if (bits, mode) != (32, 3):
+            raise ValueError(f"{path}: holds {bits} bits a record in mode {mode}, not 32 in mode 3 (T3): export PTU")
+        inputs = struct.unpack_from("<i", head, 664)[0]
+        handle.seek(20 * max(inputs, 0), 1)
+        tail = handle.read(24)
+        if len(tail) < 24:
+            raise ValueError(f"{path}: the header has no end: {END}")
+        sync_rate_hz, _, _, image, records = struct.unpack("<4iq", tail)
+        offset = handle.tell() + 4 * max(image, 0)
+    if sync_rate_hz <= 0:
+        raise ValueError(
+            f"{path}: the header's SyncRate is {sync_rate_hz}: without it no count of sync pulses is a time"
+        )
+    return Header(kinds[version], offset, records, 1 / sync_rate_hz, struct.unpack_from("<d", head, 352)[0] / PS)
+
+
+def _read(path, header, size, notes):
+    layout = _checked_layout(path, header, notes)
+    overflow, first = 0, 0
+    with path.open("rb") as handle:
+        handle.seek(header.offset)
+        while (records := np.fromfile(handle, "<u4", size)).size:
+            ticks, fine, channel, index, overflow, markers, bad = decode(
+                records, layout.picoharp, layout.t3, layout.wrap, layout.single, overflow
+            )
+            if bad >= 0:
+                raise ValueError(
+                    f"{path}: record {first + bad} is {records[bad]:#010x}, which no {layout.device} writes: "
+                    "the file is damaged, or its header names another instrument"
+                )
+            notes["markers"] += markers
+            yield _time_ps(ticks, fine, header, layout.t3), channel, first + index
+            first += records.size
+
+
+def _checked_layout(path: Path, header: Header, notes: Counter) -> Layout:
+    """The layout of the records, if header and length of the file agree."""
+    if header.record_type not in LAYOUTS:
+        raise ValueError(f"{path}: TTResultFormat_TTTRRecType={header.record_type:#010x} is not known: {END}")
+    layout = LAYOUTS[header.record_type]
+    present, rest = divmod(path.stat().st_size - header.offset, 4)
+    if rest or present < 0:
+        raise ValueError(f"{path}: ends in the middle of record {max(present, 0)}: {END}")
+    if header.records == 0:
+        notes["uncounted_records"] += present
+    elif present != header.records:
+        raise ValueError(f"{path}: the header says {header.records} records, the file holds {present}: {END}")
+    for unit_s in (header.unit_s, header.fine_unit_s)[: 1 + layout.t3]:
+        if not 0 < unit_s < 1:
+            raise ValueError(f"{path}: the header gives a resolution of {unit_s:g} s: {END}")
+    return layout
+
+
+def _time_ps(ticks: np.ndarray, fine: np.ndarray, header: Header, t3: bool) -> np.ndarray:
+    """Picoseconds: exact for T2, whose unit is whole femtoseconds; T3 has the period of its sync pulses, a float."""
+    if t3:
+        return np.rint(ticks * (header.unit_s * PS) + fine * (header.fine_unit_s * PS)).astype(np.int64)
+    unit_fs = round(header.unit_s * FS)
+    return ticks // 1000 * unit_fs + (ticks % 1000 * unit_fs + 500) // 1000
+
+
+@numba.njit(cache=True)
+def decode(records, picoharp, t3, wrap, single, overflow):
+    """Undo the packing of records and the overflows of their counter.
+
+    Parameters
+    ----------
+    records : ndarray of uint32, shape (n,)
+    picoharp, t3, wrap, single
+        See `Layout`.
+    overflow : int
+        What the overflows before these records add up to.
+
+    Returns
+    -------
+    ticks, fine, channel, index : ndarray of int64, int64, uint8, int64, shape (tag,)
+        Counter with its overflows, time since the sync pulse, channel, and which record.
+    overflow, markers, bad : int
+        Sum of the overflows so far; records that are markers; first record that no instrument writes, or -1.
+    """
+    size = records.size
+    ticks, fine, index = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
+    channel = np.empty(size, np.uint8)
+    n = markers = 0
+    for i in range(size):
+        word = np.int64(records[i])
+        if picoharp:
+            code = word >> 28
+            special = code == 15
+            tick, delay = (word & 0xFFFF, word >> 16 & 0xFFF) if t3 else (word & 0xFFFFFFF, np.int64(0))
+            mark = delay if t3 else tick & 15
+            overflows = np.int64(special and mark == 0)
+            marker = special and mark > 0
+            known = special or (np.int64(t3) <= code <= 4 and tick < wrap)
+        else:
+            code = word >> 25 & 63
+            special = word >> 31 == 1
+            tick, delay = (word & 0x3FF, word >> 10 & 0x7FFF) if t3 else (word & 0x1FFFFFF, np.int64(0))
+            overflows = np.int64(special and code == 63)
+            if overflows and not single:
+                overflows = max(tick, 1)
+            marker = special and 1 <= code <= 15
+            sync = special and code == 0 and not t3
+            known = overflows or marker or ((sync or not special) and tick < wrap)
+            code = 0 if sync else code + 1
+        if not known:
+            return ticks[:n], fine[:n], channel[:n], index[:n], overflow, markers, i
+        overflow += overflows * wrap
+        markers += marker
+        if overflows or marker:
+            continue
+        ticks[n] = overflow + tick
+        fine[n] = delay
+        channel[n] = code
+        index[n] = i
+        n += 1
+    return ticks[:n], fine[:n], channel[:n], index[:n], overflow, markers, -1

@@ -1,0 +1,94 @@
+"""Recordings to try things out with: what a laboratory would have recorded, by the event simulation."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import xarray as xr
+
+from satqkd.dataset import variable
+from satqkd.detection import read_tags, simulate, write_tags
+from satqkd.scenario import Recorded, Scenario, ScenarioError
+
+# A tagger counts up from its start: so long it had run when the source was switched on.
+RUNNING_PS = 10**12
+
+
+def record_example(scenario: Recorded, mission: Scenario, *, transmittance: float, seed: int) -> list[Path]:
+    """Simulate a laboratory and write the recordings that a scenario names, in their formats and with their channels.
+
+    Parameters
+    ----------
+    scenario : Recorded
+        Without an orbit, and with the seconds of its measurements. A station's first ignored channel gets the seconds
+        of GPS.
+    mission : Scenario
+        Whose source, detectors and clocks stand in the laboratory.
+    transmittance : float
+        Of both paths, steady, without detectors [1].
+    seed : int
+
+    Returns
+    -------
+    list of Path
+        The recordings, in data/recordings beside the scenario's folder.
+
+    Raises
+    ------
+    ScenarioError
+        Unless the names of the recordings begin with ``example_``: no laboratory's recording is to be overwritten.
+    """
+    if own := [s.recording for s in scenario.stations if not s.recording.startswith("example_")]:
+        raise ScenarioError(
+            f"{scenario.path}: recording={own[0]} does not begin with example_: only such are simulated, so that no "
+            "recording of yours is overwritten"
+        )
+    bench = mission.model_copy(
+        update={
+            "name": scenario.name,
+            "measurements": scenario.measurements,
+            "source": mission.source.model_copy(update={"bell_state": scenario.source.bell_state}),
+            "stations": tuple(
+                there.model_copy(update={"name": here.name})
+                for there, here in zip(mission.stations, scenario.stations, strict=True)
+            ),
+        }
+    )
+    room = _room(bench, transmittance)
+    folder = scenario.path.parent.parent / "recordings"
+    with TemporaryDirectory() as temporary:
+        tags = Path(temporary) / "detection.zarr"
+        simulate(bench, room, room, path=tags, seed=seed, run=1)
+        for station in scenario.stations:
+            photons, gps = read_tags(tags, station.name), read_tags(tags, station.name, "gps")
+            time, channel = photons.time.values, np.array(station.channels, np.uint8)[photons.detector.values]
+            if station.ignored_channels:
+                time = np.concatenate([time, gps.time.values])
+                channel = np.append(channel, np.full(gps.sizes["tag"], station.ignored_channels[0], np.uint8))
+            order = np.argsort(time, kind="stable")
+            data = xr.Dataset({"time": ("tag", time[order] + RUNNING_PS), "detector": ("tag", channel[order])})
+            write_tags(data, folder / station.recording, format=station.format)
+    return [folder / station.recording for station in scenario.stations]
+
+
+def _room(bench: Scenario, transmittance: float) -> xr.Dataset:
+    """What stages 1 and 2 say of a path without length: no time of flight, no turn of the polarisation, no fading."""
+    seconds = np.repeat(np.arange(len(bench.measurements)), [int(m.duration_s) for m in bench.measurements])
+    measurement = np.append(seconds, -1).astype(np.int8)
+    nothing = np.zeros((measurement.size, 2))
+    each = ("time", "station")
+    return xr.Dataset(
+        {
+            "range": variable(each, nothing, "m", "distance"),
+            "range_rate": variable(each, nothing, "m s-1", "rate of the distance"),
+            "polarization_rotation": variable(each, nothing, "degree", "rotation of the polarisation"),
+            "transmittance": variable(each, nothing + transmittance, "1", "of the path, without detectors"),
+            "fading_variance": variable(each, nothing, "1", "relative variance of the power"),
+            "measurement": variable("time", measurement, "1", "index of the measurement that begins here"),
+        },
+        coords={
+            "time": np.datetime64("2017-01-01", "ns") + np.arange(measurement.size) * np.timedelta64(1, "s"),
+            "station": [station.name for station in bench.stations],
+            "pass_number": ("time", np.zeros(measurement.size, np.int16)),
+        },
+    )

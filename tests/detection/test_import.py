@@ -1,0 +1,93 @@
+"""Recordings of a scenario in the form of stage 3."""
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+from satqkd.detection import import_recordings, read_tags, write_tags
+from satqkd.detection import recordings as module
+from satqkd.scenario import load_scenario
+
+
+@pytest.fixture
+def scenario(root, tmp_path):
+    """The example with two small recordings of random clicks, of which Bob's has the second of GPS in channel 0."""
+    (tmp_path / "scenarios").mkdir()
+    text = (root / "data/scenarios/recorded_example.yaml").read_text()
+    (tmp_path / "scenarios/recorded_example.yaml").write_text(text)
+    rng = np.random.default_rng(4)
+    record(tmp_path / "recordings/example_alice.a1", rng.integers(0, 4, 500))
+    record(tmp_path / "recordings/example_bob.npy", rng.integers(0, 5, 600))
+    return load_scenario(tmp_path / "scenarios/recorded_example.yaml")
+
+
+def record(path, detector, start_ps=10**12):
+    times = start_ps + np.arange(len(detector)) * 1_000_000
+    write_tags(xr.Dataset({"time": ("tag", times), "detector": ("tag", np.asarray(detector, np.uint8))}), path)
+
+
+@pytest.mark.parametrize("chunk", [7, 1 << 20])
+def test_channels_become_outcomes_and_ignored_ones_are_gone(scenario, tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    data = import_recordings(scenario, tmp_path / "detection.zarr")
+    for name, file, channels in (("alice", "example_alice.a1", [0, 1, 2, 3]), ("bob", "example_bob.npy", [4, 3, 2, 1])):
+        raw = read_tags(tmp_path / "recordings" / file)
+        kept = np.isin(raw.detector.values, channels)
+        tags = read_tags(tmp_path / "detection.zarr", name)
+        assert (tags.time.values == raw.time.values[kept]).all()
+        assert [channels[outcome] for outcome in tags.detector.values] == raw.detector.values[kept].tolist()
+        one = data.sel(station=name)
+        assert one.clicks.values.tolist() == [np.count_nonzero(raw.detector.values == c) for c in channels]
+        assert (one.first_tag, one.last_tag) == (tags.time.values[0], tags.time.values[-1])
+    store = zarr.open_group(tmp_path / "detection.zarr", mode="r")
+    assert store.attrs["scenario_hash"] == scenario.content_hash == data.attrs["scenario_hash"]
+    assert store["bob/photons"].attrs["session_first_tag"] == [0, int(data.clicks.sel(station="bob").sum())]
+    assert not any(int(data[name].sum()) for name in module.REPAIRS)
+
+
+def test_what_was_mended_is_said(scenario, tmp_path):
+    path = tmp_path / "recordings/example_alice.a1"
+    words = np.fromfile(path, "<u8")
+    words[[10, 11]] = words[[11, 10]]
+    words[20] &= ~np.uint64(15)
+    words.tofile(path)
+    data = import_recordings(scenario, tmp_path / "detection.zarr").sel(station="alice")
+    assert (data.sorted_tags, data.largest_disorder_ps, data.dummy_words) == (1, 1_000_000, 1)
+
+
+def test_a_station_of_a_zarr_is_a_recording(scenario, tmp_path):
+    tags = read_tags(tmp_path / "recordings/example_bob.npy")
+    write_tags(tags, tmp_path / "recordings/both.zarr", "bob")
+    text = scenario.path.read_text().replace("example_bob.npy", "both.zarr")
+    scenario.path.write_text(text)
+    data = import_recordings(load_scenario(scenario.path), tmp_path / "detection.zarr")
+    assert data.clicks.sel(station="bob").sum() == np.count_nonzero(tags.detector.values)
+
+
+@pytest.mark.parametrize(
+    ("detector", "message"),
+    [
+        (
+            [0, 1, 2, 7, 3],
+            "channel 7 clicks at 1000003000000 ps and stands in neither channels nor ignored_channels of st",
+        ),
+        ([0, 1, 3, 3], "channel 2 never clicks: correct channels of station alice"),
+        ([0, 2, 2, 0], "channel 1 never clicks: correct channels of station alice"),
+    ],
+)
+def test_a_wrong_map_of_channels_is_said_and_leaves_nothing(scenario, tmp_path, detector, message):
+    record(tmp_path / "recordings/example_alice.npy", detector)
+    scenario.path.write_text(scenario.path.read_text().replace("example_alice.a1", "example_alice.npy"))
+    with pytest.raises(ValueError) as error:
+        import_recordings(load_scenario(scenario.path), tmp_path / "detection.zarr")
+    assert str(error.value).startswith(f"{tmp_path}/recordings/example_alice.npy: {message}")
+    assert {path.name for path in tmp_path.iterdir()} == {"recordings", "scenarios"}
+
+
+def test_a_fault_of_a_file_leaves_nothing(scenario, tmp_path):
+    path = tmp_path / "recordings/example_bob.npy"
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="example_bob.npy: is no whole NPY file"):
+        import_recordings(scenario, tmp_path / "detection.zarr")
+    assert {path.name for path in tmp_path.iterdir()} == {"recordings", "scenarios"}

@@ -1,0 +1,177 @@
+"""Scenarios of recordings: what loads, what does not, and what is said about it."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from satqkd.detection.recordings import READERS
+from satqkd.scenario import Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
+
+
+@pytest.fixture(scope="module")
+def text(root):
+    return (root / "data/scenarios/recorded_example.yaml").read_text()
+
+
+@pytest.fixture
+def loaded(text, tmp_path):
+    """The example, or the example with pieces of its text exchanged."""
+
+    def load(*changes):
+        changed = text
+        for old, new in changes:
+            assert old in changed
+            changed = changed.replace(old, new, 1)
+        path = tmp_path / "scenarios/mine.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(changed)
+        return load_scenario(path)
+
+    return load
+
+
+PLACE = (
+    "latitude_deg: 37 22 44.43 N\n    longitude_deg: 97.7\n    altitude_m: 3153\n    time_zero: 2018-10-01T18:10:51Z"
+)
+ALICE, BOB = "  - name: alice", "  - name: bob"
+ORBIT = (
+    "source:\n",
+    "orbit: {elements: micius.csv, start: 2018-10-01T18:10:52Z, duration_s: 30}\nsource:\n",
+)
+PLACED = [(ALICE, f"{ALICE}\n    {PLACE}"), (BOB, f"{BOB}\n    {PLACE}"), ORBIT]
+
+
+def test_the_example_loads(loaded):
+    scenario = loaded()
+    assert isinstance(scenario, Recorded) and scenario.orbit is None and scenario.reference is None
+    assert [station.channels for station in scenario.stations] == [(0, 1, 2, 3), (4, 3, 2, 1)]
+    assert scenario.source.kind == "entangled" and scenario.coincidence.accidental_gap_ns == 100
+
+
+def test_an_orbit_goes_with_the_stations_places(loaded):
+    scenario = loaded(*PLACED)
+    assert scenario.orbit.duration_s == 30
+    assert scenario.stations[1].latitude_deg == pytest.approx(37.379, abs=1e-3)
+
+
+def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
+    text = (root / "data/scenarios/yin2020.yaml").read_text()
+    (tmp_path / "a.yaml").write_text(f"kind: mission\n{text}")
+    (tmp_path / "b.yaml").write_text(text)
+    said, unsaid = load_scenario(tmp_path / "a.yaml"), load_scenario(tmp_path / "b.yaml")
+    assert isinstance(unsaid, Scenario) and said.content_hash == unsaid.content_hash
+    assert "kind" not in unsaid.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([("kind: recorded", "kind: record")], "kind=record is wrong: it is one of mission, recorded"),
+        ([("kind: recorded", "kind: [1]")], "kind=[1] is wrong: it is one of mission, recorded"),
+        (
+            [("    recording: example_alice.a1", "    file: a.a1")],
+            "unknown key stations.0.file: known here: name, recor",
+        ),
+        (
+            [("channels: [0, 1, 2, 3]", "chanels: [0, 1, 2, 3]")],
+            "unknown key stations.0.chanels: did you mean channels?",
+        ),
+        (
+            [("channels: [0, 1, 2, 3]", "channels: [0, 1, 2]")],
+            "stations.0.channels is wrong, tuple should have at least",
+        ),
+        (
+            [("channels: [0, 1, 2, 3]", "channels: [0, 1, 2, 300]")],
+            "stations.0.channels.3=300 is wrong, input should be",
+        ),
+        (
+            [("channels: [0, 1, 2, 3]", "channels: [0, 1, 2, 2]")],
+            "stations.0 channel 2 stands twice in channels and ign",
+        ),
+        ([("ignored_channels: [0]", "ignored_channels: [4]")], "stations.1 channel 4 stands twice"),
+        ([("recording: example_alice.a1", "recording: /tmp/a.a1")], "stations.0.recording=/tmp/a.a1 leaves its folder"),
+        (
+            [("recording: example_alice.a1", "recording: a.a1\n    format: hdf")],
+            "stations.0.format=hdf is wrong, input sh",
+        ),
+        (
+            [(ALICE, f"{ALICE}\n    altitude_m: 3")],
+            "the scenario station alice has altitude_m: it goes with orbit, and on",
+        ),
+        ([ORBIT], "the scenario station alice wants latitude_deg: it goes with orbit, and only with it"),
+        (
+            [("window_ns: {value: 2.5,", "window_ns: {value: 101,")],
+            "coincidence accidental_gap_ns=100 is less than window",
+        ),
+        ([("name: bob", "name: alice")], "the scenario stations have the same name"),
+        ([("- name: key", "- name: bell")], "the scenario measurements have the names bell, bell: give each its own"),
+        ([("bell_state: {", "pair_rate_hz: 1\n  bell_state: {")], "unknown key source.pair_rate_hz: "),
+        ([("detection:\n", "transmitter: {}\ndetection:\n")], "unknown key transmitter: "),
+        ([("  dead_time_ns: {", "  # {")], "detection=None is wrong, input should be a valid dictionary"),
+    ],
+)
+def test_wrong_values_are_refused_in_one_sentence(loaded, tmp_path, changes, expected):
+    with pytest.raises(ScenarioError) as error:
+        loaded(*changes)
+    text = str(error.value)
+    assert text.startswith(f"{tmp_path}/scenarios/mine.yaml: {expected}"), text
+    assert "\n" not in text
+
+
+def test_recordings_stand_beside_the_scenario_or_in_their_folder(loaded, tmp_path):
+    scenario = loaded()
+    alice, bob = scenario.stations
+    with pytest.raises(
+        ScenarioError, match="station bob names the file example_bob.npy, found neither .* put the recor"
+    ):
+        scenario.recording(bob)
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings/example_bob.npy").touch()
+    (tmp_path / "scenarios/example_alice.a1").touch()
+    assert scenario.recording(bob) == tmp_path / "recordings/example_bob.npy"
+    assert scenario.recording(alice) == tmp_path / "scenarios/example_alice.a1"
+
+
+def test_replaced_keeps_the_kind(loaded):
+    assert loaded().replaced({"coincidence.window_ns": 1}).coincidence.window_ns == 1
+    with pytest.raises(ScenarioError, match="mine.yaml: source.fidelity is not a key"):
+        loaded().replaced({"source.fidelity": 1})
+
+
+def test_every_format_that_is_read_can_be_named():
+    named = RecordedStation.model_fields["format"].annotation.__args__[0].__args__
+    assert set(named) == {"zarr", *READERS}
+
+
+class _Texts(yaml.SafeLoader):
+    """YAML as an editor sees it: times are text."""
+
+
+_Texts.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@pytest.mark.parametrize("changes", [[], PLACED])
+def test_the_schema_takes_recordings(root, text, changes):
+    schema = json.loads((root / "data/scenarios/scenario.schema.json").read_text())
+    for old, new in changes:
+        text = text.replace(old, new, 1)
+    jsonschema.validate(yaml.load(text, _Texts), schema)
+    for old, new in (("kind: recorded", "kind: mission"), ("window_ns", "window_s"), ("[0, 1, 2, 3]", "[0, 1, 2]")):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(yaml.load(text.replace(old, new, 1), _Texts), schema)
+
+
+def test_the_documents_example_is_a_scenario(root, tmp_path):
+    page = (root / "docs/recordings.md").read_text()
+    block = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    path = Path(tmp_path / "mine.yaml")
+    path.write_text("\n".join(line.removeprefix("   ") for line in block.splitlines()))
+    scenario = load_scenario(path)
+    assert [station.format for station in scenario.stations] == [None, "sfifteen"]
+    assert scenario.key.eps_sec == 1e-10
