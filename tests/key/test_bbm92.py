@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key.bbm92 import bbm92_key_length, mismatched_phase_error, qber_threshold
+from satqkd.key.bbm92 import bbm92_key_length, mismatched_phase_error, qber_threshold, sampled_key_length, split_of
 
-BOUNDS = ["yin2020", "tomamichel2012", "asymptotic"]
+PROVEN = ["tomamichel2012", "lim2021", "hypergeometric"]
+FINITE = ["yin2020", *PROVEN]
+BOUNDS = [*FINITE, "asymptotic"]
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-12, "f_ec": 1.15}
 ROUNDING = 1e-6
 
@@ -45,19 +47,92 @@ def test_errors_never_lengthen_the_key(bound, n_z, n_x, rate, more, basis):
 
 @given(n_z=sizes, n_x=sizes, rate_z=rates, rate_x=rates)
 def test_proofs_are_ordered(n_z, n_x, rate_z, rate_x):
-    printed, rest, asymptotic = (
-        key_length(n_z, n_x, rate_z * n_z, rate_x * n_x, bound).length
-        for bound in ("yin2020", "tomamichel2012", "asymptotic")
-    )
-    assert rest <= printed + ROUNDING
-    assert printed <= asymptotic + ROUNDING
+    counted = (n_z, n_x, int(rate_z * n_z), int(rate_x * n_x))
+    lengths = {bound: key_length(*counted, bound).length for bound in BOUNDS}
+    assert lengths["tomamichel2012"] <= lengths["yin2020"] + ROUNDING
+    assert lengths["tomamichel2012"] <= lengths["hypergeometric"] + ROUNDING
+    assert lengths["lim2021"] <= lengths["hypergeometric"] + ROUNDING
+    assert max(lengths.values()) <= lengths["asymptotic"] + ROUNDING
 
 
-@pytest.mark.parametrize("bound", ["yin2020", "tomamichel2012"])
+@pytest.mark.parametrize("bound", FINITE)
+@given(n_z=sizes, n_x=sizes, rate=rates, strict=st.floats(-15.0, -1.0), more=st.floats(-15.0, -1.0))
+def test_a_stricter_failure_probability_never_lengthens_the_key(bound, n_z, n_x, rate, strict, more):
+    strict, more = sorted((strict, more))
+    counted = (n_z, n_x, int(rate * n_z), int(rate * n_x), bound)
+    for name in ("eps_sec", "eps_cor"):
+        shorter, longer = (key_length(*counted, **{name: 10.0**eps}).length for eps in (strict, more))
+        assert shorter <= longer + ROUNDING
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+@given(n_z=st.integers(10, 10**5), n_x=st.integers(10, 10**5), rate=st.floats(0.0, 0.12), factor=st.integers(2, 100))
+def test_more_data_never_lower_the_rate(bound, n_z, n_x, rate, factor):
+    counts = np.array([n_z, n_x, int(rate * n_z), int(rate * n_x)])
+    few, many = key_length(*counts, bound).length, key_length(*(factor * counts), bound).length
+    assert many >= factor * few * (1.0 - 1e-12)
+
+
+@pytest.mark.parametrize("bound", FINITE)
 def test_finite_key_approaches_the_asymptotic_one(bound):
     n = 10**12
-    finite, limit = (key_length(n, n, 0.02 * n, 0.02 * n, name).length for name in (bound, "asymptotic"))
+    finite, limit = (key_length(n, n, n // 50, n // 50, name).length for name in (bound, "asymptotic"))
     assert 0.999 < finite / limit < 1.0
+
+
+@pytest.mark.parametrize("bound", PROVEN)
+@given(eps_sec=st.floats(1e-15, 0.1), share=st.floats(0.01, 0.99))
+def test_the_division_adds_up(bound, eps_sec, share):
+    split = split_of(bound, eps_sec=eps_sec, eps_cor=1e-12, estimate_share=share)
+    smoothing = np.sqrt(split.estimate)
+    assert 2.0 * smoothing + split.amplification == pytest.approx(eps_sec, rel=1e-12)
+    key = key_length(10_000, 10_000, 200, 200, bound, eps_sec=eps_sec, estimate_share=share)
+    hashing = 2.0 * np.log2(1.0 / (2.0 * split.amplification))
+    assert key.z.security == pytest.approx(hashing + np.log2(2.0 / 1e-12), rel=1e-12)
+    assert key.split == split_of(bound, eps_sec=eps_sec, eps_cor=1e-12, estimate_share=share)
+
+
+def test_half_of_the_failure_probability_is_the_published_division():
+    # Theorem 2 of Tomamichel et al. (2012) ends in log2(2 / (eps_sec^2 eps_cor)).
+    key = key_length(50_000, 50_000, 1000, 1000, "tomamichel2012")
+    assert key.z.security == pytest.approx(np.log2(2.0 / (1e-18 * 1e-12)), rel=1e-12)
+    assert key.split.estimate == (1e-9 / 4) ** 2
+
+
+def test_a_share_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"estimate_share=1 is outside .*: leave something to each part"):
+        key_length(1000, 1000, 10, 10, "lim2021", estimate_share=1.0)
+
+
+def test_expected_counts_of_an_exact_tail_go_to_the_bad_side():
+    whole = key_length(1700, 1400, 80, 63, "hypergeometric")
+    parts = key_length(1699.4, 1400.9, 79.2, 62.1, "hypergeometric")
+    assert parts.z.phase_error == whole.z.phase_error
+
+
+def sampled(n_sample, bound="hypergeometric", n_sifted=20_000, errors=600, **changed):
+    return sampled_key_length(n_sifted=n_sifted, errors=errors, n_sample=n_sample, bound=bound, **(SECURITY | changed))
+
+
+@pytest.mark.parametrize("bound", PROVEN)
+def test_one_block_is_the_key_of_the_bits_that_are_left(bound):
+    key = sampled(5000, bound)
+    twin = key_length(15_000, 5000, 450, 150, bound).z
+    assert key.block.n_sifted == 15_000
+    assert key.block.phase_error == twin.phase_error
+    assert key.block.leak_ec == twin.leak_ec
+    # Its verification hash has log2(1/eps_cor) bits, without the bit for rounding up.
+    assert key.length == pytest.approx(twin.length + 1.0, rel=1e-12)
+
+
+def test_a_sample_that_is_too_small_or_too_large_leaves_no_key():
+    lengths = sampled(np.array([0, 10, 5000, 19_990, 20_000])).length
+    assert (lengths > 0).tolist() == [False, False, True, False, False]
+
+
+def test_a_sample_larger_than_the_block_is_refused():
+    with pytest.raises(ValueError, match="n_sample=20001 exceeds n_sifted=20000"):
+        sampled(20_001)
 
 
 def test_tighter_security_and_mismatch_cost_key():
@@ -89,10 +164,19 @@ def test_counts_broadcast_point_by_point():
         assert single.x.phase_error == pytest.approx(table.x.phase_error[i, j], rel=1e-12)
 
 
-def test_basis_without_bits_gives_no_key_and_no_knowledge():
-    key = key_length(0, 10_000, 0, 50, "yin2020")
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_basis_without_bits_gives_no_key_and_no_knowledge(bound):
+    key = key_length(0, 10_000, 0, 50, bound)
     assert key.length == 0.0
     assert key.x.phase_error == 0.5
+    assert key.z.leak_ec == key.z.privacy == 0.0
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_no_bits_at_all_give_no_key(bound):
+    key = key_length(0, 0, 0, 0, bound)
+    assert key.length == 0.0
+    assert (key.z.phase_error, key.x.phase_error) == (0.5, 0.5)
 
 
 def test_record_is_frozen():
@@ -103,7 +187,8 @@ def test_record_is_frozen():
 
 def test_unknown_bound_lists_the_known_ones():
     with pytest.raises(
-        ValueError, match="bound='renner' is unknown: choose one of asymptotic, tomamichel2012, yin2020"
+        ValueError,
+        match="bound='renner' is unknown: choose one of asymptotic, hypergeometric, lim2021, tomamichel2012, yin2020",
     ):
         key_length(1000, 1000, 10, 10, "renner")
 

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
-from satqkd.key import decoy, entropy
-from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
+from satqkd.key import decoy_bounds
+from satqkd.key.decoy import PROOFS, DecoyCounts, decoy_key_length, pool_bases
+from satqkd.key.entropy import binary_entropy
 
 MU = np.array([0.7, 0.15, 0.0])
 P = np.array([0.6, 0.25, 0.15])
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-12, "f_ec": 1.16}
-FINITE = ["lim2014", "chernoff"]
+FINITE = ["lim2014", "chernoff", "zhang2017", "gaussian", "rusca2018"]
 LIM = [*FINITE, "asymptotic"]
 ROUNDING = 1e-9
 
@@ -56,25 +58,36 @@ def test_exact_counts_bound_the_true_photon_numbers(transmittance, background, e
 @pytest.mark.parametrize("bound", FINITE)
 @pytest.mark.parametrize("key_intensities", ["all", "signal"])
 def test_drawn_counts_are_bounded_as_often_as_promised(bound, key_intensities):
-    draws, eps_sec = 4000, 0.05
+    draws, eps_sec, intensities = 4000, 0.05, 2 if bound == "rusca2018" else 3
     detections, _, vacuum, single, single_errors = poisson_channel(3e-4, 1e-6, 0.02, pulses=1e9)
     rng = np.random.default_rng(20170629)
-    drawn = {basis: [rng.poisson(n, (draws, 3)) for n in (vacuum, single)] for basis in "xz"}
+    empty, one = ({basis: rng.poisson(n, (draws, 3)) for basis in "xz"} for n in (vacuum, single))
     others = {basis: rng.poisson(detections - vacuum - single, (draws, 3)) for basis in "xz"}
-    errors_single = rng.binomial(drawn["z"][1], single_errors.sum() / single.sum())
-    errors = errors_single + rng.binomial(drawn["z"][0], 0.5) + rng.binomial(others["z"], 0.02)
-    total = {basis: sum(drawn[basis]) + others[basis] for basis in "xz"}
-    counts = DecoyCounts(total["x"], total["z"], np.zeros((draws, 3)), errors)
-    key = length_of(counts, bound, eps_sec=eps_sec, key_intensities=key_intensities).x
-    in_key = (0,) if key_intensities == "signal" else (0, 1, 2)
+    errors_of_one = {basis: rng.binomial(one[basis], single_errors.sum() / single.sum()) for basis in "xz"}
+    total, errors = (
+        {basis: parts(basis)[:, :intensities] for basis in "xz"}
+        for parts in (
+            lambda basis: empty[basis] + one[basis] + others[basis],
+            lambda basis: errors_of_one[basis] + rng.binomial(empty[basis], 0.5) + rng.binomial(others[basis], 0.02),
+        )
+    )
+    key = length_of(
+        DecoyCounts(total["x"], total["z"], errors["x"], errors["z"]),
+        bound,
+        eps_sec=eps_sec,
+        key_intensities=key_intensities,
+        mean_photon_numbers=MU[:intensities],
+        intensity_probabilities=P[:intensities] / P[:intensities].sum(),
+    ).x
+    in_key = slice(0, 1 if key_intensities == "signal" else intensities)
     failed = (
-        (key.vacuum_events > drawn["x"][0][:, in_key].sum(axis=1))
-        | (key.single_photons > drawn["x"][1][:, in_key].sum(axis=1))
-        | (key.single_photon_errors_sample < errors_single.sum(axis=1))
-        | (key.single_photons_sample > drawn["z"][1].sum(axis=1))
+        (key.vacuum_events > empty["x"][:, in_key].sum(axis=1))
+        | (key.single_photons > one["x"][:, in_key].sum(axis=1))
+        | (key.single_photon_errors_sample < errors_of_one["z"][:, :intensities].sum(axis=1))
+        | (key.single_photons_sample > one["z"][:, :intensities].sum(axis=1))
     )
     assert failed.mean() < eps_sec
-    assert np.median(key.single_photons / drawn["x"][1][:, in_key].sum(axis=1)) > 0.5
+    assert np.median(key.single_photons / one["x"][:, in_key].sum(axis=1)) > 0.5
 
 
 @pytest.mark.parametrize("bound", LIM)
@@ -82,8 +95,10 @@ def test_drawn_counts_are_bounded_as_often_as_promised(bound, key_intensities):
 def test_account_adds_up(bound, transmittance, background, error, key_intensities):
     key = length_of(expected_counts(transmittance, background, error), bound, key_intensities=key_intensities)
     basis = key.x
-    secret = basis.vacuum_events + basis.single_photons * (1.0 - decoy.binary_entropy(basis.phase_error))
+    secret = basis.vacuum_events + basis.single_photons * (1.0 - binary_entropy(basis.phase_error))
     assert basis.unfloored == pytest.approx(secret - basis.leak_ec - basis.security, rel=1e-9, abs=1e-6)
+    spent = basis.multiphoton + basis.privacy + basis.leak_ec + basis.security
+    assert basis.unfloored == pytest.approx(basis.n_sifted - spent, rel=1e-9, abs=1e-6)
     assert key.length == max(basis.unfloored, 0.0)
     assert 0.0 <= basis.phase_error <= 0.5
     assert basis.vacuum_events + basis.single_photons <= basis.n_sifted * (1.0 + ROUNDING)
@@ -104,10 +119,143 @@ def test_finite_key_is_shorter_than_the_asymptotic_one(bound, transmittance, bac
     assert length_of(counts, bound).length <= length_of(counts, "asymptotic").length * (1.0 + ROUNDING)
 
 
-@pytest.mark.parametrize("bound", FINITE)
+@pytest.mark.parametrize("bound", ["lim2014", "chernoff", "zhang2017", "gaussian"])
 def test_finite_key_approaches_the_asymptotic_one(bound):
     counts = expected_counts(pulses=1e20)
     assert 0.999 < length_of(counts, bound).length / length_of(counts, "asymptotic").length < 1.0
+
+
+@pytest.mark.parametrize("bound", FINITE)
+@given(
+    transmittances, background_yields, error_probabilities, st.floats(-15, -2), st.floats(-15, -2),
+    st.sampled_from(["all", "signal"]),
+)  # fmt: skip
+def test_a_stricter_failure_probability_never_lengthens_the_key(
+    bound, transmittance, background, error, strict, more, key_intensities
+):
+    counts, (strict, more) = expected_counts(transmittance, background, error), sorted((strict, more))
+    for name in ("eps_sec", "eps_cor"):
+        changed = {"key_intensities": key_intensities}
+        shorter, longer = (length_of(counts, bound, **changed, **{name: 10.0**eps}).length for eps in (strict, more))
+        assert shorter <= longer * (1.0 + ROUNDING)
+
+
+@pytest.mark.parametrize("bound", [*LIM, "tiangong2"])
+@given(transmittances, background_yields, error_probabilities, st.floats(1.0, 100.0))
+def test_more_data_never_lower_the_rate(bound, transmittance, background, error, factor):
+    few, many = (
+        length_of(expected_counts(transmittance, background, error, pulses), bound, key_intensities="signal").length
+        for pulses in (1e9, factor * 1e9)
+    )
+    assert many >= factor * few * (1.0 - ROUNDING)
+
+
+def test_bounds_without_approximation_give_more_key():
+    counts = expected_counts(pulses=1e10)
+    lengths = [length_of(counts, bound).length for bound in ("lim2014", "chernoff", "zhang2017", "gaussian")]
+    assert lengths == sorted(lengths)
+
+
+def test_the_gaussian_bound_states_its_sigmas():
+    key = length_of(expected_counts(), "gaussian", eps_sec=21 * norm.sf(5.0))
+    assert key.sigmas == pytest.approx(5.0, rel=1e-9)
+    assert length_of(expected_counts(), "lim2014").sigmas == 0.0
+
+
+@pytest.mark.parametrize("bound", [*LIM, "tiangong2"])
+def test_the_split_says_what_each_estimate_may_fail_with(bound):
+    split = length_of(expected_counts(), bound, key_intensities="signal").split
+    assert (split.eps_sec, split.eps_cor) == (1e-9, 1e-12)
+    shares = {"asymptotic": 0, "rusca2018": 21, "tiangong2": 1}.get(bound, 23)
+    assert split.estimates == shares
+    assert split.estimate == (1e-9 / shares if shares else 0.0)
+
+
+@pytest.mark.parametrize("bound", [*LIM, "tiangong2"])
+def test_detectors_that_differ_widen_the_phase_error(bound):
+    plain, mismatched = (
+        length_of(expected_counts(), bound, key_intensities="signal", efficiency_mismatch=mismatch).x
+        for mismatch in (0.0, 0.02)
+    )
+    assert mismatched.phase_error == pytest.approx(plain.phase_error * 1.02**2, rel=1e-12)
+    assert mismatched.unfloored < plain.unfloored
+
+
+def test_one_decoy_leaves_the_vacuum_pulses_out():
+    counts = expected_counts()
+    two = DecoyCounts(*(getattr(counts, f"{what}_{basis}")[:2] for what in ("detections", "errors") for basis in "xz"))
+    alone = length_of(two, "rusca2018", mean_photon_numbers=MU[:2], intensity_probabilities=P[:2] / P[:2].sum())
+    assert length_of(counts, "rusca2018").length == pytest.approx(alone.length, rel=1e-12)
+
+
+def plain_account(counts, bound, *, eps_sec, eps_cor, f_ec, signal_only):
+    """Lim et al. (2014), Eqs. (1) to (5), and Rusca et al. (2018), as they are printed, in numpy."""
+    proof = PROOFS[bound]
+    levels = 2 if bound == "rusca2018" else 3
+    mu, p = MU[:levels], P[:levels] / P[:levels].sum()
+    terms = proof.terms + 2 * signal_only
+    eps = eps_sec / terms
+    tau = [(p * np.exp(-mu) * mu**n).sum() for n in (0, 1)]
+    x, mx, z, mz = (getattr(counts, name)[:levels] for name in ("detections_x", "errors_x", "detections_z", "errors_z"))
+
+    def limits(n):
+        if proof.tail == decoy_bounds.EQUAL:
+            deviation = (0.0 * n, 0.0 * n)
+        elif proof.tail == decoy_bounds.HOEFFDING:
+            deviation = (np.sqrt(n.sum() / 2 * np.log(1 / eps)),) * 2
+        elif proof.tail == decoy_bounds.GAUSSIAN:
+            deviation = (norm.isf(eps) * np.sqrt(n),) * 2
+        elif proof.tail == decoy_bounds.CHERNOFF:
+            b = np.log(1 / eps)
+            deviation = (b / 2 + np.sqrt(2 * b * n + b**2 / 4), b + np.sqrt(2 * b * n + b**2))
+        else:
+            deviation = (n - decoy_bounds.zhang2017_lower(n, eps), decoy_bounds.zhang2017_upper(n, eps) - n)
+        return [np.exp(mu) / p * side for side in (n - deviation[0], n + deviation[1])]
+
+    def photons(n, m):
+        (low, high), ratio = limits(n), mu[1] ** 2 / mu[0] ** 2
+        if levels == 2:
+            empty = max(tau[0] / (mu[0] - mu[1]) * (mu[0] * low[1] - mu[1] * high[0]), 0.0)
+            most = 2 * (tau[0] * limits(m)[1].min() + np.sqrt(n.sum() / 2 * np.log(1 / eps)))
+            single = low[1] - ratio * high[0] - (1 - ratio) * most / tau[0]
+            return empty, max(tau[1] * mu[0] / (mu[1] * (mu[0] - mu[1])) * single, 0.0)
+        empty = max(tau[0] / (mu[1] - mu[2]) * (mu[1] * low[2] - mu[2] * high[1]), 0.0)
+        square = mu[1] ** 2 - mu[2] ** 2
+        single = low[1] - high[2] - square / mu[0] ** 2 * (high[0] - empty / tau[0])
+        return empty, max(tau[1] * mu[0] / (mu[0] * (mu[1] - mu[2]) - square) * single, 0.0)
+
+    (empty, single), (_, sample) = photons(x, mx), photons(z, mz)
+    low, high = limits(mz)
+    errors = min(max(tau[1] / (mu[-2] - mu[-1]) * (high[-2] - low[-1]), 0.0), mz.sum())
+    if signal_only:
+        shares = [p[0] * np.exp(-mu[0]) * mu[0] ** n / tau[n] for n in (0, 1)]
+        empty, single = (
+            decoy_bounds.least_thinned(n, q, eps, norm.isf(eps), proof.tail)
+            for n, q in zip((empty, single), shares, strict=True)
+        )
+        x, mx = x[:1], mx[:1]
+    ratio, deviation, security = min(errors / sample, 0.5) if sample > 0 else 0.5, 0.0, 0.0
+    if proof.tail != decoy_bounds.EQUAL:
+        security = 6 * np.log2(terms / eps_sec) + np.log2(2 / eps_cor)
+        deviation = np.inf
+        if sample > 0 and single > 0:
+            b, harmonic = ratio * (1 - ratio), sample * single / (sample + single)
+            logarithm = np.log2(terms**2 / (harmonic * b * eps_sec**2)) if b > 0 else 0.0
+            deviation = np.sqrt(b / (harmonic * np.log(2)) * max(logarithm, 0.0))
+    phase_error = min(ratio + deviation, 0.5)
+    leak = f_ec * x.sum() * binary_entropy(mx.sum() / x.sum())
+    return phase_error, empty + single * (1 - binary_entropy(phase_error)) - leak - security
+
+
+@pytest.mark.parametrize("bound", LIM)
+@settings(max_examples=50)
+@given(transmittances, background_yields, error_probabilities, st.floats(4.0, 12.0), st.booleans())
+def test_compiled_proofs_equal_the_printed_equations(bound, transmittance, background, error, pulses, signal_only):
+    counts = expected_counts(transmittance, background, error, 10.0**pulses)
+    key = length_of(counts, bound, key_intensities="signal" if signal_only else "all").x
+    phase_error, unfloored = plain_account(counts, bound, **SECURITY, signal_only=signal_only)
+    assert key.phase_error == pytest.approx(phase_error, rel=1e-9)
+    assert key.unfloored == pytest.approx(unfloored, rel=1e-9, abs=1e-6)
 
 
 def test_single_photon_errors_never_exceed_the_errors_seen():
@@ -189,7 +337,7 @@ def test_vacuum_and_weak_decoy_follow_their_definition():
     single = counts.pulses[0] * yield_1(counts.detections_x) * signal * np.exp(-signal)
     assert key.single_photons == pytest.approx(single, rel=1e-12)
     assert key.phase_error == pytest.approx(e_1, rel=1e-12)
-    assert key.unfloored == pytest.approx(single * (1.0 - decoy.binary_entropy(e_1)) - key.leak_ec, rel=1e-12)
+    assert key.unfloored == pytest.approx(single * (1.0 - binary_entropy(e_1)) - key.leak_ec, rel=1e-12)
 
 
 @pytest.mark.parametrize("bound", LIM)
@@ -201,7 +349,12 @@ def test_pass_without_a_detection_gives_no_key(bound):
 
 
 @pytest.mark.parametrize(
-    ("bound", "thinned"), [("lim2014", entropy.hoeffding_thinned), ("chernoff", entropy.chernoff_thinned)]
+    ("bound", "thinned"),
+    [
+        ("lim2014", decoy_bounds.hoeffding_thinned),
+        ("chernoff", decoy_bounds.chernoff_thinned),
+        ("zhang2017", decoy_bounds.chernoff_thinned),
+    ],
 )
 def test_key_from_the_signal_shares_the_budget_among_two_more_estimates(bound, thinned):
     counts, eps_sec = expected_counts(), 1e-9
@@ -220,22 +373,24 @@ def test_sampling_deviation_follows_its_definition():
     # Eq. (5) of Lim et al., term by term as printed.
     a, b, c, d = 1e-9, 0.03, 4e4, 3e5
     inside = (c + d) * (1 - b) * b / (c * d * np.log(2)) * np.log2((c + d) / (c * d * (1 - b) * b) * 21**2 / a**2)
-    assert decoy.sampling_deviation(b, n_sample=c, n_key=d, eps_sec=a) == pytest.approx(np.sqrt(inside), rel=1e-12)
+    assert decoy_bounds.sampling_deviation(b, c, d, a, 21) == pytest.approx(np.sqrt(inside), rel=1e-12)
 
 
 def test_sampling_deviation_at_its_ends():
-    assert decoy.sampling_deviation(0.0, n_sample=100.0, n_key=100.0, eps_sec=1e-9) == 0.0
-    assert np.isinf(decoy.sampling_deviation(0.1, n_sample=0.0, n_key=100.0, eps_sec=1e-9))
+    assert decoy_bounds.sampling_deviation(0.0, 100.0, 100.0, 1e-9, 21) == 0.0
+    assert np.isinf(decoy_bounds.sampling_deviation(0.1, 0.0, 100.0, 1e-9, 21))
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"bound": "gllp"}, "choose one of asymptotic, chernoff, lim2014, tiangong2"),
+        ({"bound": "gllp"}, "choose one of asymptotic, chernoff, gaussian, lim2014, rusca2018, tiangong2, zhang2017"),
         ({"key_basis": "y"}, "key_basis='y' is unknown: choose one of x, z, both"),
         ({"key_intensities": "decoy"}, "key_intensities='decoy' is unknown: choose one of all, signal"),
         ({"mean_photon_numbers": [0.3, 0.5, 0.0]}, "are not in order: give signal > decoy"),
-        ({"mean_photon_numbers": [0.3, 0.5]}, r"mean_photon_numbers has shape \(2,\), not \(..., 3\)"),
+        ({"mean_photon_numbers": [0.3]}, r"mean_photon_numbers has shape \(1,\), not \(..., 3\)"),
+        ({"mean_photon_numbers": [0.5, 0.3]}, "the arrays have 2 and 3 intensities: bound='lim2014' takes 3"),
+        ({"efficiency_mismatch": 2.0}, r"efficiency_mismatch=2 is outside \[0, 1\]"),
         ({"intensity_probabilities": [0.5, 0.5, 0.5]}, "add up to 1.5, not 1"),
         ({"intensity_fluctuation": 5.0}, r"intensity_fluctuation=5 is outside \[0, 0.5\]"),
         ({"bound": "tiangong2"}, "give key_intensities='signal'"),

@@ -25,11 +25,15 @@ def entangled():
 
 @pytest.fixture
 def decoy(entangled):
-    rates = {"qber": [[0.01, 0.011], [0.013, 0.014], [0.5, 0.52]],
-             "qber_sigma": [[1e-4, 1e-4], [5e-4, 5e-4], [0.03, 0.03]]}
-    return entangled.drop_vars(["qber", "qber_sigma", "qber_threshold"]).assign(
-        {name: (("intensity_level", "basis"), values) for name, values in rates.items()}
-    ).assign_coords(intensity_name=("intensity_level", ["signal", "decoy", "vacuum"]))
+    rates = {
+        "qber": [[0.01, 0.011], [0.013, 0.014], [0.5, 0.52]],
+        "qber_sigma": [[1e-4, 1e-4], [5e-4, 5e-4], [0.03, 0.03]],
+    }
+    return (
+        entangled.drop_vars(["qber", "qber_sigma", "qber_threshold"])
+        .assign({name: (("intensity_level", "basis"), values) for name, values in rates.items()})
+        .assign_coords(intensity_name=("intensity_level", ["signal", "decoy", "vacuum"]))
+    )
 
 
 def _points(axis):

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from scipy.stats import hypergeom
 
-from satqkd.key import decoy
-from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
+from satqkd.key import decoy_bounds
+from satqkd.key.bbm92 import bbm92_key_length, qber_threshold, sampled_key_length
 from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
-from satqkd.key.entropy import binary_entropy, hoeffding_deviation
+from satqkd.key.entropy import binary_entropy
 
 # Yin et al., Nature 582, 501 (2020): the only integer split of 140 errors in 3100 bits that gives the printed errors.
 YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}
@@ -61,6 +62,52 @@ def test_yin2020_data_give_no_key_at_1e_10_under_tomamichel2012():
     assert lengths[2] > 0.0
 
 
+def test_lim2021_gives_six_bits_for_3100_at_one_in_a_million():
+    # The paper's own statement on the data of yin2020; the programs that follow it take an error rate of 4.55 %.
+    best = max(
+        float(
+            sampled_key_length(
+                n_sifted=3100,
+                errors=0.0455 * 3100,
+                n_sample=np.arange(1, 1551),
+                eps_sec=1e-6 - 1e-8,
+                eps_cor=1e-8,
+                f_ec=1.19,
+                bound="lim2021",
+                estimate_share=share,
+            ).block.unfloored.max()
+        )
+        for share in np.linspace(0.5, 0.98, 49)
+    )
+    assert int(best) == 6
+
+
+def test_lim2021_gives_key_at_1e_5_and_none_at_1e_7():
+    lengths = [
+        sampled_key_length(
+            n_sifted=3100,
+            errors=140,
+            n_sample=1550,
+            eps_sec=0.99 * eps,
+            eps_cor=0.01 * eps,
+            f_ec=1.19,
+            bound="lim2021",
+            estimate_share=0.85,
+        ).length
+        for eps in (1e-5, 1e-7)
+    ]
+    assert lengths[0] > 0.0 == lengths[1]
+
+
+def test_hypergeometric_limit_is_that_of_scipy():
+    eps = 1e-10
+    key = bbm92_key_length(**YIN2020, **YIN2020_SECURITY, bound="hypergeometric")
+    for basis, (n, k, seen) in {"z": (1685, 1415, 62), "x": (1415, 1685, 78)}.items():
+        in_key = np.arange(n + 1)
+        allowed = hypergeom.cdf(seen, n + k, seen + in_key, k) > (eps / 4.0) ** 2
+        assert getattr(key, basis).phase_error == in_key[allowed].max() / n
+
+
 def test_asymptotic_threshold_is_eleven_percent():
     threshold = qber_threshold(n_z=1e9, n_x=1e9, eps_sec=0.1, eps_cor=0.1, f_ec=1.0, bound="asymptotic")
     assert threshold == pytest.approx(0.110028, abs=1e-6)
@@ -94,22 +141,74 @@ def test_satquma_key_lengths(bound, errors, length, phase_error, single_photons,
 )
 def test_w1adri_key_lengths_from_the_same_equations(errors, length, phase_error, single_photon_errors):
     # That program raises negative lower limits to 0 and does not cap the single-photon errors; the rest is the same.
-    intensities = {"mean_photon_numbers": PASS_MU, "intensity_probabilities": PASS_P}
-    key = decoy_key_length(
-        counts=DecoyCounts(**PASS, errors_z=ERRORS_Z[errors]), bound="lim2014", **intensities, **PASS_SECURITY
-    ).x
     errors_z = np.array(ERRORS_Z[errors])
-    deviation = hoeffding_deviation(errors_z.sum(), PASS_SECURITY["eps_sec"] / 21)
-    lower, upper = (np.exp(PASS_MU) / PASS_P * n for n in (np.maximum(errors_z - deviation, 0.0), errors_z + deviation))
-    uncapped = decoy.single_photon_errors(lower, upper, **intensities)
-    ratio = uncapped / key.single_photons_sample
-    phase = ratio + decoy.sampling_deviation(
-        ratio, n_sample=key.single_photons_sample, n_key=key.single_photons, eps_sec=PASS_SECURITY["eps_sec"]
+    key = decoy_key_length(
+        counts=DecoyCounts(**PASS, errors_z=errors_z),
+        mean_photon_numbers=PASS_MU,
+        intensity_probabilities=PASS_P,
+        bound="lim2014",
+        **PASS_SECURITY,
+    ).x
+    deviation = decoy_bounds.hoeffding_deviation(errors_z.sum(), PASS_SECURITY["eps_sec"] / 21)
+    weights = np.exp(PASS_MU) / PASS_P
+    uncapped = decoy_bounds.single_photon_errors(
+        weights[1] * (errors_z[1] + deviation),
+        weights[2] * max(errors_z[2] - deviation, 0.0),
+        PASS_MU[1],
+        PASS_MU[2],
+        (PASS_MU / weights).sum(),
     )
-    secret = key.vacuum_events + key.single_photons * (1.0 - binary_entropy(phase))
+    phase, unfloored = uncapped_key(key, uncapped, eps_sec=PASS_SECURITY["eps_sec"], terms=21)
     assert uncapped == pytest.approx(single_photon_errors, abs=0.05)
     assert phase == pytest.approx(phase_error, abs=5e-6)
-    assert secret - key.leak_ec - key.security == pytest.approx(length, rel=1e-6)
+    assert unfloored == pytest.approx(length, rel=1e-6)
+
+
+def uncapped_key(key, errors, *, eps_sec, terms):
+    """Phase error and length with another bound on the errors of single photons."""
+    ratio = errors / key.single_photons_sample
+    phase = ratio + decoy_bounds.sampling_deviation(
+        ratio, key.single_photons_sample, key.single_photons, eps_sec, terms
+    )
+    secret = key.vacuum_events + key.single_photons * (1.0 - binary_entropy(phase))
+    return phase, secret - key.leak_ec - key.security
+
+
+@pytest.mark.parametrize(
+    ("bound", "mu", "p", "terms", "phase_error", "single_photons", "length"),
+    [
+        ("rusca2018", [0.5, 0.1], [0.5, 0.5], 19, 0.03581, 6.05e6, 3.74e6),
+        ("lim2014", [0.5, 0.1, 0.0002], [0.5, 0.25, 0.25], 21, 0.05910, 5.94e6, 3.05e6),
+    ],
+)
+def test_one_and_two_decoys_as_another_program_compares_them(bound, mu, p, terms, phase_error, single_photons, length):
+    # A public comparison of Rusca et al. (2018) with Lim et al. (2014) prints these for 1e7 bits of key, 25 dB, 1 % of
+    # misalignment and noise of 6e-7, in the Z basis, chosen with probability 0.9. It does not cap the errors.
+    mu, p = np.array(mu), np.array(p)
+    light = 1.0 - np.exp(-mu * 10**-2.5)
+    gain = light + 6e-7
+    detections = 1e7 * p * gain / (p @ gain)
+    errors = detections * (0.01 * light + 0.5 * 6e-7) / gain
+    sample = (0.1 / 0.9) ** 2
+    key = decoy_key_length(
+        counts=DecoyCounts(sample * detections, detections, sample * errors, errors),
+        mean_photon_numbers=mu,
+        intensity_probabilities=p,
+        bound=bound,
+        key_basis="z",
+        **PASS_SECURITY,
+    ).z
+    weights, seen = np.exp(mu) / p, sample * errors
+    deviation = decoy_bounds.hoeffding_deviation(seen.sum(), 1e-9 / terms)
+    uncapped = decoy_bounds.single_photon_errors(
+        weights[-2] * (seen[-2] + deviation), weights[-1] * (seen[-1] - deviation), mu[-2], mu[-1], (mu / weights).sum()
+    )
+    phase, unfloored = uncapped_key(key, uncapped, eps_sec=1e-9, terms=terms)
+    last_digit = 0.005e6
+    assert abs(key.single_photons - single_photons) < last_digit
+    assert abs(phase - phase_error) < 5e-6
+    assert abs(unfloored - length) < last_digit
+    assert key.length > unfloored
 
 
 def test_one_error_rate_for_all_intensities_makes_the_key_too_long():

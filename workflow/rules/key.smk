@@ -2,7 +2,7 @@
 
 
 rule key:
-    """Error rates and key lengths."""
+    """Error rates, key lengths, and the key itself, twice."""
     input:
         notebook="notebooks/05_key.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
@@ -11,6 +11,8 @@ rule key:
     output:
         data="results/{scenario}/run{run}/key.nc",
         observables="results/{scenario}/run{run}/key.observables.json",
+        alice="results/{scenario}/run{run}/alice.key",
+        bob="results/{scenario}/run{run}/bob.key",
         notebook="results/{scenario}/run{run}/notebooks/05_key.ipynb",
     log:
         "results/{scenario}/run{run}/logs/05_key.log",
@@ -40,6 +42,8 @@ use rule key as key_shown with:
         qber=figure("qber", "5 key", RUN_FOLDER),
         length=figure("length", "5 key", RUN_FOLDER),
         observables="results/{scenario}/run{run}/key.observables.json",
+        alice="results/{scenario}/run{run}/alice.key",
+        bob="results/{scenario}/run{run}/bob.key",
         notebook="results/{scenario}/run{run}/notebooks/05_key.ipynb",
     wildcard_constraints:
         run=SHOWN,

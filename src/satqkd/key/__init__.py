@@ -1,7 +1,29 @@
 """Stage 5: how many secret bits?"""
 
+from satqkd.key.amplification import toeplitz, toeplitz_seed
+from satqkd.key.authentication import authentication_cost_bits
 from satqkd.key.bbm92 import bbm92_key_length
 from satqkd.key.decoy import DecoyCounts, decoy_key_length
+from satqkd.key.keyfile import SecretBits, random_secret_bits, read_key, write_key
+from satqkd.key.ledger import KeyLedger
+from satqkd.key.relay import found_by_second, kept_by_first, relay_key
 from satqkd.key.stage import distill, observables
 
-__all__ = ["DecoyCounts", "bbm92_key_length", "decoy_key_length", "distill", "observables"]
+__all__ = [
+    "DecoyCounts",
+    "KeyLedger",
+    "SecretBits",
+    "authentication_cost_bits",
+    "bbm92_key_length",
+    "decoy_key_length",
+    "distill",
+    "found_by_second",
+    "kept_by_first",
+    "observables",
+    "random_secret_bits",
+    "read_key",
+    "relay_key",
+    "toeplitz",
+    "toeplitz_seed",
+    "write_key",
+]

@@ -1,7 +1,8 @@
-"""Length of an entanglement-based key (BBM92), both bases giving key, under named proofs.
+"""Length of an entanglement-based key (BBM92) under named proofs.
 
-The phase errors of the key from one basis are bounded by the bit errors seen in the other. Each basis gives a key of
-its own with the failure probabilities stated; the two together are secret and correct up to twice these.
+`bbm92_key_length` makes key of both bases: the phase errors of the key from one basis are bounded by the bit errors
+seen in the other. Each basis gives a key of its own with the failure probabilities stated; the two together are secret
+and correct up to twice these. `sampled_key_length` takes both bases as one block, of which a random part is disclosed.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from satqkd.key.entropy import (
+    EpsilonSplit,
     binary_entropy,
     check_errors,
     check_range,
@@ -18,19 +20,23 @@ from satqkd.key.entropy import (
     error_rate,
     leak_ec_bits,
     named_bound,
+)
+from satqkd.key.sampling import (
+    hypergeometric_key_errors,
     serfling_deviation,
     serfling_key_deviation,
+    small_block_deviation,
 )
 
 
 @dataclass(frozen=True)
-class Bbm92BasisKey:
-    """Account of the key from one basis; arrays of the shape of the counts, bits unless said otherwise.
+class BlockKey:
+    """Account of the key from one block of sifted bits; arrays of the shape of the counts, bits unless said otherwise.
 
     Attributes
     ----------
     n_sifted : array_like
-        Sifted bits n.
+        Sifted bits n that become key.
     qber : array_like
         Their error rate.
     phase_error : array_like
@@ -65,13 +71,16 @@ class Bbm92Key:
     ----------
     bound : str
         Name of the proof.
-    z, x : Bbm92BasisKey
+    split : EpsilonSplit
+        Failure probabilities, of the key of each basis.
+    z, x : BlockKey
         Key from the Z and from the X basis.
     """
 
     bound: str
-    z: Bbm92BasisKey
-    x: Bbm92BasisKey
+    split: EpsilonSplit
+    z: BlockKey
+    x: BlockKey
 
     @property
     def length(self):
@@ -85,33 +94,105 @@ class Bbm92Key:
 
 
 @dataclass(frozen=True)
-class _Proof:
-    deviation: Callable
-    security: Callable
+class SampledKey:
+    """Length of the key from one block under one bound, when a random sample was disclosed.
+
+    Attributes
+    ----------
+    bound : str
+        Name of the proof.
+    split : EpsilonSplit
+        Failure probabilities.
+    n_sample : array_like
+        Bits disclosed.
+    block : BlockKey
+        Key from the rest.
+    """
+
+    bound: str
+    split: EpsilonSplit
+    n_sample: np.ndarray
+    block: BlockKey
+
+    @property
+    def length(self):
+        """Secret bits."""
+        return self.block.length
+
+    @property
+    def leak_ec(self):
+        """Bits disclosed by error correction."""
+        return self.block.leak_ec
 
 
-def _composed_security_bits(eps_sec, eps_cor):
-    return np.log2(2.0 / eps_cor) - 2.0 * np.log2(eps_sec)
+def _yin2020(n_key, n_sample, errors_sample, tail):
+    return error_rate(errors_sample, n_sample) + serfling_deviation(n_key, n_sample, eps=tail)
 
 
-def _yin2020_deviation(n_key, n_sample, eps_sec):
-    return serfling_deviation(n_key, n_sample, eps=eps_sec)
+def _tomamichel2012(n_key, n_sample, errors_sample, tail):
+    return error_rate(errors_sample, n_sample) + serfling_key_deviation(n_key, n_sample, eps=tail)
 
 
-def _tomamichel2012_deviation(n_key, n_sample, eps_sec):
-    # Smoothing takes 2 eps and hashing the other half of eps_sec, so eps = eps_sec / 4; a tail of eps^2 smooths by eps.
-    return serfling_key_deviation(n_key, n_sample, eps=(eps_sec / 4.0) ** 2)
+def _lim2021(n_key, n_sample, errors_sample, tail):
+    seen = error_rate(errors_sample, n_sample)
+    return seen + small_block_deviation(seen, np.asarray(n_key, float), np.asarray(n_sample, float), tail)
 
 
-def _none(first, second, eps_sec=None):
-    return 0.0
+def _hypergeometric(n_key, n_sample, errors_sample, tail):
+    # Expected counts are no whole numbers: they go to the bad side.
+    n, k = np.ceil(n_key).astype(np.int64), np.floor(n_sample).astype(np.int64)
+    errors = np.minimum(np.ceil(errors_sample).astype(np.int64), k)
+    # For a handful of key bits the limit may lie below what was seen, which nobody needs.
+    return np.maximum(error_rate(hypergeometric_key_errors(n, k, errors, tail), n), error_rate(errors_sample, n_sample))
 
 
-_PROOFS = {
-    "yin2020": _Proof(_yin2020_deviation, _composed_security_bits),
-    "tomamichel2012": _Proof(_tomamichel2012_deviation, _composed_security_bits),
-    "asymptotic": _Proof(_none, _none),
+def _asymptotic(n_key, n_sample, errors_sample, tail):
+    return error_rate(errors_sample, n_sample)
+
+
+_PHASE_ERRORS: dict[str, Callable] = {
+    "yin2020": _yin2020,
+    "tomamichel2012": _tomamichel2012,
+    "lim2021": _lim2021,
+    "hypergeometric": _hypergeometric,
+    "asymptotic": _asymptotic,
 }
+
+
+def split_of(bound, *, eps_sec, eps_cor, estimate_share=0.5):
+    r"""How a proof divides the failure probabilities of one key.
+
+    Smoothing by :math:`\varepsilon` and hashing make up the secrecy, :math:`\varepsilon_s = 2\varepsilon +
+    \varepsilon_\text{pa}`, and a bound on the phase errors that fails with :math:`\varepsilon^2` smooths by
+    :math:`\varepsilon`.
+
+    Parameters
+    ----------
+    bound : str
+        Name of the proof.
+    eps_sec, eps_cor : array_like
+        Secrecy and correctness.
+    estimate_share : array_like
+        Share of eps_sec that goes to the estimate, :math:`2\varepsilon/\varepsilon_s`.
+
+    Returns
+    -------
+    EpsilonSplit
+
+    Notes
+    -----
+    Tomamichel, Lim, Gisin, Renner, Nat. Commun. 3, 634 (2012), with a share of one half; Lim, Xu, Pan, Ekert, Phys.
+    Rev. Lett. 126, 100501 (2021), who leave it free. "yin2020" as printed divides nothing: each probability is
+    eps_sec.
+    """
+    eps_sec = np.asarray(eps_sec, dtype=float)[()]
+    if bound == "asymptotic":
+        return EpsilonSplit(eps_sec, eps_cor, np.zeros_like(eps_sec), 0, np.zeros_like(eps_sec))
+    if bound == "yin2020":
+        return EpsilonSplit(eps_sec, eps_cor, eps_sec, 1, 0.5 * eps_sec)
+    return EpsilonSplit(
+        eps_sec, eps_cor, (0.5 * estimate_share * eps_sec) ** 2, 1, (1.0 - np.asarray(estimate_share)) * eps_sec
+    )
 
 
 def mismatched_phase_error(error_rate, efficiency_mismatch):
@@ -135,19 +216,28 @@ def mismatched_phase_error(error_rate, efficiency_mismatch):
     return np.minimum(np.asarray(error_rate) * (1.0 + np.asarray(efficiency_mismatch)) ** 2, 0.5)
 
 
-def _basis_key(proof, *, n_key, errors_key, n_sample, errors_sample, eps_sec, eps_cor, f_ec, efficiency_mismatch):
-    """Key from one basis, n [1 - h(phase error)] - leak - security."""
+def _block_key(bound, split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
+    """Key from one block, n [1 - h(phase error)] - leak - security; `verification` is the length of a hash [bit]."""
     qber = np.minimum(error_rate(errors_key, n_key), 0.5)
-    error_bound = error_rate(errors_sample, n_sample) + proof.deviation(n_key, n_sample, eps_sec)
+    error_bound = _PHASE_ERRORS[bound](n_key, n_sample, errors_sample, split.estimate)
     phase_error = mismatched_phase_error(error_bound, efficiency_mismatch)
     privacy = n_key * binary_entropy(phase_error)
     leak_ec = leak_ec_bits(n_key, qber, f_ec=f_ec)
-    security = proof.security(eps_sec, eps_cor)
+    security = 0.0 if bound == "asymptotic" else verification - 2.0 * np.log2(2.0 * split.amplification)
     unfloored = n_key - privacy - leak_ec - security
-    return Bbm92BasisKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
+    return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
 
 
-def bbm92_key_length(*, n_z, n_x, errors_z, errors_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0):
+def _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share):
+    named_bound(_PHASE_ERRORS, bound)
+    check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
+    check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
+    check_range(1e-9, 1.0 - 1e-9, "leave something to each part", estimate_share=estimate_share)
+
+
+def bbm92_key_length(
+    *, n_z, n_x, errors_z, errors_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0, estimate_share=0.5
+):
     """Secret key length of BBM92 with key from both bases.
 
     Parameters
@@ -160,10 +250,12 @@ def bbm92_key_length(*, n_z, n_x, errors_z, errors_x, eps_sec, eps_cor, f_ec, bo
         Failure probabilities of secrecy and correctness, of the key of each basis.
     f_ec : array_like
         Inefficiency of error correction.
-    bound : {"yin2020", "tomamichel2012", "asymptotic"}
+    bound : {"yin2020", "tomamichel2012", "lim2021", "hypergeometric", "asymptotic"}
         Proof, see the notes.
     efficiency_mismatch : array_like
         Relative difference of the detector efficiencies.
+    estimate_share : array_like
+        Share of eps_sec that goes to the estimate of the phase errors, see `split_of`.
 
     Returns
     -------
@@ -182,18 +274,79 @@ def bbm92_key_length(*, n_z, n_x, errors_z, errors_x, eps_sec, eps_cor, f_ec, bo
     print; Serfling's corollary says the size of the key.
     "tomamichel2012": theorem 2 of Tomamichel, Lim, Gisin, Renner, Nat. Commun. 3, 634 (2012), preparation quality 1,
     with the error rate that was seen in place of a tolerated one.
+    "lim2021": the same with the two-step deviation of Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021); their
+    own protocol, with both bases in one block, is `sampled_key_length`.
+    "hypergeometric": the same with the exact tail, see `satqkd.key.sampling.hypergeometric_key_errors`. Counts that
+    are no whole numbers are rounded to the bad side.
     "asymptotic": n [1 - h(E) - f h(E')], no failure probability.
     """
-    proof = named_bound(_PROOFS, bound)
-    check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
-    check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
+    _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
     check_errors(errors=errors_z, detections=n_z, names=("errors_z", "n_z"))
     check_errors(errors=errors_x, detections=n_x, names=("errors_x", "n_x"))
     n_z, n_x, errors_z, errors_x = np.broadcast_arrays(n_z, n_x, errors_z, errors_x)
-    common = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
-    key_z = _basis_key(proof, n_key=n_z, errors_key=errors_z, n_sample=n_x, errors_sample=errors_x, **common)
-    key_x = _basis_key(proof, n_key=n_x, errors_key=errors_x, n_sample=n_z, errors_sample=errors_z, **common)
-    return Bbm92Key(bound, key_z, key_x)
+    split = split_of(bound, eps_sec=eps_sec, eps_cor=eps_cor, estimate_share=estimate_share)
+    common = {"f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
+    hash_bits = np.log2(2.0 / np.asarray(eps_cor))
+    z = _block_key(
+        bound, split, hash_bits, n_key=n_z, errors_key=errors_z, n_sample=n_x, errors_sample=errors_x, **common
+    )
+    x = _block_key(
+        bound, split, hash_bits, n_key=n_x, errors_key=errors_x, n_sample=n_z, errors_sample=errors_z, **common
+    )
+    return Bbm92Key(bound, split, z, x)
+
+
+def sampled_key_length(
+    *, n_sifted, errors, n_sample, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0, estimate_share=0.5
+):
+    """Secret key length of BBM92 with both bases in one block, of which a random sample is disclosed.
+
+    Parameters
+    ----------
+    n_sifted : array_like
+        Sifted bits of both bases together.
+    errors : array_like
+        Errors among them; the sample has its share.
+    n_sample : array_like
+        Bits disclosed, chosen at random from all; the rest becomes key.
+    eps_sec, eps_cor, f_ec, bound, efficiency_mismatch, estimate_share
+        As in `bbm92_key_length`, for the one key.
+
+    Returns
+    -------
+    SampledKey
+        Broadcast over all arguments.
+
+    Raises
+    ------
+    ValueError
+        As `bbm92_key_length`; and for a sample larger than the block.
+
+    Notes
+    -----
+    Protocol of Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021), where the verification hash has
+    log2(1/eps_cor) bits. Both bases have to be chosen with the same probability: only then do errors in the basis that
+    was measured speak for those in the other one.
+    """
+    _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
+    check_errors(errors=errors, detections=n_sifted, names=("errors", "n_sifted"))
+    check_errors(errors=n_sample, detections=n_sifted, names=("n_sample", "n_sifted"))
+    n_sifted, errors, n_sample = np.broadcast_arrays(n_sifted, errors, n_sample)
+    seen = error_rate(errors, n_sifted)
+    split = split_of(bound, eps_sec=eps_sec, eps_cor=eps_cor, estimate_share=estimate_share)
+    n_key = n_sifted - n_sample
+    block = _block_key(
+        bound,
+        split,
+        -np.log2(eps_cor),
+        n_key=n_key,
+        errors_key=seen * n_key,
+        n_sample=n_sample,
+        errors_sample=seen * n_sample,
+        f_ec=f_ec,
+        efficiency_mismatch=efficiency_mismatch,
+    )
+    return SampledKey(bound, split, n_sample, block)
 
 
 def qber_threshold(*, n_z, n_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0):

@@ -4,7 +4,7 @@ from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
 
 BASIS_LABELS = {"z": "H/V", "x": "diagonal"}
 # Smaller and smaller, so that of lines that lie upon each other each is seen.
-MARKERS = (("o", 9), ("s", 7), ("D", 5), ("^", 4))
+MARKERS = (("o", 9), ("s", 7), ("D", 5), ("^", 4), ("v", 4), ("p", 4), ("x", 4))
 # Where some length is zero, the logarithmic axis is linear below this to show it.
 LINEAR_BELOW_BIT = 10
 
@@ -20,8 +20,14 @@ def qber_figure(key):
         legend_above(axes[0, 0])
     for level, (axis, name) in enumerate(zip(axes[0], names, strict=True)):
         one = rates.isel(intensity_level=level)
-        axis.errorbar([BASIS_LABELS[b] for b in one.basis.values], 100 * one.qber.values, 100 * one.qber_sigma.values,
-                      fmt="o", color=BLUE, capsize=4)
+        axis.errorbar(
+            [BASIS_LABELS[b] for b in one.basis.values],
+            100 * one.qber.values,
+            100 * one.qber_sigma.values,
+            fmt="o",
+            color=BLUE,
+            capsize=4,
+        )
         axis.set(title=name, xlabel="Basis", xlim=(-0.6, 1.6), ylim=(0, 1.1 * axis.get_ylim()[1]))
     axes[0, 0].set_ylabel("Quantum bit error rate (%)")
     return figure
@@ -32,14 +38,40 @@ def length_figure(key):
     """Length of the key against the failure probability, one line a proof."""
     longest = float(key.length_by_eps.max())
     figure, axis = new_figure()
-    axis.set(xscale="log", yscale="log", xlabel="Failure probability of secrecy, and of correctness",
-             ylabel="Secret key (bit)")
+    axis.set(
+        xscale="log",
+        yscale="log",
+        xlabel="Failure probability of secrecy, and of correctness",
+        ylabel="Secret key (bit)",
+    )
     if (key.length_by_eps <= 0).any():
         axis.set_yscale("symlog", linthresh=LINEAR_BELOW_BIT)
         axis.set_ylim(-1, 2 * max(longest, LINEAR_BELOW_BIT))
     for bound, (marker, size) in zip(key.bound.values, MARKERS, strict=False):
-        axis.plot(key.eps.values, key.length_by_eps.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none",
-                  label=bound)
+        axis.plot(
+            key.eps.values, key.length_by_eps.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none", label=bound
+        )
     axis.axvline(key.attrs["eps_sec"], color="0.4", ls="--", label="this scenario")
     legend_above(axis, 5)
+    return figure
+
+
+@in_style
+def published_length_figure(lengths, *, printed):
+    """Key that each proof grants to published counts, against the failure probability, and the printed key.
+
+    Parameters
+    ----------
+    lengths : xarray.DataArray, dims (bound, eps)
+        Bits.
+    printed : tuple of float
+        Failure probability and length in print.
+    """
+    figure, axis = new_figure(height_cm=10)
+    for bound, (marker, size) in zip(lengths.bound.values, MARKERS, strict=False):
+        axis.plot(lengths.eps.values, lengths.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none", label=bound)
+    axis.plot(*printed, "*", ms=14, color="black", label=f"printed, {printed[1]:g} bit")
+    axis.set(xscale="log", xlabel="Failure probability of secrecy, and of correctness", ylabel="Secret key (bit)")
+    axis.set_ylim(0, None)
+    legend_above(axis, 4)
     return figure

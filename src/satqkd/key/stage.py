@@ -1,17 +1,22 @@
 """Stage 5: how many secret bits? Error rates, and the length of the key under each proof."""
 
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 
-from satqkd.dataset import label, variable
+from satqkd.dataset import label, stream, variable
+from satqkd.key.authentication import authentication_cost_bits
 from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
 from satqkd.key.decoy import DecoyCounts, decoy_key_length
+from satqkd.key.distillation import DistilledKey, distilled_key
 from satqkd.key.entropy import binary_entropy
+from satqkd.key.keyfile import SecretBits, write_key
 from satqkd.scenario import INTENSITIES, Scenario
 
 BOUNDS = {
-    "entangled": ("asymptotic", "yin2020", "tomamichel2012"),
-    "decoy": ("asymptotic", "lim2014", "chernoff", "tiangong2"),
+    "entangled": ("asymptotic", "yin2020", "tomamichel2012", "lim2021", "hypergeometric"),
+    "decoy": ("asymptotic", "lim2014", "chernoff", "zhang2017", "gaussian", "rusca2018", "tiangong2"),
 }
 # The failure probabilities for which a length is tabulated, besides the scenario's own.
 EPS_GRID = 10.0 ** -np.arange(3, 16)
@@ -23,20 +28,23 @@ def proofs(scenario: Scenario) -> tuple[str, ...]:
     return tuple(bound for bound in BOUNDS[scenario.source.kind] if not (dim_vacuum and bound == "tiangong2"))
 
 
-def distill(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
-    """Error rates and key lengths of what was sifted.
+def distill(scenario: Scenario, coincidence: xr.Dataset, *, folder: str | Path | None = None) -> xr.Dataset:
+    """Error rates and key lengths of what was sifted, and the key itself.
 
     Parameters
     ----------
     scenario : Scenario
     coincidence : xarray.Dataset
         Result of stage 4.
+    folder : str or Path, optional
+        Where ``alice.key`` and ``bob.key`` go, files of mode 0600; without it the keys are dropped.
 
     Returns
     -------
     xarray.Dataset
         sifted, errors and qber by basis (and intensity), length(bound) at the scenario's failure probabilities with the
-        account of its terms, and length_by_eps(bound, eps).
+        account of its terms, length_by_eps(bound, eps), and the account of the real key under the scenario's proof; no
+        bit of it.
     """
     bounds = proofs(scenario)
     counted = _pulses(scenario, coincidence) if scenario.source.kind == "decoy" else _pairs(scenario, coincidence)
@@ -49,8 +57,9 @@ def distill(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
         ("phase_error", "1", "bound on the phase error rate"),
         ("unfloored", "bit", "length before it is cut at zero"),
         ("security", "bit", "price of the failure probabilities"),
+        ("leak_ec", "bit", "disclosed by error correction with f_ec"),
     ]:
-        data[name] = variable(
+        data[name if name != "leak_ec" else "leak_ec_by_basis"] = variable(
             ("bound", "basis"), [[float(getattr(p, name)) for p in pair] for pair in parts], units, text
         )
     by_eps = [np.broadcast_to(length(bound, EPS_GRID, EPS_GRID).length, EPS_GRID.shape) for bound in bounds]
@@ -58,6 +67,11 @@ def distill(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
         ("bound", "eps"), by_eps, "bit", "secret key with both failure probabilities at eps"
     )
     data = data.assign_coords(bound=list(bounds), basis=["z", "x"], eps=EPS_GRID)
+    real = _real_keys(scenario, coincidence, data.sel(bound=scenario.key.bound))
+    _account(scenario, coincidence, data, real)
+    if folder is not None:
+        for side in ("alice", "bob"):
+            write_key(Path(folder) / f"{side}.key", _joined([getattr(key, side) for key in real]))
     data.attrs |= {
         "run": coincidence.attrs["run"],
         "compared_bound": scenario.key.bound,
@@ -68,10 +82,70 @@ def distill(scenario: Scenario, coincidence: xr.Dataset) -> xr.Dataset:
     return label(data, "key", scenario, coincidence.attrs["seed"])
 
 
-def _pairs(scenario: Scenario, coincidence: xr.Dataset):
-    """Counts of the measurement that is for the key, else of the test of the state."""
+def _real_keys(scenario: Scenario, coincidence: xr.Dataset, account: xr.Dataset) -> list[DistilledKey]:
+    """The key of each basis, Z and X, by the scenario's proof."""
+    tag = -np.log2(scenario.key.eps_cor)
+    keys = []
+    for number, basis in enumerate(account.basis.values):
+        alice, bob = _sifted_bits(scenario, coincidence, number)
+        terms = {name: float(account[name].sel(basis=basis)) for name in ("unfloored", "leak_ec_by_basis", "security")}
+        # A proof with a price for its failure probabilities has the verification's tag in it.
+        undisclosed = terms["unfloored"] + terms["leak_ec_by_basis"] + (tag if terms["security"] > 0 else 0.0)
+        keys.append(
+            distilled_key(
+                alice,
+                bob,
+                qber=float(np.mean(alice != bob)) if alice.size else 0.0,
+                undisclosed=undisclosed,
+                eps_cor=scenario.key.eps_cor,
+                rng=stream(coincidence.attrs["seed"], scenario.name, coincidence.attrs["run"], "key", str(basis)),
+            )
+        )
+    return keys
+
+
+def _sifted_bits(scenario: Scenario, coincidence: xr.Dataset, basis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bits of both sides that become key in a basis."""
+    kept = (coincidence.setting_a.values == basis) & (coincidence.setting_b.values == basis)
+    if scenario.source.kind == "decoy":
+        kept &= coincidence.intensity.values == INTENSITIES.index("signal")
+        alice, bob = coincidence.outcome_a.values[kept], coincidence.outcome_b.values[kept]
+    else:
+        kept &= coincidence.measurement_number.values == _key_measurement(coincidence)
+        alice, bob = coincidence.alice_bit.values[kept], coincidence.bob_bit.values[kept]
+    return alice.astype(np.uint8), bob.astype(np.uint8)
+
+
+def _account(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> None:
+    corrections = [key.reconciliation for key in keys]
+    for name, units, text in [
+        ("parity_bits", "bit", "really disclosed by error correction"),
+        ("tag_bits", "bit", "disclosed to verify that the keys are equal"),
+        ("round_trips", "1", "questions and answers of error correction, verification included"),
+        ("verified", "1", "whether the corrected bits were verified"),
+    ]:
+        data[name] = variable("basis", [int(getattr(c, name, 0)) for c in corrections], units, text)
+    data["real_length"] = variable("basis", [len(key.alice) for key in keys], "bit", "key that both sides hold")
+    data["keys_equal"] = variable((), int(all(key.alice == key.bob for key in keys)), "1", "whether they are the same")
+    # What either side says in public about a pass, under one tag each: when and how it detected, and what it answered.
+    said = 64 * coincidence.sizes["coincidence"] + int(data.parity_bits.sum() + data.sifted.sum())
+    cost = authentication_cost_bits([said, said], eps=scenario.key.eps_cor)
+    data["authentication_cost"] = variable((), cost, "bit", "key spent on authenticating the messages")
+    data["net_length"] = variable((), int(data.real_length.sum()) - cost, "bit", "key gained, authentication paid")
+
+
+def _joined(keys: list[SecretBits]) -> SecretBits:
+    return SecretBits(np.concatenate([key.reveal() for key in keys]))
+
+
+def _key_measurement(coincidence: xr.Dataset) -> int:
+    """Index of the measurement that is for the key, else of the test of the state."""
     names = list(coincidence.measurement_name.values)
-    which = names.index("key") if "key" in names else names.index("state")
+    return names.index("key") if "key" in names else names.index("state")
+
+
+def _pairs(scenario: Scenario, coincidence: xr.Dataset):
+    which = _key_measurement(coincidence)
     counts = coincidence.counts.values[which][[0, 1], [0, 1]]
     sign = np.diag(coincidence.ideal_correlation.values[which])
     equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
@@ -144,8 +218,14 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
     duration = float(data.duration)
     compared = data.sel(bound=data.attrs["compared_bound"])
     length, leak = float(compared.length), float(compared.leak_ec)
+    qber = data.errors.values[0] / data.sifted.values[0] if "pulses" in data else data.qber.values
+    sifted = data.sifted.values[0] if "pulses" in data else data.sifted.values
+    shannon = float(np.sum(sifted * binary_entropy(qber)))
     result = {
         "key_length": (length, "1"),
+        "real_key_length": (float(data.real_length.sum()), "1"),
+        "net_key_length": (float(data.net_length), "1"),
+        "error_correction_inefficiency": (float(data.parity_bits.sum()) / shannon if shannon else np.nan, "1"),
         "key_rate": (length / duration, "bit/s"),
         "asymptotic_key_rate": (float(data.length.sel(bound="asymptotic")) / duration, "bit/s"),
         "leak_ec": (leak, "1"),

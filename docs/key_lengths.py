@@ -1,0 +1,267 @@
+"""Tables and figure of docs/key-lengths.md, from the published counts: ``python docs/key_lengths.py`` rewrites both."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+import yaml
+from scipy.optimize import brentq
+
+from satqkd.key.bbm92 import bbm92_key_length, sampled_key_length
+from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
+from satqkd.key.downlink import DecoyDownlink
+from satqkd.key.figures import published_length_figure
+from satqkd.key.optimum import optimal_decoy
+from satqkd.plot import save_figure
+
+DOCS = Path(__file__).parent
+REFERENCE = DOCS.parent / "data" / "reference"
+
+PAIR_BOUNDS = ("asymptotic", "yin2020", "tomamichel2012", "lim2021", "hypergeometric")
+DECOY_BOUNDS = ("asymptotic", "gaussian", "zhang2017", "chernoff", "lim2014", "rusca2018", "tiangong2")
+# Yin et al., Nature 582, 501 (2020): the only integer split of 140 errors in 3100 bits that gives the printed errors.
+YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}
+YIN2020_PROOF = {"f_ec": 1.19, "efficiency_mismatch": 0.0147}
+PRINTED = {"yin2020": 372, "liao2017": 300_939, "tiangong2": 13_119}
+SAMPLES = np.arange(100, 3001)
+SHARES = np.linspace(0.02, 0.98, 97)[:, np.newaxis]
+
+
+def yin2020(bound, eps, **changed):
+    """Key of both bases, eps_sec = eps_cor = eps for each."""
+    return bbm92_key_length(**YIN2020, **(YIN2020_PROOF | changed), bound=bound, eps_sec=eps, eps_cor=eps)
+
+
+def yin2020_sampled(bound, eps):
+    """Key of one block with the best sample and the best division of eps_sec."""
+    found = sampled_key_length(
+        n_sifted=3100, errors=140, n_sample=SAMPLES, estimate_share=SHARES, eps_sec=eps, eps_cor=eps, bound=bound,
+        **YIN2020_PROOF,
+    )  # fmt: skip
+    return float(found.length.max())
+
+
+def yin2020_divided(bound, eps):
+    """Key of both bases with the best division of eps_sec."""
+    return float(yin2020(bound, eps, estimate_share=SHARES[:, 0]).length.max())
+
+
+YIN2020_COLUMNS = {
+    **{bound: lambda eps, bound=bound: float(yin2020(bound, eps).length) for bound in PAIR_BOUNDS},
+    "hypergeometric, divided": lambda eps: yin2020_divided("hypergeometric", eps),
+    "lim2021, one block": lambda eps: yin2020_sampled("lim2021", eps),
+    "hypergeometric, one block": lambda eps: yin2020_sampled("hypergeometric", eps),
+}
+
+
+def table(head, rows):
+    """A table in Markdown; numbers become whole bits."""
+    cells = [[cell if isinstance(cell, str) else f"{round(cell):,}" for cell in row] for row in rows]
+    lines = [head, ["---"] * len(head), *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def yin2020_by_eps():
+    """Key against the failure probability."""
+    rows = [[f"1e-{n}", *(length(10.0**-n) for length in YIN2020_COLUMNS.values())] for n in range(2, 13)]
+    return table(["ε", *YIN2020_COLUMNS], rows)
+
+
+def strictest_eps(length, bits):
+    """Least failure probability at which there are so many bits, as text."""
+    exponents = np.linspace(-16.0, -1.0, 1501)
+    lengths = np.array([length(10.0**e) for e in exponents])
+    enough = exponents[lengths >= bits]
+    if not len(enough):
+        return "none"
+    return "any" if enough[0] == exponents[0] else f"{10.0 ** enough[0]:.0e}"
+
+
+def yin2020_levels():
+    """At which failure probability each proof gives the printed key, and any key at all."""
+    names = [name for name in YIN2020_COLUMNS if "one block" not in name]
+    rows = [[name, *(strictest_eps(YIN2020_COLUMNS[name], bits) for bits in (PRINTED["yin2020"], 1))] for name in names]
+    return table(["proof", "372 bits", "one bit"], rows)
+
+
+def liao2017_link(noise_rate_hz):
+    """A pass of the printed length and detections: range, air mass of the calibrated extinction, printed QBER."""
+    range_km = np.hypot(645.0, 7.43 * (np.arange(273) - 136))
+    shape = (645.0 / range_km) ** 2 * 10 ** (-0.3573 * range_km / 500.0)
+    window_s, mu, p = 2e-9, np.array([0.8, 0.1, 0.0]), np.array([0.5, 0.25, 0.25])
+
+    def link(scale, misalignment):
+        return DecoyDownlink(scale * shape, noise_rate_hz, 100e6, misalignment)
+
+    def clicks(scale, misalignment=0.0):
+        return link(scale, misalignment).clicks(mean_photon_numbers=mu, window_s=window_s, seconds=273.0)
+
+    scale = brentq(lambda x: 100e6 * p @ clicks(x)[0] - 3_551_136, 1e-6, 0.5)
+    misalignment = brentq(lambda e: clicks(scale, e)[1][0] / clicks(scale)[0][0] - 0.011, 0.0, 0.1)
+    return link(scale, misalignment)
+
+
+LIAO2017 = {"mean_photon_numbers": [0.8, 0.1, 0.0], "intensity_probabilities": [0.5, 0.25, 0.25]}
+
+
+def liao2017(bound, *, pooled, f_ec, fluctuation, noise_rate_hz=100.0):
+    """Key of the printed session, background assumed."""
+    counts = liao2017_link(noise_rate_hz).counts(**LIAO2017, basis_x=0.5, window_s=2e-9, seconds=273.0)
+    return decoy_key_length(
+        counts=pool_bases(counts) if pooled else counts,
+        **LIAO2017,
+        eps_sec=1e-9,
+        eps_cor=1e-9,
+        f_ec=f_ec,
+        bound=bound,
+        key_basis="x" if pooled else "both",
+        key_intensities="signal",
+        intensity_fluctuation=fluctuation,
+    ).length
+
+
+def liao2017_spread():
+    """Key under every bound and convention; rows of two lengths are for noise of 100 and of 800 clicks a second."""
+    conventions = [(False, 1.16, 0.0), (True, 1.16, 0.0), (True, 1.16, 0.05), (True, 1.5, 0.05)]
+    rows = []
+    for bound in DECOY_BOUNDS:
+        pairs = [
+            [liao2017(bound, pooled=pooled, f_ec=f, fluctuation=x, noise_rate_hz=hz) / 1e3 for hz in (100.0, 800.0)]
+            for pooled, f, x in conventions
+        ]
+        rows.append([bound, *(f"{quiet:.0f}, {loud:.0f}" for quiet, loud in pairs)])
+    head = ["bound", "f = 1.16, each basis", "f = 1.16, pooled", "the same, 5 %", "f = 1.5, pooled, 5 %"]
+    return table(head, rows)
+
+
+def tiangong2_counts(vacuum_share):
+    """Sifted counts from the printed gains, half of them in each basis."""
+    pulses = np.array([3.575e9, 1.7875e9, 1.7875e9])
+    detections = np.array([3.13e-5, 1.88e-5, vacuum_share * 8.33e-7]) * pulses / 2.0
+    errors = detections * np.array([0.0184, 0.0214, 0.5])
+    return DecoyCounts(detections, detections, errors, errors, pulses)
+
+
+def tiangong2_spread():
+    """Key under every bound, with the vacuum counts as printed and halved."""
+
+    def length(bound, pooled, eps, share):
+        counts = tiangong2_counts(share)
+        return decoy_key_length(
+            counts=pool_bases(counts) if pooled else counts,
+            mean_photon_numbers=[0.6, 0.35, 0.0],
+            intensity_probabilities=[0.5, 0.25, 0.25],
+            eps_sec=eps,
+            eps_cor=eps,
+            f_ec=1.13,
+            bound=bound,
+            key_basis="x" if pooled else "both",
+            key_intensities="signal",
+        ).length
+
+    columns = [(False, 1e-5), (True, 1e-5), (False, 1e-9), (True, 1e-9)]
+    rows = [
+        [bound, *(", ".join(f"{length(bound, *column, share):,.0f}" for share in (1.0, 0.5)) for column in columns)]
+        for bound in DECOY_BOUNDS
+    ]
+    return table(["bound", "1e-5, each basis", "1e-5, pooled", "1e-9, each basis", "1e-9, pooled"], rows)
+
+
+def conventions():
+    """What two open programs give for one pass, and what we give for the same counts."""
+    given = yaml.safe_load((REFERENCE / "decoy_counts.yaml").read_text())
+    bounds = {"chernoff": "chernoff", "hoeffding": "lim2014"}
+    rows = []
+    for row in given["key_length_bits"]:
+        ours = decoy_key_length(
+            counts=DecoyCounts(given["detections_x"], given["detections_z"], given["errors_x"], given[row["errors"]]),
+            mean_photon_numbers=given["mean_photon_numbers"],
+            intensity_probabilities=given["intensity_probabilities"],
+            **{name: given[name] for name in ("eps_sec", "eps_cor", "f_ec")},
+            bound=bounds[row["bound"]],
+        )
+        errors = "one rate" if row["errors"].endswith("shared") else "by intensity"
+        rows.append([row["program"], row["bound"], errors, f"{row['value']:,.1f}", f"{ours.length:,.1f}"])
+    return table(["program", "tail", "errors", "its length", "ours"], rows)
+
+
+def after_the_fact():
+    """What the published data of yin2020 gain at 1e-10 from choices that cost nothing on the satellite."""
+    eps = 1e-10
+    rows = [
+        ["tail of tomamichel2012, f = 1.19", float(yin2020("tomamichel2012", eps).length)],
+        ["exact tail", float(yin2020("hypergeometric", eps).length)],
+        ["and the best division of ε_sec", yin2020_divided("hypergeometric", eps)],
+        ["and f = 1.05", float(yin2020("hypergeometric", eps, estimate_share=SHARES[:, 0], f_ec=1.05).length.max())],
+        ["one block with a sample instead, f = 1.19", yin2020_sampled("hypergeometric", eps)],
+    ]
+    return table(["choice", "bits"], rows)
+
+
+def before_the_pass():
+    """Key of the session of liao2017 with other settings, Chernoff's bound, f = 1.16, no intensity error."""
+    link = liao2017_link(100.0)
+    link = DecoyDownlink(link.transmittance, 100.0, 100e6, link.misalignment)
+    proof = {"eps_sec": 1e-9, "eps_cor": 1e-9, "f_ec": 1.16, "bound": "chernoff"}
+    printed = {"signal": 0.8, "decoy": 0.1, "share_signal": 0.5, "share_decoy": 0.25, "basis_x": 0.5}
+    fixed = {"window_s": 2e-9, "seconds": 273.0}
+    passive = {"key_basis": "both", "key_intensities": "signal"}
+    cases = {
+        "as printed": (printed | fixed, passive),
+        "best shares of the intensities": (
+            fixed | {name: printed[name] for name in ("signal", "decoy", "basis_x")}, passive,
+        ),
+        "best intensities, too": (fixed | {"basis_x": 0.5}, passive),
+        "best bases, too (all intensities give key)": (fixed, {}),
+    }  # fmt: skip
+    rows = []
+    for name, (limits, convention) in cases.items():
+        best = optimal_decoy(link, **proof, **convention, limits=limits, rng=np.random.default_rng(1))
+        mu, p = (
+            (best.settings[key] for key in ("signal", "decoy")),
+            (best.settings[f"share_{key}"] for key in ("signal", "decoy")),
+        )
+        chosen = [" / ".join(f"{value:.2f}" for value in values) for values in (mu, p)]
+        rows.append([name, *chosen, f"{best.settings['basis_x']:.2f}", f"{best.length / 1e3:.0f} kbit"])
+    return table(["settings", "photons", "shares", "P(X)", "key"], rows)
+
+
+TABLES = {
+    "yin2020 by eps": yin2020_by_eps,
+    "yin2020 levels": yin2020_levels,
+    "liao2017": liao2017_spread,
+    "tiangong2": tiangong2_spread,
+    "conventions": conventions,
+    "after": after_the_fact,
+    "before": before_the_pass,
+}
+
+
+def with_tables(text):
+    """The page with every table as the functions give it now."""
+    for name, made in TABLES.items():
+        place = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        if not place.search(text):
+            raise ValueError(
+                f"the page has no place for the table {name!r}: put <!-- {name} --> and <!-- end --> there"
+            )
+        text = place.sub(lambda found, rows=made(): f"{found[1]}{rows}{found[2]}", text)
+    return text
+
+
+def published_lengths():
+    """Key of the published data of yin2020 by proof and failure probability, for the figure."""
+    eps = 10.0 ** -np.arange(2.0, 13.25, 0.25)
+    names = [name for name in YIN2020_COLUMNS if name not in ("hypergeometric, divided", "hypergeometric, one block")]
+    lengths = [[YIN2020_COLUMNS[name](e) for e in eps] for name in names]
+    return xr.DataArray(lengths, coords={"bound": names, "eps": eps}, dims=("bound", "eps"))
+
+
+if __name__ == "__main__":
+    page = DOCS / "key-lengths.md"
+    page.write_text(with_tables(page.read_text()))
+    save_figure(
+        published_length_figure(published_lengths(), printed=(1e-10, PRINTED["yin2020"])), DOCS / "key-lengths.svg"
+    )
+    (DOCS / "key-lengths.png").unlink()

@@ -1,0 +1,57 @@
+"""The real key of one basis: corrected, verified, hashed to its proven length, and held by both sides."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from satqkd.key.amplification import toeplitz, toeplitz_seed
+from satqkd.key.keyfile import SecretBits
+from satqkd.key.reconciliation import cascade
+from satqkd.key.verification import Reconciliation
+
+FEWEST_BITS = 64  # that `cascade` takes
+
+
+@dataclass(frozen=True)
+class DistilledKey:
+    """What post-processing made of the sifted bits of one basis.
+
+    Attributes
+    ----------
+    alice, bob : SecretBits
+        The key of either side; both are empty where nothing is left, or where the verification failed.
+    reconciliation : Reconciliation or None
+        What error correction disclosed; None where there were too few bits to begin.
+    """
+
+    alice: SecretBits
+    bob: SecretBits
+    reconciliation: Reconciliation | None
+
+
+def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float, rng) -> DistilledKey:
+    """Correct, verify and hash the sifted bits of one basis.
+
+    Parameters
+    ----------
+    alice, bob : ndarray of 0 and 1, shape (n,)
+        Sifted bits of either side.
+    qber : float
+        Estimated error rate, for the blocks of Cascade.
+    undisclosed : float
+        Secret bits by the proof if correction and verification disclosed nothing. What they really disclose is taken
+        from it.
+    eps_cor : float
+        Probability that unequal keys pass the verification.
+    rng : numpy.random.Generator
+        Of the public choices: shuffles, the hash of the verification, the seed of the Toeplitz matrix.
+    """
+    nothing = SecretBits(np.empty(0, np.uint8))
+    if bob.size < FEWEST_BITS:
+        return DistilledKey(nothing, nothing, None)
+    corrected = cascade(alice, bob, qber, rng, eps_cor=eps_cor)
+    length = int(np.floor(undisclosed)) - corrected.leak_bits
+    if length < 1 or not corrected.verified:
+        return DistilledKey(nothing, nothing, corrected)
+    seed = toeplitz_seed(rng.integers(0, 2, bob.size + length - 1, dtype=np.uint8), bob.size, length)
+    return DistilledKey(*(SecretBits(toeplitz(bits, seed, length)) for bits in (alice, corrected.bits)), corrected)
