@@ -19,9 +19,12 @@ def channel():
             "attenuation": (("time", "station"), loss.sum(axis=2)),
             "total_attenuation": ("time", loss.sum(axis=(1, 2)) + 5.5),
         },
-        coords={"time": np.datetime64("2020-01-01", "ns") + np.arange(2 * SECONDS) * np.timedelta64(10**9, "ns"),
-                "station": ["here", "there"], "component": COMPONENTS,
-                "pass_number": ("time", np.repeat([0, 1], SECONDS))},
+        coords={
+            "time": np.datetime64("2020-01-01", "ns") + np.arange(2 * SECONDS) * np.timedelta64(10**9, "ns"),
+            "station": ["here", "there"],
+            "component": COMPONENTS,
+            "pass_number": ("time", np.repeat([0, 1], SECONDS)),
+        },
         attrs={"showcase": 0},
     )
 

@@ -135,9 +135,7 @@ def calibrate(
     # The ends of a range are extremes over time, and extremes have kinks: several starts, the best fit counts.
     starts = np.random.default_rng(1).uniform(scaled_low, scaled_high, (STARTS, low.size))
     best = sorted(starts, key=lambda x: float(np.sum(residual(x) ** 2)))[:FITS]
-    fits = [
-        least_squares(residual, x, bounds=(scaled_low, scaled_high), x_scale="jac", diff_step=1e-4) for x in best
-    ]
+    fits = [least_squares(residual, x, bounds=(scaled_low, scaled_high), x_scale="jac", diff_step=1e-4) for x in best]
     fit = min(fits, key=lambda found: found.cost)
     if not fit.success:
         raise ValueError(f"the calibration of {scenario.name} did not converge ({fit.message}): widen the bounds")

@@ -16,8 +16,15 @@ def rates_figure(fiber):
     axis.plot(attenuation, fiber.plob_rate.values, "s:", color=GREEN, label="fibre, PLOB bound")
     axis.plot(attenuation, fiber.sifted_rate.values, "o-", color=BLUE, label="fibre, sifted bits")
     for x, rate, years in zip(attenuation, fiber.sifted_rate.values, fiber.years_per_bit.values, strict=True):
-        axis.annotate(f"{_number(years)} years/bit", (x, rate), (-5, -5), textcoords="offset points", ha="right",
-                      va="top", fontsize=7)
+        axis.annotate(
+            f"{_number(years)} years/bit",
+            (x, rate),
+            (-5, -5),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=7,
+        )
     axis.set(yscale="log", xlabel="Attenuation of the fibre (dB/km)", ylabel="Rate (bit/s)")
     axis.margins(x=0.4, y=0.15)
     legend_above(axis)
