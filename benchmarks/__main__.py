@@ -1,25 +1,46 @@
-"""Side by side with peers: ``make bench`` writes results/benchmarks.csv."""
+"""Side by side with peers: ``make bench`` writes results/benchmarks.csv.
+
+``python -m benchmarks matching`` renews a part of it.
+"""
 
 import csv
+import importlib
+import sys
+from pathlib import Path
 
-from benchmarks import workflow
 from satqkd.dataset import finished
 
+PARTS = ("workflow", "generation", "matching", "clock", "reconciliation", "amplification", "finite_key", "passes")
+TABLE = Path("results/benchmarks.csv")
 COLUMNS = (
-    "what", "size", "ours", "peer", "unit", "ratio", "ratio_is", "low", "high", "peer_is", "cores", "peak_mb",
+    "part", "what", "size", "ours", "peer", "unit", "ratio", "ratio_is", "low", "high", "peer_is", "cores", "peak_mb",
 )  # fmt: skip
 
 
-def main() -> None:
-    """Run every benchmark and write its ratio."""
-    rows = workflow.rows()
-    with finished("results/benchmarks.csv") as draft, draft.open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    for row in rows:
-        print(*(row.get(name, "") for name in COLUMNS), sep="  ")
+def main(parts: tuple[str, ...]) -> None:
+    """Run benchmarks and write their ratios; rows of other parts stay."""
+    rows = _before()
+    for part in parts:
+        if part not in PARTS:
+            raise SystemExit(f"{part!r} is no part of the benchmarks: give one of {', '.join(PARTS)}")
+        rows[part] = importlib.import_module(f"benchmarks.{part}").rows()
+        for row in rows[part]:
+            print(part, *(row.get(name, "") for name in COLUMNS[1:]), sep="  ", flush=True)
+        with finished(TABLE) as draft, draft.open("w", newline="") as handle:
+            writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({"part": name} | row for name in PARTS for row in rows.get(name, []))
+
+
+def _before() -> dict[str, list[dict]]:
+    """The table's rows by part, if there is a table."""
+    rows: dict[str, list[dict]] = {}
+    if TABLE.exists():
+        with TABLE.open(newline="") as handle:
+            for row in csv.DictReader(handle):
+                rows.setdefault(row["part"], []).append(row)
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    main(tuple(sys.argv[1:]) or PARTS)

@@ -6,6 +6,7 @@ from satqkd.key.bbm92 import bbm92_key_length
 from satqkd.key.decoy import DecoyCounts, decoy_key_length
 from satqkd.key.keyfile import SecretBits, random_secret_bits, read_key, write_key
 from satqkd.key.ledger import KeyLedger
+from satqkd.key.reconciliation import cascade
 from satqkd.key.relay import found_by_second, kept_by_first, relay_key
 from satqkd.key.stage import distill, observables
 
@@ -15,6 +16,7 @@ __all__ = [
     "SecretBits",
     "authentication_cost_bits",
     "bbm92_key_length",
+    "cascade",
     "decoy_key_length",
     "distill",
     "found_by_second",
