@@ -78,6 +78,8 @@ def _utc(value: datetime) -> datetime:
 
 
 def _file_name(value: str) -> str:
+    if len(value) > 255 or not value.isprintable():
+        raise ValueError("is no name of a file: give one of up to 255 printable characters")
     if Path(value).is_absolute() or ".." in Path(value).parts:
         raise ValueError("leaves its folder: give a path below the scenario file or below data/orbits")
     return value
@@ -167,7 +169,7 @@ class Detector(Section):
 class Station(Section):
     """A ground station: where it stands, its telescope, its detectors and its clock."""
 
-    name: str = Field(min_length=1, pattern=r"^[a-z][a-z0-9_]*$", description="name in lower case")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name in lower case")
     latitude_deg: Latitude = Field(description="WGS84 [degree]")
     longitude_deg: Longitude = Field(description="WGS84, east positive [degree]")
     altitude_m: Altitude = Field(description="above the WGS84 ellipsoid [m]")
@@ -190,7 +192,7 @@ class Station(Section):
 class Relay(Section):
     """A second station, to which the satellite passes on the key of the first when it comes by later."""
 
-    name: str = Field(min_length=1, pattern=r"^[a-z][a-z0-9_]*$", description="name in lower case")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name in lower case")
     latitude_deg: Latitude = Field(description="WGS84 [degree]")
     longitude_deg: Longitude = Field(description="WGS84, east positive [degree]")
     altitude_m: Altitude = Field(description="above the WGS84 ellipsoid [m]")
@@ -451,7 +453,7 @@ class Scenario(Experiment):
 
     # Not among the values: what was a mission before there were recordings is the same one still.
     kind: Literal["mission"] = Field("mission", exclude=True, description="simulated from the orbit on")
-    reference: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$", description="published values to compare with")
+    reference: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="published values to compare with")
     orbit: Orbit
     transmitter: Transmitter
     channel: Channel = Channel()
@@ -467,7 +469,7 @@ class Scenario(Experiment):
 class RecordedStation(Section):
     """One of the two parties: what it recorded, which channel is which outcome, and where it stood."""
 
-    name: str = Field(min_length=1, pattern=r"^[a-z][a-z0-9_]*$", description="name in lower case")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name in lower case")
     recording: FileName = Field(description="its tags, below data/recordings or beside the scenario")
     format: Literal["zarr", "npy", "csv", "parquet", "ptu", "ht3", "sfifteen", "sfifteen_swapped"] | None = Field(
         None, description="of the recording; without it, what the suffix says"
@@ -586,7 +588,10 @@ def _unwrapped(node: Any, key: str, origins: dict) -> Any:
                 raise ScenarioError(
                     f"{key} wants value and one of {', '.join(ORIGINS)}, and has {', '.join(map(str, node))}"
                 )
-            origins[key] = (named[0], str(node[named[0]]))
+            where = node[named[0]]
+            if not isinstance(where, str) or not where.strip():
+                raise ScenarioError(f"{key}.{named[0]}={str(where)[:60]} says nothing: write where the value is from")
+            origins[key] = (named[0], where)
             return node["value"]
         return {k: _unwrapped(v, f"{key}.{k}".lstrip("."), origins) for k, v in node.items()}
     if isinstance(node, list):
@@ -634,7 +639,7 @@ def _sentence(error: dict, path: Path, model: type[Section]) -> str:
     if error["type"] == "missing":
         return f"{path}: the key {key} is missing: add it (docs: {_describe(model, location)})"
     message = error["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
+    message = message[0].lower() + message[1:400]
     verb = "" if error["type"] == "value_error" else "is wrong, "
     return f"{path}: {key}{shown} {verb}{message}{_bounds_hint(model, location)}"
 
