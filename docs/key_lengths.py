@@ -8,9 +8,10 @@ import xarray as xr
 import yaml
 from scipy.optimize import brentq
 
+from satqkd.key.afterwards import optimal_blocks
 from satqkd.key.bbm92 import bbm92_key_length, sampled_key_length
 from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
-from satqkd.key.downlink import DecoyDownlink
+from satqkd.key.downlink import DecoyDownlink, window_acceptance
 from satqkd.key.figures import published_length_figure
 from satqkd.key.optimum import optimal_decoy
 from satqkd.plot import save_figure
@@ -24,8 +25,8 @@ DECOY_BOUNDS = ("asymptotic", "gaussian", "zhang2017", "chernoff", "lim2014", "r
 YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}
 YIN2020_PROOF = {"f_ec": 1.19, "efficiency_mismatch": 0.0147}
 PRINTED = {"yin2020": 372, "liao2017": 300_939, "tiangong2": 13_119}
-SAMPLES = np.arange(100, 3001)
-SHARES = np.linspace(0.02, 0.98, 97)[:, np.newaxis]
+SAMPLES = np.arange(100, 3001, 10)
+SHARES = np.linspace(0.02, 0.98, 49)[:, np.newaxis]
 
 
 def yin2020(bound, eps, **changed):
@@ -69,13 +70,16 @@ def yin2020_by_eps():
 
 
 def strictest_eps(length, bits):
-    """Least failure probability at which there are so many bits, as text."""
-    exponents = np.linspace(-16.0, -1.0, 1501)
-    lengths = np.array([length(10.0**e) for e in exponents])
-    enough = exponents[lengths >= bits]
-    if not len(enough):
+    """Least failure probability at which there are so many bits, as text; the length never falls with it."""
+    least, enough = -16.0, -1.0
+    if length(10.0**least) >= bits:
+        return "any"
+    if length(10.0**enough) < bits:
         return "none"
-    return "any" if enough[0] == exponents[0] else f"{10.0 ** enough[0]:.0e}"
+    while enough - least > 1e-3:
+        middle = 0.5 * (least + enough)
+        least, enough = (least, middle) if length(10.0**middle) >= bits else (middle, enough)
+    return f"{10.0**enough:.1e}"
 
 
 def yin2020_levels():
@@ -202,7 +206,6 @@ def after_the_fact():
 def before_the_pass():
     """Key of the session of liao2017 with other settings, Chernoff's bound, f = 1.16, no intensity error."""
     link = liao2017_link(100.0)
-    link = DecoyDownlink(link.transmittance, 100.0, 100e6, link.misalignment)
     proof = {"eps_sec": 1e-9, "eps_cor": 1e-9, "f_ec": 1.16, "bound": "chernoff"}
     printed = {"signal": 0.8, "decoy": 0.1, "share_signal": 0.5, "share_decoy": 0.25, "basis_x": 0.5}
     fixed = {"window_s": 2e-9, "seconds": 273.0}
@@ -227,6 +230,59 @@ def before_the_pass():
     return table(["settings", "photons", "shares", "P(X)", "key"], rows)
 
 
+def window_and_elevation():
+    """Window and seconds of the session of liao2017 under more and more noise, everything else as printed."""
+    proof = {"eps_sec": 1e-9, "eps_cor": 1e-9, "f_ec": 1.16, "bound": "chernoff"}
+    printed = {"signal": 0.8, "decoy": 0.1, "share_signal": 0.5, "share_decoy": 0.25, "basis_x": 0.5}
+    jitter_s, rows = 0.5e-9, []
+    for noise_rate_hz in (100.0, 3e3, 1e4):
+        quiet = liao2017_link(100.0)
+        light = quiet.transmittance / window_acceptance(2e-9, jitter_s)
+        link = DecoyDownlink(light, noise_rate_hz, 100e6, quiet.misalignment, jitter_s)
+        row = [f"{noise_rate_hz:,.0f}"]
+        for limits in ({"window_s": 2e-9, "seconds": 273.0}, {"seconds": 273.0}, {}):
+            try:
+                best = optimal_decoy(
+                    link, **proof, key_basis="both", key_intensities="signal", limits=printed | limits,
+                    rng=np.random.default_rng(1),
+                )  # fmt: skip
+            except ValueError:
+                row.append("none")
+                continue
+            window, seconds = best.settings["window_s"] * 1e9, best.settings["seconds"]
+            row.append(f"{best.length / 1e3:.0f} kbit in {window:.1f} ns and {seconds:.0f} s")
+        rows.append(row)
+    return table(["noise (1/s)", "as printed", "best window", "best window and seconds"], rows)
+
+
+def best_blocks():
+    """Keys from parts of the session of liao2017 under more and more noise: 20 bins of seconds, the best ones first."""
+    settings = {name: np.array(values) for name, values in LIAO2017.items()}
+    quiet, rows = liao2017_link(100.0), []
+    seconds = np.array_split(np.sort(quiet.transmittance)[::-1], 20)
+    for noise_rate_hz in (100.0, 1e3, 3e3):
+        bins = [
+            DecoyDownlink(light, noise_rate_hz, 100e6, quiet.misalignment).counts(
+                **settings, basis_x=0.5, window_s=2e-9, seconds=len(light)
+            )
+            for light in seconds
+        ]
+        names = ("detections_x", "detections_z", "errors_x", "errors_z")
+        sums = [np.cumsum([np.zeros(3)] + [getattr(one, name) for one in bins], axis=0) for name in names]
+
+        def length(first, last, blocks, sums=sums):
+            return decoy_key_length(
+                counts=DecoyCounts(*(each[last] - each[first] for each in sums)), **settings, eps_sec=1e-9 / blocks,
+                eps_cor=1e-9 / blocks, f_ec=1.16, bound="chernoff", key_basis="both", key_intensities="signal",
+            ).length  # fmt: skip
+
+        best = optimal_blocks(length, bins=20)
+        whole = length(np.array([0]), np.array([20]), 1)[0]
+        edges = ", ".join(f"{first + 1} to {last}" for first, last in best.edges)
+        rows.append([f"{noise_rate_hz:,.0f}", f"{whole / 1e3:.0f} kbit", f"{best.length / 1e3:.0f} kbit", edges])
+    return table(["noise (1/s)", "whole pass", "best blocks", "which bins, best first"], rows)
+
+
 TABLES = {
     "yin2020 by eps": yin2020_by_eps,
     "yin2020 levels": yin2020_levels,
@@ -234,25 +290,28 @@ TABLES = {
     "tiangong2": tiangong2_spread,
     "conventions": conventions,
     "after": after_the_fact,
+    "blocks": best_blocks,
     "before": before_the_pass,
+    "window": window_and_elevation,
 }
 
 
 def with_tables(text):
     """The page with every table as the functions give it now."""
     for name, made in TABLES.items():
-        place = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end -->)", re.DOTALL)
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not place.search(text):
             raise ValueError(
                 f"the page has no place for the table {name!r}: put <!-- {name} --> and <!-- end --> there"
             )
-        text = place.sub(lambda found, rows=made(): f"{found[1]}{rows}{found[2]}", text)
+        rows = made()
+        text = place.sub(lambda found, rows=rows: f"{found[1]}{rows}\n{found[2]}", text)
     return text
 
 
 def published_lengths():
     """Key of the published data of yin2020 by proof and failure probability, for the figure."""
-    eps = 10.0 ** -np.arange(2.0, 13.25, 0.25)
+    eps = 10.0 ** -np.arange(2.0, 13.5, 0.5)
     names = [name for name in YIN2020_COLUMNS if name not in ("hypergeometric, divided", "hypergeometric, one block")]
     lengths = [[YIN2020_COLUMNS[name](e) for e in eps] for name in names]
     return xr.DataArray(lengths, coords={"bound": names, "eps": eps}, dims=("bound", "eps"))
@@ -261,7 +320,6 @@ def published_lengths():
 if __name__ == "__main__":
     page = DOCS / "key-lengths.md"
     page.write_text(with_tables(page.read_text()))
-    save_figure(
-        published_length_figure(published_lengths(), printed=(1e-10, PRINTED["yin2020"])), DOCS / "key-lengths.svg"
-    )
+    figure = published_length_figure(published_lengths(), printed=(1e-10, PRINTED["yin2020"]))
+    save_figure(figure, DOCS / "key-lengths.svg")
     (DOCS / "key-lengths.png").unlink()

@@ -1,7 +1,5 @@
 """Expected counts of a pass, and settings that no other search beats."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,18 +7,10 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from satqkd.key import optimum
-from satqkd.key.bbm92 import bbm92_key_length, sampled_key_length
+from satqkd.key.bbm92 import bbm92_key_length
 from satqkd.key.decoy import PROOFS, decoy_key_length
 from satqkd.key.downlink import DecoyDownlink, PairDownlinks
-from satqkd.key.optimum import (
-    NotConvergedError,
-    maximise,
-    optimal_blocks,
-    optimal_decoy,
-    optimal_pairs,
-    optimal_sample,
-    optimal_split,
-)
+from satqkd.key.optimum import optimal_decoy, optimal_pairs
 
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-15, "f_ec": 1.16}
 ONE_BIT = 1.0
@@ -153,77 +143,72 @@ def lengths_by_definition(link, bound, points, **changed):
 
 @pytest.mark.parametrize("bound", PROOFS)
 @pytest.mark.parametrize("changed", [{}, {"key_basis": "both", "intensity_fluctuation": 0.03}])
-def test_the_loop_over_settings_equals_the_functions_it_stands_for(bound, changed, monkeypatch):
+def test_the_loop_over_settings_equals_the_functions_it_stands_for(bound, changed):
     rng = np.random.default_rng(5)
     low, high = np.array([0.4, 0.02, 0.2, 0.05, 0.1, 2e-10, 1.0]), np.array([1.2, 0.3, 0.8, 0.19, 0.9, 3e-9, 301.0])
     points = low + (high - low) * rng.random((40, 7))
-    link, caught = downlink(30.0), []
-    monkeypatch.setattr(optimum, "maximise", lambda objective, **_: caught.append(objective(points, 1.0)) or stop())
-
-    def stop():
-        raise StopIteration
-
-    with pytest.raises(StopIteration):
-        optimal_decoy(link, bound=bound, rng=rng, key_intensities="signal", **SECURITY, **changed)
+    link = downlink(30.0)
+    objective, *_ = caught_search(link, bound=bound, key_intensities="signal", **changed)
     expected = list(lengths_by_definition(link, bound, points, **changed))
-    np.testing.assert_allclose(caught[0], expected, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(objective(points, 1.0), expected, rtol=1e-9, atol=1e-6)
     assert max(expected) > 0
 
 
 def test_settings_that_are_not_allowed_lose():
-    link = downlink()
-    seen = []
-
-    def spy(objective, **_):
-        good = np.array([0.6, 0.2, 0.6, 0.2, 0.8, 1e-9, 100.0])
-        dim, crossed, crowded = good.copy(), good.copy(), good.copy()
-        dim[1], crossed[1], crowded[2] = 0.005, 0.59, 0.81
-        seen.extend(objective(np.array([good, dim, crossed, crowded]), 1.0))
-        raise StopIteration
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(StopIteration):
-        patch.setattr(optimum, "maximise", spy)
-        optimal_decoy(link, bound="chernoff", rng=np.random.default_rng(1), vacuum=0.01, **SECURITY)
-    assert np.isfinite(seen).tolist() == [True, False, False, False]
+    objective, *_ = caught_search(downlink(), bound="chernoff", vacuum=0.01)
+    good = np.array([0.6, 0.2, 0.6, 0.2, 0.8, 1e-9, 100.0])
+    dim, crossed, crowded = good.copy(), good.copy(), good.copy()
+    dim[1], crossed[1], crowded[2] = 0.005, 0.59, 0.81
+    assert np.isfinite(objective(np.array([good, dim, crossed, crowded]), 1.0)).tolist() == [True, False, False, False]
 
 
+# At 39.25 dB two ways to bound the single-photon errors give nearly the same key, with other settings each.
 @pytest.mark.parametrize(("bound", "loss_db"), [("chernoff", 36.0), ("lim2014", 39.25)])
 def test_no_random_start_of_a_general_search_finds_a_longer_key(bound, loss_db):
     link, starts = downlink(loss_db), 200
     ours = optimal_decoy(link, bound=bound, rng=np.random.default_rng(1), **SECURITY)
+    objective, low, high = caught_search(link, bound=bound)
+    free = high > low
+
+    def lengths(inner):
+        points = np.tile(low, (len(inner), 1))
+        points[:, free] += inner * (high - low)[free]
+        return objective(points, 1.0)
+
+    def loss(inner):
+        return -max(lengths(np.atleast_2d(inner))[0], -1e9)
+
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(starts):
+        # Most of the box gives no key and no slope: a start is the best of some points.
+        inner = rng.random((30, free.sum()))
+        start = inner[np.argmax(lengths(inner))]
+        limits = [(0.0, 1.0)] * free.sum()
+        found.append(-minimize(loss, start, method="Nelder-Mead", bounds=limits, options={"maxfev": 300}).fun)
+    assert len(found) == starts
+    assert 0.99 * ours.length <= max(found) <= (1.0 + 1e-6) * ours.length
+
+
+def caught_search(link, **arguments):
+    """What `optimal_decoy` maximises, and its box."""
     caught = []
 
-    def spy(objective, *, low, high, **_):
+    def spy(objective, *_, low, high, **__):
         caught.extend((objective, low, high))
         raise StopIteration
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(StopIteration):
         patch.setattr(optimum, "maximise", spy)
-        optimal_decoy(link, bound=bound, rng=np.random.default_rng(1), **SECURITY)
-    objective, low, high = caught
-    free = high > low
-
-    def loss(inner):
-        if np.any((inner < 0.0) | (inner > 1.0)):
-            return 1e9
-        point = low.copy()
-        point[free] += inner * (high - low)[free]
-        return -max(objective(point[np.newaxis], 1.0)[0], -1e9)
-
-    rng = np.random.default_rng(2)
-    # The best of random points, as many as each start may ask for in all, and Nelder and Mead's search from there.
-    found = []
-    for _ in range(starts):
-        inner = rng.random(free.sum())
-        found.append(-minimize(loss, inner, method="Nelder-Mead", options={"maxfev": 250}).fun)
-    best = np.argmax(found)
-    assert len(found) == starts
-    assert ours.length >= found[best] - 1e-6 * ours.length
+        optimal_decoy(link, rng=np.random.default_rng(1), **SECURITY, **arguments)
+    return caught
 
 
-@pytest.mark.parametrize(("bound", "loss_db"), [("chernoff", 36.0), ("lim2014", 41.5), ("zhang2017", 43.0)])
+@pytest.mark.parametrize(
+    ("bound", "loss_db"), [("chernoff", 36.0), ("lim2014", 39.25), ("lim2014", 41.5), ("zhang2017", 43.0)]
+)
 def test_every_seed_finds_the_same_key(bound, loss_db):
-    # The last two have little key: to send nothing is a local optimum, and most settings give none.
+    # The last ones have little key: to send nothing is a local optimum, and most settings give none.
     link = downlink(loss_db)
     lengths = [
         optimal_decoy(link, bound=bound, rng=np.random.default_rng(seed), **SECURITY).length for seed in range(20)
@@ -303,27 +288,6 @@ def test_a_window_without_jitter_has_to_be_given():
         optimal_decoy(downlink(jitter_s=0.0), bound="lim2014", rng=np.random.default_rng(1), **SECURITY)
 
 
-def test_a_search_that_does_not_converge_says_so():
-    noise = np.random.default_rng(4)
-    with pytest.raises(NotConvergedError, match="the two best of 8 searches are .* apart: give narrower limits"):
-        maximise(
-            lambda points, _: 1e6 * noise.random(len(points)), low=[0, 0], high=[1, 1], rng=np.random.default_rng(1)
-        )
-
-
-@given(st.integers(0, 10**6))
-@settings(max_examples=20)
-def test_the_search_finds_a_peak_wherever_it_is(seed):
-    rng = np.random.default_rng(seed)
-    peak, width = rng.uniform(-2.0, 3.0, 4), rng.uniform(0.1, 1.0, 4)
-    low, high = np.full(4, -2.0), np.full(4, 3.0)
-    best = maximise(
-        lambda points, _: 1e5 - 1e3 * (((points - peak) / width) ** 2).sum(axis=1), low=low, high=high, rng=rng
-    )
-    assert best.value == pytest.approx(1e5, abs=0.01)
-    np.testing.assert_allclose(best.point, peak, atol=1e-3)
-
-
 @pytest.mark.parametrize("bound", ["tomamichel2012", "lim2021", "hypergeometric"])
 def test_pairs_are_no_worse_than_a_grid(bound):
     link, proof = pair_links(), {"eps_sec": 1e-9, "eps_cor": 1e-9, "f_ec": 1.16, "bound": bound}
@@ -341,69 +305,3 @@ def test_pairs_are_no_worse_than_a_grid(bound):
 def test_the_rate_of_pairs_has_no_default():
     with pytest.raises(ValueError, match="limits has no pair_rate_hz"):
         optimal_pairs(pair_links(), limits={}, rng=np.random.default_rng(1), bound="lim2021", **SECURITY)
-
-
-# Yin et al., Nature 582, 501 (2020).
-YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62, "f_ec": 1.19, "efficiency_mismatch": 0.0147}
-
-
-def test_a_divided_failure_probability_gives_more_key():
-    def key(**split):
-        return bbm92_key_length(**YIN2020, bound="hypergeometric", **split)
-
-    best = optimal_split(key, eps=1e-6, rng=np.random.default_rng(1))
-    assert best.settings["eps_sec"] + best.settings["eps_cor"] == pytest.approx(1e-6, rel=1e-12)
-    half = key(eps_sec=5e-7, eps_cor=5e-7).length
-    correctness, share = 1e-6 * np.geomspace(1e-4, 0.79, 60), np.linspace(0.02, 0.98, 97)[:, np.newaxis]
-    grid = key(eps_sec=1e-6 - correctness, eps_cor=correctness, estimate_share=share).length
-    assert best.length >= grid.max() - ONE_BIT
-    assert best.length > half + 5 * ONE_BIT
-
-
-def test_a_sample_is_as_good_as_the_best_of_all():
-    proof = {"eps_sec": 1e-6, "eps_cor": 1e-8, "f_ec": 1.19, "bound": "hypergeometric"}
-    best = optimal_sample(n_sifted=3100, errors=140, rng=np.random.default_rng(1), **proof)
-    share = np.linspace(0.02, 0.98, 49)[:, np.newaxis]
-    every = sampled_key_length(
-        n_sifted=3100, errors=140, n_sample=np.arange(1, 3100), estimate_share=share, **proof
-    ).length
-    assert best.length >= every.max() - ONE_BIT
-    assert best.settings["n_sample"] == int(best.settings["n_sample"])
-
-
-def test_a_sample_that_gives_no_key_is_said():
-    with pytest.raises(ValueError, match="no settings within the limits give key"):
-        optimal_sample(n_sifted=300, errors=14, rng=np.random.default_rng(1), bound="lim2021", **SECURITY)
-
-
-@settings(max_examples=30)
-@given(st.integers(0, 10**6), st.integers(1, 3))
-def test_blocks_are_the_best_of_all_ways_to_cut(seed, most):
-    bins = 6
-    value = np.random.default_rng(seed).normal(0.3, 1.0, (most + 1, bins + 1, bins + 1))
-    found = optimal_blocks(lambda first, last, blocks: np.maximum(value[blocks, first, last], 0), bins=bins, most=most)
-    intervals = list(combinations(range(bins + 1), 2))
-    best = 0.0
-    for blocks in range(1, most + 1):
-        for cut in combinations(intervals, blocks):
-            if all(left[1] <= right[0] for left, right in zip(cut, cut[1:], strict=False)):
-                best = max(best, sum(max(value[blocks][one], 0.0) for one in cut))
-    assert found.length == pytest.approx(best)
-    assert all(left[1] <= right[0] for left, right in zip(found.edges, found.edges[1:], strict=False))
-
-
-def test_a_clear_and_a_hazy_half_make_a_key_each():
-    n, errors = np.full(20, 20_000.0), np.where(np.arange(20) < 10, 200.0, 1600.0)
-
-    def length(first, last, blocks):
-        block_n, block_errors = (
-            np.append(0.0, np.cumsum(x))[last] - np.append(0.0, np.cumsum(x))[first] for x in (n, errors)
-        )
-        return bbm92_key_length(
-            n_z=block_n / 2, n_x=block_n / 2, errors_z=block_errors / 2, errors_x=block_errors / 2,
-            eps_sec=1e-9 / blocks, eps_cor=1e-9 / blocks, f_ec=1.16, bound="lim2021",
-        ).length  # fmt: skip
-
-    found = optimal_blocks(length, bins=20)
-    assert found.edges[0] == (0, 10)
-    assert found.length > length(np.array([0]), np.array([20]), 1)[0]

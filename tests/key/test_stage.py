@@ -203,6 +203,27 @@ def test_pulses_are_counted_by_intensity_and_basis(pulses):
 
 
 @pytest.mark.parametrize("which", ["bright", "pulses"])
+def test_the_account_of_every_proof_adds_up(which, request):
+    run = request.getfixturevalue(which)
+    data = distill(run.scenario, run.coincidence)
+    spent = data.privacy + data.leak_ec_by_basis + data.security + data.get("multiphoton", 0.0)
+    np.testing.assert_allclose(data.n_sifted - spent, data.unfloored, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(data.unfloored.clip(min=0).sum("basis"), data.length, rtol=1e-12)
+    proven = data.drop_sel(bound="asymptotic")
+    assert ((proven.split_estimate > 0) & (proven.split_estimate <= run.scenario.key.eps_sec)).all()
+    assert (proven.split_estimates >= 1).all() and data.split_estimates.sel(bound="asymptotic") == 0
+
+
+def test_a_mismatch_of_the_detectors_costs_key_of_pulses_too(pulses):
+    equal, unequal = (
+        distill(pulses.scenario.replaced({"key.efficiency_mismatch": mismatch}), pulses.coincidence)
+        for mismatch in (0, 0.1)
+    )
+    assert (unequal.length <= equal.length).all()
+    assert unequal.length.sel(bound="asymptotic") < equal.length.sel(bound="asymptotic")
+
+
+@pytest.mark.parametrize("which", ["bright", "pulses"])
 def test_files_keep_everything(which, request, tmp_path):
     run = request.getfixturevalue(which)
     data = distill(run.scenario, run.coincidence)

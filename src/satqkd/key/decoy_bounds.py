@@ -371,9 +371,11 @@ def _one_decoy_photons(counts, errors, mu, weights, tau_0, tau_1, eps, sigmas, t
 
 
 @compiled
-def _error_bound(errors, bright, mu, weights, tau_1, eps, sigmas, tail):
+def _error_bound(errors, bright, mu, weights, tau_1, eps, sigmas, tail, capped):
     """Errors of single photons at most, from intensity `bright` and the next dimmer one; never more than were seen."""
     seen = errors.sum()
+    if capped:
+        return seen
     bound = single_photon_errors(
         weights[bright] * upper_limit(errors[bright], seen, eps, sigmas, tail),
         weights[bright + 1] * lower_limit(errors[bright + 1], seen, eps, sigmas, tail),
@@ -419,7 +421,7 @@ def _gain_photons(key, sample, sample_errors, pulses, mu, sigmas):
 @compiled
 def account(
     key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-    proof, tail, terms, signal_only, out,
+    proof, tail, terms, signal_only, capped, out,
 ):  # fmt: skip
     """Account of the key from one basis under one proof; fills `out` in the order of `ACCOUNT`.
 
@@ -435,6 +437,8 @@ def account(
         How single photons are bounded, with which tail, and how many failure probabilities share eps_sec.
     signal_only : bool
         Whether key is made of the signal pulses alone.
+    capped : bool
+        Whether all errors seen stand for those of single photons, even where decoys bound them better.
     """
     eps = eps_sec / terms
     deviation = 0.0
@@ -453,7 +457,7 @@ def account(
         else:
             empty, single = _one_decoy_photons(key, key_errors, mu, weights, tau_0, tau_1, eps, sigmas, tail)
             _, single_sample = _one_decoy_photons(sample, sample_errors, mu, weights, tau_0, tau_1, eps, sigmas, tail)
-        errors = _error_bound(sample_errors, decoys - 1, mu, weights, tau_1, eps, sigmas, tail)
+        errors = _error_bound(sample_errors, decoys - 1, mu, weights, tau_1, eps, sigmas, tail, capped)
         if signal_only:
             empty = least_thinned(empty, 1.0 / (weights[0] * tau_0), eps, sigmas, tail)
             single = least_thinned(single, mu[0] / (weights[0] * tau_1), eps, sigmas, tail)
@@ -482,7 +486,7 @@ def _accounts():
     ):  # fmt: skip
         account(
             key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-            proof, tail, terms, signal_only, out,
+            proof, tail, terms, signal_only, False, out,
         )  # fmt: skip
 
     return accounts
@@ -529,14 +533,14 @@ def pass_clicks(brightness, steps, light, noise, seen, dark):
 @compiled
 def pass_lengths(
     settings, vacuum, pulses, misalignment, jitter_s, light, noise, eps_sec, sigmas, f_ec, mismatch, security,
-    fluctuation, proof, tail, terms, signal_only, both, out,
+    fluctuation, proof, tail, terms, signal_only, both, capped, out,
 ):  # fmt: skip
     """Length of the key of a pass before it is cut at zero, one for each row of settings; -inf for what is not allowed.
 
     A row holds the mean photon numbers and the probabilities of signal and decoy, the probability of X, the width of
     the window, and the steps used. Like `satqkd.key.decoy.decoy_key_length` on the counts of
     `satqkd.key.downlink.DecoyDownlink.counts`, at a hundredth of the cost; where two bases give key and neither has
-    any, the one that is nearer to it counts.
+    any, the one that is nearer to it counts. `capped` as in `account`.
     """
     intensities = 2 if proof == ONE_DECOY else 3
     mu, p, sent, filled = np.empty(intensities), np.empty(intensities), np.empty(intensities), np.empty(9)
@@ -571,13 +575,13 @@ def pass_lengths(
             mu[1] = decoy * (1.0 + (corner // 2 * 2 - 1) * fluctuation)
             account(
                 x, x_errors, z, z_errors, sent, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-                proof, tail, terms, signal_only, filled,
+                proof, tail, terms, signal_only, capped, filled,
             )  # fmt: skip
             least_x = min(least_x, filled[8])
             if both:
                 account(
                     z, z_errors, x, x_errors, sent, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-                    proof, tail, terms, signal_only, filled,
+                    proof, tail, terms, signal_only, capped, filled,
                 )  # fmt: skip
                 least_z = min(least_z, filled[8])
         if not both:

@@ -70,8 +70,9 @@ def check_range(low, high, way_out, **quantities):
     """
     for name, value in quantities.items():
         values = np.asarray(value, dtype=float)
-        inside = (values >= low) & (values <= high)
-        if not np.all(inside):
+        # Least and greatest alone are twice as fast as a mask, and NaN is in neither.
+        if values.size and not (values.min() >= low and values.max() <= high):
+            inside = (values >= low) & (values <= high)
             raise ValueError(f"{name}={values[~inside].flat[0]:g} is outside [{low:g}, {high:g}]: {way_out}")
 
 

@@ -18,6 +18,20 @@ BOUNDS = {
     "entangled": ("asymptotic", "yin2020", "tomamichel2012", "lim2021", "hypergeometric"),
     "decoy": ("asymptotic", "lim2014", "chernoff", "zhang2017", "gaussian", "rusca2018", "tiangong2"),
 }
+# The terms of a key's account by basis; pulses have more of them.
+TERMS = (
+    ("n_sifted", "bit", "sifted bits that become key"),
+    ("phase_error", "1", "bound on the phase error rate"),
+    ("privacy", "bit", "what an eavesdropper may know of the bits that count"),
+    ("unfloored", "bit", "length before it is cut at zero"),
+    ("security", "bit", "price of the failure probabilities"),
+    ("leak_ec", "bit", "disclosed by error correction with f_ec"),
+)
+PHOTON_TERMS = (
+    ("vacuum_events", "bit", "bits of empty pulses, at least"),
+    ("single_photons", "bit", "bits of single photons, at least"),
+    ("multiphoton", "bit", "bits that may be of several photons"),
+)
 # The failure probabilities for which a length is tabulated, besides the scenario's own.
 EPS_GRID = 10.0 ** -np.arange(3, 16)
 
@@ -53,15 +67,16 @@ def distill(scenario: Scenario, coincidence: xr.Dataset, *, folder: str | Path |
     for name, text in [("length", "secret key"), ("leak_ec", "disclosed by error correction")]:
         data[name] = variable("bound", [float(getattr(key, name)) for key in keys], "bit", text)
     parts = [[getattr(key, basis) for basis in ("z", "x")] for key in keys]
-    for name, units, text in [
-        ("phase_error", "1", "bound on the phase error rate"),
-        ("unfloored", "bit", "length before it is cut at zero"),
-        ("security", "bit", "price of the failure probabilities"),
-        ("leak_ec", "bit", "disclosed by error correction with f_ec"),
-    ]:
+    for name, units, text in TERMS + (PHOTON_TERMS if scenario.source.kind == "decoy" else ()):
         data[name if name != "leak_ec" else "leak_ec_by_basis"] = variable(
             ("bound", "basis"), [[float(getattr(p, name)) for p in pair] for pair in parts], units, text
         )
+    for name, text in [
+        ("estimate", "failure probability of each estimate"),
+        ("estimates", "how many of them share the secrecy"),
+        ("amplification", "failure probability of hashing"),
+    ]:
+        data[f"split_{name}"] = variable("bound", [float(getattr(key.split, name)) for key in keys], "1", text)
     by_eps = [np.broadcast_to(length(bound, EPS_GRID, EPS_GRID).length, EPS_GRID.shape) for bound in bounds]
     data["length_by_eps"] = variable(
         ("bound", "eps"), by_eps, "bit", "secret key with both failure probabilities at eps"
@@ -192,6 +207,7 @@ def _pulses(scenario: Scenario, coincidence: xr.Dataset):
         "key_basis": "both",
         "key_intensities": "signal",
         "intensity_fluctuation": source.intensity_fluctuation,
+        "efficiency_mismatch": scenario.key.efficiency_mismatch,
     }
     return data, lambda bound, eps_sec, eps_cor: decoy_key_length(
         **arguments, bound=bound, eps_sec=eps_sec, eps_cor=eps_cor
