@@ -3,5 +3,16 @@
 from satqkd.planning.check import check
 from satqkd.planning.example import record_example
 from satqkd.planning.expected import expected, expected_from_orbit
+from satqkd.planning.plan import Forecast, make_plan
+from satqkd.planning.planfile import Plan, load_plan
 
-__all__ = ["check", "expected", "expected_from_orbit", "record_example"]
+__all__ = [
+    "Forecast",
+    "Plan",
+    "check",
+    "expected",
+    "expected_from_orbit",
+    "load_plan",
+    "make_plan",
+    "record_example",
+]

@@ -45,14 +45,55 @@ def expected(scenario: Scenario, channel: xr.Dataset) -> dict[str, float | list[
     ScenarioError
         Where the polarisation that analysers see is turned, which the chain leaves out.
     """
+    require_compensated(scenario)
+    used = channel.isel(time=channel.measurement.values >= 0)
+    result = {name: value for name, (value, _) in channel_observables(channel).items()}
+    return result | (_pulses(scenario, used) if scenario.source.kind == "decoy" else _pairs(scenario, used))
+
+
+def require_compensated(scenario: Scenario) -> None:
+    """Refuse a scenario in which the polarisation that analysers see is turned (`ScenarioError`)."""
     if not scenario.polarization.compensated or scenario.polarization.residual_deg:
         raise ScenarioError(
             f"{scenario.path}: polarization turns what analysers see, which the analytic chain leaves out: simulate "
             "instead, or set compensated: true and residual_deg: 0"
         )
-    used = channel.isel(time=channel.measurement.values >= 0)
-    result = {name: value for name, (value, _) in channel_observables(channel).items()}
-    return result | (_pulses(scenario, used) if scenario.source.kind == "decoy" else _pairs(scenario, used))
+
+
+def pair_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """True and accidental coincidences [1/s], each shape (time,), at transmittances [1], shape (time, station)."""
+    source, window_s = scenario.source, scenario.coincidence.window_ns * 1e-9
+    seen = transmittance * [_efficiency(station) for station in scenario.stations]
+    singles = source.pair_rate_hz * seen + [_noise_hz(scenario, station) for station in scenario.stations]
+    jitter_s = np.sqrt(2) * scenario.detection.timing_jitter_ps * 1e-12
+    true = source.pair_rate_hz * seen.prod(axis=1) * window_acceptance(window_s, jitter_s)
+    return true, singles.prod(axis=1) * window_s
+
+
+def pair_correlations(scenario: Scenario, angles_deg) -> tuple[np.ndarray, np.ndarray]:
+    """Correlation of the true pairs, and the ideal one, by setting of either station; each shape (2, 2).
+
+    The analysers' angles [degree] have shape (station, setting).
+    """
+    angles, source = np.deg2rad(angles_deg), scenario.source
+    state = werner_state(source.bell_state, source.fidelity)
+    outcomes = with_flips(joint_probabilities(state, *angles), contrast_error(source.polarization_contrast))
+    found = outcomes[..., 0, 0] + outcomes[..., 1, 1] - outcomes[..., 0, 1] - outcomes[..., 1, 0]
+    return found, ideal_correlation(source.bell_state, *angles)
+
+
+def pulse_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sifted bits and errors among them per pulse [1], each shape (intensity, time), at transmittances [1] by time."""
+    source, station = scenario.source, scenario.stations[0]
+    window_s = scenario.coincidence.window_ns * 1e-9
+    jitter_s = np.hypot(scenario.detection.timing_jitter_ps, source.pulse_width_ps / FWHM_PER_SIGMA) * 1e-12
+    arriving = transmittance * _efficiency(station) * window_acceptance(window_s, jitter_s)
+    noise = _noise_hz(scenario, station) * window_s
+    slip = contrast_error(source.polarization_contrast)
+    wrong = source.preparation_error + slip - 2 * source.preparation_error * slip
+    # Both bases are chosen by a beam splitter: half of the detections are sifted.
+    sifted = (source.mu[:, None] * arriving + noise) / 2
+    return sifted, (source.mu[:, None] * arriving * wrong + noise / 2) / 2
 
 
 def _efficiency(station) -> float:
@@ -65,12 +106,7 @@ def _noise_hz(scenario: Scenario, station) -> float:
 
 
 def _pairs(scenario: Scenario, channel: xr.Dataset) -> dict:
-    source, window_s = scenario.source, scenario.coincidence.window_ns * 1e-9
-    seen = channel.transmittance.values * [_efficiency(station) for station in scenario.stations]
-    singles = source.pair_rate_hz * seen + [_noise_hz(scenario, station) for station in scenario.stations]
-    accidental = singles.prod(axis=1) * window_s
-    jitter_s = np.sqrt(2) * scenario.detection.timing_jitter_ps * 1e-12
-    true = source.pair_rate_hz * seen.prod(axis=1) * window_acceptance(window_s, jitter_s)
+    true, accidental = pair_rates(scenario, channel.transmittance.values)
     purity = float(true.sum() / (true + accidental).sum())
     result = {
         "coincidence_rate": float((true + accidental).mean()),
@@ -78,12 +114,9 @@ def _pairs(scenario: Scenario, channel: xr.Dataset) -> dict:
         "signal_to_noise": float(true.sum() / accidental.sum()),
     }
     measured = channel.measurement.values
-    state = werner_state(source.bell_state, source.fidelity)
     for index, measurement in enumerate(scenario.measurements):
-        angles = np.deg2rad(measurement.angles_deg)
-        outcomes = with_flips(joint_probabilities(state, *angles), contrast_error(source.polarization_contrast))
-        correlation = purity * (outcomes[..., 0, 0] + outcomes[..., 1, 1] - outcomes[..., 0, 1] - outcomes[..., 1, 0])
-        ideal = ideal_correlation(source.bell_state, *angles)
+        correlation, ideal = pair_correlations(scenario, measurement.angles_deg)
+        correlation = purity * correlation
         result[f"{measurement.name}_coincidences"] = float((true + accidental)[measured == index].sum())
         if measurement.name == "bell":
             result["chsh_s"] = float(np.abs(np.sum(np.sign(ideal) * correlation)))
@@ -94,16 +127,8 @@ def _pairs(scenario: Scenario, channel: xr.Dataset) -> dict:
 
 
 def _pulses(scenario: Scenario, channel: xr.Dataset) -> dict:
-    source, station = scenario.source, scenario.stations[0]
-    window_s = scenario.coincidence.window_ns * 1e-9
-    jitter_s = np.hypot(scenario.detection.timing_jitter_ps, source.pulse_width_ps / FWHM_PER_SIGMA) * 1e-12
-    arriving = channel.transmittance.values[:, 0] * _efficiency(station) * window_acceptance(window_s, jitter_s)
-    noise = _noise_hz(scenario, station) * window_s
-    slip = contrast_error(source.polarization_contrast)
-    wrong = source.preparation_error + slip - 2 * source.preparation_error * slip
-    # Both bases are chosen by a beam splitter: half of the detections are sifted.
-    sifted = (source.mu[:, None] * arriving + noise) / 2
-    errors = (source.mu[:, None] * arriving * wrong + noise / 2) / 2
+    source = scenario.source
+    sifted, errors = pulse_rates(scenario, channel.transmittance.values[:, 0])
     rate = source.pulse_rate_hz * source.shares[0] * sifted[0]
     farthest, nearest = _seconds(channel)
     gain, qber = sifted.mean(axis=1), errors.sum(axis=1) / sifted.sum(axis=1)

@@ -1,0 +1,55 @@
+"""Figures of the planner."""
+
+import numpy as np
+from matplotlib.colors import LogNorm
+
+from satqkd.plot import in_style, legend_above, new_figure, no_data
+
+COLOURS, DASHES = 7, ("-", "--", "-.", ":")  # no two of 28 satellites look alike
+
+
+@in_style
+def calendar_figure(nights, growth, title: str):
+    """Expected secret bits, clouds weighed in, by night and station, and what they grow to.
+
+    Parameters
+    ----------
+    nights : pandas.DataFrame, shape (station, night)
+        Of `nightly`.
+    growth : dict of str to (ndarray, ndarray)
+        Of `growing`, by satellite.
+    title : str
+    """
+    if not nights.size:
+        return no_data(f"{title}: no pass is dark enough")
+    figure, (above, below) = new_figure(
+        2, 1, height_cm=8 + 0.45 * len(nights), sharex=True, height_ratios=(max(len(nights), 3), 6)
+    )
+    days = nights.columns.to_numpy()
+    edges = np.append(days, days[-1] + np.timedelta64(1, "D"))
+    bits = nights.to_numpy()
+    rows = np.arange(len(nights) + 1)
+    # A night with an open link but without key is grey, one without an open link is white.
+    above.pcolormesh(edges, rows, np.where(bits == 0, 0.15, np.nan), cmap="Greys", vmin=0, vmax=1)
+    if (bits > 0).any():
+        high = np.nanmax(bits)
+        norm = LogNorm(min(max(np.nanmin(bits[bits > 0]), 1e-4 * high), 0.5 * high), high)
+        mesh = above.pcolormesh(edges, rows, np.where(bits > 0, bits, np.nan), cmap="cividis", norm=norm)
+        figure.colorbar(mesh, ax=above, label="Expected secret bits (grey: 0)")
+    above.set_yticks(rows[:-1] + 0.5, nights.index)
+    above.tick_params(axis="y", length=0)
+    above.grid(False)
+    above.invert_yaxis()
+    above.set_title(title, fontsize="medium")
+    for index, (name, (mean, sigma)) in enumerate(growth.items()):
+        line = {"color": f"C{index % COLOURS}", "ls": DASHES[index % len(DASHES)]}
+        below.step(edges, np.append(0.0, mean), label=name, **line)
+        below.fill_between(
+            edges, np.append(0.0, mean - sigma), np.append(0.0, mean + sigma), step="pre", alpha=0.2, lw=0,
+            color=line["color"],
+        )  # fmt: skip
+    below.set(ylabel="Secret bits so far", xlabel="Night (from its evening)", xlim=(edges[0], edges[-1]))
+    below.set_ylim(bottom=0)
+    legend_above(below, columns=5)
+    figure.autofmt_xdate(rotation=30)
+    return figure

@@ -1,0 +1,164 @@
+"""When a link is open: passes over one station or over several at once, and the part of each that is dark enough."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from satqkd.orbit import frames
+from satqkd.orbit.passes import Trajectory
+
+HOUR = np.timedelta64(1, "h")
+STEP_S = 10.0  # an open part, or a break in it, shorter than this may go unseen
+HALVINGS = 10  # of a step: 10 ms
+THIRDS = 25  # cut off a pass one after the other: 10 ms of four minutes
+SUN_DEG_S = 360 / 86164
+
+
+@dataclass(frozen=True)
+class Sun:
+    """Directions to the Sun in the frame of SGP4, shape (hour, 3), from the first hour on: one table for all links."""
+
+    first: np.datetime64
+    directions: np.ndarray
+
+    @classmethod
+    def during(cls, start: np.datetime64, end: np.datetime64) -> "Sun":
+        first = start.astype("datetime64[h]").astype("datetime64[ns]")
+        return cls(first, frames.sun_direction_teme(np.arange(first, end + 2 * HOUR, HOUR)))
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """In the Earth's frame, shape (time, 3); straight between full hours, as `frames.sun_direction`."""
+        hours = (times - self.first) / HOUR
+        known = np.arange(len(self.directions))
+        sun = np.stack([np.interp(hours, known, component) for component in self.directions.T], axis=-1)
+        return frames.rotate_about_pole(
+            sun / np.linalg.norm(sun, axis=-1, keepdims=True), frames.sidereal_angle_rad(times)
+        )
+
+
+@dataclass(frozen=True)
+class View:
+    """How the stations of a link see the satellite: range [m], elevation and the Sun's [degree], (time, station).
+
+    `sunlit`, shape (time,), says whether the Sun shines on the satellite.
+    """
+
+    range_m: np.ndarray
+    elevation_deg: np.ndarray
+    sun_elevation_deg: np.ndarray
+    sunlit: np.ndarray
+
+
+def view(path: Trajectory, stations, sun: Sun, seconds: np.ndarray) -> View:
+    """The link at times [s] after the trajectory's start, shape (time,)."""
+    position, _ = path.at(seconds)
+    towards_sun = sun.at(path.start + np.rint(1e9 * seconds).astype("timedelta64[ns]"))
+    elevation_deg, range_m = zip(*(_elevation_and_range(station, position) for station in stations), strict=True)
+    sun_elevation_deg = [
+        frames.elevation_azimuth_deg(towards_sun, frames.local_axes(s.latitude_deg, s.longitude_deg))[0]
+        for s in stations
+    ]
+    by_station = (np.stack(column, axis=1) for column in (range_m, elevation_deg, sun_elevation_deg))
+    return View(*by_station, frames.is_sunlit(position, towards_sun))
+
+
+def _elevation_and_range(station, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    offset = position - frames.geodetic_to_itrs(station.latitude_deg, station.longitude_deg, station.altitude_m)
+    axes = frames.local_axes(station.latitude_deg, station.longitude_deg)
+    return frames.elevation_azimuth_deg(offset, axes)[0], np.sqrt(np.einsum("ij,ij->i", offset, offset))
+
+
+def usable(seen: View, conditions) -> np.ndarray:
+    """When darkness and range are as a scenario's section `orbit` asks, at every station; shape (time,)."""
+    dark = (seen.sun_elevation_deg <= conditions.max_sun_elevation_deg).all(axis=1)
+    if conditions.satellite_in_shadow:
+        dark &= ~seen.sunlit
+    if conditions.max_range_m is not None:
+        dark &= (seen.range_m <= conditions.max_range_m).all(axis=1)
+    return dark
+
+
+def joint_times_s(path: Trajectory, stations, single: list[np.ndarray]) -> np.ndarray:
+    """Rise, culmination and set [s after start], shape (pass, 3), of what all stations see, from those of each.
+
+    It culminates where the lowest elevation is highest.
+
+    Notes
+    -----
+    Each elevation rises and then falls, hence so does the lowest of them, and a third of the interval that cannot hold
+    its highest point is cut off again and again, down to hundredths of a second in low orbit.
+    """
+    if len(single) == 1:
+        return single[0]
+    edges = common([times[:, ::2] for times in single])
+    low, high = edges.T.copy()
+    for _ in range(THIRDS):
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        rising = lowest_elevation_deg(path, stations, left) < lowest_elevation_deg(path, stations, right)
+        low, high = np.where(rising, left, low), np.where(rising, high, right)
+    return np.stack([edges[:, 0], (low + high) / 2, edges[:, 1]], axis=1)
+
+
+def lowest_elevation_deg(path: Trajectory, stations, seconds: np.ndarray) -> np.ndarray:
+    """Elevation [degree] at the station that sees the satellite lowest, shape (time,)."""
+    position, _ = path.at(seconds)
+    return np.min([_elevation_and_range(station, position)[0] for station in stations], axis=0)
+
+
+def may_be_dark(view_there: View, within_s: np.ndarray, max_sun_elevation_deg: float) -> np.ndarray:
+    """Whether the Sun can be low enough at every station within some time [s] of a view, shape (time,).
+
+    It climbs by a turn in a day at most.
+    """
+    return (view_there.sun_elevation_deg - SUN_DEG_S * within_s[:, None] <= max_sun_elevation_deg).all(axis=1)
+
+
+def common(intervals: list[np.ndarray]) -> np.ndarray:
+    """What several sets of intervals, each shape (n, 2), disjoint and in order, have in common."""
+    times = np.concatenate([one.ravel() for one in intervals])
+    steps = np.concatenate([np.tile([1, -1], len(one)) for one in intervals])
+    order = np.lexsort([steps, times])  # one that ends as another begins has nothing in common with it
+    opens = np.flatnonzero(np.cumsum(steps[order]) == len(intervals))
+    return np.stack([times[order[opens]], times[order[opens + 1]]], axis=1)
+
+
+def longest_windows(is_open: Callable, edges: np.ndarray) -> np.ndarray:
+    """The longest open part of each interval.
+
+    Parameters
+    ----------
+    is_open : callable
+        Times [s], shape (time,), to bool.
+    edges : ndarray, shape (interval, 2)
+        Begin and end [s].
+
+    Returns
+    -------
+    ndarray, shape (interval, 2)
+        Begin and end [s], to ten milliseconds; both the interval's begin where it is never open.
+    """
+    windows = np.repeat(edges[:, :1], 2, axis=1)
+    if not len(edges):
+        return windows
+    count = int(np.ceil((edges[:, 1] - edges[:, 0]).max() / STEP_S)) + 1
+    grid = np.linspace(edges[:, 0], edges[:, 1], max(count, 2), axis=1)
+    closed = np.zeros((len(edges), 1), np.int8)
+    change = np.diff(np.hstack([closed, is_open(grid.ravel()).reshape(grid.shape), closed]), axis=1)
+    row, first = np.nonzero(change == 1)
+    last = np.nonzero(change == -1)[1] - 1
+    begin = _bisected(is_open, grid[row, first], grid[row, np.maximum(first - 1, 0)])
+    end = _bisected(is_open, grid[row, last], grid[row, np.minimum(last + 1, grid.shape[1] - 1)])
+    order = np.lexsort([end - begin, row])
+    longest = order[np.flatnonzero(np.diff(row[order], append=-1))]
+    windows[row[longest]] = np.stack([begin, end], axis=1)[longest]
+    return windows
+
+
+def _bisected(is_open: Callable, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """The last open times [s] between open and closed ones."""
+    for _ in range(HALVINGS if inside.size else 0):
+        middle = 0.5 * (inside + outside)
+        there = is_open(middle) | (inside == outside)
+        inside, outside = np.where(there, middle, inside), np.where(there, outside, middle)
+    return inside
