@@ -1,4 +1,4 @@
-# make results · test · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
+# make results · plan · test · test-browser · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 VENV := .venv
@@ -9,11 +9,20 @@ results: $(VENV)/.made
 	snakemake --cores $(CORES) --rerun-incomplete
 	snakemake --report results/report.html
 
+# The coming days: make plan PLAN=example START=2018-09-20 DAYS=7; without START and DAYS those of data/plans/$(PLAN).yaml.
+PLAN ?= example
+plan: $(VENV)/.made
+	snakemake plan --cores $(CORES) --config plan=$(PLAN) $(if $(START),start=$(START)) $(if $(DAYS),days=$(DAYS))
+
 test: $(VENV)/.made
 	pytest -n $(CORES)
 
+# In a real Chromium (Debian's package chromium); the report's part wants make results first.
+test-browser: $(VENV)/.made
+	pytest -m browser tests/browser
+
 lab: $(VENV)/.made
-	jupyter lab --notebook-dir=. notebooks/01_orbit.ipynb
+	jupyter lab --notebook-dir=. notebooks/explore.ipynb
 
 bench: $(VENV)/.made
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
@@ -47,4 +56,4 @@ clean:
 	rm -rf $(VENV) .snakemake
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: results test lab bench lint lock clean
+.PHONY: results plan test test-browser lab bench lint lock clean

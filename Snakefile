@@ -17,6 +17,7 @@ include: "workflow/rules/key.smk"
 include: "workflow/rules/bell.smk"
 include: "workflow/rules/fiber.smk"
 include: "workflow/rules/recorded.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/validation.smk"
 
 

@@ -453,7 +453,9 @@ class Scenario(Experiment):
 
     # Not among the values: what was a mission before there were recordings is the same one still.
     kind: Literal["mission"] = Field("mission", exclude=True, description="simulated from the orbit on")
-    reference: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="published values to compare with")
+    reference: str | None = Field(
+        None, pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="published values to compare with"
+    )
     orbit: Orbit
     transmitter: Transmitter
     channel: Channel = Channel()

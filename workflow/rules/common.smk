@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from satqkd import ScenarioError
-from satqkd.planning import check
+from satqkd.planning import check, load_plan
 
 
 def checked_missions(names):
@@ -73,6 +73,14 @@ def run_results(scenario):
         run=RUNS,
         stage=run_stages(scenario),
     )
+
+
+def plan_files(plan, **days):
+    """A plan with its element sets and scenarios."""
+    try:
+        return list(map(str, load_plan(plan, **days).files))
+    except ScenarioError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def figure(name, stage, folder="results/{scenario}"):

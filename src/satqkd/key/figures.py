@@ -52,7 +52,7 @@ def length_figure(key):
             key.eps.values, key.length_by_eps.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none", label=bound
         )
     axis.axvline(key.attrs["eps_sec"], color="0.4", ls="--", label="this scenario")
-    legend_above(axis, 5)
+    legend_above(axis, 3)
     return figure
 
 

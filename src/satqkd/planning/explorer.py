@@ -184,7 +184,8 @@ class Explorer(widgets.VBox):
         self._sliders = widgets.VBox()
         self._choice.observe(self._chosen, "value")
         self._chosen()
-        super().__init__([self._choice, widgets.HBox([self._sliders, self._shown])])
+        beside = widgets.Layout(flex_flow="row wrap", grid_gap="2em")
+        super().__init__([self._choice, widgets.HBox([self._sliders, self._shown], layout=beside)])
 
     def _chosen(self, _change=None):
         self.scenario = load_scenario(self._files[self._choice.value])
@@ -208,8 +209,8 @@ class Explorer(widgets.VBox):
 
 
 _LOOK = {
-    "style": {"description_width": "11em"},
-    "layout": {"width": "34em"},
+    "style": {"description_width": "9.5em"},
+    "layout": {"width": "27em"},
     "continuous_update": True,
     "readout_format": ".3g",
 }
@@ -240,8 +241,7 @@ def as_html(title: str, result: dict) -> str:
         rows.append(("S", f"{result['chsh_s']:.3f}"))
     rows.append(("secret key", f"{result['key']:,.0f} ± {result['key_sigma']:,.0f} bit"))
     cells = "".join(
-        f"<tr><td style='padding-right:1em'>{name}</td><td data-of='{name}'><b>{value}</b></td></tr>"
-        for name, value in rows
+        f"<tr><td style='padding-right:1em'>{name}</td><td><b>{value}</b></td></tr>" for name, value in rows
     )
     return f"<h4>{escape(title)}</h4><table>{cells}</table>{_bar(result['budget'])}"
 
@@ -259,6 +259,6 @@ def _bar(budget: dict[str, float]) -> str:
     ]
     bars, legend = zip(*pieces, strict=True)
     return (
-        f"<p>mean losses, {total:.1f} dB</p><div style='display:flex;height:1.5em;width:30em'>{''.join(bars)}</div>"
-        f"<p style='width:30em'>{' &nbsp; '.join(legend)}</p>"
+        f"<p>mean losses, {total:.1f} dB</p><div style='display:flex;height:1.5em;max-width:30em'>{''.join(bars)}</div>"
+        f"<p style='max-width:30em'>{' &nbsp; '.join(legend)}</p>"
     )
