@@ -1,0 +1,75 @@
+"""What the package takes from others: declared, locked, and under licences that go together."""
+
+import ast
+import importlib.metadata
+import importlib.util
+import re
+import sys
+import tomllib
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def project(root):
+    return tomllib.loads((root / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def licences(root):
+    spec = importlib.util.spec_from_file_location("licences", root / "docs/licences.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def names(requirements):
+    return {re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in requirements}
+
+
+def imported(folder):
+    """Top-level names that files import, wherever in them."""
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.split(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                yield node.module.split(".")[0]
+
+
+def undeclared(folder, declared, own):
+    owners = importlib.metadata.packages_distributions()
+    foreign = set(imported(folder)) - set(sys.stdlib_module_names) - own
+    return {name for name in foreign if not {d.lower().replace("_", "-") for d in owners.get(name, [])} & declared}
+
+
+def test_the_package_imports_only_what_it_declares(root, project):
+    assert undeclared(root / "src", names(project["dependencies"]), {"satqkd"}) == set()
+
+
+def test_the_tests_import_only_what_is_declared(root, project):
+    declared = names(project["dependencies"]) | names(project["optional-dependencies"]["test"])
+    own = {"satqkd", "benchmarks", "tests", "conftest"}
+    assert undeclared(root / "tests", declared, own) == set()
+
+
+def test_peers_are_imported_by_benchmarks_only(root, project):
+    peers = names(project["optional-dependencies"]["bench"])
+    assert not peers & names(project["dependencies"])
+    assert not set(imported(root / "src")) & {name.replace("-", "_") for name in peers}
+
+
+def test_an_undeclared_import_is_found(tmp_path):
+    (tmp_path / "bad.py").write_text("def late():\n    import hypothesis\n")
+    assert undeclared(tmp_path, {"numpy"}, set()) == {"hypothesis"}
+
+
+def test_everything_declared_is_locked(project, licences):
+    locked = {name.lower().replace("_", "-") for name in licences.locked()}
+    assert names(project["dependencies"]) | names(project["optional-dependencies"]["test"]) <= locked
+
+
+def test_licences_are_listed_and_go_together(licences):
+    assert licences.PAGE.read_text() == licences.page(), "renew it: python docs/licences.py"
+    for name in licences.locked():
+        assert licences.COMPATIBLE.search(licences.licence(name)), name
