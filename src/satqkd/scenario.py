@@ -466,6 +466,7 @@ class Scenario(Experiment):
     detection: Detection
     beacon: Beacon
     fiber: Fiber = Fiber()
+    outlook: dict[str, Number] = Field({}, description="what an outlook changes: values by dotted key")
 
 
 class RecordedStation(Section):
@@ -743,6 +744,8 @@ def json_schema() -> dict:
             if name == "kind" or "$ref" in node or "discriminator" in node:
                 continue
             description = node.pop("description", None)
+            if isinstance(inner := node.get("additionalProperties"), dict):
+                node["additionalProperties"] = {"anyOf": [inner, {"$ref": "#/$defs/Sourced"}]}
             definition["properties"][name] = {"anyOf": [node, {"$ref": "#/$defs/Sourced"}]} | (
                 {"description": description} if description else {}
             )
