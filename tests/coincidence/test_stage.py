@@ -1,12 +1,16 @@
 """Stage 4 on what stage 3 recorded."""
 
+from shutil import copytree
+
 import numpy as np
 import pytest
+import zarr
 
 from satqkd.channel import link_budget
 from satqkd.coincidence import coincidences, count, observables
 from satqkd.dataset import SESSION_PULSES, load, record_key, save, transmitter_log
 from satqkd.detection import simulate
+from satqkd.flight import hermite
 from satqkd.orbit import find_sessions
 
 FOUR_SIGMA = 4
@@ -90,18 +94,42 @@ def test_events_during_dead_time_are_left_out(bright):
     assert data.sizes["coincidence"] < 0.6 * bright.coincidence.sizes["coincidence"]
 
 
-def test_wrongly_assumed_flight_finds_no_pairs(bright, tmp_path):
-    """The orbit's prediction is what brings the two streams together: a kilometre off, 3.3 microseconds, nothing is."""
-    off = bright.orbit.copy(deep=True)
-    off["range"] = off.range + 1000 * off.range_rate / 7e3
-    found = coincidences(bright.scenario, off, bright.tags)
-    assert found.sizes["coincidence"] < 0.1 * bright.coincidence.sizes["coincidence"]
+def late(orbit, seconds):
+    """The prediction of a satellite that is so late on its path."""
+    node_s, step_s = np.arange(orbit.sizes["time"], dtype=float), 1e-3
+    wrong = orbit.copy(deep=True)
+    for station in range(orbit.sizes["station"]):
+        path = node_s, orbit.range.values[:, station], orbit.range_rate.values[:, station]
+        before, here, after = (hermite(node_s - seconds + shift, *path) for shift in (-step_s, 0, step_s))
+        wrong["range"][:, station], wrong["range_rate"][:, station] = here, (after - before) / (2 * step_s)
+    return wrong
+
+
+@pytest.mark.parametrize("which", ["bright", "pulses"])
+def test_an_orbit_that_is_wrong_by_five_kilometres_loses_no_coincidence(which, request):
+    """0.66 s along the path, up to 17 microseconds of light: the beacons say what the prediction does not."""
+    run = request.getfixturevalue(which)
+    found = coincidences(run.scenario, late(run.orbit, 0.66), run.tags)
+    assert found.sizes["coincidence"] == pytest.approx(run.coincidence.sizes["coincidence"], rel=0.002)
+    assert found.delay.values.std() == pytest.approx(run.coincidence.delay.values.std(), rel=0.01)
+    assert (found.clock_followed.values > 0.99).all()
+    assert (np.abs(found.clock_offset - run.truth.clock_offset.values) < 5 * found.clock_offset_sigma).all()
 
 
 def test_a_wrong_beacon_rate_names_scenario_session_and_station(bright):
     wrong = bright.scenario.replaced({"beacon.pulse_rate_hz": 9.7e3})
-    with pytest.raises(ValueError, match="yin2020, session 0, delingha: the beacon tags do not fall on a comb"):
+    with pytest.raises(
+        ValueError, match="yin2020, session 0, delingha: beacon: .* .check beacon.pulse_rate_hz and the ele"
+    ):
         coincidences(wrong, bright.orbit, bright.tags)
+
+
+def test_a_station_without_seconds_of_gps_is_named(bright, tmp_path):
+    copytree(bright.tags, tmp_path / "detection.zarr")
+    group = zarr.open_group(tmp_path / "detection.zarr", mode="a")["nanshan/gps"]
+    group.attrs["session_first_tag"] = [0, 2]
+    with pytest.raises(ValueError, match="yin2020, session 0, nanshan: GPS seconds: nothing found: .* 2 tags"):
+        coincidences(bright.scenario, bright.orbit, tmp_path / "detection.zarr")
 
 
 def test_pulses_are_found_in_the_transmitters_log(pulses):

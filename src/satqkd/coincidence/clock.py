@@ -1,82 +1,227 @@
-"""From local clocks to the satellite's: GPS second first, beacon pulses then, time of flight taken out."""
+"""Offset and drift between two streams of tags: the peak of their correlation, followed and fitted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from satqkd.flight import arrival_times, emission_times
+from satqkd.coincidence.acquisition import PS, Line, Search, acquire, follow, limit_message, overlap
+from satqkd.coincidence.curve import maximise, pairs_near, smooth
+from satqkd.coincidence.matching import _require_ascending, _tags
+from satqkd.flight import arrival_times, hermite
 
-PS = 1e12
+# Standard deviations at which a fit contradicts its prior.
+CONTRADICTION = 6
+# Least share of the time in which a delay that bends has to be seen for the bend to be believed.
+FOLLOWED = 0.8
 
 
 @dataclass(frozen=True)
 class Clock:
-    """A local clock against the satellite's, local = (1 + drift) true + offset.
+    """A local clock against the reference, local = (1 + drift) reference + offset, and how far it wanders from that.
 
     Attributes
     ----------
     offset_s, drift : float
-        At the session's start [s], and fractional frequency error [1].
+        At reference time zero [s], and fractional frequency error [1].
     offset_sigma_s, drift_sigma : float
         One standard deviation of each.
     residual_rms_s : float
-        Root mean square of the beacon tags against the fit [s].
+        Standard deviation of the correlated tags about the fit [s]: the jitter of a pair.
+    pairs : float
+        Correlated pairs of tags in the fit; what is left of a fraction is doubt which of them are.
+    false_alarm : float
+        Bound on the probability that chance shows such a peak anywhere in what was searched.
+    followed : float
+        Share of the recording over which the peak was seen. Elsewhere the clock is interpolated or continued.
+    node_s, wander_s, wander_rate : ndarray, shape (m,)
+        Times of the line [s], departure from it [s], and its slope [1]. A cubic goes through them; zero where a line
+        is all that the tags call for.
     """
 
-    offset_s: float
-    drift: float
-    offset_sigma_s: float
-    drift_sigma: float
-    residual_rms_s: float
+    offset_s: float = 0.0
+    drift: float = 0.0
+    offset_sigma_s: float = np.inf
+    drift_sigma: float = np.inf
+    residual_rms_s: float = 0.0
+    pairs: float = 0.0
+    false_alarm: float = 1.0
+    followed: float = 0.0
+    node_s: np.ndarray = field(default_factory=lambda: np.arange(2.0))
+    wander_s: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    wander_rate: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
     def true_s(self, local_ps: np.ndarray) -> np.ndarray:
-        """Times since the session's start [s] of tags of the local clock, counted from the session's start [ps]."""
-        return (local_ps / PS - self.offset_s) / (1 + self.drift)
+        """Times of the reference [s] of ascending tags of the local clock [ps]."""
+        line = (local_ps / PS - self.offset_s) / (1 + self.drift)
+        return line - hermite(line, self.node_s, self.wander_s, self.wander_rate)
 
 
-def recover_clock(beacon_ps, gps_ps, *, beacon_rate_hz, node_s, range_m, range_rate_m_s) -> Clock:
-    """Offset and drift of a station's clock.
+def recover_clock(
+    reference_ps,
+    local_ps,
+    *,
+    prior: Clock | None = None,
+    reach_s: float = 2.0,
+    node_s=None,
+    range_m=None,
+    range_rate_m_s=None,
+) -> Clock:
+    """Offset and drift of one stream of tags against another that has some events in common with it.
+
+    GPS seconds, beacon pulses and correlated photons are all the same to it: what both streams hold makes a peak in
+    their correlation. It looks for the peak in a short stretch with wide bins first, makes either longer or finer as
+    long as nothing stands out that chance could not make, follows the peak through the recording, and fits a line,
+    or a curve where the tags call for one, to everything near it.
 
     Parameters
     ----------
-    beacon_ps, gps_ps : ndarray of int64
-        Local tags of the beacon and of the GPS seconds, counted from the session's start [ps].
-    beacon_rate_hz : float
-        Recorded beacon pulses; pulse n leaves the satellite n / rate after the session's start [1/s].
-    node_s, range_m, range_rate_m_s : ndarray, shape (m,)
-        The orbit's prediction.
+    reference_ps, local_ps : array_like of int64, shapes (n,) and (m,)
+        Ascending tags of either clock, counted from a time near the recording's start [ps]: numbers of 64 bits hold a
+        picosecond for three hours.
+    prior : Clock, optional
+        Where to look. Without one the clocks are taken to agree to within `reach_s` and 100 ppm.
+    reach_s : float
+        The delay against the prior stays within this from the first tag to the last [s]. For a comb of pulses it has
+        to be less than half their spacing.
+    node_s, range_m, range_rate_m_s : ndarray, shape (k,), optional
+        The orbit's prediction: the reference is what leaves the satellite, and its time of flight is added.
+
+    Returns
+    -------
+    Clock
+        Where the tags call for a curve, or contradict the prior by more than six standard deviations (an orbit that
+        was predicted wrongly does both), the line is that of the prior and all the rest is wander. Without a prior
+        the line is that of least squares, and its sigmas hold the wander's root mean square.
 
     Raises
     ------
     ValueError
-        Where the tags do not fix the clock: too few of them, or a scatter that cannot tell one pulse from the next.
+        Where no peak stands out that chance makes less often than once in a million searches, where several fit
+        alike (a comb), or where the peak was lost: a bend that was not seen for most of the time, a delay outside of
+        the reach. For tags that are not whole numbers or do not ascend.
     """
-    orbit = {"node_s": node_s, "range_m": range_m, "range_rate_m_s": range_rate_m_s}
-    if min(len(gps_ps), len(beacon_ps)) < 3:
-        raise ValueError(f"{len(gps_ps)} GPS and {len(beacon_ps)} beacon tags do not fix a clock: it takes 3 of each")
-    coarse = _line(np.rint(gps_ps / PS), gps_ps / PS)
-    emission = emission_times(coarse.true_s(beacon_ps), **orbit)
-    pulse = np.rint(emission * beacon_rate_hz)
-    if np.std(emission * beacon_rate_hz - pulse) > 0.1:
+    if not reach_s > 0:
+        raise ValueError(f"reach_s={reach_s} is not above 0: give the seconds by which the prior may be wrong")
+    a, b = _ascending("reference_ps", reference_ps), _ascending("local_ps", local_ps)
+    if node_s is not None:
+        orbit = {"node_s": node_s, "range_m": range_m, "range_rate_m_s": range_rate_m_s}
+        a = _tags("arrivals", np.rint(arrival_times(a / PS, **orbit) * PS).astype(np.int64))
+    prior = prior or Clock()
+    search = overlap(a, b, Line(0.0, 0.0, prior.offset_s * PS, prior.drift, 0.0), reach_s * PS)
+    seed = None if search is None else acquire(search)
+    if seed is None:
         raise ValueError(
-            "the beacon tags do not fall on a comb after the GPS seconds and the orbit were taken out: "
-            "check beacon.pulse_rate_hz, the element set and the GPS tags"
+            f"nothing found: no peak within {reach_s:g} s of the prior is common to {a.size} and {b.size} tags"
+            + ("" if search is None else limit_message(search))
         )
-    return _line(arrival_times(pulse / beacon_rate_hz, **orbit), beacon_ps / PS)
+    return _fit(search, seed, prior)
 
 
-def _line(true_s: np.ndarray, local_s: np.ndarray) -> Clock:
-    """Least squares of local - true against true, with its errors from the scatter."""
-    mean = true_s.mean()
-    x, y = true_s - mean, local_s - true_s
-    drift = (x @ y) / (x @ x)
-    residual = y - y.mean() - drift * x
-    variance = residual @ residual / max(x.size - 2, 1)
-    drift_sigma = np.sqrt(variance / (x @ x))
+def _ascending(name, tags) -> np.ndarray:
+    tags = _tags(name, tags)
+    _require_ascending(name, tags)
+    return tags
+
+
+def _fit(search: Search, seed: Line, prior: Clock) -> Clock:
+    """Everything near the followed peak, and what line or curve it is spread about."""
+    track = follow(search, seed)
+    line = replace(seed, start=search.begin, delay=seed.at(search.begin))
+    points = [(piece, piece.start + part * piece.span) for piece in track for part in (0.25, 0.75)]
+    curve = (
+        np.array([(time - line.start) / PS for _, time in points]),
+        np.array([piece.at(time) - line.at(time) for piece, time in points]),
+        np.array([(piece.drift - line.drift) * PS for piece, _ in points]),
+    )
+    sigma, share, half = seed.bin / 2, 0.5, 16 * seed.bin
+    for _ in range(3):
+        time, delay = pairs_near(search.a, search.b, line.start, line.delay, line.drift, *curve, half)
+        curve, sigma, share, found = maximise(time, delay, curve, half, sigma, share)
+        # All of the peak, and no more of the ground than the fit takes in its stride.
+        if 6 * sigma < half < 40 * sigma:
+            break
+        half = 8 * sigma
+    off = curve[1] + line.at(line.start + curve[0] * PS) - search.base.at(line.start + curve[0] * PS)
+    if np.abs(off).max() > search.reach:
+        raise ValueError(
+            f"nothing certain found: the peak leaves the {search.reach / PS:g} s about the prior: "
+            "give a better prior, or a larger reach_s"
+        )
+    followed = _followed(search, track, line, found)
+    if curve[0].size > 2 and followed < FOLLOWED and not np.isfinite(prior.offset_sigma_s):
+        raise ValueError(
+            f"nothing certain found: the delay bends, and its peak was lost for {1 - followed:.0%} of the time; "
+            "take an orbit that predicts the flight better, or pulses and a prior"
+        )
+    clock = _straight(line, curve, sigma, found)
+    clock = replace(clock, false_alarm=search.false_alarm(seed), followed=followed)
+    return _against_prior(clock, prior)
+
+
+def _followed(search: Search, track: list[Line], line: Line, found) -> float:
+    """Share of the recording in which the fit has kept most of what the track saw in its wider bins."""
+    x, _, weight = found
+    total = np.concatenate([[0.0], np.cumsum(weight)])
+    kept = 0.0
+    for piece in track:
+        first, last = np.searchsorted(x, (np.array([0, piece.span]) + piece.start - line.start) / PS)
+        if total[last] - total[first] > (piece.count - piece.mean) / 2:
+            kept += piece.span
+    return min(kept / search.span, 1.0)
+
+
+def _straight(line: Line, curve, sigma: float, found) -> Clock:
+    """The line through a curve by least squares, its errors, and the wander that is left."""
+    nodes, values, slopes = curve
+    x, information, weight = found
+    pairs = weight.sum()
+    _, ends, (slope, _) = smooth(x, hermite(x, *curve), np.maximum(information, 0), 0)
+    left = ends[0] - slope * x[0]
+    since = x + line.start / PS
+    information = information * max(pairs - 2, 1) / pairs
+    normal = np.array([[information.sum(), information @ since], [information @ since, information @ since**2]])
+    variance = np.diag(np.linalg.inv(normal))
+    drift = line.drift + slope / PS
+    wander, rate = (values - left - slope * nodes) / PS / (1 + drift), (slopes - slope) / PS / (1 + drift)
+    spread = np.sqrt(np.mean(hermite(x, nodes, wander, rate) ** 2)) if nodes.size > 2 else 0.0
+    if nodes.size == 2:
+        wander, rate = np.zeros(2), np.zeros(2)
     return Clock(
-        offset_s=float(y.mean() - drift * mean),
+        offset_s=float((line.at(0.0) + left - slope * line.start / PS) / PS),
         drift=float(drift),
-        offset_sigma_s=float(np.hypot(np.sqrt(variance / x.size), mean * drift_sigma)),
-        drift_sigma=float(drift_sigma),
-        residual_rms_s=float(np.sqrt(np.mean(residual**2))),
+        offset_sigma_s=float(np.hypot(np.sqrt(variance[0]) / PS, spread)),
+        drift_sigma=float(np.hypot(np.sqrt(variance[1]) / PS, spread / np.std(x))),
+        residual_rms_s=float(sigma / PS),
+        pairs=float(pairs),
+        **_continued(nodes + line.start / PS + wander, wander, rate),
+    )
+
+
+def _continued(node_s, wander_s, wander_rate) -> dict:
+    """The nodes, with one more at either end by which the cubic goes on as a line."""
+    step = np.array([-1.0, 1.0])
+    before, after = node_s[[0, -1]] + step, wander_s[[0, -1]] + step * wander_rate[[0, -1]]
+    return {
+        "node_s": np.concatenate([before[:1], node_s, before[1:]]),
+        "wander_s": np.concatenate([after[:1], wander_s, after[1:]]),
+        "wander_rate": wander_rate[np.r_[0, : wander_rate.size, -1]],
+    }
+
+
+def _against_prior(clock: Clock, prior: Clock) -> Clock:
+    """The clock as it is where a line agrees with the prior; else the prior's line with all the rest as wander."""
+    off = abs(clock.offset_s - prior.offset_s) / np.hypot(clock.offset_sigma_s, prior.offset_sigma_s)
+    skew = abs(clock.drift - prior.drift) / np.hypot(clock.drift_sigma, prior.drift_sigma)
+    if not np.isfinite(prior.offset_sigma_s) or (not clock.wander_s.any() and max(off, skew) < CONTRADICTION):
+        return clock
+    line = ((1 + clock.drift) * clock.node_s + clock.offset_s - prior.offset_s) / (1 + prior.drift)
+    return replace(
+        clock,
+        offset_s=prior.offset_s,
+        drift=prior.drift,
+        offset_sigma_s=prior.offset_sigma_s,
+        drift_sigma=prior.drift_sigma,
+        node_s=line,
+        wander_s=line - (clock.node_s - clock.wander_s),
+        wander_rate=1 - (1 - clock.wander_rate) * (1 + prior.drift) / (1 + clock.drift),
     )

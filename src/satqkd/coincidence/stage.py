@@ -8,14 +8,18 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from satqkd.coincidence.clock import PS, recover_clock
+from satqkd.coincidence.clock import PS, Clock, recover_clock
 from satqkd.coincidence.matching import accidental_count, histogram, match
 from satqkd.coincidence.sifting import ideal_correlation, resolve_clicks, sift
 from satqkd.dataset import SESSION_PULSES, label, record_key, transmitter_log, variable
 from satqkd.flight import emission_times
-from satqkd.scenario import INTENSITIES, Scenario
+from satqkd.scenario import INTENSITIES, Recorded, RecordedStation, Scenario
 
+SECOND = int(PS)
 HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
+# How far two recordings' clocks may be apart at first [s], tried one after the other: the nearer they are, the fewer
+# pairs are enough. Where UTC is not known, two people have pressed a button.
+REACHES_S = {"orbit": (0.01, 2.0), "bench": (2.0,)}
 EXTREME_SECONDS = 10
 
 
@@ -41,14 +45,14 @@ class _Session:
     clocks: list
 
 
-def coincidences(scenario: Scenario, orbit: xr.Dataset, tags: str | Path) -> xr.Dataset:
+def coincidences(scenario: Scenario | Recorded, orbit: xr.Dataset | None, tags: str | Path) -> xr.Dataset:
     """Recover the clocks, match the tags, sift.
 
     Parameters
     ----------
-    scenario : Scenario
-    orbit : xarray.Dataset
-        The prediction, for the time of flight.
+    scenario : Scenario or Recorded
+    orbit : xarray.Dataset, optional
+        The prediction, for the time of flight; without one, recordings are of one place.
     tags : str or Path
         The ``detection.zarr``.
 
@@ -56,9 +60,17 @@ def coincidences(scenario: Scenario, orbit: xr.Dataset, tags: str | Path) -> xr.
     -------
     xarray.Dataset
         Events by coincidence, counts by outcome, rates by second and session; see docs/design.md.
+
+    Raises
+    ------
+    ValueError
+        Where a clock is not found, or recordings have less in common than the measurements want.
     """
     store = zarr.open_group(tags, mode="r")
-    sessions = _sessions(scenario, orbit, store)
+    if scenario.kind == "recorded":
+        sessions, orbit = _recorded(scenario, orbit, store)
+    else:
+        sessions = _sessions(scenario, orbit, store)
     decoy = scenario.source.kind == "decoy"
     parts = [
         _match_pulses(scenario, session, int(store["transmitter"].attrs["log_key"], 16))
@@ -83,11 +95,14 @@ def coincidences(scenario: Scenario, orbit: xr.Dataset, tags: str | Path) -> xr.
         ("offset_s", "s", "clock offset"),
         ("drift", "1", "clock drift"),
         ("offset_sigma_s", "s", "uncertainty of the clock offset"),
-        ("residual_rms_s", "s", "scatter of the beacon tags"),
+        ("residual_rms_s", "s", "scatter of the correlated tags"),
+        ("followed", "1", "share of the session in which the clock was seen"),
     ]:
         values = np.array([[getattr(clock, name) for clock in s.clocks] for s in sessions])
         data["clock_" + name.removesuffix("_s")] = variable(("session", "station"), values, units, text)
-    data["range"] = variable("second", orbit.range.values.sum(axis=1), "m", "range, of both stations together for two")
+    if "range" in orbit:
+        text = "range, of both stations together for two"
+        data["range"] = variable("second", orbit.range.values.sum(axis=1), "m", text)
     data.attrs["window_ns"] = scenario.coincidence.window_ns
     data = data.assign_coords(
         station=("station", [s.name for s in scenario.stations]),
@@ -99,48 +114,136 @@ def coincidences(scenario: Scenario, orbit: xr.Dataset, tags: str | Path) -> xr.
 
 def _sessions(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> list[_Session]:
     numbers = np.unique(orbit.pass_number.values)
-    times = orbit.time.values
-    window_ps = int(scenario.coincidence.window_ns * 1e3)
-    dead_ps = int(scenario.detection.dead_time_ns * 1e3)
     sessions = []
     for order, number in enumerate(numbers):
         nodes = np.flatnonzero(orbit.pass_number.values == number)
-        start_ps = int((times[nodes[0]] - times[0]) / np.timedelta64(1, "ns")) * 1000
+        start_ps = _start_ps(orbit, nodes[0])
         emitted, channels, clocks = [], [], []
         for index, station in enumerate(scenario.stations):
-            orbit_path = {
-                "node_s": np.arange(nodes.size, dtype=float),
-                "range_m": orbit.range.values[nodes, index].astype(float),
-                "range_rate_m_s": orbit.range_rate.values[nodes, index].astype(float),
-            }
+            path = _path(orbit, nodes, index)
             read = partial(_session_tags, store, station.name, order)
-            beacon = scenario.beacon
             try:
-                clock = recover_clock(
-                    read("beacon") - start_ps,
-                    read("gps") - start_ps,
-                    beacon_rate_hz=beacon.pulse_rate_hz / beacon.recorded_one_in,
-                    **orbit_path,
-                )
+                clock = _beacon_clock(scenario, read("beacon") - start_ps, read("gps") - start_ps, path)
             except ValueError as error:
                 raise ValueError(f"{scenario.name}, session {number}, {station.name}: {error}") from None
-            time, channel = read("photons"), read("photons", "detector")
-            if scenario.source.kind == "entangled":
-                kept, channel = resolve_clicks(
-                    time,
-                    channel,
-                    window_ps=window_ps,
-                    dead_ps=dead_ps,
-                    key=record_key(0, "double clicks", station.name, number),
-                )
-                time = time[kept]
-            emission_s = emission_times(clock.true_s(time - start_ps), **orbit_path)
+            time, channel = _clicks(scenario, station.name, number, read)
+            emission_s = emission_times(clock.true_s(time - start_ps), **path)
             emitted.append(np.rint(emission_s * PS).astype(np.int64))
             channels.append(channel)
             clocks.append(clock)
         seconds = int(np.count_nonzero(orbit.measurement.values[nodes] >= 0))
         sessions.append(_Session(int(number), int(nodes[0]), seconds, emitted, channels, clocks))
     return sessions
+
+
+def _beacon_clock(scenario: Scenario, beacon_ps: np.ndarray, gps_ps: np.ndarray, path: dict) -> Clock:
+    """GPS seconds tell which pulse of the beacon is which; the pulses tell the time."""
+    seconds, rate_hz = path["node_s"].size, scenario.beacon.pulse_rate_hz / scenario.beacon.recorded_one_in
+    try:
+        gps = recover_clock(np.arange(seconds) * SECOND, gps_ps, reach_s=0.5)
+    except ValueError as error:
+        raise ValueError(f"GPS seconds: {error}") from None
+    pulses_ps = np.rint(np.arange(seconds * rate_hz) / rate_hz * PS).astype(np.int64)
+    try:
+        return recover_clock(pulses_ps, beacon_ps, prior=gps, reach_s=0.5 / rate_hz, **path)
+    except ValueError as error:
+        raise ValueError(f"beacon: {error} (check beacon.pulse_rate_hz and the element set, too)") from None
+
+
+def _recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) -> tuple[list[_Session], xr.Dataset]:
+    """The session that two recordings have in common, in the first one's time, and its seconds.
+
+    Without an orbit tags are counted from each recording's first one, and seconds from where both have begun.
+    """
+    times, channels = [], []
+    for index, station in enumerate(scenario.stations):
+        time, channel = _clicks(scenario, station.name, 0, partial(_session_tags, store, station.name, 0))
+        if orbit is None:
+            time = time - time[0]
+        else:
+            path = _path(orbit, np.arange(orbit.sizes["time"]), index)
+            time = time + _since(orbit, station)
+            # The orbit says nothing about what came before or after.
+            near = np.abs(time - path["node_s"][-1] / 2 * PS) < (path["node_s"][-1] / 2 + 2) * PS
+            time, channel = emission_times(time[near] / PS, **path) * PS, channel[near]
+        times.append(np.rint(time).astype(np.int64))
+        channels.append(channel)
+    try:
+        clock = _pair_clock(*times, reaches_s=REACHES_S["bench" if orbit is None else "orbit"])
+    except ValueError as error:
+        raise ValueError(f"{scenario.name}: {error}") from None
+    times[1] = np.rint(clock.true_s(times[1]) * PS).astype(np.int64)
+    begin, end = max(time[0] for time in times), min(time[-1] for time in times)
+    if orbit is not None:
+        begin, end = max(begin, 0), min(end, (orbit.sizes["time"] - 1) * SECOND)
+    common_s = (end - begin) / PS
+    wanted = int(sum(m.duration_s or 0 for m in scenario.measurements))
+    if round(common_s) < max(wanted, 1):
+        raise ValueError(
+            f"{scenario.name}: the recordings have {common_s:.1f} s in common where measurements want {wanted}: "
+            "give them shorter durations, or check that both recordings are of the same time"
+        )
+    if orbit is None:
+        orbit = _bench(scenario, round(common_s))
+        times = [time - begin for time in times]
+    seconds = int(np.count_nonzero(orbit.measurement.values >= 0))
+    for index, time in enumerate(times):
+        first, last = np.searchsorted(time, [0, seconds * SECOND])
+        times[index], channels[index] = time[first:last], channels[index][first:last]
+    reference = Clock(offset_sigma_s=0.0, drift_sigma=0.0, false_alarm=0.0, followed=1.0)
+    return [_Session(0, 0, seconds, times, channels, [reference, clock])], orbit
+
+
+def _pair_clock(a_ps: np.ndarray, b_ps: np.ndarray, *, reaches_s: tuple[float, ...]) -> Clock:
+    """The second clock against the first from the pairs themselves, looked for more widely where it is not near."""
+    for reach_s in reaches_s:
+        try:
+            return recover_clock(a_ps, b_ps, reach_s=reach_s)
+        except ValueError as error:
+            failure = error
+    raise failure
+
+
+def _bench(scenario: Recorded, seconds: int) -> xr.Dataset:
+    """What stage 1 says of a session, where nothing flies: its seconds, and which measurement each one belongs to."""
+    durations = [int(m.duration_s or 0) for m in scenario.measurements]
+    if scenario.measurements[-1].duration_s is None:
+        durations[-1] = seconds - sum(durations)
+    measurement = np.repeat(np.arange(len(durations), dtype=np.int8), durations)
+    return xr.Dataset(
+        {"measurement": ("time", measurement)},
+        coords={"time": np.datetime64(0, "ns") + np.arange(measurement.size) * np.timedelta64(1, "s")},
+    )
+
+
+def _since(orbit: xr.Dataset, station: RecordedStation) -> int:
+    """From the orbit's start to a recording's time zero [ps]."""
+    zero = np.datetime64(station.time_zero.replace(tzinfo=None), "ns")
+    return int((zero - orbit.time.values[0]) / np.timedelta64(1, "ns")) * 1000
+
+
+def _path(orbit: xr.Dataset, nodes: np.ndarray, index: int) -> dict:
+    """A station's distance by seconds since the session's start."""
+    return {
+        "node_s": np.arange(nodes.size, dtype=float),
+        "range_m": orbit.range.values[nodes, index].astype(float),
+        "range_rate_m_s": orbit.range_rate.values[nodes, index].astype(float),
+    }
+
+
+def _clicks(scenario: Scenario | Recorded, station: str, number: int, read) -> tuple[np.ndarray, np.ndarray]:
+    """Times and channels of a station's events, double clicks resolved where there are pairs."""
+    time, channel = read("photons"), read("photons", "detector")
+    if scenario.source.kind == "decoy":
+        return time, channel
+    kept, channel = resolve_clicks(
+        time,
+        channel,
+        window_ps=int(scenario.coincidence.window_ns * 1e3),
+        dead_ps=int(scenario.detection.dead_time_ns * 1e3),
+        key=record_key(0, "double clicks", station, number),
+    )
+    return time[kept], channel
 
 
 def _session_tags(store: zarr.Group, station: str, order: int, kind: str, name: str = "time") -> np.ndarray:
@@ -165,7 +268,7 @@ def _match_pairs(scenario: Scenario, orbit: xr.Dataset, session: _Session) -> di
         "pass_number": np.full(first.size, session.number, np.int16),
         "measurement_number": measured[second_of].astype(np.int8),
         "_histogram": histogram(a, b, HISTOGRAM_BIN_PS, HISTOGRAM_BINS),
-        "_accidentals": accidental_count(a, b, window_ps),
+        "_accidentals": accidental_count(a, b, window_ps, gap_ps=int(scenario.coincidence.accidental_gap_ns * 1e3)),
         "_rate": (session.first, np.bincount(second_of, minlength=session.seconds)),
     }
 

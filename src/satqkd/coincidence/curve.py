@@ -1,0 +1,155 @@
+"""The pairs near a peak, and the line or curve that they are spread about."""
+
+import numba
+import numpy as np
+from scipy.interpolate import make_lsq_spline
+
+from satqkd.coincidence.matching import _advance
+from satqkd.flight import hermite
+
+PS = 1e12
+# The fit: time bins, the most pieces of a curve, and what each further parameter has to take off chi-square.
+TIME_BINS, MAX_PIECES, PENALTY = 4096, 64, 12.0
+# Rounding two tags to picoseconds spreads their difference by this [ps].
+QUANTUM = 6**-0.5
+
+
+def maximise(time, delay, curve, half, sigma, share):
+    """Expectation maximisation: pairs are spread about a curve by a Gaussian, or over all delays alike.
+
+    Parameters
+    ----------
+    time, delay : ndarray, shape (n,)
+        Of the pairs, ascending in time [s, ps].
+    curve : tuple of ndarray
+        Nodes [s], values [ps] and slopes [ps/s] to begin with.
+    half, sigma : float
+        How far from the curve the pairs were taken, and the spread to begin with [ps].
+    share : float
+        Of the pairs that belong to the peak, to begin with.
+
+    Returns
+    -------
+    curve, sigma, share
+        As found.
+    tuple
+        Mean times [s], information [1/ps^2] and pairs in the peak of the time bins.
+    """
+    if time.size < 3:
+        raise ValueError(f"nothing found: {time.size} pairs of tags do not fix a clock")
+    index = ((time - time[0]) * ((TIME_BINS - 1) / max(time[-1] - time[0], 1e-12))).astype(np.int64)
+    pieces = None
+    for _ in range(100):
+        weight, moment, residual, information, square = expect(
+            index, time, delay - hermite(time, *curve), sigma, share, half, TIME_BINS
+        )
+        pairs = weight.sum()
+        used = weight > 1e-6 * pairs / TIME_BINS
+        x = moment[used] / weight[used]
+        # The weights take each pair for what it is thought to be; the information (Louis 1982) knows the doubt.
+        gain = np.clip(pairs / sigma**2 / max(information.sum(), 1e-30), 1, 5)
+        y, precision = hermite(x, *curve) + gain * residual[used] / weight[used], weight[used] / (gain * sigma**2)
+        pieces = _choose(x, y, precision) if pieces is None else pieces
+        last, curve, before = curve, smooth(x, y, precision, pieces), sigma
+        moved = np.abs(hermite(x, *curve) - hermite(x, *last)).max()
+        share, sigma = pairs / time.size, max(np.sqrt(square / pairs), QUANTUM)
+        if moved < 0.05 * sigma / np.sqrt(pairs) and abs(sigma / before - 1) < 0.01 / np.sqrt(pairs) + 1e-5:
+            break
+    return curve, sigma, share, (x, information[used], weight[used])
+
+
+def _choose(x, y, precision) -> int:
+    """Pieces of the curve that are worth their parameters; none is a line."""
+    costs, pieces = {}, 0
+    while pieces <= MAX_PIECES and x.size > 4 * (pieces + 3):
+        misfit = precision @ (y - hermite(x, *smooth(x, y, precision, pieces))) ** 2
+        costs[pieces] = misfit + PENALTY * (pieces + 3 if pieces else 2)
+        pieces = max(2 * pieces, 1)
+    return min(costs, key=costs.get, default=0)
+
+
+def smooth(x, y, precision, pieces: int):
+    """Least squares of a line (no pieces) or of a cubic spline of pieces that weigh the same, as a curve."""
+    if pieces == 0:
+        centre, level = np.average(x, weights=precision), np.average(y, weights=precision)
+        slope = (precision * (x - centre)) @ y / max((precision * (x - centre)) @ (x - centre), 1e-300)
+        nodes = x[[0, -1]]
+        return nodes, level + slope * (nodes - centre), np.full(2, slope)
+    share = np.cumsum(precision) - precision / 2
+    inner = np.interp(np.arange(1, pieces) / pieces * precision.sum(), share, x)
+    spline = make_lsq_spline(x, y, np.concatenate([[x[0]] * 4, inner, [x[-1]] * 4]), k=3, w=np.sqrt(precision))
+    nodes = np.concatenate([x[:1], inner, x[-1:]])
+    return nodes, spline(nodes), spline.derivative()(nodes)
+
+
+@numba.njit(cache=True)
+def pairs_near(a, b, start, delay, drift, nodes, values, slopes, half):
+    """Pairs of tags near a curve about a line: times since the start [s], and delays off the line [ps].
+
+    Parameters
+    ----------
+    a, b : ndarray of int64
+        Ascending tags [ps]; those of a from the start on are used.
+    start, delay, drift : float
+        The line: delay at the start [ps], and its drift.
+    nodes, values, slopes : ndarray, shape (m,)
+        The curve: times since the start [s], delay off the line [ps] and slope [ps/s].
+    half : float
+        How far off the curve a pair may be [ps].
+    """
+    first = np.searchsorted(a, start)
+    since = (a[first:] - start) / PS
+    near = hermite(since, nodes, values, slopes)
+    times, delays = np.empty(1024), np.empty(1024)
+    n = low = 0
+    for i in range(since.size):
+        tag = a[first + i]
+        line = delay + drift * (tag - start)
+        edge = line + near[i] - half
+        low = _advance(b, low, tag, edge)
+        j = low
+        while j < b.size and b[j] - tag <= edge + 2 * half:
+            if n == times.size:
+                times, delays = np.concatenate((times, np.empty(n))), np.concatenate((delays, np.empty(n)))
+            times[n], delays[n] = since[i], b[j] - tag - line
+            n += 1
+            j += 1
+    return times[:n], delays[:n]
+
+
+@numba.njit(cache=True)
+def expect(index, time, residual, sigma, share, half, bins):
+    """Probability that each pair belongs to the peak, summed by time bin.
+
+    Parameters
+    ----------
+    index : ndarray of int64, shape (n,)
+        Time bin of each pair.
+    time, residual : ndarray, shape (n,)
+        Its time [s], and its delay off the curve [ps].
+    sigma, share, half : float
+        Standard deviation of the peak [ps], share of the pairs in it, and half of the width that all lie in [ps].
+    bins : int
+
+    Returns
+    -------
+    weight, moment, off, information : ndarray, shape (bins,)
+        Sums of the probability w, of w time, of w residual, and of the information about the place of the peak,
+        w / sigma^2 - w (1 - w) residual^2 / sigma^4 (Louis, J. R. Stat. Soc. B 44, 226 (1982)).
+    square : float
+        Sum of w residual^2.
+    """
+    weight, moment, off, information = np.zeros(bins), np.zeros(bins), np.zeros(bins), np.zeros(bins)
+    peak, ground = share / (np.sqrt(2 * np.pi) * sigma), max((1 - share) / (2 * half), 1e-300)
+    square = 0.0
+    for i in range(time.size):
+        u = residual[i] / sigma
+        p = peak * np.exp(-0.5 * u * u)
+        w = p / (p + ground)
+        k = index[i]
+        weight[k] += w
+        moment[k] += w * time[i]
+        off[k] += w * residual[i]
+        information[k] += (w - w * (1 - w) * u * u) / sigma**2
+        square += w * residual[i] ** 2
+    return weight, moment, off, information, square
