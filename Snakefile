@@ -19,6 +19,7 @@ include: "workflow/rules/fiber.smk"
 include: "workflow/rules/recorded.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/validation.smk"
+include: "workflow/rules/overview.smk"
 
 
 localrules:
@@ -31,3 +32,4 @@ rule all:
         expand("results/{scenario}/fiber.nc", scenario=MISSIONS),
         [run_results(name) for name in MISSIONS],
         expand("results/{scenario}/recorded/key.nc", scenario=RECORDED),
+        expand("results/{scenario}/figures/map.svg", scenario=MISSIONS),

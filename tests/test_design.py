@@ -87,7 +87,7 @@ def test_promised_names_are_there(module):
         assert name in exported.__all__
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "validation", "planning"])
+@pytest.mark.parametrize("stage", [*STAGES, "validation", "planning", "papers", "overview"])
 def test_init_files_define_nothing(root, stage):
     body = ast.parse((root / "src/satqkd" / stage / "__init__.py").read_text()).body
     kinds = {type(node) for node in body[1:]}

@@ -33,7 +33,7 @@ rule validation:
         stages=expand(
             "results/{scenario}/{stage}.observables.json",
             scenario=PUBLISHED,
-            stage=["orbit", "channel", "fiber"],
+            stage=["orbit", "channel", "fiber", "overview"],
         ),
         runs=[run_results(name) for name in PUBLISHED],
         code=stage_code("validation"),

@@ -1,0 +1,83 @@
+"""Figures of a mission at a glance."""
+
+import numpy as np
+from matplotlib.ticker import LogLocator
+
+from satqkd.plot import BLACK, BLUE, STATION_STYLES, VERMILION, in_style, legend_above, new_figure, showcase
+
+LABELS = {
+    "aperture_m": "Aperture of a receiver (m)",
+    "divergence_urad": "Divergence, full angle (µrad)",
+    "pulse_rate_hz": "Pulses per second",
+    "pair_rate_hz": "Pairs per second",
+    "background_hz": "Background of a detector (1/s)",
+}
+AROUND_DEG = 8.0
+
+
+@in_style
+def map_figure(orbit, track, footprints: dict, land: list):
+    """World map with the ground track of a revolution, and the stations with their footprints, near by.
+
+    Parameters
+    ----------
+    orbit : xarray.Dataset
+        Result of stage 1.
+    track : tuple of ndarray
+        Times, latitude and longitude [degree], of `ground_track`.
+    footprints : dict
+        By station its place and its circle: (latitude, longitude), (latitudes, longitudes) [degree].
+    land : list of ndarray
+        Of `read_land`.
+    """
+    shown = showcase(orbit)
+    figure, (world, near) = new_figure(1, 2, width_cm=19, height_cm=9.5, width_ratios=(1.7, 1))
+    _, latitude, longitude = track
+    # A line must not cross the map where the track leaves it at the date line.
+    cut = np.flatnonzero(np.abs(np.diff(longitude)) > 180) + 1
+    for axis in (world, near):
+        for outline in land:
+            axis.fill(*outline.T, color="0.86", lw=0)
+        axis.plot(np.insert(longitude, cut, np.nan), np.insert(latitude, cut, np.nan), color="0.4", lw=1)
+        axis.plot(shown.satellite_longitude, shown.satellite_latitude, color=BLACK, lw=2.5, label="session")
+        for (name, (place, circle)), style in zip(footprints.items(), STATION_STYLES, strict=False):
+            axis.plot(circle[1], circle[0], **style, lw=1.2, label=f"{name.capitalize()} and its footprint")
+            axis.plot(place[1], place[0], "^", color=style["color"], ms=5)
+        axis.set(xlabel="Longitude (degree)")
+    world.set(xlim=(-180, 180), ylim=(-90, 90), ylabel="Latitude (degree)")
+    world.set_xticks(range(-180, 181, 60))
+    world.set_yticks(range(-90, 91, 30))
+    circles = np.concatenate([np.stack(circle) for _, circle in footprints.values()], axis=1)
+    (south, west), (north, east) = circles.min(axis=1) - AROUND_DEG, circles.max(axis=1) + AROUND_DEG
+    near.set(xlim=(west, east), ylim=(south, north))
+    for axis in (world, near):
+        axis.set_aspect("equal")
+    handles, names = world.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=3)
+    return figure
+
+
+@in_style
+def sweep_figure(table):
+    """Secret bits per pass against one parameter a panel; a dot is the scenario itself."""
+    styles = dict(
+        zip(table.bound.unique(), ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"}), strict=False)
+    )
+    figure, axes = new_figure(2, 2, height_cm=12, sharey=True)
+    for axis, (name, some) in zip(axes.flat, table.groupby("parameter", sort=False), strict=True):
+        for bound, one in some.groupby("bound", sort=False):
+            bits = one.bits_per_pass.where(one.bits_per_pass > 0)
+            axis.plot(one.value, bits, label=bound, **styles[bound])
+            axis.plot(one.value[one.nominal], bits[one.nominal], "o", color=styles[bound]["color"], ms=5)
+        if (some.bits_per_pass <= 0).all():
+            axis.text(0.5, 0.5, "no key", transform=axis.transAxes, ha="center")
+        axis.set(
+            xscale="log", yscale="log", xlabel=LABELS[name], xlim=(some.value.min() / 1.05, some.value.max() * 1.05)
+        )
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if some.value.max() < 100 * some.value.min() else (1,)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.minorticks_off()
+    for axis in axes[:, 0]:
+        axis.set_ylabel("Secret bits per pass")
+    legend_above(axes[0, 0], columns=2)
+    return figure

@@ -1,0 +1,23 @@
+"""Figures of a mission from its scenario and its orbit."""
+
+import xarray as xr
+
+from satqkd.orbit import read_elements
+from satqkd.overview.figures import map_figure
+from satqkd.overview.worldmap import access_circle, access_radius_rad, ground_track, read_land
+from satqkd.scenario import Scenario
+
+
+def world_map(scenario: Scenario, orbit: xr.Dataset):
+    """The ground track about the session shown, and each station's footprint, on the map of the world."""
+    elements = read_elements(scenario.file(scenario.orbit.elements))
+    middle = orbit.closest_approach.values[orbit.attrs["showcase"]]
+    radius_rad = access_radius_rad(float(orbit.satellite_altitude.mean()), scenario.orbit.min_elevation_deg)
+    footprints = {
+        station.name: (
+            (station.latitude_deg, station.longitude_deg),
+            access_circle(station.latitude_deg, station.longitude_deg, radius_rad),
+        )
+        for station in scenario.stations
+    }
+    return map_figure(orbit, ground_track(elements, middle), footprints, read_land())

@@ -1,0 +1,78 @@
+"""Ground track and footprints on the map."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from satqkd.orbit import Elements, propagate
+from satqkd.orbit.frames import EARTH_RADIUS_M, itrs_to_geodetic, teme_to_itrs
+
+LAND = Path(__file__).parents[3] / "data" / "map" / "land.csv"
+STEP = np.timedelta64(20, "s")
+
+
+def read_land(path: str | Path = LAND) -> list[np.ndarray]:
+    """Outlines of the continents, each an array of longitude and latitude [degree], shape (point, 2)."""
+    table = pd.read_csv(path)
+    return [one[["longitude_deg", "latitude_deg"]].to_numpy() for _, one in table.groupby("polygon")]
+
+
+def ground_track(
+    elements: Elements, middle: np.datetime64, *, minutes: float = 95.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times, and the points of the ground above which the satellite stands then, each shape (time,).
+
+    Parameters
+    ----------
+    elements : Elements
+    middle : datetime64
+        UTC time of the middle.
+    minutes : float
+        Length of the track, about a revolution unless told.
+
+    Returns
+    -------
+    times : ndarray of datetime64[ns]
+    latitude_deg, longitude_deg : ndarray
+        WGS84 [degree].
+    """
+    half = int(minutes * 60 / 2 / (STEP / np.timedelta64(1, "s")))
+    times = np.datetime64(middle, "ns") + np.arange(-half, half + 1) * STEP
+    latitude_deg, longitude_deg, _ = itrs_to_geodetic(teme_to_itrs(*propagate(elements, times), times)[0])
+    return times, latitude_deg, longitude_deg
+
+
+def access_radius_rad(altitude_m: float, min_elevation_deg: float) -> float:
+    r"""Angle at the Earth's centre between a station and a satellite that it sees at its lowest elevation.
+
+    Parameters
+    ----------
+    altitude_m : float
+        Of the satellite [m].
+    min_elevation_deg : float
+        Lowest elevation [degree].
+
+    Notes
+    -----
+    On a sphere, :math:`\arccos\frac{R\cos\epsilon}{R + h} - \epsilon` (derived: the sum of angles in the triangle of
+    the centre, the station and the satellite).
+    """
+    elevation = np.deg2rad(min_elevation_deg)
+    return float(np.arccos(EARTH_RADIUS_M * np.cos(elevation) / (EARTH_RADIUS_M + altitude_m)) - elevation)
+
+
+def access_circle(
+    latitude_deg: float, longitude_deg: float, radius_rad: float, points: int = 181
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points at an angle from a place on a sphere: latitude and longitude [degree], each shape (points,).
+
+    Longitudes are within 180 degrees of the place's own, so that a circle across the date line stays in one piece.
+    """
+    bearing = np.linspace(0.0, 2 * np.pi, points)
+    latitude = np.deg2rad(latitude_deg)
+    sine = np.sin(latitude) * np.cos(radius_rad) + np.cos(latitude) * np.sin(radius_rad) * np.cos(bearing)
+    east = np.arctan2(
+        np.sin(bearing) * np.sin(radius_rad) * np.cos(latitude), np.cos(radius_rad) - np.sin(latitude) * sine
+    )
+    return np.rad2deg(np.arcsin(sine)), longitude_deg + np.rad2deg(east)

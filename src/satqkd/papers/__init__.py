@@ -1,0 +1,19 @@
+"""The figures of the four papers, regenerated with the published values upon them."""
+
+from satqkd.papers.catalogue import CATALOGUE, PaperFigure, figure_id
+from satqkd.papers.results import Results, read_results
+from satqkd.papers.stage import deviations, draw_figures, figure_tables, largest_deviations, observables, save_csv
+
+__all__ = [
+    "CATALOGUE",
+    "PaperFigure",
+    "Results",
+    "deviations",
+    "draw_figures",
+    "figure_id",
+    "figure_tables",
+    "largest_deviations",
+    "observables",
+    "read_results",
+    "save_csv",
+]

@@ -1,0 +1,214 @@
+"""Which figures the papers have, and how each comes about: its table, its drawing, and what it can be held against."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from satqkd.papers import figures, links, pairs, passes, pulses, survey
+from satqkd.papers.results import Results
+
+NEAREST_S = 10  # seconds over which a paper's rate at a range is read off its curve, as in stage 4
+
+
+@dataclass(frozen=True)
+class PaperFigure:
+    """A figure of a paper.
+
+    Attributes
+    ----------
+    title : str
+        As the reference lists it.
+    table : callable
+        From `Results` to the data behind the figure.
+    draw : callable
+        From the table and the published values by id to a figure.
+    values : callable
+        From the table to what it says about published values: id to a number, a pair (lowest, highest), or the number
+        and its standard deviation as {value, sigma}, in the published unit.
+    """
+
+    title: str
+    table: Callable[[Results], pd.DataFrame]
+    draw: Callable[[pd.DataFrame, dict], Figure]
+    values: Callable[[pd.DataFrame], dict]
+
+
+def figure_id(title: str) -> str:
+    """Name of a figure's files: "ED Fig 5a: histogram" is ed_fig_5a."""
+    return title.partition(":")[0].lower().replace(" ", "_")
+
+
+def extremes(values: pd.Series) -> tuple[float, float]:
+    """Lowest and highest."""
+    return float(values.min()), float(values.max())
+
+
+def _ranges(table):
+    return {name.removesuffix("_km"): extremes(table[name]) for name in table if name.startswith("range_")}
+
+
+def _attenuation(table):
+    values = {"attenuation_two_downlink": extremes(table.attenuation_db)}
+    if "elevation_lijiang_deg" in table:
+        above = table.attenuation_db[table.elevation_lijiang_deg >= 15]
+        values["attenuation_lijiang_above_15deg"] = extremes(above)
+    return values
+
+
+def _counts(table):
+    z, x = pairs.visibilities(table)
+    return {
+        "state_test_coincidences": {"value": table.counts.sum(), "sigma": (table.counts_sigma**2).sum() ** 0.5},
+        "contrast_diagonal": (1 + x) / (1 - x),
+        "fidelity_received": (z + x) / 2,
+    }
+
+
+def _bell(table):
+    s, sigma = pairs.chsh_of(table)
+    return {"chsh_s": {"value": s, "sigma": sigma}, "bell_trials": table.trials.sum()}
+
+
+def _sifted_rate(table):
+    order = table.sifted_rate.iloc[table.range_km.argsort(kind="stable")]
+    return {
+        "range": extremes(table.range_km),
+        "sifted_bits": {"value": table.sifted_rate.sum(), "sigma": (table.sifted_rate_sigma**2).sum() ** 0.5},
+        "sifted_rate_645km": order.iloc[:NEAREST_S].mean(),
+        "sifted_rate_1200km": order.iloc[-NEAREST_S:].mean(),
+    }
+
+
+def _sifted_rate_mean(table):
+    return {"sifted_rate": table.sifted_rate.mean(), "sifted_bits": _sifted_rate(table)["sifted_bits"]}
+
+
+def _qber(name):
+    def value(table):
+        return {name: (table.qber * table.sifted_bits).sum() / table.sifted_bits.sum()}
+
+    return value
+
+
+def _sky(table):
+    return {
+        "session_duration": table.elapsed_s.iloc[-1],
+        "max_angular_velocity": passes.turn_rate_deg_s(table).max(),
+    }
+
+
+def _advantage(table):
+    farthest = table.iloc[-1]
+    return {"advantage_vs_fiber_1200km": float(links.to_db(farthest.fiber) - links.to_db(farthest.counted)) / 10}
+
+
+def _orbits(table):
+    seen = {name: value for name, (value, _) in survey.observables(table).items()}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in seen.items()} | {
+        "orbits_shortest_range": extremes(table.shortest_range_km)
+    }
+
+
+def _efficiency(table):
+    low, high = extremes(pd.Series(links.to_db(table.efficiency)))
+    return {"range": extremes(table.range_km), "attenuation": (low, high)}
+
+
+def _keys(table):
+    runs = table[table.kind == "run"]
+    return {
+        "qber": {"value": runs.qber.mean(), "sigma": runs.qber.std()},
+        "finite_key_rate": runs.finite.mean(),
+        "asymptotic_key_rate": runs.asymptotic.mean(),
+        "qber_threshold_3100s": pairs.threshold(table),
+    }
+
+
+_FIGURES = {
+    "yin2017": [
+        PaperFigure("Fig 4A: range to each station and their sum against time", passes.ranges, figures.ranges, _ranges),
+        PaperFigure(
+            "Fig 4B: two-downlink attenuation against time", links.attenuation, figures.attenuation, _attenuation
+        ),
+        PaperFigure(
+            "Fig 5: normalised coincidence counts in H/V and diagonal basis, raw counts in brackets",
+            pairs.basis_counts,
+            figures.basis_counts,
+            _counts,
+        ),
+        PaperFigure(
+            "Fig 6A: space-time diagram",
+            pairs.space_time,
+            figures.space_time,
+            lambda table: {"max_path_difference": table.path_km.max() - table.path_km.min()},
+        ),
+        PaperFigure(
+            "Fig 6B: correlation E at the four CHSH settings, Poisson error bars",
+            pairs.correlations,
+            figures.correlations,
+            _bell,
+        ),
+    ],
+    "liao2017": [
+        PaperFigure(
+            "Fig 2c: polarisation contrast over one orbit, with and without compensation",
+            passes.contrast,
+            figures.contrast,
+            lambda table: {"polarization_contrast_uncompensated": extremes(table.uncompensated)},
+        ),
+        PaperFigure("Fig 3a: track of the satellite over the station (sky plot)", passes.track, figures.sky, _sky),
+        PaperFigure(
+            "Fig 3b: sifted key rate against time and range", pulses.sifted_rate, figures.sifted_rate, _sifted_rate
+        ),
+        PaperFigure("Fig 3c: QBER against time", pulses.qber, figures.qber, _qber("qber")),
+        PaperFigure(
+            "Fig 4: link efficiency against distance, satellite and 0.2 dB/km fibre",
+            links.against_fiber,
+            figures.against_fiber,
+            _advantage,
+        ),
+        PaperFigure(
+            "ED Fig 1: mean sifted rate against shortest range for 23 orbits, QBER inset",
+            survey.orbits,
+            figures.orbits,
+            _orbits,
+        ),
+        PaperFigure(
+            "ED Fig 5a: histogram of arrival times, 100 ps bins",
+            pulses.arrival_times,
+            figures.arrival_times,
+            lambda table: {"arrival_time_spread": pulses.spread_ns(table, window_ns=2.0)},
+        ),
+    ],
+    "yin2020": [
+        PaperFigure("Fig 2a: range to each station and their sum against time", passes.ranges, figures.ranges, _ranges),
+        PaperFigure(
+            "Fig 2b: two-downlink attenuation against time", links.attenuation, figures.attenuation, _attenuation
+        ),
+        PaperFigure(
+            "ED Fig 3: single-link efficiency against range, this work and the previous",
+            links.single_links,
+            figures.single_links,
+            lambda table: {"collection_gain_per_link": links.gain_db(table)},
+        ),
+        PaperFigure(
+            "ED Fig 4: finite secret key rate against QBER for 3,100 s, asymptotic limit 11%",
+            pairs.key_rates,
+            figures.key_rates,
+            _keys,
+        ),
+        PaperFigure("ED Table 4: E at the four CHSH settings", pairs.correlations, figures.correlations, _bell),
+    ],
+    "tiangong2": [
+        PaperFigure(
+            "Fig 2a: range and link efficiency against time", links.efficiency, figures.efficiency, _efficiency
+        ),
+        PaperFigure("Fig 2b: sifted key rate against time", pulses.sifted_rate, figures.sifted_rate, _sifted_rate_mean),
+        PaperFigure("Fig 2c: QBER against time", pulses.qber, figures.qber, _qber("qber_signal")),
+    ],
+}
+
+# By reference and by the name of the figure's files.
+CATALOGUE = {name: {figure_id(one.title): one for one in found} for name, found in _FIGURES.items()}

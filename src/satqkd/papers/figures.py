@@ -1,0 +1,394 @@
+"""Figures of the papers, drawn from their tables with the published values upon them.
+
+Each function takes the table and the published values by id; a value that a reference does not have is left out.
+"""
+
+import numpy as np
+import pandas as pd
+
+from satqkd.papers.marks import COUNTED, MARK, PRINTED, error_bar, line_with_band, mark, mark_extremes
+from satqkd.plot import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    STATION_STYLES,
+    TOTAL_STYLE,
+    VERMILION,
+    in_style,
+    legend_above,
+    new_figure,
+)
+
+SECONDS = "Time in the session (s)"
+
+
+@in_style
+def ranges(table: pd.DataFrame, rows: dict):
+    """Range of each station, and their sum, against time."""
+    figure, axis = new_figure()
+    columns = [name for name in table if name.startswith("range_")]
+    for column, style in zip(columns, (*STATION_STYLES, TOTAL_STYLE), strict=False):
+        name = column.removesuffix("_km")
+        axis.plot(table.elapsed_s, table[column], label=name.removeprefix("range_").capitalize(), **style)
+        mark_extremes(axis, table.elapsed_s, table[column], rows.get(name))
+    axis.set(xlabel=SECONDS, ylabel="Range (km)")
+    legend_above(axis)
+    return figure
+
+
+@in_style
+def attenuation(table: pd.DataFrame, rows: dict):
+    """Attenuation of two downlinks together against time: link budget, and what the coincidences say."""
+    figure, axis = new_figure()
+    axis.plot(table.elapsed_s, table.attenuation_db, color=BLUE, lw=2, label="link budget")
+    counted = table.dropna(subset="counted_db").query("counted_db < inf")
+    highest = counted.counted_high_db.where(np.isfinite(counted.counted_high_db), counted.counted_db + 10)
+    bars = [counted.counted_db - counted.counted_low_db, highest - counted.counted_db]
+    axis.errorbar(counted.elapsed_s, counted.counted_db, bars, label="counted, mean and σ of the runs", **COUNTED)
+    mark_extremes(axis, table.elapsed_s, table.attenuation_db, rows.get("attenuation_two_downlink"))
+    high = rows.get("attenuation_lijiang_above_15deg")
+    if high is not None:
+        above = table[table.elevation_lijiang_deg >= 15]
+        for end, place in ((0, above.attenuation_db.idxmin()), (1, above.attenuation_db.idxmax())):
+            seconds = above.elapsed_s[place] + 5  # beside the mark of the whole session
+            axis.errorbar(
+                [seconds],
+                [high.ends[end]],
+                [[width] for width in error_bar(high, end)],
+                label=None if end else "printed, Lijiang above 15°",
+                **MARK | {"fmt": "s", "mfc": "white"},
+            )
+    axis.set(xlabel=SECONDS, ylabel="Attenuation of both links (dB)")
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def basis_counts(table: pd.DataFrame, rows: dict):
+    """Share of each pair of outcomes in equal bases, with its mean count in brackets."""
+    figure, axes = new_figure(1, 2, height_cm=9, sharey=True)
+    contrast = rows.get("contrast_diagonal")
+    for axis, (name, basis) in zip(axes, table.groupby("basis", sort=True), strict=True):
+        bars = axis.bar(
+            basis.outcome, basis.share, yerr=basis.share_sigma, width=0.6, color=BLUE, capsize=3, label="simulated"
+        )
+        axis.bar_label(bars, [f"({count:.1f})" for count in basis.counts], padding=2)
+        axis.set(title=name, xlabel="Outcomes at the two stations")
+        if name == "diagonal" and contrast is not None:
+            _printed_contrast(axis, basis, contrast)
+    axes[0].set_ylabel("Share of the coincidences")
+    axes[0].margins(y=0.12)
+    handles, labels = axes[1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    total = rows.get("state_test_coincidences")
+    if total is not None:
+        figure.suptitle(
+            f"{table.counts.sum():.0f} coincidences in both bases, printed {total.value:g}", fontsize="medium"
+        )
+    return figure
+
+
+def _printed_contrast(axis, basis, row):
+    """The shares that a printed contrast makes, with those at the ends of its tolerance as bars."""
+    low, high = error_bar(row)
+    contrasts = row.value + np.array([0.0, -low, high])
+    for place, right in enumerate(basis.right):
+        share, first, last = (contrasts if right else 1.0) / (1 + contrasts) / 2
+        bar = [[share - min(first, last)], [max(first, last) - share]]
+        axis.errorbar([place + 0.4], [share], bar, label=None if place else "of the printed contrast", **MARK)
+
+
+@in_style
+def space_time(table: pd.DataFrame, rows: dict):
+    """Paths of a pair of photons, choices, measurements and light cones in space and time."""
+    figure, axis = new_figure(width_cm=14, height_cm=11)
+    for index, one in table.iterrows():
+        color, name = STATION_STYLES[index]["color"], one.station.capitalize()
+        far = table.place_km[1 - index]
+        cone_us = one.baseline_km * one.arrival_us / one.path_km
+        axis.plot([one.satellite_km, one.place_km], [0, one.arrival_us], color="0.6", lw=1)
+        axis.plot([one.place_km, far], [one.first_choice_us, one.first_choice_us + cone_us], color=color, ls=":", lw=1)
+        axis.plot([one.place_km] * 2, [one.first_choice_us, one.last_choice_us], color=color, lw=4)
+        axis.plot(one.place_km, one.measurement_us, "o", color=color, ms=6, label=f"{name}, measured")
+    difference = rows.get("max_path_difference")
+    if difference is not None:
+        near, far = (table.loc[function()] for function in (table.path_km.idxmin, table.path_km.idxmax))
+        us_per_km = far.arrival_us / far.path_km
+        bars = [[width * us_per_km] for width in error_bar(difference)]
+        later = near.arrival_us + difference.value * us_per_km
+        axis.errorbar([far.place_km], [later], bars, label="arrival by the printed largest path difference", **MARK)
+    axis.plot(table.satellite_km[0], 0, "k*", ms=9, label="emission")
+    axis.plot([], [], color="0.3", ls=":", lw=1, label="light cone of the earliest choice")
+    axis.set(xlabel="Along the baseline (km)", ylabel="Time after the emission (µs)")
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def correlations(table: pd.DataFrame, rows: dict):
+    """Correlation at the four settings of the Bell test, with its numbers."""
+    figure, axis = new_figure(width_cm=13)
+    settings = [f"${a[0]}_{a[1]}, {b[0]}_{b[1]}$" for a, b in table.setting.str.split(" ")]
+    axis.bar(settings, table.e, yerr=table.e_sigma, color=BLUE, width=0.6, capsize=5, label="mean and σ of the runs")
+    axis.bar(settings, table.ideal, width=0.6, fill=False, ec=BLACK, ls="--", label="ideal state")
+    for place, (e, poisson, sign) in enumerate(zip(table.e, table.e_poisson, table.sign, strict=True)):
+        axis.annotate(f"{e:+.2f} ± {poisson:.2f}", (place, -0.06 * sign), ha="center", va="center", fontsize=8)
+    s = rows.get("chsh_s")
+    if s is not None:
+        # S is the sum of four, whose variances add up.
+        low, high = (width / 2 for width in error_bar(s))
+        places = np.arange(4) + 0.2
+        label = f"a quarter of the printed S = {s.value:g} ± {s.published_sigma:g}"
+        axis.errorbar(places, table.sign * s.value / 4, [[low] * 4, [high] * 4], label=label, **MARK)
+    axis.axhline(0, color=BLACK, lw=0.8)
+    axis.set(xlabel="Settings of the two stations", ylabel="Correlation $E$", ylim=(-1.05, 1.05))
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def contrast(table: pd.DataFrame, rows: dict):
+    """Polarisation contrast against time, with and without compensation."""
+    figure, axis = new_figure()
+    axis.plot(table.elapsed_s, table.compensated, color=BLUE, lw=2, label="compensated")
+    axis.plot(table.elapsed_s, table.uncompensated, color=VERMILION, ls="--", label="not compensated")
+    mean = rows.get("polarization_contrast_compensated")
+    if mean is not None:
+        axis.plot(table.elapsed_s.mean(), mean.value, "*", color=BLACK, ms=10, label="printed mean, an input")
+    row = rows.get("polarization_contrast_uncompensated")
+    mark_extremes(axis, table.elapsed_s, table.uncompensated, row)
+    axis.set(xlabel=SECONDS, ylabel="Polarisation contrast to 1")
+    axis.margins(y=0.1)
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def sky(table: pd.DataFrame, rows: dict):
+    """Track over the station: zenith in the middle, north up; circles at the printed elevations."""
+    figure, axis = new_figure(width_cm=11, height_cm=11, subplot_kw={"projection": "polar"})
+    azimuth = np.deg2rad(table.azimuth_deg)
+    axis.plot(azimuth, table.elevation_deg, color=BLUE, label="session")
+    minutes = table[table.utc.str.endswith(":00")]
+    axis.plot(np.deg2rad(minutes.azimuth_deg), minutes.elevation_deg, "o", color=BLUE, ms=4, label="whole minutes, UTC")
+    for name, style in (("start", "--"), ("end", ":")):
+        row = rows.get(f"session_elevation_{name}")
+        if row is not None:
+            around = np.linspace(0, 2 * np.pi, 181)
+            axis.plot(
+                around, np.full(around.size, row.value), color=ORANGE, ls=style, label=f"printed {name}, {row.value:g}°"
+            )
+    axis.set(theta_zero_location="N", theta_direction=-1, rlim=(90, 0))
+    axis.set_thetagrids((0, 90, 180, 270), ("N", "E", "S", "W"))
+    axis.set_rgrids((30, 60), ("30°", "60°"), angle=45, fontsize=7, color="0.4")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.suptitle(f"{table.utc.iloc[0].replace('T', ' ')} to {table.utc.iloc[-1][11:]} UTC", fontsize="medium")
+    return figure
+
+
+@in_style
+def sifted_rate(table: pd.DataFrame, rows: dict):
+    """Sifted bits per second against time, with the range."""
+    figure, axis = new_figure()
+    style = {"color": BLUE, "lw": 1}
+    line_with_band(axis, table.elapsed_s, table.sifted_rate, table.sifted_rate_sigma, "mean and σ of the runs", **style)
+    order = np.argsort(table.range_km.to_numpy(), kind="stable")
+    for name, place in (("sifted_rate_645km", order[0]), ("sifted_rate_1200km", order[-1])):
+        mark(axis, table.elapsed_s[place], rows.get(name))
+    mean = rows.get("sifted_rate")
+    if mean is not None:
+        axis.axhline(mean.value, color=ORANGE, ls="--", lw=1, label="printed mean of the session")
+        mark(axis, table.elapsed_s.mean(), mean)
+    axis.set(xlabel=SECONDS, ylabel="Sifted bits per second")
+    axis.set_ylim(bottom=0)
+    _range_on_the_right(axis, table)
+    legend_above(axis, columns=2)
+    return figure
+
+
+def _range_on_the_right(axis, table):
+    right = axis.twinx()
+    right.plot(table.elapsed_s, table.range_km, color="0.4", ls=":")
+    axis.plot([], [], color="0.4", ls=":", label="range (right)")
+    right.set_ylabel("Range (km)", color="0.4")
+    right.spines["right"].set_visible(True)
+    right.grid(False)
+    return right
+
+
+@in_style
+def qber(table: pd.DataFrame, rows: dict):
+    """Error rate of the sifted bits against time."""
+    figure, axis = new_figure(height_cm=8)
+    axis.errorbar(
+        table.elapsed_s,
+        100 * table.qber,
+        100 * table.qber_sigma,
+        label="simulated, all runs; bar: σ of one",
+        **COUNTED | {"color": BLUE},
+    )
+    row = next((rows[name] for name in ("qber", "qber_signal") if name in rows), None)
+    if row is not None:
+        axis.axhline(100 * row.value, color=ORANGE, ls="--", lw=1, label="printed for the session")
+        mark(axis, table.elapsed_s.mean(), row, scale=100)
+    axis.set(xlabel=SECONDS, ylabel="Quantum bit error rate (%)")
+    axis.set_ylim(bottom=0)
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def against_fiber(table: pd.DataFrame, rows: dict):
+    """Efficiency of the satellite's link and of a fibre against the distance."""
+    figure, axis = new_figure()
+    axis.plot(table.range_km, table.fiber, color=VERMILION, ls="--", label="fibre, 0.2 dB/km")
+    seen = table.dropna(subset="efficiency")
+    axis.errorbar(
+        seen.range_km, seen.counted, seen.counted_sigma, fmt=".", color=GREEN, ms=2, lw=0.5, label="satellite, counted"
+    )
+    axis.plot(seen.range_km, seen.efficiency, color=BLUE, lw=1, label="satellite, link budget", zorder=4)
+    row = rows.get("advantage_vs_fiber_1200km")
+    if row is not None:
+        fiber, (low, high) = table.fiber.iloc[-1], error_bar(row)
+        value = fiber * 10**row.value
+        bars = [[value * (1 - 10**-low)], [value * (10**high - 1)]]
+        axis.errorbar(
+            [table.range_km.iloc[-1]], [value], bars, label=f"{row.value:g} orders above the fibre, as printed", **MARK
+        )
+    axis.set(yscale="log", xlabel="Distance (km)", ylabel="Link efficiency")
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def arrival_times(table: pd.DataFrame, rows: dict):
+    """Histogram of the arrival times in bins of 100 ps."""
+    figure, axis = new_figure(width_cm=12)
+    shown = table[table.delay_ns.abs() < 2.5]
+    style = {"color": BLUE, "drawstyle": "steps-mid"}
+    axis.plot(shown.delay_ns, shown.tags, label="mean and σ of the runs", **style)
+    low, high = shown.tags - shown.tags_sigma, shown.tags + shown.tags_sigma
+    axis.fill_between(shown.delay_ns, low, high, step="mid", color=BLUE, alpha=0.3, lw=0)
+    row = rows.get("arrival_time_spread")
+    if row is not None:
+        t = np.linspace(-2.5, 2.5, 201)
+        label = f"Gaussian of the printed spread, {row.value:g} ns"
+        axis.plot(t, shown.tags.max() * np.exp(-((t / row.value) ** 2) / 2), color=ORANGE, ls="--", label=label)
+        half = shown.tags.max() * np.exp(-0.5)
+        bars = [[width] for width in error_bar(row)]
+        axis.errorbar([row.value], [half], xerr=bars, label=PRINTED, **MARK)
+    axis.set(xlabel="Arrival minus pulse centre (ns)", ylabel="Detections in 100 ps")
+    legend_above(axis, columns=1)
+    return figure
+
+
+@in_style
+def orbits(table: pd.DataFrame, rows: dict):
+    """Mean sifted rate against the shortest range of every known orbit, error rates in the inset."""
+    figure, axis = new_figure(height_cm=12)
+    inset = axis.inset_axes((0.1, 0.09, 0.4, 0.33))
+    for (station, some), color, shape in zip(table.groupby("station"), (BLUE, VERMILION, GREEN), "os^", strict=False):
+        style = {"fmt": shape, "color": color, "ms": 4, "capsize": 2, "lw": 1}
+        bars = [some.rate_median - some.rate_low, some.rate_high - some.rate_median]
+        axis.errorbar(some.shortest_range_km, some.rate_median, bars, label=f"{station.capitalize()}, mean", **style)
+        axis.plot(some.shortest_range_km, some.peak_rate_median, shape, color=color, mfc="none", ms=4)
+        bars = 100 * np.array([some.qber_median - some.qber_low, some.qber_high - some.qber_median])
+        inset.errorbar(some.shortest_range_km, 100 * some.qber_median, bars, **style | {"ms": 2.5})
+    axis.plot([], [], "o", color="0.4", mfc="none", ms=4, label="peak of the orbit")
+    mark(axis, 1034.7, rows.get("sifted_rate_1034p7km"), label="printed mean, 1034.7 km")
+    peak = rows.get("sifted_rate_530km")
+    if peak is not None:
+        bars = [[width] for width in error_bar(peak)]
+        axis.errorbar([530], [peak.value], bars, label="printed peak, 530 km", **MARK | {"mfc": "white"})
+    for end in getattr(rows.get("orbits_shortest_range"), "ends", ()):
+        axis.axvline(end, color=ORANGE, ls=":", lw=1, label=None if end > 600 else "printed extremes of 23 orbits")
+    if (row := rows.get("qber_over_23_orbits")) is not None:
+        for end in row.ends:
+            inset.axhline(100 * end, color=ORANGE, ls=":", lw=1)
+    inset.set_ylabel("QBER (%)", fontsize=7)
+    inset.tick_params(labelsize=7)
+    inset.set_ylim(0, 3.5)
+    axis.set(yscale="log", xlabel="Shortest range of the orbit (km)", ylabel="Sifted bits per second", ylim=(60, 7e4))
+    legend_above(axis, columns=3)
+    return figure
+
+
+@in_style
+def single_links(table: pd.DataFrame, rows: dict):
+    """Efficiency of each single link against its range, of this apparatus and of the one before."""
+    figure, axis = new_figure()
+    colors = dict(zip(dict.fromkeys(table.station), (BLUE, VERMILION, GREEN), strict=False))
+    widths = dict(zip(colors, (3.0, 1.5, 1.5), strict=True))  # two links that are alike lie upon each other
+    for (apparatus, station), one in table.groupby(["apparatus", "station"], sort=False):
+        new = apparatus == "this work"
+        one = one.sort_values("range_km")
+        style = {"color": colors[station], "ls": "-" if new else "--", "lw": widths[station] if new else 1.2}
+        if new:
+            low, high = one.counted - one.counted_sigma, one.counted + one.counted_sigma
+            band = f"{station.capitalize()}, counted, σ of the runs"
+            axis.fill_between(one.range_km, low, high, color=colors[station], alpha=0.25, lw=0, label=band)
+        axis.plot(one.range_km, one.efficiency, label=f"{station.capitalize()}, {apparatus}", **style)
+    row = rows.get("collection_gain_per_link")
+    before = table[(table.apparatus == "previous") & table.station.isin(table.station[table.apparatus == "this work"])]
+    if row is not None and len(before):
+        before = before.iloc[(before.range_km - 1000).abs().argmin()]
+        low, high = error_bar(row)
+        gained, least, most = before.efficiency * 10 ** ((row.value + np.array([0, -low, high])) / 10)
+        label = f"previous at {before.station.capitalize()} with the printed gain, {row.value:g} dB"
+        axis.errorbar([before.range_km], [gained], [[gained - least], [most - gained]], label=label, **MARK)
+    axis.set(yscale="log", xlabel="Range (km)", ylabel="Efficiency of a link, without detectors")
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def key_rates(table: pd.DataFrame, rows: dict):
+    """Finite and asymptotic secret key rate against the error rate."""
+    figure, axis = new_figure()
+    curve, runs = table[table.kind == "curve"], table[table.kind == "run"]
+    for column, text, style in (
+        ("asymptotic", "asymptotic", {"color": VERMILION, "ls": "--"}),
+        ("finite", "finite, mean and σ of the runs", {"color": BLUE, "ls": "-"}),
+    ):
+        shown = curve[curve[column] > 0]
+        line_with_band(axis, 100 * shown.qber, shown[column], shown[f"{column}_sigma"], text, **style)
+        axis.plot(100 * runs.qber, runs[column], "x", color=style["color"], ms=6)
+    axis.plot([], [], "x", color="0.4", label="single runs")
+    wrong = rows.get("qber")
+    for name, end in (("finite_key_rate", "printed (bars: σ of its error rate)"), ("asymptotic_key_rate", None)):
+        if wrong is not None and name in rows:
+            axis.errorbar([100 * wrong.value], [rows[name].value], xerr=100 * wrong.sigma, label=end, **MARK)
+    for name, text, style in (
+        ("qber_threshold_3100s", "printed, no key above", ":"),
+        ("qber_previous_work", "printed, previous apparatus", "-."),
+    ):
+        if name in rows:
+            axis.axvline(100 * rows[name].value, color=ORANGE, ls=style, label=text)
+    axis.axvline(11, color="0.4", ls="--", lw=1, label="asymptotic limit, 11 %")
+    axis.set(yscale="log", ylim=(1e-2, 1.5), xlim=(0, 12), xlabel="Quantum bit error rate (%)")
+    axis.set_ylabel("Secret key (bit/s)")
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def efficiency(table: pd.DataFrame, rows: dict):
+    """Range and efficiency of the link against time."""
+    figure, axis = new_figure()
+    axis.plot(table.elapsed_s, table.efficiency, color=BLUE, lw=2, label="link budget")
+    style = {"color": VERMILION, "lw": 0.7}
+    line_with_band(
+        axis, table.elapsed_s, table.counted, table.counted_sigma, "counted, mean and σ of the runs", **style
+    )
+    row = rows.get("attenuation")
+    if row is not None:
+        for end, place in ((0, table.efficiency.idxmax()), (1, table.efficiency.idxmin())):
+            value, (low, high) = 10 ** (-row.ends[end] / 10), error_bar(row, end)
+            bars = [[value * (1 - 10 ** (-high / 10))], [value * (10 ** (low / 10) - 1)]]
+            axis.errorbar([table.elapsed_s[place]], [value], bars, label=None if end else PRINTED, **MARK)
+    axis.set(xlabel=SECONDS, ylabel="Link efficiency", yscale="log")
+    right = _range_on_the_right(axis, table)
+    mark_extremes(right, table.elapsed_s, table.range_km, rows.get("range"), label=None)
+    legend_above(axis, columns=2)
+    return figure

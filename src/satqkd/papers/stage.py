@@ -1,0 +1,115 @@
+"""Every figure of a paper: its table as CSV, its drawing, and how far it lies from what is printed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from satqkd.dataset import finished
+from satqkd.papers import survey
+from satqkd.papers.catalogue import CATALOGUE
+from satqkd.papers.results import Results
+from satqkd.plot import save_figure
+from satqkd.scenario import Scenario
+from satqkd.validation.compare import KnownDeviation, Row, compare, table, unexplained
+from satqkd.validation.reference import Reference
+
+
+def figure_tables(results: Results) -> dict[str, pd.DataFrame]:
+    """The data behind each figure of the scenario's paper, by the figure's id."""
+    return {name: figure.table(results) for name, figure in CATALOGUE[results.scenario.reference].items()}
+
+
+def observables(tables: dict[str, pd.DataFrame]) -> dict[str, tuple[float | list[float], str]]:
+    """What only a survey of many orbits says of published values: name to (value, unit)."""
+    return survey.observables(tables["ed_fig_1"]) if "ed_fig_1" in tables else {}
+
+
+def deviations(
+    tables: dict[str, pd.DataFrame],
+    scenario: Scenario,
+    reference: Reference,
+    known: Iterable[KnownDeviation] = (),
+) -> pd.DataFrame:
+    """What the tables say about published values, against these.
+
+    Parameters
+    ----------
+    tables : dict
+        By the figure's id, of `figure_tables`.
+    scenario : Scenario
+        Its calibrated parameters say which published values they were fitted to.
+    reference : Reference
+    known : iterable of KnownDeviation
+        Rows outside their tolerance for a reason that was found: their verdict is "listed".
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns figure, title and those of the validation table but its reason; a row for each published value that a
+        figure shows.
+    """
+    fitted = {
+        name.strip()
+        for origin, words in scenario.origins.values()
+        if origin == "calibrated"
+        for name in words.split(",")
+    }
+    parts = []
+    for name, figure in CATALOGUE[reference.id].items():
+        rows = _compared(figure.values(tables[name]), reference, fitted)
+        frame = table(rows).drop(columns="reason")
+        unlisted = {row.id for row in unexplained(rows, list(known))}
+        explained = (frame.verdict == "outside") & ~frame.id.isin(unlisted)
+        frame["verdict"] = frame.verdict.mask(explained, "listed")
+        frame["scenario"] = scenario.name
+        frame.insert(0, "title", figure.title)
+        frame.insert(0, "figure", name)
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _compared(values: dict, reference: Reference, fitted: set[str]) -> list[Row]:
+    """Rows of the comparison for what a table says: id to a number, a range, or {value, sigma}, in published units."""
+    units = {value.id: value.unit for value in reference.values}
+    simulated = {}
+    for name, entry in values.items():
+        entry = entry if isinstance(entry, dict) else {"value": entry}
+        number, sigma = entry["value"], entry.get("sigma")
+        simulated[name] = {
+            "value": tuple(map(float, number)) if isinstance(number, tuple) else float(number),
+            "unit": units[name],
+            "sigma": None if sigma is None or np.isnan(sigma) else float(sigma),
+            "role": "calibrated" if name in fitted else "predicted",
+        }
+    return [row for row in compare(reference, simulated) if row.id in simulated]
+
+
+def largest_deviations(frame: pd.DataFrame) -> pd.DataFrame:
+    """The row of `deviations` that lies farthest from what is printed, in units of its tolerance, for each figure."""
+    ordered = frame.sort_values("deviation_over_tolerance", ascending=False, kind="stable", na_position="last")
+    return ordered.drop_duplicates("figure").sort_index()
+
+
+def draw_figures(tables: dict[str, pd.DataFrame], reference: Reference, folder: str | Path) -> dict:
+    """Draw every figure as SVG and PNG, and save the table behind each as CSV beside it.
+
+    Returns
+    -------
+    dict
+        Figures by id.
+    """
+    published = {value.id: value for value in reference.values}
+    drawn = {}
+    for name, figure in CATALOGUE[reference.id].items():
+        drawn[name] = figure.draw(tables[name], published)
+        save_figure(drawn[name], Path(folder) / f"{name}.svg")
+        save_csv(tables[name], Path(folder) / f"{name}.csv")
+    return drawn
+
+
+def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
+    """Write a table as CSV, numbers to six digits."""
+    with finished(path) as draft:
+        frame.to_csv(draft, index=False, float_format="%.6g", lineterminator="\n")

@@ -1,0 +1,186 @@
+"""The data behind the figures, from counts that are made up."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satqkd import orbit as orbit_stage
+from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
+from satqkd.papers import read_results
+from satqkd.papers.links import against_fiber, attenuation, counted_efficiency, efficiency, gain_db, single_links
+from satqkd.papers.pairs import basis_counts, chsh_of, correlations, key_rates, space_time, threshold, visibilities
+from satqkd.papers.passes import contrast, ranges, track, turn_rate_deg_s
+from satqkd.papers.pulses import arrival_times, qber, sifted_rate, spread_ns
+from satqkd.papers.results import mean_and_sigma
+from satqkd.planning.expected import pulse_rates
+
+RUNS = 3  # of conftest.py
+ONE_SECOND_KM = 7.7  # that a satellite may go between two rows
+
+
+@pytest.fixture(scope="module")
+def results(simulated, missions):
+    previous = simulated["yin2017"] / "channel.nc"
+    return {
+        name: read_results(missions[name], folder, previous if name == "yin2020" else None)
+        for name, folder in simulated.items()
+    }
+
+
+def test_runs_are_read_in_their_order(results):
+    assert [run.name for run in results["yin2017"].runs] == [f"run{n + 1}" for n in range(RUNS)]
+
+
+def test_a_folder_without_runs_is_named(missions, tmp_path):
+    with pytest.raises(FileNotFoundError, match="run the workflow first"):
+        read_results(missions["yin2017"], tmp_path)
+
+
+@given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), min_size=2, max_size=5))
+def test_a_band_is_mean_and_sample_deviation(values):
+    mean, sigma = mean_and_sigma(values)
+    for column, m, s in zip(np.transpose(values), mean, sigma, strict=True):
+        assert m == pytest.approx(np.mean(column), abs=1e-9)
+        assert s == pytest.approx(np.sqrt(((column - np.mean(column)) ** 2).sum() / (len(column) - 1)), abs=1e-9)
+
+
+def test_one_run_has_no_band():
+    assert np.isnan(mean_and_sigma(np.ones((1, 2)))[1]).all()
+
+
+@pytest.mark.parametrize("name", ["yin2017", "yin2020", "tiangong2"])
+def test_ranges_are_those_of_the_session(results, orbits, name):
+    table, seen = ranges(results[name]), orbit_stage.observables(orbits[name])
+    assert table.elapsed_s.tolist() == list(range(len(table)))
+    for station in orbits[name].station.values:
+        found = (table[f"range_{station}_km"].min(), table[f"range_{station}_km"].max())
+        assert found == pytest.approx(seen[f"range_{station}"][0], abs=ONE_SECOND_KM)
+    if "range_sum_km" in table:
+        assert np.allclose(table.filter(regex="range_(?!sum)").sum(axis=1), table.range_sum_km)
+
+
+def test_a_telescope_turns_as_fast_as_the_stage_says(results, orbits):
+    found = turn_rate_deg_s(track(results["liao2017"])).max()
+    assert found == pytest.approx(orbit_stage.observables(orbits["liao2017"])["max_angular_velocity"][0], rel=1e-3)
+
+
+def test_a_star_at_constant_elevation_turns_with_the_cosine():
+    table = pd.DataFrame(
+        {"elapsed_s": np.arange(9.0), "azimuth_deg": (350 + 4 * np.arange(9)) % 360, "elevation_deg": 60}
+    )
+    assert turn_rate_deg_s(table) == pytest.approx(2.0)
+
+
+def test_contrast_with_and_without_a_plate(results):
+    table = contrast(results["liao2017"])
+    assert (table.compensated >= table.uncompensated - 1e-9).all()
+    assert table.compensated.tolist() == pytest.approx([280.0] * len(table))
+
+
+@pytest.mark.parametrize("name", ["yin2017", "yin2020"])
+def test_attenuation_from_expected_counts_is_the_link_budgets(results, name):
+    table = attenuation(results[name])
+    seen = table.dropna(subset="counted_db")
+    assert len(seen) == round(len(table) / 25)
+    # The mean of a block is that of the transmittance, in which good seconds count more.
+    assert seen.counted_db.to_numpy() == pytest.approx(seen.attenuation_db.to_numpy(), abs=0.3)
+    assert (seen.counted_low_db <= seen.counted_db).all() and (seen.counted_db <= seen.counted_high_db).all()
+
+
+@given(transmittance=st.floats(1e-7, 1e-2))
+@pytest.mark.parametrize("name", ["liao2017", "tiangong2"])
+def test_sifted_bits_tell_the_efficiency(missions, name, transmittance):
+    source = missions[name].source
+    sifted = pulse_rates(missions[name], np.array([transmittance]))[0][0]
+    rate = source.pulse_rate_hz * source.shares[0] * sifted
+    assert counted_efficiency(missions[name], rate) == pytest.approx([transmittance], rel=1e-9)
+
+
+def test_efficiency_is_counted_second_by_second(results):
+    table = efficiency(results["tiangong2"])
+    assert table.counted.to_numpy() == pytest.approx(table.efficiency.to_numpy(), rel=1e-9)
+    assert table.counted_sigma.max() < 1e-12
+
+
+def test_a_fiber_loses_two_decades_in_a_hundred_kilometres(results):
+    table = against_fiber(results["liao2017"])
+    assert (np.diff(table.range_km) >= 0).all() and table.range_km[0] == 0
+    assert np.log10(table.fiber).to_numpy() == pytest.approx(-table.range_km.to_numpy() / 50)
+    assert table.efficiency.isna().sum() == (table.range_km < 645).sum()
+
+
+def test_the_gain_is_that_of_the_transmittances(results):
+    one = results["yin2020"]
+    half = one.channel.assign(transmittance=one.channel.transmittance / 2)
+    table = single_links(type(one)(one.scenario, one.orbit, one.channel, one.runs, half))
+    assert gain_db(table) == pytest.approx(10 * np.log10(2))
+    assert np.isnan(gain_db(table[table.apparatus == "this work"]))
+
+
+def test_clicks_less_the_noise_tell_the_efficiency_of_a_link(results):
+    table = single_links(results["yin2020"])
+    now = table[(table.apparatus == "this work") & table.counted.notna()]
+    assert now.counted.to_numpy() == pytest.approx(now.efficiency.to_numpy(), abs=1 / (5.9e6 * 0.53))  # half a click
+    assert table.counted[table.apparatus == "previous"].isna().all()
+    assert now.groupby("station").size().tolist() == [len(results["yin2020"].shown()[0])] * 2
+
+
+def test_sifted_rate_is_the_mean_of_the_runs(results):
+    table = sifted_rate(results["liao2017"])
+    stacked = results["liao2017"].stacked("coincidence", "sifted_rate")
+    assert table.sifted_rate.sum() == pytest.approx(stacked.sum() / RUNS)
+    assert table.sifted_rate.idxmax() == pytest.approx(table.range_km.idxmin(), abs=2)
+
+
+def test_every_tenth_bit_is_wrong(results):
+    table = qber(results["liao2017"])
+    assert table.qber.to_numpy() == pytest.approx(0.1)
+    assert table.qber_sigma.to_numpy() == pytest.approx(0, abs=1e-12)
+    assert table.sifted_bits.sum() == 10 * len(sifted_rate(results["liao2017"]))
+
+
+def test_the_spread_is_that_of_a_cut_gaussian(results):
+    table = arrival_times(results["liao2017"])
+    assert spread_ns(table, window_ns=20) == pytest.approx(0.4, rel=2e-3)
+    # Of a normal distribution cut at 2.5 sigma.
+    assert spread_ns(table, window_ns=2) == pytest.approx(0.4 * np.sqrt(1 - 5 * 0.0175283 / 0.9875807), rel=2e-2)
+
+
+def test_s_is_the_signed_sum(results):
+    table = correlations(results["yin2017"])
+    s, sigma = chsh_of(table)
+    assert (s, sigma) == pytest.approx((2.4, 0.2))
+    assert table.trials.sum() == 256
+
+
+def test_counts_in_equal_bases(results):
+    table = basis_counts(results["yin2017"])
+    assert table.counts.sum() == pytest.approx(2 * 68 * np.mean([1 + n for n in range(RUNS)]))
+    assert table.groupby("basis").share.sum().tolist() == pytest.approx([1, 1])
+    assert table[table.right].outcome.tolist() == ["HV", "VH", "++", "--"]
+    assert visibilities(table) == pytest.approx([15 / 17, 15 / 17])
+
+
+def test_the_trial_shown_is_the_one_with_the_largest_difference(results, orbits):
+    table = space_time(results["yin2017"])
+    difference_km = abs(table.path_km[0] - table.path_km[1])
+    assert difference_km == pytest.approx(orbit_stage.observables(orbits["yin2017"])["max_range_difference"][0], abs=2)
+    assert (table.first_choice_us < table.last_choice_us).all() and (table.last_choice_us < table.measurement_us).all()
+    assert table.arrival_us.to_numpy() == pytest.approx(table.path_km.to_numpy() / 0.299792458)
+
+
+def test_key_against_the_error_rate(results):
+    one = results["yin2020"]
+    table = key_rates(one)
+    key = one.scenario.key
+    proof = {"eps_sec": key.eps_sec, "eps_cor": key.eps_cor, "f_ec": key.f_ec, "bound": key.bound}
+    proof["efficiency_mismatch"] = key.efficiency_mismatch
+    step = table.qber[1] - table.qber[0]
+    assert threshold(table) == pytest.approx(qber_threshold(n_z=1500, n_x=1600, **proof), abs=step)
+    runs = table[table.kind == "run"].reset_index()
+    assert len(runs) == RUNS and runs.qber[0] == pytest.approx(124 / 3100)
+    length = bbm92_key_length(n_z=1500, n_x=1600, errors_z=60, errors_x=64, **proof).length
+    assert runs.finite[0] == pytest.approx(float(length) / 3100)
+    assert (table.asymptotic >= table.finite).all()
