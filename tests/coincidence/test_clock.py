@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import chi2, kstest
 
 from satqkd.coincidence import Clock, acquisition, detection_limit_hz, recover_clock
+from satqkd.coincidence.clock import seconds_clock
 from satqkd.detection.detector import local_time_ps
 from satqkd.flight import arrival_times, emission_times, hermite
 
@@ -299,3 +300,28 @@ def test_wrong_arguments_are_refused():
         recover_clock(tags, tags[::-1])
     with pytest.raises(ValueError, match="reference_ps is an array of float64 .* give int64"):
         recover_clock(tags / 1e12, tags)
+
+
+def test_few_tags_far_wider_than_the_bin_that_found_them():
+    """Of 188 GPS seconds with 50 ns of jitter some fall together by chance: the fit has to see that there are more."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        local = np.arange(188) * (1 + 2e-7) + 0.0123 + 50e-9 * rng.standard_normal(188)
+        found = recover_clock(np.arange(285) * 10**12, np.rint(local * 1e12).astype(np.int64), reach_s=0.5)
+        assert found.pairs > 180
+        assert 4e-8 < found.residual_rms_s < 6e-8
+        assert abs(found.offset_s - 0.0123) < 5 * found.offset_sigma_s < 2e-7
+
+
+def test_gps_seconds_are_a_line_through_the_nearest_seconds():
+    pulls = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        second = np.flatnonzero(rng.random(300) < 0.9)
+        local = second * (1 - 3.5e-7) - 0.0456 + 50e-9 * rng.standard_normal(second.size)
+        found = seconds_clock(np.rint(local * 1e12).astype(np.int64))
+        pulls.append([(found.offset_s + 0.0456) / found.offset_sigma_s, (found.drift + 3.5e-7) / found.drift_sigma])
+    assert np.std(pulls, axis=0) == pytest.approx(1, abs=0.15)
+    assert np.mean(pulls, axis=0) == pytest.approx(0, abs=0.25)
+    with pytest.raises(ValueError, match="2 tags do not fix a clock"):
+        seconds_clock([0, 10**12])

@@ -128,7 +128,7 @@ def test_a_station_without_seconds_of_gps_is_named(bright, tmp_path):
     copytree(bright.tags, tmp_path / "detection.zarr")
     group = zarr.open_group(tmp_path / "detection.zarr", mode="a")["nanshan/gps"]
     group.attrs["session_first_tag"] = [0, 2]
-    with pytest.raises(ValueError, match="yin2020, session 0, nanshan: GPS seconds: nothing found: .* 2 tags"):
+    with pytest.raises(ValueError, match="yin2020, session 0, nanshan: GPS seconds: 2 tags"):
         coincidences(bright.scenario, bright.orbit, tmp_path / "detection.zarr")
 
 

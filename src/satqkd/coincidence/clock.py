@@ -117,6 +117,40 @@ def recover_clock(
     return _fit(search, seed, prior)
 
 
+def seconds_clock(gps_ps) -> Clock:
+    """Offset and drift from tags of GPS seconds, each of which belongs to the nearest whole second.
+
+    Parameters
+    ----------
+    gps_ps : array_like of int64, shape (n,)
+        Local tags [ps], within half a second of the seconds that they mark.
+
+    Raises
+    ------
+    ValueError
+        For fewer than three tags.
+    """
+    local = np.asarray(gps_ps) / PS
+    if local.size < 3:
+        raise ValueError(f"{local.size} tags do not fix a clock: it takes 3")
+    x, y = np.rint(local), local - np.rint(local)
+    mean = x.mean()
+    drift = (x - mean) @ y / ((x - mean) @ (x - mean))
+    residual = y - y.mean() - drift * (x - mean)
+    variance = residual @ residual / (x.size - 2)
+    drift_sigma = np.sqrt(variance / ((x - mean) @ (x - mean)))
+    return Clock(
+        offset_s=float(y.mean() - drift * mean),
+        drift=float(drift),
+        offset_sigma_s=float(np.hypot(np.sqrt(variance / x.size), mean * drift_sigma)),
+        drift_sigma=float(drift_sigma),
+        residual_rms_s=float(np.sqrt(variance)),
+        pairs=float(x.size),
+        false_alarm=0.0,
+        followed=1.0,
+    )
+
+
 def _ascending(name, tags) -> np.ndarray:
     tags = _tags(name, tags)
     _require_ascending(name, tags)
@@ -134,13 +168,19 @@ def _fit(search: Search, seed: Line, prior: Clock) -> Clock:
         np.array([(piece.drift - line.drift) * PS for piece, _ in points]),
     )
     sigma, share, half = seed.bin / 2, 0.5, 16 * seed.bin
-    for _ in range(3):
+    for _ in range(6):
         time, delay = pairs_near(search.a, search.b, line.start, line.delay, line.drift, *curve, half)
         curve, sigma, share, found = maximise(time, delay, curve, half, sigma, share)
-        # All of the peak, and no more of the ground than the fit takes in its stride.
-        if 6 * sigma < half < 40 * sigma:
+        around = pairs_near(search.a, search.b, line.start, line.delay, line.drift, *curve, 4 * half)[0].size
+        ground = (around - time.size) / 3
+        if (1 - share) * time.size > 1.5 * ground + 5 * np.sqrt(ground + 4):
+            # What the fit takes for ground is more than there is beside: the peak itself, seen at its top alone.
+            sigma, half = half / 2, 4 * half
+        elif 6 * sigma < half < 40 * sigma:
+            # All of the peak, and no more of the ground than the fit takes in its stride.
             break
-        half = 8 * sigma
+        else:
+            half = 8 * sigma
     off = curve[1] + line.at(line.start + curve[0] * PS) - search.base.at(line.start + curve[0] * PS)
     if np.abs(off).max() > search.reach:
         raise ValueError(

@@ -50,6 +50,8 @@ def maximise(time, delay, curve, half, sigma, share):
         gain = np.clip(pairs / sigma**2 / max(information.sum(), 1e-30), 1, 5)
         y, precision = hermite(x, *curve) + gain * residual[used] / weight[used], weight[used] / (gain * sigma**2)
         pieces = _choose(x, y, precision) if pieces is None else pieces
+        while pieces and x.size <= 4 * (pieces + 3):
+            pieces //= 2
         last, curve, before = curve, smooth(x, y, precision, pieces), sigma
         moved = np.abs(hermite(x, *curve) - hermite(x, *last)).max()
         share, sigma = pairs / time.size, max(np.sqrt(square / pairs), QUANTUM)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from satqkd.coincidence.clock import PS, Clock, recover_clock
+from satqkd.coincidence.clock import PS, Clock, recover_clock, seconds_clock
 from satqkd.coincidence.matching import accidental_count, histogram, match
 from satqkd.coincidence.sifting import ideal_correlation, resolve_clicks, sift
 from satqkd.dataset import SESSION_PULSES, label, record_key, transmitter_log, variable
@@ -140,7 +140,7 @@ def _beacon_clock(scenario: Scenario, beacon_ps: np.ndarray, gps_ps: np.ndarray,
     """GPS seconds tell which pulse of the beacon is which; the pulses tell the time."""
     seconds, rate_hz = path["node_s"].size, scenario.beacon.pulse_rate_hz / scenario.beacon.recorded_one_in
     try:
-        gps = recover_clock(np.arange(seconds) * SECOND, gps_ps, reach_s=0.5)
+        gps = seconds_clock(gps_ps)
     except ValueError as error:
         raise ValueError(f"GPS seconds: {error}") from None
     pulses_ps = np.rint(np.arange(seconds * rate_hz) / rate_hz * PS).astype(np.int64)
