@@ -20,6 +20,7 @@ include: "workflow/rules/recorded.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/overview.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
@@ -28,7 +29,8 @@ localrules:
 
 rule all:
     input:
-        ["results/validation.csv"] if PUBLISHED else [],
+        ["results/validation.csv", "results/validation.html"] if PUBLISHED else [],
+        expand("results/{scenario}/parameters.html", scenario=SCENARIOS),
         expand("results/{scenario}/fiber.nc", scenario=MISSIONS),
         [run_results(name) for name in MISSIONS],
         expand("results/{scenario}/recorded/key.nc", scenario=RECORDED),

@@ -1,0 +1,43 @@
+"""Pages of the report, and the summary in README.md: ``python -m satqkd.report -h``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from satqkd.dataset import finished
+from satqkd.report import parameters_page, renew, rotten, validation_page
+from satqkd.scenario import load_scenario
+
+TABLE = "results/validation.csv"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write a page or renew the summary; non-zero where the summary is no longer right."""
+    parser = argparse.ArgumentParser(prog="python -m satqkd.report", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in (("parameters", "of a scenario"), ("validation", "of the validation table")):
+        command = commands.add_parser(name, help=f"page {what}")
+        command.add_argument("source", help="scenario file" if name == "parameters" else TABLE)
+        command.add_argument("output", help="HTML file to write")
+    for name, what in (("readme", "renew"), ("check", "check")):
+        command = commands.add_parser(name, help=f"{what} the summary in README.md")
+        command.add_argument("source", nargs="?", default=TABLE, help=f"default: {TABLE}")
+    given = parser.parse_args(arguments)
+    if given.command == "readme":
+        renew(given.source, Path())
+    elif given.command == "check":
+        found = rotten(given.source, Path())
+        for sentence in found:
+            print(f"{sentence}: python -m satqkd.report readme renews README.md and docs/validation.*")
+        return 1 if found else 0
+    else:
+        made = parameters_page(load_scenario(given.source)) if given.command == "parameters" else None
+        with finished(given.output) as draft:
+            draft.write_text(made or validation_page(pd.read_csv(given.source)), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

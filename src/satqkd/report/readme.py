@@ -1,0 +1,95 @@
+"""The summary in README.md: a table of counts and a small figure, both from docs/validation.csv.
+
+`docs/validation.csv` is what the last full run gave, row by row. A test holds README and figure to it, and CI holds it
+to the table that the workflow has just made: neither can fall behind without somebody being told.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from satqkd.plot import BLACK, GREEN, ORANGE, VERMILION, in_style, new_figure, save_figure
+
+MARKERS = {"within": (GREEN, "o"), "listed": (ORANGE, "s"), "outside": (VERMILION, "X")}
+VERDICTS = (*MARKERS, "missing")
+ROLES = ("predicted", "calibrated", "formula")
+KEPT = ["scenario", "id", "role", "verdict", "deviation"]
+BLOCK = re.compile(r"(<!-- validation -->\n).*?(<!-- end -->)", re.DOTALL)
+# The scatter of another processor's last digits must not raise an alarm; what a reader of the figure could see does.
+READABLE = 0.02
+SHOWN_LIMIT = 2.0
+BIN = 0.05
+
+
+def kept(table: str | Path) -> pd.DataFrame:
+    """What is kept of ``results/validation.csv``: scenario, id, role, verdict, deviation over tolerance."""
+    frame = pd.read_csv(table).rename(columns={"deviation_over_tolerance": "deviation"})
+    return frame[KEPT].round({"deviation": 2})
+
+
+def summary(frame: pd.DataFrame) -> str:
+    """Counts by role and verdict as a table in Markdown."""
+    count = pd.crosstab(frame.role, frame.verdict).reindex(index=ROLES, columns=VERDICTS, fill_value=0)
+    count.loc["all"] = count.sum()
+    rows = [["", *VERDICTS, "all"], ["---"] * (len(VERDICTS) + 2)]
+    rows += [[role, *map(str, row), str(row.sum())] for role, row in zip(count.index, count.values, strict=True)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+@in_style
+def summary_figure(frame: pd.DataFrame):
+    """Every value a dot, experiment by experiment: left of the line it is within its tolerance."""
+    names = list(dict.fromkeys(frame.scenario))
+    figure, axes = new_figure(1, 1, width_cm=16, height_cm=1.5 * len(names) + 2.5)
+    seen = frame[frame.verdict.isin(MARKERS)].sort_values("deviation", kind="stable")
+    shown = np.minimum(np.round(seen.deviation / BIN) * BIN, SHOWN_LIMIT)
+    row = np.array([len(names) - 1 - names.index(name) for name in seen.scenario])
+    height = row + 0.09 * seen.groupby([seen.scenario, shown]).cumcount()
+    for verdict, (colour, marker) in MARKERS.items():
+        of = seen.verdict == verdict
+        axes.plot(shown[of], height[of], marker, color=colour, ms=4, label=verdict)
+    axes.axvline(1, color=BLACK, lw=1)
+    axes.set(
+        yticks=range(len(names)),
+        yticklabels=names[::-1],
+        xlim=(-0.05, SHOWN_LIMIT + 0.08),
+        ylim=(-0.3, len(names) - 0.3),
+        xlabel=f"deviation / tolerance (at the right edge: {SHOWN_LIMIT:g} or more)",
+    )
+    axes.grid(axis="y", visible=False)
+    figure.legend(loc="outside upper center", ncols=len(MARKERS))
+    return figure
+
+
+def with_summary(text: str, frame: pd.DataFrame) -> str:
+    """README.md with the counts as they are now."""
+    if not BLOCK.search(text):
+        raise ValueError("README.md has no place for the summary: put <!-- validation --> and <!-- end --> there")
+    return BLOCK.sub(lambda found: f"{found[1]}{summary(frame)}\n{found[2]}", text)
+
+
+def renew(table: str | Path, root: str | Path) -> None:
+    """Write docs/validation.csv, docs/validation.svg and README.md's block from a table that the workflow made."""
+    frame, docs, readme = kept(table), Path(root) / "docs", Path(root) / "README.md"
+    text = with_summary(readme.read_text(), frame)
+    frame.to_csv(docs / "validation.csv", index=False, lineterminator="\n")
+    save_figure(summary_figure(frame), docs / "validation.svg")
+    (docs / "validation.png").unlink()
+    readme.write_text(text)
+
+
+def rotten(table: str | Path, root: str | Path) -> list[str]:
+    """Sentences about what README.md's summary no longer says rightly; empty when it is current."""
+    now = kept(table).set_index(["scenario", "id", "role"])
+    then = pd.read_csv(Path(root) / "docs" / "validation.csv").set_index(["scenario", "id", "role"])
+    found = [f"{' '.join(key)} is not in both" for key in now.index.symmetric_difference(then.index)]
+    for key in now.index.intersection(then.index):
+        new, old = now.loc[key], then.loc[key]
+        if new.verdict != old.verdict or abs(new.deviation - old.deviation) > READABLE:
+            found.append(
+                f"{' '.join(key)}: {old.verdict}, {old.deviation:g} in docs/validation.csv, "
+                f"{new.verdict}, {new.deviation:g} now"
+            )
+    return found

@@ -1,0 +1,62 @@
+"""The validation table for a reader."""
+
+from html import escape
+
+import pandas as pd
+
+from satqkd.report.page import folded, mark, page, table
+
+KINDS = {"within": "good", "listed": "note", "outside": "bad", "missing": "plain"}
+MEANING = {
+    "within": "the simulated value lies within the tolerance",
+    "listed": "outside, for a reason that is known and given",
+    "outside": "outside, and nobody knows why",
+    "missing": "not simulated",
+}
+
+
+def validation_page(frame: pd.DataFrame) -> str:
+    """A row for each published value, experiment by experiment, with its verdict.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``results/validation.csv``, read as text where a cell is no number.
+    """
+    legend = "".join(f"<p>{mark(f'{name}:', KINDS[name])} {escape(words)}</p>" for name, words in MEANING.items())
+    count = pd.crosstab(frame.scenario, frame.verdict).reindex(columns=list(KINDS), fill_value=0)
+    count = count.loc[frame.scenario.unique()]
+    counts = [[_link(name), *map(str, row)] for name, row in zip(count.index, count.values, strict=True)]
+    parts = [table(["experiment", *KINDS], counts), legend]
+    for name, rows in frame.groupby("scenario", sort=False):
+        parts.append(f'<h2 id="{escape(name)}">{escape(name)}</h2>')
+        parts.append(
+            table(
+                ["value", "verdict", "published", "simulated", "unit", "deviation / tolerance", "role", "tolerance"],
+                [_cells(row) for row in rows.itertuples()],
+            )
+        )
+    return page("Published against simulated", *parts)
+
+
+def _link(name: str) -> str:
+    return f'<a href="#{escape(name)}">{escape(name)}</a>'
+
+
+def _cells(row) -> list[str]:
+    return [
+        escape(str(row.id)),
+        mark(row.verdict, KINDS[row.verdict]),
+        escape(_with_sigma(row.published, row.published_sigma)),
+        escape(_with_sigma(row.simulated, row.simulated_sigma)),
+        escape("" if row.unit == "1" else str(row.unit)),
+        "" if pd.isna(row.deviation_over_tolerance) else f"{float(row.deviation_over_tolerance):.2f}",
+        escape(row.role),
+        folded(str(row.tolerance), str(row.reason)),
+    ]
+
+
+def _with_sigma(value, sigma) -> str:
+    if pd.isna(value) or value == "":
+        return "–"
+    return str(value) if pd.isna(sigma) or sigma == "" else f"{value} ± {float(sigma):.2g}"

@@ -1,0 +1,49 @@
+"""Pages beside the figures: where every parameter comes from, and the verdicts."""
+
+REPORT_CODE = sorted(map(str, Path("src/satqkd/report").glob("*.py")))
+
+
+rule parameters:
+    """A scenario's parameters with their provenance."""
+    input:
+        scenario="data/scenarios/{scenario}.yaml",
+        code=REPORT_CODE + ["src/satqkd/scenario.py"],
+    output:
+        report(
+            "results/{scenario}/parameters.html",
+            caption="../report/parameters.rst",
+            category="{scenario}",
+            subcategory="parameters",
+            labels={"page": "parameters"},
+        ),
+    log:
+        "results/{scenario}/logs/parameters.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=300,
+        runtime=5,
+    shell:
+        "python -m satqkd.report parameters {input.scenario} {output} > {log} 2>&1"
+
+
+rule verdicts:
+    """The validation table for a reader."""
+    input:
+        table="results/validation.csv",
+        code=REPORT_CODE,
+    output:
+        report(
+            "results/validation.html",
+            caption="../report/verdicts.rst",
+            category="validation",
+        ),
+    log:
+        "results/logs/verdicts.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=300,
+        runtime=5,
+    shell:
+        "python -m satqkd.report validation {input.table} {output} > {log} 2>&1"
