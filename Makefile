@@ -1,4 +1,4 @@
-# make results · plan · test · test-browser · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
+# make results · plan · sweep · test · test-browser · test-slurm · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 VENV := .venv
@@ -14,12 +14,24 @@ PLAN ?= example
 plan: $(VENV)/.made
 	snakemake plan --cores $(CORES) --config plan=$(PLAN) $(if $(START),start=$(START)) $(if $(DAYS),days=$(DAYS))
 
+# A grid of designs of data/sweeps/$(SWEEP).yaml, and one figure.
+SWEEP ?= example
+sweep: $(VENV)/.made
+	snakemake sweep --cores $(CORES) --config sweep=$(SWEEP)
+
 test: $(VENV)/.made
 	pytest -n $(CORES)
 
 # In a real Chromium (Debian's package chromium); the report's part wants make results first.
 test-browser: $(VENV)/.made
 	pytest -m browser tests/browser
+
+# Through a real Slurm that the tests start and stop; Debian's packages are installed where there are none and that may be.
+test-slurm: $(VENV)/.made
+	PATH=$$PATH:/usr/sbin command -v slurmctld > /dev/null || \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
+	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-slurm.lock
+	pytest -m slurm tests/slurm
 
 lab: $(VENV)/.made
 	jupyter lab --notebook-dir=. notebooks/explore.ipynb
@@ -46,14 +58,15 @@ $(VENV)/.made: requirements.lock pyproject.toml
 	touch $@
 
 # The locks of all dependencies, with hashes and without the address of any index: the package and its tests, and the
-# peers of the benchmarks besides.
+# peers of the benchmarks or the executor for Slurm besides.
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
 lock: $(VENV)/.made
 	$(LOCK) --extra test --output-file requirements.lock
 	$(LOCK) --extra test --extra bench --constraint requirements.lock --output-file requirements-bench.lock
+	$(LOCK) --extra slurm --constraint requirements.lock --output-file requirements-slurm.lock
 
 clean:
 	rm -rf $(VENV) .snakemake
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: results plan test test-browser lab bench lint lock clean
+.PHONY: results plan sweep test test-browser test-slurm lab bench lint lock clean

@@ -23,8 +23,14 @@ include: "workflow/rules/overview.smk"
 include: "workflow/rules/report.smk"
 
 
+if "sweep" in config:
+
+    include: "workflow/rules/sweep.smk"
+
+
 localrules:
     all,
+    validation_parameters,
 
 
 rule all:

@@ -552,10 +552,24 @@ class Recorded(Experiment):
 KINDS: dict[str, type[Experiment]] = {"mission": Scenario, "recorded": Recorded}
 
 
+DEEPEST = 20
+
+
 class _Loader(yaml.SafeLoader):
-    """Safe YAML, with neither duplicate keys nor anchors (which can explode)."""
+    """Safe YAML, with neither duplicate keys nor anchors (which can explode), and of a few levels."""
+
+    depth = 0
 
     def compose_node(self, parent, index):
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise ScenarioError("is nested too deeply: a scenario has four levels")
+        try:
+            return self._composed(parent, index)
+        finally:
+            self.depth -= 1
+
+    def _composed(self, parent, index):
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()
             raise ScenarioError(f"line {event.start_mark.line + 1}: YAML aliases are not allowed: write the value out")
@@ -704,8 +718,6 @@ def load_scenario(path: str | Path) -> Scenario | Recorded:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
         raise ScenarioError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
-    except RecursionError:
-        raise ScenarioError(f"{path}: is nested too deeply: a scenario has four levels") from None
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
     scenario = _validated(tree, path)

@@ -22,7 +22,7 @@ rule bell:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=700,
+        mem_mb=1000,
         runtime=5,
     params:
         figures="",

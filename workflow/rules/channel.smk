@@ -21,7 +21,7 @@ rule channel:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=700,
+        mem_mb=1000,
         runtime=5,
     params:
         figures="results/{scenario}/figures",

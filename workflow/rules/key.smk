@@ -23,7 +23,7 @@ rule key:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=900,
+        mem_mb=1200,
         runtime=5,
     params:
         figures="",

@@ -87,7 +87,10 @@ for scenario in MISSIONS:
                 )
                 for file in stage_code(part)
             ]
-            + [f"src/satqkd/planning/{name}.py" for name in ("expected", "explorer", "forecast", "outlook")],
+            + [
+                f"src/satqkd/planning/{name}.py"
+                for name in ("expected", "explorer", "forecast", "outlook")
+            ],
         output:
             figures=[
                 overview_figure(scenario, "map"),

@@ -21,7 +21,7 @@ rule parameters:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=300,
+        mem_mb=700,
         runtime=5,
     shell:
         "python -m satqkd.report parameters {input.scenario} {output} > {log} 2>&1"
@@ -43,7 +43,7 @@ rule verdicts:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=300,
+        mem_mb=700,
         runtime=5,
     shell:
         "python -m satqkd.report validation {input.table} {output} > {log} 2>&1"

@@ -57,7 +57,7 @@ rule validation:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=700,
+        mem_mb=1000,
         runtime=5,
     shell:
         "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar -f {input.parameters}"

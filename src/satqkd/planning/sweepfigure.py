@@ -1,0 +1,100 @@
+"""The figure of a sweep."""
+
+from itertools import product
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.ticker import ScalarFormatter
+
+from satqkd.plot import in_style, new_figure
+
+MOST_LINES, MOST_PANELS = 6, 3
+ROWS = {"key": "Secret bits", "qber": "QBER (%)"}
+LOG_FROM = 5  # ratio of the largest to the smallest value of an axis
+
+
+@in_style
+def sweep_figure(data: xr.Dataset):
+    """Secret bits and error rate over the first parameter.
+
+    Lines are values of the second parameter and panels those of the third, at most 6 and 3 of them with both ends;
+    further parameters stand at their first value, which the title says. Shades are one standard deviation of the
+    key, marks the mean and standard deviation of the simulations.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Of `gather`.
+    """
+    names = data.key.dims
+    x, *others = names
+    lines = _shown(data, others[0], MOST_LINES) if others else [{}]
+    panels = _shown(data, others[1], MOST_PANELS) if len(others) > 1 else [{}]
+    rest = {name: 0 for name in others[2:]}
+    figure, axes = new_figure(
+        2, len(panels), width_cm=max(12, 6.5 * len(panels)), height_cm=12, sharex=True, sharey="row", squeeze=False
+    )
+    for (column, panel), (row, (variable, text)) in product(enumerate(panels), enumerate(ROWS.items())):
+        axis = axes[row, column]
+        for number, line in enumerate(lines):
+            one = data.isel(panel | line | rest)
+            style = {"color": colormaps["viridis"](0.9 * number / max(len(lines) - 1, 1))}
+            _draw(axis, one, x, variable, _words(data, line), style)
+        if row == 0:
+            axis.set_title(_words(data, panel), fontsize="medium")
+            axis.set_yscale("symlog", linthresh=1)
+            axis.set_ylim(bottom=0)
+        else:
+            axis.set_xlabel(_axis(data, x))
+        if column == 0:
+            axis.set_ylabel(text)
+        _scale(axis, data[x].values)
+    figure.suptitle(", ".join(filter(None, [data.attrs["title"], _words(data, rest)])), fontsize="medium")
+    if others:
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
+    return figure
+
+
+def _shown(data: xr.Dataset, name: str, most: int) -> list[dict[str, int]]:
+    """Places along a parameter, evenly chosen with both ends."""
+    size = data.sizes[name]
+    return [{name: int(i)} for i in np.linspace(0, size - 1, min(most, size)).round()]
+
+
+def _words(data: xr.Dataset, place: dict[str, int]) -> str:
+    return ", ".join(f"{_axis(data, name)} = {_short(data[name].values[i])}" for name, i in place.items())
+
+
+def _axis(data: xr.Dataset, name: str) -> str:
+    unit = data[name].attrs["units"]
+    return name if unit == "1" else f"{name} ({unit})"
+
+
+def _short(value) -> str:
+    return str(value) if isinstance(value, str) else f"{value:.3g}"
+
+
+def _draw(axis, one: xr.Dataset, x: str, variable: str, text: str, style: dict) -> None:
+    places = one[x].values if one[x].dtype.kind == "f" else np.arange(one.sizes[x])
+    per_cent = 100 if variable == "qber" else 1
+    axis.plot(places, per_cent * one[variable], marker=".", ms=3, label=text, **style)
+    if variable == "key":
+        low, high = np.maximum(one.key - one.key_sigma, 0), one.key + one.key_sigma
+        axis.fill_between(places, low, high, alpha=0.2, lw=0, **style)
+    if f"simulated_{variable}" in one:
+        found = per_cent * one[f"simulated_{variable}"]
+        axis.errorbar(
+            places, found.mean("replicate"), yerr=found.std("replicate", ddof=min(1, found.sizes["replicate"] - 1)),
+            fmt="s", ms=4, mfc="none", capsize=3, **style,
+        )  # fmt: skip
+
+
+def _scale(axis, values: np.ndarray) -> None:
+    if values.dtype.kind != "f":
+        axis.set_xticks(np.arange(values.size), values, rotation=30, ha="right")
+    elif values.min() > 0 and values.max() / values.min() > LOG_FROM:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(ScalarFormatter())
+        axis.xaxis.set_minor_formatter(ScalarFormatter())
+        axis.tick_params(axis="x", which="minor", labelsize="small")
