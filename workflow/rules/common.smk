@@ -83,6 +83,17 @@ def plan_files(plan, **days):
         raise WorkflowError(str(error)) from None
 
 
+def recordings(wildcards):
+    """The recordings of a scenario, and its element sets if a satellite flew."""
+    scenario = RECORDED[wildcards.scenario]
+    files = [scenario.recording(station) for station in scenario.stations]
+    return [
+        str(file)
+        for file in files
+        + ([scenario.file(scenario.orbit.elements)] if scenario.orbit else [])
+    ]
+
+
 def figure(name, stage, folder="results/{scenario}"):
     """A figure of the shown run or of a whole scenario, with its caption, in the report."""
     return report(

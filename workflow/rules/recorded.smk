@@ -3,16 +3,6 @@
 RECORDED_FOLDER = "results/{scenario}/recorded"
 
 
-def recordings(wildcards):
-    scenario = RECORDED[wildcards.scenario]
-    files = [scenario.recording(station) for station in scenario.stations]
-    return [
-        str(file)
-        for file in files
-        + ([scenario.file(scenario.orbit.elements)] if scenario.orbit else [])
-    ]
-
-
 rule recorded:
     """From the tags of two recordings to the key and the Bell test."""
     input:
