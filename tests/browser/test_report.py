@@ -1,5 +1,7 @@
 """The report in a real Chromium: opens from the disk, shows every category, asks nothing of the network."""
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.browser
@@ -45,10 +47,13 @@ def test_every_category_of_an_experiment_has_figures(report, experiment):
         report.get_by_text(experiment, exact=True).click()
 
 
-def test_a_figure_and_its_caption_open(report):
+def test_a_figure_and_its_caption_open(report, tmp_path):
     report.get_by_text("yin2020", exact=True).click()
     report.get_by_text("5 key", exact=True).click()
     assert shown(report, "length") > 300
+    report.screenshot(path=tmp_path / "report.png")
+    colours = plt.imread(tmp_path / "report.png")[..., :3]
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) > 20
     report.locator("tr", has_text="length").locator("a[iconname=information-circle]").click()
     report.get_by_text("Secret key that each proof grants").wait_for()
 
