@@ -109,7 +109,7 @@ def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndar
     Leading axes may be any.
     """
     key, source = scenario.key, scenario.source
-    proof = {"bound": key.bound, "eps_sec": key.eps_sec, "eps_cor": key.eps_cor, "f_ec": key.f_ec}
+    proof = {name: getattr(key, name) for name in ("bound", "eps_sec", "eps_cor", "f_ec", "efficiency_mismatch")}
     if source.kind == "decoy":
 
         def length(counts, duration_s):
@@ -136,7 +136,6 @@ def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndar
             n_x=x,
             errors_z=wrong_z,
             errors_x=wrong_x,
-            efficiency_mismatch=key.efficiency_mismatch,
             **proof,
         ).length
 
