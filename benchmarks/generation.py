@@ -14,7 +14,7 @@ from satqkd.channel import link_budget
 from satqkd.dataset import stream
 from satqkd.detection import read_tags, simulate
 from satqkd.detection.detector import sort_nearly_sorted
-from satqkd.detection.rates import fading, poisson_times
+from satqkd.detection.rates import PoissonProcess, fading
 from satqkd.orbit import find_sessions
 from satqkd.scenario import load_scenario
 
@@ -45,7 +45,7 @@ def _drawing(size: int) -> dict:
     return side_by_side(
         f"points of a rate in {rate_hz.size} cells",
         size,
-        lambda: poisson_times(edges_s, rate_hz, ours),
+        lambda: PoissonProcess(ours).times(edges_s, rate_hz),
         lambda: peers.standard_exponential(size),
         peer_is=f"{NUMPY}, exponential draws alone",
         repeats=REPEATS,

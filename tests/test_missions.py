@@ -9,7 +9,7 @@ import yaml
 from satqkd.orbit import find_sessions, passes, read_elements
 from satqkd.orbit.frames import geodetic_to_itrs
 from satqkd.planning import check
-from satqkd.planning.explorer import answer
+from satqkd.planning.prospect import answer
 from satqkd.scenario import ORIGINS, load_scenario
 
 EXAMPLES = ("jinan1", "spooqy1")

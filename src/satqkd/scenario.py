@@ -7,7 +7,7 @@ import math
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 import numpy as np
 import yaml
@@ -97,6 +97,7 @@ Altitude = Annotated[Number, Field(ge=-500, le=9000)]
 TimeZone = Annotated[Number, Field(ge=-12, le=14)]
 Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_utc)]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
+Whole = Annotated[int, BeforeValidator(_number), Field(ge=1)]
 ChannelNumber = Annotated[int, BeforeValidator(_number), Field(ge=0, le=255)]
 BellState = Literal["psi_minus", "psi_plus", "phi_minus", "phi_plus"]
 
@@ -309,9 +310,7 @@ class Beacon(Section):
     """The pulsed laser on the satellite by which the stations keep time."""
 
     pulse_rate_hz: Annotated[Number, Field(gt=0, le=1e7)] = Field(description="pulses [1/s]")
-    recorded_one_in: Annotated[int, BeforeValidator(_number), Field(ge=1)] = Field(
-        1, description="divider in front of the time tagger [1]"
-    )
+    recorded_one_in: Whole = Field(1, description="divider in front of the time tagger [1]")
     jitter_ps: NonNegative = Field(description="standard deviation of one beacon tag [ps]")
     gps_jitter_ns: NonNegative = Field(50, description="standard deviation of the GPS second [ns]")
 
@@ -406,6 +405,12 @@ class Experiment(Section):
         return dict(self._origins)
 
     @property
+    def fitted(self) -> set[str]:
+        """Ids of the published values that calibrated parameters were fitted to."""
+        calibrated = [words for origin, words in self._origins.values() if origin == "calibrated"]
+        return {name.strip() for words in calibrated for name in words.split(",")}
+
+    @property
     def path(self) -> Path:
         return self._path
 
@@ -443,7 +448,7 @@ class Experiment(Section):
             if not known:
                 raise ScenarioError(f"{self._path}: {key} is not a key of this scenario")
             node[leaf] = value
-        changed = _validated(tree, self._path)
+        changed = _scenario(tree, self._path)
         changed._path, changed._origins = self._path, dict(self._origins)
         return changed
 
@@ -678,16 +683,54 @@ def _bounds_hint(model: type[Section], location: list) -> str:
     return "" if text == "see the schema" else f" ({location[-1] if location else ''}: {text})"
 
 
-def _validated(tree: dict, path: Path) -> Experiment:
-    kind = tree.get("kind", "mission")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ScenarioError(f"{path}: kind={str(kind)[:60]} is wrong: it is one of {', '.join(KINDS)}")
-    model = KINDS[kind]
+Model = TypeVar("Model", bound=Section)
+
+
+def read_tree(path: Path, what: str, example: str) -> dict:
+    """The mapping in a YAML file that a user wrote.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What the file should be, as in "a scenario".
+    example : str
+        A file to start from.
+
+    Raises
+    ------
+    ScenarioError
+        One sentence that names the file, the line where there is one, and a way out.
+    """
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give {what}, a YAML file") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise ScenarioError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from None
+    if not isinstance(tree, dict):
+        raise ScenarioError(f"{path}: holds no mapping: start from {example}")
+    return tree
+
+
+def validated(model: type[Model], tree: dict, path: Path) -> Model:
+    """What a file's mapping says, by a model; of several errors the sentence on the first, unknown keys before all."""
     try:
         return model.model_validate(tree)
     except ValidationError as failure:
         errors = sorted(failure.errors(), key=lambda e: e["type"] != "extra_forbidden")
         raise ScenarioError(_sentence(errors[0], path, model)) from None
+
+
+def _scenario(tree: dict, path: Path) -> Experiment:
+    kind = tree.get("kind", "mission")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ScenarioError(f"{path}: kind={str(kind)[:60]} is wrong: it is one of {', '.join(KINDS)}")
+    return validated(KINDS[kind], tree, path)
 
 
 def load_scenario(path: str | Path) -> Scenario | Recorded:
@@ -704,23 +747,13 @@ def load_scenario(path: str | Path) -> Scenario | Recorded:
         One sentence that names the file, the key, the value, the bound and a way out.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give a scenario, a YAML file") from None
+    tree = read_tree(path, "a scenario", "data/scenarios/yin2020.yaml")
     origins: dict[str, tuple[str, str]] = {}
     try:
-        tree = yaml.load(text, _Loader)
-        if not isinstance(tree, dict):
-            raise ScenarioError("holds no mapping: start from data/scenarios/yin2020.yaml")
         tree = _unwrapped(tree, "", origins)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise ScenarioError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
-    scenario = _validated(tree, path)
+    scenario = _scenario(tree, path)
     scenario._path, scenario._origins = path, origins
     return scenario
 

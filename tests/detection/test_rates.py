@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, kstest, poisson
 
-from satqkd.detection.rates import PoissonProcess, _follow, fading, poisson_times
+from satqkd.detection.rates import PoissonProcess, _follow, fading
 
 ONE_IN_TEN_THOUSAND = 1e-4
 
@@ -27,7 +27,7 @@ def test_times_equal_their_definition(seed, cells):
     rng = np.random.default_rng(seed)
     edges = np.cumsum(rng.uniform(0.01, 2, cells + 1)) - 3
     rate = rng.choice([0.0, 0.3, 5.0, 40.0], cells)
-    found = poisson_times(edges, rate, np.random.default_rng(seed + 1))
+    found = PoissonProcess(np.random.default_rng(seed + 1)).times(edges, rate)
     expected = rescaled_times(edges, rate, np.random.default_rng(seed + 1))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
 
@@ -36,7 +36,7 @@ def test_times_equal_their_definition(seed, cells):
 def test_times_ascend_inside_the_cells_that_shine(seed):
     rng = np.random.default_rng(seed)
     edges, rate = np.linspace(2, 5, 31), rng.choice([0.0, 300.0], 30)
-    times = poisson_times(edges, rate, rng)
+    times = PoissonProcess(rng).times(edges, rate)
     assert np.all(np.diff(times) > 0)
     assert np.all((times >= 2) & (times <= 5))
     assert np.all(rate[np.clip(np.searchsorted(edges, times, side="right") - 1, 0, 29)] > 0)
@@ -47,7 +47,7 @@ def test_a_process_is_the_same_wherever_its_stretches_end(seed, cuts):
     """To the last bit, and with one generator."""
     rng = np.random.default_rng(seed)
     edges, rate = np.linspace(2, 5, 31), rng.choice([0.0, 0.1, 3.0, 300.0], 30)
-    whole = poisson_times(edges, rate, np.random.default_rng(seed))
+    whole = PoissonProcess(np.random.default_rng(seed)).times(edges, rate)
     process = PoissonProcess(np.random.default_rng(seed))
     bounds = [0, *sorted(cuts), 30]
     pieces = [process.times(edges[i : j + 1], rate[i:j]) for i, j in zip(bounds[:-1], bounds[1:], strict=True)]
@@ -57,7 +57,7 @@ def test_a_process_is_the_same_wherever_its_stretches_end(seed, cuts):
 @given(seed=st.integers(0, 2**32 - 1), room=st.integers(1, 40))
 def test_an_array_that_is_too_short_is_filled_and_followed_by_another(seed, room):
     edges, rate = np.linspace(2, 5, 31), np.random.default_rng(seed).choice([0.0, 300.0], 30)
-    whole = poisson_times(edges, rate, np.random.default_rng(seed))
+    whole = PoissonProcess(np.random.default_rng(seed)).times(edges, rate)
     rng = np.random.default_rng(seed)
     pieces, cell, left = [], 0, rng.standard_exponential()
     while cell < rate.size:
@@ -75,7 +75,7 @@ def test_points_follow_a_rate_that_fades(seed):
     edges = np.linspace(0, 270, 27_001)
     profile = np.exp(-(((edges[:-1] - 135) / 80) ** 2)) * fading(np.full(27_000, 0.1), rng)
     rate = 1e6 * profile / (profile.sum() * 0.01)
-    times = poisson_times(edges, rate, rng)
+    times = PoissonProcess(rng).times(edges, rate)
     expected = rate * 0.01
     assert abs(times.size - 1e6) < 4 * 1e3
     found = np.bincount(np.searchsorted(edges, times, side="right") - 1, minlength=27_000)
@@ -92,19 +92,19 @@ def test_points_follow_a_rate_that_fades(seed):
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
 def test_what_is_no_rate_is_refused(wrong):
     with pytest.raises(ValueError, match=f"rate={wrong} is no rate: give finite numbers"):
-        poisson_times(np.linspace(0, 1, 4), np.array([1.0, wrong, 1.0]), np.random.default_rng(1))
+        PoissonProcess(np.random.default_rng(1)).times(np.linspace(0, 1, 4), np.array([1.0, wrong, 1.0]))
 
 
 def test_totals_are_poissonian():
     rng = np.random.default_rng(5)
-    totals = [poisson_times(np.array([0.0, 0.5, 2.0]), np.array([4.0, 2.0]), rng).size for _ in range(5000)]
+    totals = [PoissonProcess(rng).times(np.array([0.0, 0.5, 2.0]), np.array([4.0, 2.0])).size for _ in range(5000)]
     bins = np.bincount(np.clip(totals, 0, 10), minlength=11)
     expected = 5000 * np.array([*poisson.pmf(np.arange(10), 5), poisson.sf(9, 5)])
     assert chisquare(bins, expected).pvalue > ONE_IN_TEN_THOUSAND
 
 
 def test_darkness_gives_nothing():
-    assert poisson_times(np.array([0.0, 10.0]), np.array([0.0]), np.random.default_rng(1)).size == 0
+    assert PoissonProcess(np.random.default_rng(1)).times(np.array([0.0, 10.0]), np.array([0.0])).size == 0
 
 
 @pytest.mark.parametrize("variance", [0.0, 0.01, 0.3])

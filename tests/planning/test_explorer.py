@@ -6,7 +6,8 @@ import pytest
 from satqkd.channel import link_budget
 from satqkd.orbit import find_sessions
 from satqkd.planning import expected
-from satqkd.planning.explorer import SETTINGS, Explorer, answer, as_html, beginning, with_settings
+from satqkd.planning.explorer import SETTINGS, Explorer, as_html, beginning, with_settings
+from satqkd.planning.prospect import answer
 from satqkd.scenario import ScenarioError, load_scenario
 
 NAMES = ("yin2020", "liao2017")

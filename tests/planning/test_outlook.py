@@ -3,8 +3,8 @@
 import pytest
 
 from satqkd.orbit import find_sessions
-from satqkd.planning.explorer import answer
 from satqkd.planning.outlook import outlook_observables
+from satqkd.planning.prospect import answer
 from satqkd.scenario import ScenarioError, load_scenario
 
 

@@ -10,7 +10,7 @@ import yaml
 from satqkd.dataset import hash_of, load
 from satqkd.orbit import find_sessions
 from satqkd.planning import sweep as module
-from satqkd.planning.explorer import answer
+from satqkd.planning.prospect import answer
 from satqkd.planning.sweep import ANSWERS, block, gather, simulate_point
 from satqkd.planning.sweepfigure import sweep_figure
 from satqkd.planning.sweepfile import load_sweep

@@ -89,7 +89,7 @@ for scenario in MISSIONS:
             ]
             + [
                 f"src/satqkd/planning/{name}.py"
-                for name in ("expected", "explorer", "forecast", "outlook")
+                for name in ("expected", "forecast", "outlook", "prospect")
             ],
         output:
             figures=[

@@ -22,7 +22,8 @@ SWEEP_CODE = [
         "sweepfigure",
         "expected",
         "forecast",
-        "explorer",
+        "prospect",
+        "check",
         "planfile",
     )
 ]

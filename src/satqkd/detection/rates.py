@@ -73,11 +73,6 @@ class PoissonProcess:
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
-def poisson_times(edges: np.ndarray, rate: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Points of a `PoissonProcess` in a single stretch: times [s], ascending, shape (n,)."""
-    return PoissonProcess(rng).times(edges, rate)
-
-
 @numba.njit(cache=True, nogil=True)
 def _follow(times, edges, rate, cell, left, rng):
     """Fill times from a cell on; returns how many, and where to go on (cell is rate.size at the end)."""

@@ -50,15 +50,9 @@ def deviations(
         Columns figure, title and those of the validation table but its reason; a row for each published value that a
         figure shows.
     """
-    fitted = {
-        name.strip()
-        for origin, words in scenario.origins.values()
-        if origin == "calibrated"
-        for name in words.split(",")
-    }
     parts = []
     for name, figure in CATALOGUE[reference.id].items():
-        rows = _compared(figure.values(tables[name]), reference, fitted)
+        rows = _compared(figure.values(tables[name]), reference, scenario.fitted)
         frame = table(rows).drop(columns="reason")
         unlisted = {row.id for row in unexplained(rows, list(known))}
         explained = (frame.verdict == "outside") & ~frame.id.isin(unlisted)

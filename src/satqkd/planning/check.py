@@ -19,11 +19,7 @@ def check(path: str | Path) -> Scenario | Recorded:
         One sentence that names the file, the key, the value, the bound and a way out.
     """
     scenario = load_scenario(path)
-    bounds = proofs(scenario)
-    if scenario.key.bound not in bounds:
-        raise ScenarioError(
-            f"{path}: key.bound={scenario.key.bound} is not a proof for this source: take one of {', '.join(bounds)}"
-        )
+    require_proof(scenario)
     try:
         if scenario.kind == "recorded":
             for station in scenario.stations:
@@ -36,3 +32,13 @@ def check(path: str | Path) -> Scenario | Recorded:
     except (ValueError, OSError) as error:  # from element sets and recordings: already one sentence
         raise ScenarioError(f"{path}: {error}") from None
     return scenario
+
+
+def require_proof(scenario: Scenario | Recorded) -> None:
+    """Refuse a scenario whose proof its source does not admit (`ScenarioError`)."""
+    bounds = proofs(scenario)
+    if scenario.key.bound not in bounds:
+        raise ScenarioError(
+            f"{scenario.path}: key.bound={scenario.key.bound} is not a proof for this source: take one of "
+            f"{', '.join(bounds)}"
+        )

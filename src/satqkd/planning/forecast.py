@@ -87,8 +87,21 @@ def expected_counts(
     weights_s : ndarray, shape (pass, node)
         Its weights [s], which add up to the duration of the open link.
     """
-    passes, nodes, stations = range_m.shape
-    channel = link_budget(scenario, _orbit(scenario, range_m, elevation_deg))
+    return counts_through(scenario, link_budget(scenario, _orbit(scenario, range_m, elevation_deg)), weights_s)
+
+
+def counts_through(scenario: Scenario, channel: xr.Dataset, weights_s: np.ndarray) -> Counts:
+    """Expected counts of passes through a known channel.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    channel : xarray.Dataset
+        Of stage 2, at the nodes of pass after pass.
+    weights_s : ndarray, shape (pass, node)
+        As in `expected_counts`.
+    """
+    passes, nodes = weights_s.shape
     transmittance = channel.transmittance.values
     photons = _rates(scenario, transmittance), _rates(scenario, np.zeros_like(transmittance))
     mean, noise = (

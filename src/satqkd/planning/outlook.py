@@ -2,7 +2,7 @@
 
 import xarray as xr
 
-from satqkd.planning.explorer import answer
+from satqkd.planning.prospect import answer
 from satqkd.scenario import Scenario
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import yaml
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from satqkd.key.stage import proofs
 from satqkd.orbit import Elements, read_elements
 from satqkd.orbit.elements import nearest
+from satqkd.planning.check import require_proof
 from satqkd.planning.expected import require_compensated
 from satqkd.scenario import (
     Altitude,
@@ -25,10 +24,10 @@ from satqkd.scenario import (
     Scenario,
     ScenarioError,
     Section,
-    _Loader,
-    _number,
-    _sentence,
+    Whole,
     load_scenario,
+    read_tree,
+    validated,
 )
 
 DAY = np.timedelta64(1, "D")
@@ -41,7 +40,6 @@ def _day(value: Any) -> Any:
 
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
-Whole = Annotated[int, BeforeValidator(_number), Field(ge=1)]
 
 
 class PlanStation(Section):
@@ -162,11 +160,7 @@ class Plan(Section):
                 "take a mission"
             )
         require_compensated(scenario)
-        if scenario.key.bound not in proofs(scenario):
-            raise ScenarioError(
-                f"{scenario.path}: key.bound={scenario.key.bound} is not a proof for this source: take one of "
-                f"{', '.join(proofs(scenario))}"
-            )
+        require_proof(scenario)
         if len(self.stations) < len(scenario.stations):
             raise ScenarioError(
                 f"{self._path}: satellite {satellite.name} sends pairs to two stations, and stations has "
@@ -192,22 +186,9 @@ def load_plan(path: str | Path, *, start: str | date | None = None, days: int | 
         days of the plan are such an error.
     """
     path = Path(path)
-    try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give a plan, a YAML file") from None
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{path}: is not YAML: {getattr(error, 'problem', error)}") from None
-    except ScenarioError as error:
-        raise ScenarioError(f"{path}: {error}") from None
-    if not isinstance(tree, dict):
-        raise ScenarioError(f"{path}: holds no mapping: start from data/plans/example.yaml")
+    tree = read_tree(path, "a plan", "data/plans/example.yaml")
     tree |= {key: value for key, value in (("start", start), ("days", days)) if value is not None}
-    try:
-        plan = Plan.model_validate(tree)
-    except ValidationError as failure:
-        errors = sorted(failure.errors(), key=lambda error: error["type"] != "extra_forbidden")
-        raise ScenarioError(_sentence(errors[0], path, Plan)) from None
+    plan = validated(Plan, tree, path)
     plan._path = path
     if plan.name != path.stem:
         raise ScenarioError(f"{path}: name={plan.name} is not the file's: call it {path.stem}")

@@ -19,7 +19,7 @@ from satqkd.detection import simulate
 from satqkd.key import distill
 from satqkd.key.stage import observables
 from satqkd.orbit import find_sessions
-from satqkd.planning.explorer import answer
+from satqkd.planning.prospect import answer
 from satqkd.planning.sweepfigure import sweep_figure
 from satqkd.planning.sweepfile import Sweep, at_point, load_sweep
 from satqkd.plot import save_figure

@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-import yaml
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from satqkd.key.stage import proofs
+from satqkd.planning.check import require_proof
 from satqkd.planning.expected import require_compensated
-from satqkd.planning.planfile import Name, Whole
-from satqkd.scenario import Number, Scenario, ScenarioError, Section, _Loader, _sentence, load_scenario
+from satqkd.planning.planfile import Name
+from satqkd.scenario import Number, Scenario, ScenarioError, Section, Whole, load_scenario, read_tree, validated
 
 MOST_POINTS = 1_000_000
 # What a sweep cannot move: who is meant, and how the time is shared (all of it is for the key).
@@ -180,10 +179,7 @@ class Sweep(Section):
         with at_point(self, point):
             changed = self.base.replaced(values)
             require_compensated(changed)
-            if changed.key.bound not in (bounds := proofs(changed)):
-                raise ValueError(
-                    f"key.bound={changed.key.bound} is not a proof for this source: take one of {', '.join(bounds)}"
-                )
+            require_proof(changed)
         return changed
 
 
@@ -217,21 +213,7 @@ def load_sweep(path: str | Path) -> Sweep:
         One sentence that names the file, the key, the value, the bound and a way out.
     """
     path = Path(path)
-    try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give a sweep, a YAML file") from None
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{path}: is not YAML: {getattr(error, 'problem', error)}") from None
-    except ScenarioError as error:
-        raise ScenarioError(f"{path}: {error}") from None
-    if not isinstance(tree, dict):
-        raise ScenarioError(f"{path}: holds no mapping: start from data/sweeps/example.yaml")
-    try:
-        sweep = Sweep.model_validate(tree)
-    except ValidationError as failure:
-        errors = sorted(failure.errors(), key=lambda error: error["type"] != "extra_forbidden")
-        raise ScenarioError(_sentence(errors[0], path, Sweep)) from None
+    sweep = validated(Sweep, read_tree(path, "a sweep", "data/sweeps/example.yaml"), path)
     sweep._path = path
     if sweep.name != path.stem:
         raise ScenarioError(f"{path}: name={sweep.name} is not the file's: call it {path.stem}")

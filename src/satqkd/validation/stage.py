@@ -69,12 +69,6 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
     dict
         Published id to {value, unit, sigma, role}.
     """
-    fitted = {
-        name.strip()
-        for origin, words in scenario.origins.values()
-        if origin == "calibrated"
-        for name in words.split(",")
-    }
     result = {}
     for name, row in observed(reference).items():
         if row.simulated_by is None:
@@ -84,7 +78,7 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
             continue
         value = terms[0]["value"] if len(terms) == 1 else terms[0]["value"] - terms[1]["value"]
         formula = row.simulated_by.rpartition("/")[2] in FORMULAS
-        role = "calibrated" if name in fitted else "formula" if formula else "predicted"
+        role = "calibrated" if name in scenario.fitted else "formula" if formula else "predicted"
         result[name] = {
             "value": tuple(value) if isinstance(value, list) else value,
             "unit": row.unit,
