@@ -1,4 +1,4 @@
-# make results · plan · sweep · test · test-browser · test-slurm · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
+# make results · plan · sweep · test · test-browser · test-slurm · test-long · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 VENV := .venv
@@ -32,6 +32,10 @@ test-slurm: $(VENV)/.made
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-slurm.lock
 	pytest -m slurm tests/slurm
+
+# The workflow killed twenty times, starved and locked out: half an hour, and docs/reliability.md when all of it held.
+test-long: $(VENV)/.made
+	pytest -m long tests/long
 
 lab: $(VENV)/.made
 	jupyter lab --notebook-dir=. notebooks/explore.ipynb
@@ -69,4 +73,4 @@ clean:
 	rm -rf $(VENV) .snakemake
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: results plan sweep test test-browser test-slurm lab bench lint lock clean
+.PHONY: results plan sweep test test-browser test-slurm test-long lab bench lint lock clean

@@ -9,6 +9,7 @@ configfile: "workflow/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/running.smk"
 include: "workflow/rules/orbit.smk"
 include: "workflow/rules/channel.smk"
 include: "workflow/rules/detection.smk"

@@ -1,10 +1,17 @@
-"""Scenarios, and what the stages make of them, computed once for all tests."""
+"""Scenarios, and what the stages make of them, computed once for all tests; copies of the project."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import xarray as xr
+import yaml
 from hypothesis import settings
 
 from satqkd.channel.stage import link_budget
@@ -51,6 +58,79 @@ class Run:
     tags: Path
     truth: xr.Dataset
     coincidence: xr.Dataset
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project, whose runs use its own sources."""
+
+    folder: Path
+
+    def configure(self, **values) -> None:
+        """Change values of workflow/config.yaml."""
+        path = self.folder / "workflow/config.yaml"
+        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | values))
+
+    def start(self, *command, environment=os.environ) -> subprocess.Popen:
+        """Begin a command in a session of its own."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+        # A pipe would stay open as long as a job that is left behind.
+        with tempfile.NamedTemporaryFile("w", dir=self.folder.parent, prefix="said", delete=False) as said:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=environment | {"PATH": path, "PYTHONPATH": str(self.folder / "src")},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        process.said = Path(said.name)
+        return process
+
+    def end(self, process: subprocess.Popen, seconds: float = 900) -> tuple[int, str]:
+        """Exit status of a command, and what it said; it has ended afterwards, with all that it started."""
+        try:
+            process.wait(seconds)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        return process.returncode, process.said.read_text()
+
+    def run(self, *command, **options) -> tuple[int, str]:
+        """Exit status of a command, and what it said."""
+        return self.end(self.start(*command, **options))
+
+    def snakemake(self, *arguments, **options) -> tuple[int, str]:
+        """Exit status of Snakemake on one core, and what it said."""
+        return self.run("snakemake", "--cores", "1", *arguments, **options)
+
+    def results(self) -> dict[str, bytes]:
+        """Bytes by name of every file in results, drafts too, but for what holds a time of day or of the run."""
+        folder, of_the_run = self.folder / "results", {"logs", "benchmarks", "notebooks"}
+        names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+        return {
+            str(name): (folder / name).read_bytes()
+            for name in names
+            if not of_the_run & set(name.parts) and not name.match("*.provenance.json") and name.name != "report.html"
+        }
+
+
+@pytest.fixture(scope="session")
+def project_in(root):
+    """A copy of the project in a folder, with nothing in results, and with values of workflow/config.yaml changed."""
+
+    def copied(folder: Path, **configuration) -> Project:
+        for name in ("workflow", "notebooks", "data", "src"):
+            shutil.copytree(root / name, folder / name)
+        for name in ("Snakefile", "environment.yml"):
+            shutil.copy(root / name, folder)
+        project = Project(folder)
+        project.configure(**configuration)
+        return project
+
+    return copied
 
 
 @pytest.fixture(scope="session")

@@ -1,80 +1,64 @@
 """Snakemake on a copy of the project: a run, an interrupted run, bad input."""
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 CHANNEL = "results/tiangong2/channel.nc"
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(project_in, tmp_path):
     """The project with one scenario and nothing in results."""
-    for name in ("workflow", "notebooks", "data", "src"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy(ROOT / name, tmp_path)
-    configure(tmp_path, scenarios=["tiangong2"], replicates=2)
-    return tmp_path
+    return project_in(tmp_path, scenarios=["tiangong2"], replicates=2)
 
 
-def configure(project, **values):
-    path = project / "workflow/config.yaml"
-    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | values))
-
-
-def start(project, *arguments):
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.Popen(
-        ["snakemake", "--cores", "1", *arguments],
-        cwd=project,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-def snakemake(project, *arguments):
-    process = start(project, *arguments)
-    text, _ = process.communicate()
-    return process.returncode, text
-
-
-def results(project):
-    return (
-        [path for path in (project / "results").rglob("*") if path.is_file()] if (project / "results").is_dir() else []
-    )
-
-
-def test_a_run_after_an_interrupted_one(project):
-    process = start(project, CHANNEL)
-    begun = project / "results/tiangong2/logs/01_orbit.log"
-    while process.poll() is None and not begun.exists():
+def begun(project, log="01_orbit"):
+    """A run that has come to a stage."""
+    process = project.start("snakemake", "--cores", "1", CHANNEL)
+    while process.poll() is None and not (project.folder / f"results/tiangong2/logs/{log}.log").exists():
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert not (project / CHANNEL).exists()
-    snakemake(project, "--unlock")
-    status, text = snakemake(project, "--rerun-incomplete", CHANNEL)
+    return process
+
+
+def assert_channel_is_made(project):
+    status, text = project.snakemake("--rerun-incomplete", CHANNEL)
     assert status == 0, text
-    first = (project / CHANNEL).read_bytes()
-    status, text = snakemake(project, CHANNEL)
+    made = project.results()
+    assert {"tiangong2/channel.nc", "tiangong2/figures/attenuation.svg"} <= set(made)
+    assert not [name for name in made if name.endswith(".draft")]
+    assert (project.folder / f"{CHANNEL}.provenance.json").is_file()
+    status, text = project.snakemake(CHANNEL)
     assert status == 0 and "Nothing to be done" in text
-    assert (project / CHANNEL).read_bytes() == first
-    assert (project / "results/tiangong2/figures/attenuation.svg").is_file()
-    assert (project / "results/tiangong2/channel.nc.provenance.json").is_file()
-    assert not list((project / "results").rglob("*.draft"))
+    assert project.results() == made
+
+
+def test_a_run_after_a_killed_one(project):
+    process = begun(project)
+    os.killpg(process.pid, signal.SIGKILL)
+    project.end(process)
+    assert not (project.folder / CHANNEL).exists()
+    draft = project.folder / "results/tiangong2/.channel.nc.1.draft"
+    draft.write_bytes(b"half")  # and one as a kill in mid-write leaves it
+    assert_channel_is_made(project)
+
+
+def test_a_run_after_one_that_left_its_jobs_behind(project):
+    process = begun(project)
+    process.kill()  # Snakemake alone: its job goes on
+    process.wait()
+    assert_channel_is_made(project)
+
+
+def test_a_second_run_beside_the_first_ends_in_one_sentence(project):
+    process = begun(project)
+    status, text = project.snakemake(CHANNEL)
+    assert status != 0 and "another run works here" in text and "Traceback" not in text
+    status, text = project.end(process)
+    assert status == 0, text
+    assert_channel_is_made(project)
 
 
 BAD = {
@@ -90,19 +74,19 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_ends_in_one_sentence_before_any_work(project, case):
     old, new, hint = BAD[case]
-    path = project / "data/scenarios/tiangong2.yaml"
+    path = project.folder / "data/scenarios/tiangong2.yaml"
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    status, text = snakemake(project)
+    status, text = project.snakemake()
     assert status != 0
     said = [line for line in text.splitlines() if "tiangong2.yaml" in line]
     assert len(said) == 1 and hint in said[0], text
     assert "Traceback" not in text
-    assert not results(project)
+    assert not project.results()
 
 
 def test_bad_config_is_named(project):
-    configure(project, replicates=1)
-    status, text = snakemake(project)
+    project.configure(replicates=1)
+    status, text = project.snakemake()
     assert status != 0 and "replicates=1" in text and "Traceback" not in text

@@ -1,10 +1,6 @@
 """Snakemake and sweeps."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +9,6 @@ import yaml
 from satqkd.dataset import load
 
 ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
 FOLDER = "results/sweep/small"
 SMALL = {
     "name": "small",
@@ -27,49 +22,39 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(project_in, tmp_path_factory):
     """The project with nothing in results, and a sweep of three points."""
-    path = tmp_path_factory.mktemp("project")
-    for name in ("workflow", "data", "src"):
-        shutil.copytree(ROOT / name, path / name)
-    for name in ("Snakefile", "environment.yml"):
-        shutil.copy(ROOT / name, path)
-    (path / "data/sweeps/small.yaml").write_text(yaml.safe_dump(SMALL))
-    return path
+    made = project_in(tmp_path_factory.mktemp("project"), scenarios=["tiangong2"])
+    (made.folder / "data/sweeps/small.yaml").write_text(yaml.safe_dump(SMALL))
+    return made
 
 
-def snakemake(project, name):
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["snakemake", "sweep", "--cores", "1", "--config", "scenarios=[tiangong2]", f"sweep={name}"],
-        cwd=project,
-        env=environment,
-        text=True,
-        capture_output=True,
-    )
-    return done.returncode, done.stdout + done.stderr
+def sweep(project, name):
+    return project.snakemake("sweep", "--config", f"sweep={name}")
 
 
 def test_a_wrong_sweep_ends_in_one_sentence_before_any_work(project):
-    (project / "data/sweeps/wrong.yaml").write_text(yaml.safe_dump(SMALL | {"name": "wrong", "scenario": "none"}))
-    status, text = snakemake(project, "wrong")
+    (project.folder / "data/sweeps/wrong.yaml").write_text(
+        yaml.safe_dump(SMALL | {"name": "wrong", "scenario": "none"})
+    )
+    status, text = sweep(project, "wrong")
     assert status != 0 and "Traceback" not in text
     assert len(re.findall("none.yaml: cannot be read", text)) == 1
-    status, text = snakemake(project, "../../elsewhere")
+    status, text = sweep(project, "../../elsewhere")
     assert status != 0 and "elsewhere.yaml: cannot be read" in text
-    assert not (project / "results").exists()
+    assert not (project.folder / "results").exists()
 
 
 def test_a_sweep_and_nothing_to_do_after_it(project):
-    status, text = snakemake(project, "small")
+    status, text = sweep(project, "small")
     assert status == 0, text
     assert text.count("Finished jobid") == 2 + 1 + 1  # blocks, a simulation, and what gathers them
-    data = load(project / FOLDER / "sweep.nc")
+    data = load(project.folder / FOLDER / "sweep.nc")
     assert data.key.dims == ("aperture",) and data.simulated_key.notnull().sum() == 1
-    files = {path.name for path in (project / FOLDER).iterdir() if path.is_file()}
+    files = {path.name for path in (project.folder / FOLDER).iterdir() if path.is_file()}
     assert files == {"sweep.nc", "sweep.svg", "sweep.png", "sweep.nc.provenance.json"}
-    assert not list((project / FOLDER).rglob("blocks/*.nc"))
-    status, text = snakemake(project, "small")
+    assert not list((project.folder / FOLDER).rglob("blocks/*.nc"))
+    status, text = sweep(project, "small")
     assert status == 0 and "Nothing to be done" in text
 
 

@@ -1,0 +1,64 @@
+"""One run at a time in a folder, and nothing left there of one that was killed."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+# In the environment of every process of a run: the folder that it works in.
+MARK = "SATQKD_RUN"
+
+
+class RunError(Exception):
+    """A run that must not begin."""
+
+
+def begin(folder: str | Path = ".") -> None:
+    """Keep a folder for this process until it ends, however it ends, and clear up what a killed run left there.
+
+    That is processes that go on without it, Snakemake's locks, and files that were being written.
+
+    Raises
+    ------
+    RunError
+        If another run works in the folder, or its results cannot be written.
+    """
+    folder = Path(folder).resolve()
+    results = folder / "results"
+    for place in (folder, *([results] if results.exists() else [])):
+        if not os.access(place, os.W_OK):
+            raise RunError(f"{place}: cannot be written: make it writable, or work in a copy of the project")
+    _lock(folder)
+    _end_processes(folder)
+    for stale in (folder / ".snakemake/locks").glob("*.lock"):
+        stale.unlink()
+    for draft in results.rglob(".*.draft"):
+        shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
+    os.environ[MARK] = str(folder)
+
+
+def _lock(folder: Path) -> None:
+    """Take the lock of a folder, which the system takes back when this process ends."""
+    path = folder / ".snakemake/satqkd.lock"
+    path.parent.mkdir(exist_ok=True)
+    try:
+        fcntl.flock(os.open(path, os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RunError(
+            f"{folder}: another run works here: wait until it ends, or work in a copy of the project"
+        ) from None
+
+
+def _end_processes(folder: Path) -> None:
+    """End the jobs that have lost their run: nobody waits for what they make."""
+    jobs = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == str(folder):
+                process.kill()
+                jobs.append(process)
+        except psutil.Error:  # another user's, or gone
+            continue
+    psutil.wait_procs(jobs, timeout=10)

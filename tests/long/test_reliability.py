@@ -1,0 +1,253 @@
+"""`make results` killed, starved and locked out: make test-long; docs/reliability.md is its last result."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.long
+SHORT = {"scenarios": ["tiangong2"], "replicates": 2}
+RESULTS = ("make", "results", "CORES=2")
+KILLS, OTHERS = 20, 8
+TABLE = """\
+Last run on {day} at commit {commit}; an undisturbed run took {seconds:.0f} s and made {files} results and figures.
+
+| what was done | after | it ended with | whole | the second run took |
+| --- | --- | --- | --- | --- |
+{rows}
+"""
+
+
+class Row(NamedTuple):
+    """What was tried, and what happened."""
+
+    what: str
+    after: str
+    ended: str
+    whole: int
+    second: str
+
+
+@pytest.fixture(scope="module")
+def new_project(root, project_in, tmp_path_factory):
+    """A copy of the project with the Makefile and its environment."""
+
+    def made():
+        project = project_in(tmp_path_factory.mktemp("project") / "copy", **SHORT)
+        for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+            shutil.copy2(root / name, project.folder)
+        # A link to the whole environment could be followed by whoever renews it.
+        (project.folder / ".venv").mkdir()
+        (project.folder / ".venv/bin").symlink_to(root / ".venv/bin")
+        (project.folder / ".venv/.made").touch()
+        return project
+
+    return made
+
+
+@pytest.fixture
+def project(new_project):
+    made = new_project()
+    yield made
+    shutil.rmtree(made.folder)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(new_project):
+    """Results of a run to which nothing happens, and how long it takes [s]."""
+    project, start = new_project(), time.monotonic()
+    status, said = project.run(*RESULTS)
+    assert status == 0, said
+    assert (project.folder / "results/report.html").is_file()
+    return project.results(), time.monotonic() - start
+
+
+@pytest.fixture(scope="module")
+def table(request, root, undisturbed):
+    """What was tried; the page is renewed when all of it was, and held."""
+    rows = []
+    yield rows
+    if not request.session.testsfailed and len(rows) == KILLS + OTHERS:
+        git = ["git", "describe", "--always", "--dirty= with uncommitted changes", "--abbrev=12"]
+        table = TABLE.format(
+            day=date.today(),
+            commit=subprocess.check_output(git, cwd=root, text=True).strip(),
+            seconds=undisturbed[1],
+            files=len(undisturbed[0]),
+            rows="\n".join(f"| {' | '.join(map(str, row))} |" for row in rows),
+        )
+        page = root / "docs/reliability.md"
+        before, _, rest = page.read_text().partition("<!-- table -->\n")
+        page.write_text(
+            f"{before}<!-- table -->\n{table}<!-- end of the table -->{rest.partition('<!-- end of the table -->')[2]}"
+        )
+
+
+def whole_files(found, expected):
+    """How many results stand under their own names; each has to be complete."""
+    assert [name for name in expected if name in found and found[name] != expected[name]] == []
+    return len(set(found) & set(expected))
+
+
+def assert_plain_second_run(project, expected):
+    """Seconds of a run that completes what is there."""
+    start = time.monotonic()
+    status, said = project.run(*RESULTS)
+    assert status == 0, said
+    found = project.results()
+    assert set(found) == set(expected)
+    assert whole_files(found, expected) == len(expected)
+    return f"{time.monotonic() - start:.0f} s"
+
+
+def ending(status, said):
+    """Of a run that was disturbed: its status, or what it says where it speaks for itself."""
+    assert "Traceback" not in said
+    return f"signal {-status}" if status < 0 else f"status {status}"
+
+
+def snakemake_of(process):
+    """The Snakemake that make has started, or make where there is none yet."""
+    with suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children():
+            if "snakemake" in " ".join(child.cmdline()):
+                return child
+    return process
+
+
+def disturb(process, how):
+    """A signal for the whole session, or for one process of it."""
+    if how == "all":
+        os.killpg(process.pid, signal.SIGKILL)
+    elif how == "snakemake":
+        snakemake_of(process).send_signal(signal.SIGKILL)
+    elif how == "stage":
+        with suppress(psutil.Error):
+            jobs = [p for p in psutil.Process(process.pid).children(recursive=True) if "ipykernel" in str(p.cmdline())]
+            assert jobs
+            jobs[0].kill()
+    else:
+        os.killpg(process.pid, getattr(signal, how))
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_killed_at_a_random_moment(project, undisturbed, table, number):
+    """Wholly, as when the power fails, and Snakemake alone, whose jobs go on."""
+    expected, seconds = undisturbed
+    how = ("all", "snakemake")[number % 2]
+    after = random.Random(number).uniform(0, seconds)
+    process = project.start(*RESULTS)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(after)
+    disturb(process, how)
+    status, said = project.end(process)
+    whole = whole_files(project.results(), expected)
+    what = {"all": "SIGKILL for all processes", "snakemake": "SIGKILL for Snakemake alone"}[how]
+    second = assert_plain_second_run(project, expected)
+    table.append(Row(what, f"{after:.0f} s", ending(status, said), whole, second))
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "stage"])
+def test_ended_from_outside(project, undisturbed, table, how):
+    """Ctrl-C, a scheduler's end, and one stage killed as the system does for want of memory."""
+    expected, seconds = undisturbed
+    process = project.start(*RESULTS)
+    log = project.folder / "results/tiangong2/run1/logs/03_detection.log"
+    while process.poll() is None and not (log.exists() and log.stat().st_size):
+        time.sleep(0.1)
+    start = time.monotonic()
+    disturb(process, how)
+    status, said = project.end(process)
+    assert status != 0
+    if how == "stage":
+        assert str(log.relative_to(project.folder)) in said  # where to look
+    whole = whole_files(project.results(), expected)
+    what = {"stage": "SIGKILL for a stage's process"}.get(how, f"{how} for all processes")
+    ended = f"{ending(status, said)}, {time.monotonic() - start:.0f} s later"
+    table.append(Row(what, "in stage 3", ended, whole, assert_plain_second_run(project, expected)))
+
+
+def in_namespace(project, script, kinds="m"):
+    """Status of a script that may mount file systems, or has a network of its own, and what it said."""
+    return project.run("unshare", f"-r{kinds}", "sh", "-ec", script)
+
+
+@pytest.mark.parametrize(("place", "share"), [("results", 0.4), (".", 0.7)])
+def test_a_full_disk(project, new_project, undisturbed, table, place, share):
+    """A file system that holds a part of the results, for these alone or for the project with Snakemake's records."""
+    expected, _ = undisturbed
+    source, kept = new_project().folder, project.folder.parent
+    (project.folder / "results").mkdir()
+    sources = [path for path in source.rglob("*") if path.is_file()] if place == "." else []
+    size = int(share * sum(map(len, expected.values())) + 1.1 * sum(path.stat().st_size for path in sources))
+    script = f"""
+        mount -t tmpfs -o size={size} small {project.folder / place}
+        test {place} = results || cp -a {source}/. {project.folder}
+        cd {project.folder}
+        make results CORES=2 || echo "first: status $?"
+        mkdir {kept}/first {kept}/second
+        cp -a results {kept}/first
+        mount -o remount,size=4g {project.folder / place}
+        began=$(date +%s)
+        make results CORES=2
+        echo "second: $(($(date +%s) - began)) s"
+        cp -a results {kept}/second
+    """
+    status, said = in_namespace(project, script)
+    shutil.rmtree(source)
+    assert status == 0, said
+    first, second = (replace(project, folder=kept / name).results() for name in ("first", "second"))
+    assert set(second) == set(expected) and whole_files(second, expected) == len(expected)
+    what = {"results": "disk of the results full", ".": "disk of the whole project full"}[place]
+    (ended,), (took,) = (re.findall(rf"^{name}: (.+)$", said, re.M) for name in ("first", "second"))
+    assert "No space left on device" in said or "Traceback" not in said
+    table.append(Row(what, f"{share:.0%} of the bytes", ended, whole_files(first, expected), took))
+
+
+def test_results_that_cannot_be_written(project, undisturbed, table):
+    expected, _ = undisturbed
+    results = project.folder / "results"
+    results.mkdir()
+    start = time.monotonic()
+    script = f"mount --bind {results} {results}; mount -o remount,ro,bind {results}; cd {project.folder}; make results"
+    status, said = in_namespace(project, script)
+    ended = f"{ending(status, said)}, {time.monotonic() - start:.0f} s later"
+    assert status != 0 and said.count(f"{results}: cannot be written: ") == 1
+    table.append(Row("results mounted read-only", "0 s", ended, 0, assert_plain_second_run(project, expected)))
+
+
+def test_two_runs_in_one_folder(project, undisturbed, table):
+    """One that begins at the same moment and one that comes later are refused; the first goes on."""
+    expected, seconds = undisturbed
+    first, twin = project.start(*RESULTS), project.start(*RESULTS)
+    time.sleep(seconds / 2)
+    ends = [project.run(*RESULTS), *(project.end(process) for process in (first, twin))]
+    refused = [said for status, said in ends if status != 0]
+    assert len(refused) == 2 and all(said.count("another run works here") == 1 for said in refused)
+    whole = whole_files(project.results(), expected)
+    assert whole == len(expected)
+    ended = "status 0; the others refused in one sentence"
+    second = assert_plain_second_run(project, expected)
+    table.append(Row("three runs in one folder", f"0, 0 and {seconds / 2:.0f} s", ended, whole, second))
+
+
+def test_no_network(project, undisturbed, table):
+    """Nothing but the loopback, by which kernels talk."""
+    expected, _ = undisturbed
+    status, said = in_namespace(project, f"ip link set lo up; cd {project.folder}; make results CORES=2", "n")
+    assert status == 0, said
+    whole = whole_files(project.results(), expected)
+    assert whole == len(expected)
+    table.append(
+        Row("no network at all", "0 s", ending(status, said), whole, assert_plain_second_run(project, expected))
+    )
