@@ -1,4 +1,5 @@
-# make results · plan · sweep · test · test-browser · test-slurm · test-long · lab · bench · lint · lock · clean: each makes the environment first when it is not there.
+# make results · plan · sweep · test · test-browser · test-slurm · test-long · lab · bench · lint · lock · clean: each makes the
+# environment first when it is not there.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 VENV := .venv
