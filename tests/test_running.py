@@ -1,5 +1,7 @@
 """One run at a time, and nothing left of a killed one."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -70,6 +72,17 @@ def test_jobs_without_their_run_are_ended_and_no_others(folder):
         for job in jobs:
             job.kill()
             job.communicate()
+
+
+def test_without_locks_nothing_is_cleared_up(folder, monkeypatch):
+    def none(descriptor, kind):
+        raise OSError(errno.EOPNOTSUPP, "no locks here")
+
+    draft = folder / "results/.a.nc.1.draft"
+    draft.touch()
+    monkeypatch.setattr(fcntl, "flock", none)
+    begin(folder)
+    assert draft.exists()
 
 
 def test_the_jobs_of_a_run_are_marked(folder):

@@ -30,7 +30,8 @@ def begin(folder: str | Path = ".") -> None:
     for place in (folder, *([results] if results.exists() else [])):
         if not os.access(place, os.W_OK):
             raise RunError(f"{place}: cannot be written: make it writable, or work in a copy of the project")
-    _lock(folder)
+    if not _lock(folder):
+        return
     _end_processes(folder)
     for stale in (folder / ".snakemake/locks").glob("*.lock"):
         stale.unlink()
@@ -39,8 +40,8 @@ def begin(folder: str | Path = ".") -> None:
     os.environ[MARK] = str(folder)
 
 
-def _lock(folder: Path) -> None:
-    """Take the lock of a folder, which the system takes back when this process ends."""
+def _lock(folder: Path) -> bool:
+    """Take the lock of a folder, which the system takes back when this process ends; false where there are no locks."""
     path = folder / ".snakemake/satqkd.lock"
     path.parent.mkdir(exist_ok=True)
     try:
@@ -49,6 +50,9 @@ def _lock(folder: Path) -> None:
         raise RunError(
             f"{folder}: another run works here: wait until it ends, or work in a copy of the project"
         ) from None
+    except OSError:  # some file systems of clusters: Snakemake's own lock has to do, and nothing is cleared up
+        return False
+    return True
 
 
 def _end_processes(folder: Path) -> None:

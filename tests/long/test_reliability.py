@@ -46,9 +46,11 @@ def new_project(root, project_in, tmp_path_factory):
         project = project_in(tmp_path_factory.mktemp("project") / "copy", **SHORT)
         for name in ("Makefile", "requirements.lock", "pyproject.toml"):
             shutil.copy2(root / name, project.folder)
-        # A link to the whole environment could be followed by whoever renews it.
+        # A folder of links: one link to the environment would be followed by whoever renews it.
         (project.folder / ".venv").mkdir()
-        (project.folder / ".venv/bin").symlink_to(root / ".venv/bin")
+        for entry in (root / ".venv").iterdir():
+            if entry.name != ".made":
+                (project.folder / ".venv" / entry.name).symlink_to(entry)
         (project.folder / ".venv/.made").touch()
         return project
 
