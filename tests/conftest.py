@@ -84,6 +84,8 @@ class Project:
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # A shell that starts the tests in the background has them ignore it, and they hand that on.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         process.said = Path(said.name)
         return process

@@ -134,10 +134,9 @@ def disturb(process, how):
     elif how == "snakemake":
         snakemake_of(process).send_signal(signal.SIGKILL)
     elif how == "stage":
-        with suppress(psutil.Error):
-            jobs = [p for p in psutil.Process(process.pid).children(recursive=True) if "ipykernel" in str(p.cmdline())]
-            assert jobs
-            jobs[0].kill()
+        family = psutil.Process(process.pid).children(recursive=True)
+        (job,) = (p for p in family if "results/tiangong2/run1/detection.zarr" in p.cmdline())
+        job.kill()
     else:
         os.killpg(process.pid, getattr(signal, how))
 
