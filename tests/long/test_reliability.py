@@ -18,11 +18,13 @@ import pytest
 pytestmark = pytest.mark.long
 SHORT = {"scenarios": ["tiangong2"], "replicates": 2}
 RESULTS = ("make", "results", "CORES=2")
-KILLS, OTHERS = 20, 8
+# Five times in a row, a run is killed four times at random moments.
+PROJECTS, KILLS = 5, 4
+OTHERS = 8
 TABLE = """\
 Last run on {day} at commit {commit}; an undisturbed run took {seconds:.0f} s and made {files} results and figures.
 
-| what was done | after | it ended with | whole | the second run took |
+| what was done | after | it ended with | whole | the next run |
 | --- | --- | --- | --- | --- |
 {rows}
 """
@@ -79,7 +81,7 @@ def table(request, root, undisturbed):
     """What was tried; the page is renewed when all of it was, and held."""
     rows = []
     yield rows
-    if not request.session.testsfailed and len(rows) == KILLS + OTHERS:
+    if not request.session.testsfailed and len(rows) == PROJECTS * KILLS + OTHERS:
         git = ["git", "describe", "--always", "--dirty= with uncommitted changes", "--abbrev=12"]
         table = TABLE.format(
             day=date.today(),
@@ -141,21 +143,24 @@ def disturb(process, how):
         os.killpg(process.pid, getattr(signal, how))
 
 
-@pytest.mark.parametrize("number", range(KILLS))
-def test_killed_at_a_random_moment(project, undisturbed, table, number):
-    """Wholly, as when the power fails, and Snakemake alone, whose jobs go on."""
+@pytest.mark.parametrize("number", range(PROJECTS))
+def test_killed_again_and_again_at_random_moments(project, undisturbed, table, number):
+    """All processes at once, as when the power fails, and Snakemake alone, whose jobs go on without it."""
     expected, seconds = undisturbed
-    how = ("all", "snakemake")[number % 2]
-    after = random.Random(number).uniform(0, seconds)
-    process = project.start(*RESULTS)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(after)
-    disturb(process, how)
-    status, said = project.end(process)
-    whole = whole_files(project.results(), expected)
-    what = {"all": "SIGKILL for all processes", "snakemake": "SIGKILL for Snakemake alone"}[how]
-    second = assert_plain_second_run(project, expected)
-    table.append(Row(what, f"{after:.0f} s", ending(status, said), whole, second))
+    random.seed(number)
+    for kill in range(KILLS):
+        how = ("all", "snakemake")[(kill + number) % 2]
+        after = random.uniform(0, seconds / 3)
+        process = project.start(*RESULTS)
+        try:
+            process.wait(after)
+        except subprocess.TimeoutExpired:
+            disturb(process, how)
+        status, said = project.end(process)
+        what = {"all": "SIGKILL for all processes", "snakemake": "SIGKILL for Snakemake alone"}[how]
+        whole = whole_files(project.results(), expected)
+        table.append(Row(what, f"{after:.1f} s", ending(status, said), whole, "was killed in its turn"))
+    table[-1] = table[-1]._replace(second=assert_plain_second_run(project, expected))
 
 
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "stage"])
