@@ -4,8 +4,10 @@ import ast
 import importlib.metadata
 import importlib.util
 import re
+import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,15 @@ def licences(root):
 
 def names(requirements):
     return {re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in requirements}
+
+
+def lines(lock):
+    """Requirements of a lock, each with its hashes on one line."""
+    return [line for line in re.sub(r"\\\n\s*", "", lock.read_text()).splitlines() if not line.lstrip().startswith("#")]
+
+
+def locked_versions(lock):
+    return dict(re.match(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines(lock))
 
 
 def imported(folder):
@@ -64,11 +75,39 @@ def test_an_undeclared_import_is_found(tmp_path):
     assert undeclared(tmp_path, {"numpy"}, set()) == {"hypothesis"}
 
 
-def test_everything_declared_is_locked(project, licences):
-    locked = {name.lower().replace("_", "-") for name in licences.locked()}
-    assert names(project["dependencies"]) | names(project["optional-dependencies"]["test"]) <= locked
+EXTRAS = {"": ["test"], "-oldest": ["test"], "-bench": ["test", "bench"], "-slurm": ["slurm"]}
 
 
+@pytest.mark.parametrize("name", EXTRAS)
+def test_everything_declared_is_locked_with_hashes(root, project, name):
+    lock = root / f"requirements{name}.lock"
+    for line in lines(lock):
+        assert re.fullmatch(r"[a-z\d.-]+==[\w.]+( --hash=sha256:[\da-f]{64})+", line), line
+    assert "://" not in lock.read_text()
+    declared = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in EXTRAS[name])]
+    assert set().union(*map(names, declared)) <= locked_versions(lock).keys()
+
+
+def test_no_lock_is_left_out(root):
+    assert {f"requirements{name}.lock" for name in EXTRAS} == {path.name for path in root.glob("*.lock")}
+
+
+def test_nothing_installed_wants_what_is_not_there():
+    """The environment is its lock, so that the lock is complete."""
+    uv = Path(sys.executable).parent / "uv"
+    check = subprocess.run([uv, "pip", "check", "--python", sys.executable], capture_output=True, text=True)
+    assert check.returncode == 0, check.stderr
+
+
+def test_the_oldest_lock_holds_what_is_claimed(root, project):
+    oldest = locked_versions(root / "requirements-oldest.lock")
+    for requirement in project["dependencies"] + project["optional-dependencies"]["test"]:
+        name, minimum = re.fullmatch(r"([\w.-]+)>=([\w.]+)", requirement).groups()
+        found = oldest[name.lower().replace("_", "-")]
+        assert re.sub(r"(\.0)+$", "", found) == re.sub(r"(\.0)+$", "", minimum), requirement
+
+
+@pytest.mark.locked
 def test_licences_are_listed_and_go_together(licences):
     assert licences.PAGE.read_text() == licences.page(), "renew it: python docs/licences.py"
     for name in licences.locked():
