@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from satqkd.planning import check
 from satqkd.scenario import Recorded, Scenario, ScenarioError, load_scenario
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 LONGEST_SENTENCE, SECONDS = 700, 2
 NO_NUMBER = ["5 km", [], {"a": 1}, True, float("nan"), float("inf")]
 

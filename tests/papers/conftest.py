@@ -100,8 +100,8 @@ def tag_run(scenario, orbit, channel, path):
         times = np.repeat(second, clicks) * 10**12 + 5 * 10**11
         sessions = np.bincount(orbit.pass_number.values[used], clicks).astype(int)
         group = store.create_group(f"{station.name}/photons")
-        group.create_array("time", data=times, dimension_names=["tag"])
-        group.create_array("detector", data=np.zeros(times.size, np.uint8), dimension_names=["tag"])
+        for name, values in (("time", times), ("detector", np.zeros(times.size, np.uint8))):
+            group.create_array(name, data=values, dimension_names=["tag"], config={"write_empty_chunks": True})
         group.attrs["session_first_tag"] = [0, *np.cumsum(sessions).tolist()]
 
 

@@ -167,7 +167,7 @@ def _clicks(
         else:
             return i, count, due_count, True
         detector = detector_of[where]
-        if time - last_click[detector] < dead:
+        if time < last_click[detector] + dead:  # the difference would leave 64 bits after 53 days
             continue
         last_click[detector] = time
         made_ps[count], made_channel[count], made_after[count] = time, where, after

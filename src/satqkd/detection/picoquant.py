@@ -14,6 +14,9 @@ import numba
 import numpy as np
 
 PS, FS = 1e12, 1e15
+LONGEST_S = 2.0**63 / PS  # 106 days: what 64 bits of picoseconds hold
+MOST_TICKS = 1 << 62
+MOST_HEADER_TAGS = 10_000
 END = "it is cut, or its header lies: copy it again from the instrument's computer"
 # Type codes of header tags whose value is a number, and of those whose value is the length of what follows.
 INT8, FLOAT8 = 0x10000008, 0x20000008
@@ -119,28 +122,35 @@ def read_ht3(path: Path, size: int, notes: Counter) -> Iterator[tuple[np.ndarray
 
 def ptu_header(path: Path) -> Header:
     """Read the tags at the beginning of a PTU file."""
-    tags = {}
+    tags, size = {}, path.stat().st_size
     with path.open("rb") as handle:
         if handle.read(16)[:8] != b"PQTTTR\0\0":
             raise ValueError(f"{path}: is no PTU file: it does not begin with PQTTTR")
-        while "Header_End" not in tags:
+        for _ in range(MOST_HEADER_TAGS):
             entry = handle.read(48)
             if len(entry) < 48:
-                raise ValueError(f"{path}: the header has no end: {END}")
+                break
             name, _, kind, value = struct.unpack("<32siIq", entry)
-            name = name.split(b"\0")[0].decode("latin1")
+            name = "".join(filter(str.isprintable, name.split(b"\0")[0].decode("latin1")))
             if kind in LENGTHS and value >= 0:
-                handle.seek(value, 1)
+                handle.seek(min(value, size), 1)
             elif kind not in NUMBERS:
                 raise ValueError(
                     f"{path}: the header's {name} is of the unknown type {kind:#x} or of negative length: {END}"
                 )
             tags[name] = struct.unpack("<d", entry[-8:])[0] if kind == FLOAT8 else value
+            if name == "Header_End":
+                break
         offset = handle.tell()
+    if "Header_End" not in tags:
+        raise ValueError(f"{path}: the header has no end: {END}")
     names = ("TTResultFormat_TTTRRecType", "TTResult_NumberOfRecords", "MeasDesc_GlobalResolution")
     if missing := [name for name in names if name not in tags]:
         raise ValueError(f"{path}: the header lacks {missing[0]}: {END}")
     kind, records, unit_s = (tags[name] for name in names)
+    for name, value in zip(names[:2], (kind, records), strict=True):
+        if not isinstance(value, int):
+            raise ValueError(f"{path}: the header's {name}={value:g} is no whole number: {END}")
     return Header(kind, offset, records, float(unit_s), float(tags.get("MeasDesc_Resolution", 0.0)))
 
 
@@ -188,6 +198,11 @@ def _read(path, header, size, notes):
                     "the file is damaged, or its header names another instrument"
                 )
             notes["markers"] += markers
+            if ticks.size and ticks.max() * header.unit_s >= LONGEST_S:
+                raise ValueError(
+                    f"{path}: record {first + index[ticks.argmax()]} comes after {ticks.max() * header.unit_s:.3g} s, "
+                    f"later than the {LONGEST_S:.3g} s that a time in ps can say: {END}"
+                )
             yield _time_ps(ticks, fine, header, layout.t3), channel, first + index
             first += records.size
 
@@ -205,7 +220,7 @@ def _checked_layout(path: Path, header: Header, notes: Counter) -> Layout:
     elif present != header.records:
         raise ValueError(f"{path}: the header says {header.records} records, the file holds {present}: {END}")
     for unit_s in (header.unit_s, header.fine_unit_s)[: 1 + layout.t3]:
-        if not 0 < unit_s < 1:
+        if not 1 / FS <= unit_s < 1:
             raise ValueError(f"{path}: the header gives a resolution of {unit_s:g} s: {END}")
     return layout
 
@@ -267,6 +282,8 @@ def decode(records, picoharp, t3, wrap, single, overflow):
         overflow += overflows * wrap
         markers += marker
         if overflows or marker:
+            if overflow > MOST_TICKS:  # which no counter reaches, and 64 bits soon do not hold
+                return ticks[:n], fine[:n], channel[:n], index[:n], overflow, markers, i
             continue
         ticks[n] = overflow + tick
         fine[n] = delay

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from satqkd.scenario import Recorded, RecordedStation
 CHUNK = 1 << 20
 # Inputs have delays of their own: tags out of order by no more than this are sorted, others are a fault of the file.
 DISORDER_PS = 1_000_000
+EARLIEST_PS = np.iinfo(np.int64).min
+LARGEST_ZARR_CHUNK = 1 << 26
 IGNORED, UNKNOWN = 254, 255
 
 READERS = {
@@ -143,14 +146,14 @@ def tag_chunks(path: str | Path, station: str | None = None, *, format: str | No
     name = _format(path, format)
     if name == "zarr":
         pieces = _zarr_pieces(path, station)
+    elif not path.is_file():
+        raise ValueError(f"{path}: is {'a folder' if path.is_dir() else 'no file'}: check its name")
     elif station is not None:
         raise ValueError(f"{path}: holds one station, so that station={station} has no meaning: leave it out")
-    elif not path.is_file():
-        raise ValueError(f"{path}: is no file: check its name")
     else:
         pieces = READERS[name](path, CHUNK, notes)
     found = False
-    for time, detector in _ascending(path, pieces, notes, earliest_ps=None if name == "zarr" else 0):
+    for time, detector in _ascending(path, pieces, notes, earliest_ps=EARLIEST_PS if name == "zarr" else 0):
         if time.size:
             found = True
             yield _dataset(time, detector, {"format": name} | {key: int(notes[key]) for key in REPAIRS if notes[key]})
@@ -301,36 +304,61 @@ def _zarr_group(path: Path, station: str | None, kind: str) -> str:
     """The group of a station's tags, if it is there and whole: a lost chunk would read as zeros."""
     if not (path / "zarr.json").is_file():
         raise ValueError(f"{path}: is no Zarr store: check its name")
-    store = zarr.open_group(path, mode="r")
-    if f"{station}/{kind}" not in store:
+    with _told_of_zarr(path):
+        store = zarr.open_group(path, mode="r")
+        if f"{station}/{kind}" not in store:
+            known = ", ".join(sorted(store.group_keys()))[:80]
+            raise ValueError(
+                f"holds no {kind} of station={station}: it holds {known}: give one of them, or copy it again"
+            )
+        arrays = dict(store[f"{station}/{kind}"].arrays())
+        for name in ("time", "detector")[: 1 + (kind == "photons")]:
+            _require_column(arrays[name], f"{station}/{kind}/{name}", arrays["time"].shape)
+        return f"{station}/{kind}"
+
+
+def _require_column(column: zarr.Array, name: str, shape: tuple) -> None:
+    """Refuse an array that is none of tags, or that is not whole: a lost chunk would read as zeros."""
+    sound = column.shape == shape and column.ndim == 1 and column.dtype.kind in "iu"
+    if not sound or not 0 < column.chunks[0] <= LARGEST_ZARR_CHUNK:
+        raise ValueError(f"{name} is {column.dtype} of shape {column.shape} in chunks of {column.chunks}")
+    if lost := column.nchunks - column.nchunks_initialized:
+        raise ValueError(f"{lost} of {column.nchunks} chunks of {name} are lost: copy it again")
+
+
+@contextmanager
+def _told_of_zarr(path: Path) -> Iterator[None]:
+    """One sentence with the path for whatever the libraries below find."""
+    try:
+        yield
+    except Exception as error:
+        text = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+        own = isinstance(error, ValueError) and text.endswith("copy it again")
         raise ValueError(
-            f"{path}: holds no {kind} of station={station}: it holds {', '.join(sorted(store.group_keys()))}"
-        )
-    times = store[f"{station}/{kind}/time"]
-    if times.nchunks_initialized < times.nchunks:
-        lost = times.nchunks - times.nchunks_initialized
-        raise ValueError(f"{path}: {lost} of {times.nchunks} chunks of {station}/{kind}/time are lost: copy it again")
-    return f"{station}/{kind}"
+            f"{path}: {text}" if own else f"{path}: is no whole Zarr store: {text}: copy it again"
+        ) from None
 
 
 def _zarr_pieces(path: Path, station: str | None):
-    group = zarr.open_group(path, mode="r")[_zarr_group(path, station, "photons")]
+    name = _zarr_group(path, station, "photons")
+    group = zarr.open_group(path, mode="r")[name]
     for first in range(0, group["time"].shape[0], CHUNK):
-        time = group["time"][first : first + CHUNK]
-        yield time, group["detector"][first : first + CHUNK], first + np.arange(time.size)
+        with _told_of_zarr(path):
+            time, detector = (group[name][first : first + CHUNK].astype(np.int64) for name in ("time", "detector"))
+        yield time, detector, first + np.arange(time.size)
 
 
-def _ascending(path, pieces, notes: Counter, *, earliest_ps: int | None):
+def _ascending(path, pieces, notes: Counter, *, earliest_ps: int):
     """Check each piece, and sort the tags that are a little out of order, also over the seam of two pieces."""
     time, detector = np.empty(0, np.int64), np.empty(0, np.uint8)
-    latest = np.iinfo(np.int64).min
+    latest = EARLIEST_PS
     for new_time, new_detector, new_record in pieces:
         if not new_time.size:
             continue
         _check_values(path, new_time, new_detector, new_record, earliest_ps)
-        # How far each tag lies behind the latest one before it.
-        behind = np.maximum(np.maximum.accumulate(new_time), latest) - new_time
-        latest = max(latest, new_time.max())
+        # How far each tag lies behind the latest one before it: no difference of two times is too large for it.
+        behind = (np.maximum(np.maximum.accumulate(new_time), latest) - new_time).view(np.uint64)
+        latest = max(latest, int(new_time.max()))
         if behind.max() > DISORDER_PS:
             _refuse_disorder(path, behind, new_record)
         notes["sorted_tags"] += int(np.count_nonzero(behind))
@@ -338,7 +366,7 @@ def _ascending(path, pieces, notes: Counter, *, earliest_ps: int | None):
         time, detector = np.concatenate([time, new_time]), np.concatenate([detector, new_detector.astype(np.uint8)])
         order = np.argsort(time, kind="stable")
         time, detector = time[order], detector[order]
-        ready = np.searchsorted(time, latest - DISORDER_PS)
+        ready = np.searchsorted(time, max(latest - DISORDER_PS, EARLIEST_PS))
         yield time[:ready], detector[:ready]
         time, detector = time[ready:], detector[ready:]
     yield time, detector
@@ -350,7 +378,7 @@ def _check_values(path, time, detector, record, earliest_ps) -> None:
         raise ValueError(
             f"{path}: record {record[worst]} has detector {detector[worst]}, outside [0, 255]: wrong column?"
         )
-    if earliest_ps is not None and time.min() < earliest_ps:
+    if time.min() < earliest_ps:
         worst = np.argmax(time < earliest_ps)
         raise ValueError(
             f"{path}: record {record[worst]} has the time {time[worst]} ps, below {earliest_ps}: give times that count "

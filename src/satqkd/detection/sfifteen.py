@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 TIME_BITS, FLAG_BITS, INPUTS = 54, 10, 4
+MOST_ROLLS = 130  # 106 days: more than that 64 bits of picoseconds do not hold
 LONGEST_PS = (1 << TIME_BITS) // 32 * 125 - 2  # what is longer would round to a count too many
 
 
@@ -38,7 +39,7 @@ def read_sfifteen(
     Raises
     ------
     ValueError
-        For a file that ends within a word.
+        For a file that ends within a word, and for one of more than 106 days.
     """
     if rest := path.stat().st_size % 8:
         raise ValueError(f"{path}: ends {rest} bytes into record {path.stat().st_size // 8}: it is cut, copy it again")
@@ -55,6 +56,11 @@ def read_sfifteen(
             ticks = (words[event] >> np.uint64(FLAG_BITS)).astype(np.int64)
             rolls = rolled + np.cumsum(_rolls(np.diff(ticks, prepend=last if last.size else ticks[:1])))
             rolls -= np.minimum(np.minimum.accumulate(rolls), 0)  # nothing comes from before the first word
+            if rolls.size and rolls.max() > MOST_ROLLS:
+                raise ValueError(
+                    f"{path}: record {first + event[rolls.argmax()]} comes after its counter rolled over more than "
+                    f"{MOST_ROLLS} times, in 106 days: is it the right format, or sfifteen_swapped?"
+                )
             if event.size:
                 rolled, last = int(rolls[-1]), ticks[-1:]
             notes["counter_rollovers"] = rolled

@@ -1,5 +1,7 @@
 """Mean orbital elements of one satellite: read from OMM or two-line files, choose the set nearest in time."""
 
+import csv
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,45 @@ from sgp4.io import compute_checksum
 TLE_LINE_LENGTH = 69
 UNIX_EPOCH_JD = 2440587.5
 DAY_US = 86_400_000_000
+# Far more than all sets of one satellite: a file that is none is not read for minutes.
+LARGEST_FILE_BYTES = 100_000_000
+# Before it there was no satellite, after it datetime64[ns] soon ends [Julian day].
+FIRST_EPOCH, LAST_EPOCH = (UNIX_EPOCH_JD + float(np.datetime64(day, "D").astype(int)) for day in ("1957-10-04", "2200"))
+LOWEST_PERIGEE_KM = 100.0  # below it an orbit does not last a day
+# What an orbit round the Earth can have, in the names and units of an OMM; NaN lies in no bounds.
+BOUNDS = {
+    "MEAN_MOTION": (0.05, 18.0),  # revolutions a day, to half-way to the Moon
+    "ECCENTRICITY": (0.0, 0.999),
+    "INCLINATION": (0.0, 180.0),
+    "RA_OF_ASC_NODE": (-360.0, 360.0),
+    "ARG_OF_PERICENTER": (-360.0, 360.0),
+    "MEAN_ANOMALY": (-360.0, 360.0),
+    "BSTAR": (-10.0, 10.0),
+    "MEAN_MOTION_DOT": (-1e3, 1e3),
+    "MEAN_MOTION_DDOT": (-1e9, 1e9),
+    "NORAD_CAT_ID": (0, 339_999),  # as far as five places of a two-line set go
+}
+# Of a two-line set: what stands between which columns, from 0, with the blank before it. SGP4's own reader makes
+# another number of what does not look so.
+COLUMNS = {
+    "1": (
+        ("catalogue number", 1, 7, r" [ 0-9A-HJ-NP-Z][ 0-9]{3}[0-9]"),
+        ("epoch", 17, 32, r" [0-9]{2}[ 0-3][ 0-9][0-9]\.[0-9]{8}"),
+        ("half the rate of the mean motion", 32, 43, r" +[+-]? *0?\.[0-9]{8}"),
+        ("sixth of its second derivative", 43, 52, r" [ +-][0-9]{5}[+-][0-9]"),
+        ("drag term", 52, 61, r" [ +-][0-9]{5}[+-][0-9]"),
+    ),
+    "2": (
+        ("catalogue number", 1, 7, r" [ 0-9A-HJ-NP-Z][ 0-9]{3}[0-9]"),
+        ("inclination", 7, 16, r" +[0-9]{1,3}\.[0-9]{4}"),
+        ("right ascension of the node", 16, 25, r" +[0-9]{1,3}\.[0-9]{4}"),
+        ("eccentricity", 25, 33, r" +[0-9]+"),
+        ("argument of perigee", 33, 42, r" +[0-9]{1,3}\.[0-9]{4}"),
+        ("mean anomaly", 42, 51, r" +[0-9]{1,3}\.[0-9]{4}"),
+        ("mean motion", 51, 63, r" +[0-9]{1,2}\.[0-9]{8}"),
+        ("number of the revolution", 63, 68, r" *[0-9]+"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +100,9 @@ def read_elements(path: str | Path, norad_id: int | None = None) -> Elements:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is empty, in no known format or damaged (wrong checksum, missing or unreadable field), if it holds
-        several satellites and `norad_id` does not choose, or if it does not hold `norad_id`.
+        If the file is empty, in no known format or damaged (wrong checksum, missing or unreadable field, a value
+        outside `BOUNDS`), if the orbit of a set comes below `LOWEST_PERIGEE_KM`, if the file holds several satellites
+        and `norad_id` does not choose, or if it does not hold `norad_id`.
     """
     path = Path(path)
     if not path.is_file():
@@ -74,13 +116,14 @@ def read_elements(path: str | Path, norad_id: int | None = None) -> Elements:
     if not satellites:
         raise ValueError(f"{path} has no element set: give an OMM file (CSV, XML) or two-line sets")
     if len(satellites) > 1:
+        some = ", ".join(map(str, satellites[:8])) + ", …" * (len(satellites) > 8)
         raise ValueError(
-            f"{path} holds {len(satellites)} satellites ({', '.join(map(str, satellites))}): choose one by norad_id"
+            f"{path} holds {len(satellites)} satellites ({some}): choose one by norad_id, or take out the others"
         )
     by_epoch = {_epoch(satrec): satrec for _, satrec in sets}
     epochs = sorted(by_epoch)
     return Elements(
-        name=sets[-1][0],
+        name="".join(filter(str.isprintable, sets[-1][0]))[:60],
         norad_id=satellites[0],
         satrecs=tuple(by_epoch[epoch] for epoch in epochs),
         epochs=np.array(epochs, dtype="datetime64[ns]"),
@@ -118,24 +161,39 @@ def _epoch(satrec: Satrec) -> np.datetime64:
 
 def _read_sets(path: Path) -> Iterator[tuple[str, Satrec]]:
     """Name and element set of each entry of a file in whichever format it has."""
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    if (size := path.stat().st_size) > LARGEST_FILE_BYTES:
+        raise ValueError(
+            f"{path} has {size} bytes, more than {LARGEST_FILE_BYTES}: give the sets of your satellites alone"
+        )
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): check who may read it") from None
     start = text.lstrip()
     if start.startswith("<"):
-        yield from _read_xml(path)
+        yield from _read_xml(path, text)
     elif start.startswith(("{", "[", "CCSDS_OMM_VERS")):
         raise ValueError(f"{path} is an OMM in JSON or KVN, which is not read: give it as CSV, XML or two-line sets")
     elif "NORAD_CAT_ID" in start.split("\n", 1)[0]:
+        names = start.split("\n", 1)[0].split(",")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{path} has the column {twice[0].strip()[:40]} twice: leave one of them")
         rows = omm.parse_csv(start.splitlines())
-        yield from (_from_omm(fields, f"{path}, row {row}") for row, fields in enumerate(rows, start=1))
+        try:
+            yield from (_from_omm(fields, f"{path}, row {row}") for row, fields in enumerate(rows, start=1))
+        except csv.Error as error:
+            raise ValueError(f"{path} is not a readable OMM in CSV ({error}): fetch it again") from None
     else:
         yield from _read_two_line(path, text.splitlines())
 
 
-def _read_xml(path: Path) -> Iterator[tuple[str, Satrec]]:
+def _read_xml(path: Path, text: str) -> Iterator[tuple[str, Satrec]]:
     """Entries of an OMM file in XML."""
+    if "<!" in text.replace("<!--", ""):  # entities, which can explode, or a page of the web
+        raise ValueError(f"{path} is not a readable OMM in XML (it declares a type of document): fetch it again")
     try:
         messages = list(omm.parse_xml(path))
-    except (ElementTree.ParseError, AttributeError, TypeError) as error:
+    except (ElementTree.ParseError, AttributeError, TypeError, LookupError, ValueError) as error:
         raise ValueError(f"{path} is not a readable OMM in XML ({error}): fetch it again") from None
     yield from (_from_omm(fields, f"{path}, message {number}") for number, fields in enumerate(messages, start=1))
 
@@ -147,11 +205,24 @@ def _from_omm(fields: dict, where: str) -> tuple[str, Satrec]:
         omm.initialize(satrec, fields)
     except KeyError as error:
         raise ValueError(f"{where}: the field {error.args[0]} is missing: give a complete OMM") from None
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: a field cannot be read ({error}): give numbers and a date with fraction") from None
+    except (TypeError, ValueError, OverflowError, SystemError) as error:
+        raise ValueError(
+            f"{where}: a field cannot be read ({_unreadable(fields, error)}): give numbers and a date with fraction"
+        ) from None
     # The reader counts days from 1949 in one float, which costs up to 0.3 microseconds, or 2 mm in low orbit.
     satrec.jdsatepochF = round(satrec.jdsatepochF * DAY_US) / DAY_US
     return (fields.get("OBJECT_NAME") or "").strip(), _usable(satrec, where)
+
+
+def _unreadable(fields: dict, error: Exception) -> str:
+    """The first field that is no number, or what else is wrong."""
+    whole = ("NORAD_CAT_ID", "EPHEMERIS_TYPE", "ELEMENT_SET_NO", "REV_AT_EPOCH")
+    for name in (*BOUNDS, *whole):
+        try:
+            (int if name in whole else float)(fields[name])
+        except (TypeError, ValueError):
+            return f"{name}={str(fields[name])[:40]}"
+    return str(error)[:80]
 
 
 def _read_two_line(path: Path, lines: list[str]) -> Iterator[tuple[str, Satrec]]:
@@ -182,14 +253,23 @@ def _read_two_line(path: Path, lines: list[str]) -> Iterator[tuple[str, Satrec]]
 
 def _check_two_line(line: str, kind: str, where: str) -> None:
     """Refuse a line that is not whole."""
-    if not line.startswith(f"{kind} ") or len(line) < TLE_LINE_LENGTH:
-        raise ValueError(f"{where}: expected line {kind} of an element set with {TLE_LINE_LENGTH} characters: {line!r}")
+    if not line.startswith(f"{kind} ") or len(line) < TLE_LINE_LENGTH or not line.isascii():
+        raise ValueError(
+            f"{where}: expected line {kind} of an element set with {TLE_LINE_LENGTH} characters: "
+            f"{line[:TLE_LINE_LENGTH]!r}"
+        )
     checksum = compute_checksum(line)
     if line[TLE_LINE_LENGTH - 1] != str(checksum):
         raise ValueError(
             f"{where}: checksum {line[TLE_LINE_LENGTH - 1]} is not the {checksum} that its digits give: "
             "the line is damaged, fetch the set again"
         )
+    for name, first, last, pattern in COLUMNS[kind]:
+        if not re.fullmatch(pattern, line[first:last]):
+            raise ValueError(
+                f"{where}: a field cannot be read ({name}, columns {first + 1} to {last}: {line[first:last]!r}): "
+                "fetch the set again"
+            )
 
 
 def _from_two_line(first: str, second: str, where: str) -> Satrec:
@@ -200,7 +280,38 @@ def _from_two_line(first: str, second: str, where: str) -> Satrec:
 
 
 def _usable(satrec: Satrec, where: str) -> Satrec:
-    """Refuse elements that SGP4 cannot start from."""
+    """Refuse elements that are of no orbit, or from which SGP4 cannot start."""
+    for name, value in _fields(satrec).items():
+        low, high = BOUNDS[name]
+        if not low <= value <= high:
+            raise ValueError(
+                f"{where}: SGP4 cannot start from {name}={value:.6g}, outside [{low:g}, {high:g}]: check the set"
+            )
+    if not FIRST_EPOCH <= satrec.jdsatepoch + satrec.jdsatepochF < LAST_EPOCH:
+        raise ValueError(f"{where}: EPOCH is outside the years 1957 to 2199: fetch the set again")
     if satrec.error:
         raise ValueError(f"{where}: SGP4 cannot start ({SGP4_ERRORS.get(satrec.error, satrec.error)}): check the set")
+    perigee_km = satrec.altp * satrec.radiusearthkm
+    if not perigee_km >= LOWEST_PERIGEE_KM:
+        raise ValueError(
+            f"{where}: the perigee lies at {perigee_km:.0f} km, below {LOWEST_PERIGEE_KM:g} km, where no orbit lasts a "
+            "day: the satellite has decayed, or the set is wrong: give an earlier one"
+        )
     return satrec
+
+
+def _fields(satrec: Satrec) -> dict[str, float]:
+    """What `BOUNDS` bounds, in the units of an OMM."""
+    day = 1440.0 / (2.0 * np.pi)  # from radians a minute to revolutions a day
+    return {
+        "MEAN_MOTION": satrec.no_kozai * day,
+        "ECCENTRICITY": satrec.ecco,
+        "INCLINATION": np.degrees(satrec.inclo),
+        "RA_OF_ASC_NODE": np.degrees(satrec.nodeo),
+        "ARG_OF_PERICENTER": np.degrees(satrec.argpo),
+        "MEAN_ANOMALY": np.degrees(satrec.mo),
+        "BSTAR": satrec.bstar,
+        "MEAN_MOTION_DOT": satrec.ndot * day * 1440.0,
+        "MEAN_MOTION_DDOT": satrec.nddot * day * 1440.0**2,
+        "NORAD_CAT_ID": _catalogue_number(satrec),
+    }

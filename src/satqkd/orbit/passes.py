@@ -16,6 +16,7 @@ NODE_SPACING_S = 120.0
 GRAVITATIONAL_PARAMETER_M3_S2 = 3.986004418e14
 J2 = 1.08263e-3
 STRONGEST_ACCELERATION_M_S2 = 12.0  # gravity at the ground, and Coriolis in low orbit or beyond the Moon
+STRAYED = 1.1  # times the apogee of the set, which no force takes a satellite to within months
 SETTLED = 1e-6  # of the spacing, 0.1 ms: no better than the interpolation
 
 
@@ -166,8 +167,8 @@ def propagate(elements: Elements, times: np.ndarray, *, max_age_days: float = 60
     Raises
     ------
     ValueError
-        If a time lies farther than `max_age_days` from every epoch, or if SGP4 cannot compute a position, as after
-        decay.
+        If a time lies farther than `max_age_days` from every epoch, or if SGP4 computes no position, as after decay,
+        or one that the set's orbit does not have, as by an absurd drag term.
 
     Notes
     -----
@@ -188,6 +189,7 @@ def propagate(elements: Elements, times: np.ndarray, *, max_age_days: float = 60
                 f"{_iso(elements.epochs[chosen])} ({SGP4_ERRORS[int(error[first])]}): "
                 "add an element set nearer to that time or search earlier"
             )
+        _require_near(elements, chosen, times[here], position[here])
     return KILOMETRE_M * position, KILOMETRE_M * velocity
 
 
@@ -204,6 +206,10 @@ def trajectory(
     start, end = np.datetime64(start, "ns"), np.datetime64(end, "ns")
     if not end > start:
         raise ValueError(f"end={_iso(end)} is not after start={_iso(start)}: give a later end")
+    # The ages are the largest at the ends and half-way between sets: refused before millions of nodes are made.
+    halfway = elements.epochs[:-1] + np.diff(elements.epochs) // 2
+    oldest = np.concatenate([[start], halfway[(start < halfway) & (halfway < end)], [end]])
+    _require_fresh(elements, oldest, nearest(elements, oldest), max_age_days)
     duration_s = (end - start) / SECOND
     count = int(np.ceil(duration_s / NODE_SPACING_S))
     times = start + np.rint(np.linspace(0.0, 1e9 * duration_s, count + 1)).astype("timedelta64[ns]")
@@ -559,6 +565,20 @@ def _require_fresh(elements: Elements, times: np.ndarray, index: np.ndarray, max
         f"(epoch {_iso(elements.epochs[index[worst]])}), more than max_age_days={max_age_days:g}: "
         "add a nearer element set"
     )
+
+
+def _require_near(elements: Elements, chosen: np.intp, times: np.ndarray, position_km: np.ndarray) -> None:
+    """Refuse positions, shape (time, 3) [km], far above the apogee of the set that they are computed from."""
+    satrec = elements.satrecs[chosen]
+    apogee_km = (1.0 + satrec.alta) * satrec.radiusearthkm
+    radius_km = np.linalg.norm(position_km, axis=1)
+    worst = np.argmax(radius_km)  # nan counts as the largest
+    if not radius_km[worst] <= STRAYED * apogee_km:
+        raise ValueError(
+            f"SGP4 takes {_label(elements)} at {_iso(times[worst])} to {radius_km[worst]:.4g} km from the Earth's "
+            f"centre, where the set of {_iso(elements.epochs[chosen])} has its apogee at {apogee_km:.0f} km: "
+            f"BSTAR={satrec.bstar:g} is no satellite's drag, fetch the set again"
+        )
 
 
 def _label(elements: Elements) -> str:

@@ -4,11 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-import pandas as pd
-
 from satqkd.dataset import finished
 from satqkd.report import parameters_page, renew, rotten, validation_page
-from satqkd.scenario import load_scenario
+from satqkd.scenario import ScenarioError, load_scenario
+from satqkd.validation.stage import read_table
 
 TABLE = "results/validation.csv"
 
@@ -25,6 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=f"{what} the summary in README.md")
         command.add_argument("source", nargs="?", default=TABLE, help=f"default: {TABLE}")
     given = parser.parse_args(arguments)
+    try:
+        return _done(given)
+    except ScenarioError as error:
+        raise SystemExit(str(error)) from None
+
+
+def _done(given: argparse.Namespace) -> int:
+    frame = None if given.command == "parameters" else read_table(given.source)
     if given.command == "readme":
         renew(given.source, Path())
     elif given.command == "check":
@@ -33,9 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{sentence}: python -m satqkd.report readme renews README.md and docs/validation.*")
         return 1 if found else 0
     else:
-        made = parameters_page(load_scenario(given.source)) if given.command == "parameters" else None
+        made = validation_page(frame) if frame is not None else parameters_page(load_scenario(given.source))
         with finished(given.output) as draft:
-            draft.write_text(made or validation_page(pd.read_csv(given.source)), encoding="utf-8")
+            draft.write_text(made, encoding="utf-8")
     return 0
 
 

@@ -1,15 +1,20 @@
 """Hold a validation table to its tolerances: ``python -m satqkd.validation results/validation.csv``."""
 
+import argparse
 import sys
 
-import pandas as pd
+from satqkd.scenario import ScenarioError
+from satqkd.validation.stage import read_table, tally
 
-from satqkd.validation.stage import tally
 
-
-def main(path: str) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print how the rows stand; non-zero where one is outside its tolerance without a listed reason."""
-    frame = pd.read_csv(path)
+    parser = argparse.ArgumentParser(prog="python -m satqkd.validation", description=__doc__.split(":")[0])
+    parser.add_argument("table", help="results/validation.csv")
+    try:
+        frame = read_table(parser.parse_args(arguments).table)
+    except ScenarioError as error:
+        raise SystemExit(str(error)) from None
     print(tally(frame).to_string())
     outside = frame[frame.verdict == "outside"]
     for row in outside.itertuples():
@@ -21,4 +26,4 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())

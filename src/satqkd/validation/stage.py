@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from satqkd.dataset import finished, save_json
-from satqkd.scenario import Scenario
+from satqkd.scenario import Scenario, ScenarioError
 from satqkd.validation.compare import KnownDeviation, Row, compare, stale, table, unexplained
 from satqkd.validation.reference import Reference, observed
 
@@ -142,6 +142,22 @@ def _shown(value) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+TABLE_COLUMNS = ("scenario", "id", "role", "deviation_over_tolerance", "verdict")
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """A validation table; one sentence (`ScenarioError`) where the file is none."""
+    try:
+        frame = pd.read_csv(path)
+    except (OSError, ValueError) as error:  # also what pandas raises of its own
+        raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give results/validation.csv") from None
+    if missing := [name for name in TABLE_COLUMNS if name not in frame]:
+        raise ScenarioError(
+            f"{path}: has no column {missing[0]}: give results/validation.csv, which make results writes"
+        )
+    return frame
 
 
 def tally(frame: pd.DataFrame) -> pd.DataFrame:

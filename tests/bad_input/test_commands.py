@@ -1,0 +1,219 @@
+"""What a user sees of bad input: a status that is not zero, one sentence, no traceback, and no file but in results/."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satqkd.planning import __main__ as planning
+from satqkd.planning import load_plan, sweep
+from satqkd.planning.sweepfile import load_sweep
+from satqkd.report import __main__ as report
+from satqkd.scenario import ScenarioError, load_scenario
+from satqkd.validation import __main__ as validation
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+NASTY = ["a'b", 'a"b', "$(touch owned)", "`touch owned`", "a\ntouch owned", "a;touch owned", "a|b", "../a", "-rf", "*"]
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    path = tmp_path_factory.mktemp("project")
+    for name in ("workflow", "notebooks", "data", "src"):
+        shutil.copytree(ROOT / name, path / name)
+    for name in ("Snakefile", "environment.yml"):
+        shutil.copy(ROOT / name, path)
+    return path
+
+
+def tree(folder):
+    """Every file with its bytes' number and time, but for Snakemake's own notes."""
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and not {".snakemake", "__pycache__"} & set(path.parts)
+    }
+
+
+def run(project, *command):
+    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=project, env=environment, text=True, capture_output=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def changed(project, name, old, new):
+    """Change a file; gives back what undoes it."""
+    path = project / name
+    before = path.read_bytes()
+    assert old.encode() in before
+    path.write_bytes(before.replace(old.encode(), new.encode()))
+    return lambda: path.write_bytes(before)
+
+
+def cut_recording(project):
+    path = project / "data/recordings/example_alice.a1"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(np.arange(3, dtype="<u8").tobytes()[:-1])
+    (path.parent / "example_bob.npy").touch()
+    return lambda: path.unlink()
+
+
+# What is wrong, what Snakemake is asked for, and a word of the sentence.
+WRONG = {
+    "scenario": (
+        lambda p: changed(p, "data/scenarios/tiangong2.yaml", "aperture_m:", "aperture_cm:"),
+        ["scenarios=[tiangong2]"],
+        "did you mean aperture_m",
+    ),
+    "element set": (
+        lambda p: changed(p, "data/orbits/tiangong2.csv", ",0,U,41765,", ",0,U,41765,nan"),
+        ["scenarios=[tiangong2]"],
+        "orbit.elements=tiangong2.csv",
+    ),
+    "recording": (cut_recording, ["scenarios=[recorded_example]"], "ends 7 bytes into record 2"),
+    "plan": (
+        lambda p: changed(p, "data/plans/example.yaml", "max_age_days: 14", "max_age_days: two weeks"),
+        ["scenarios=[tiangong2]", "plan=example"],
+        "max_age_days=two weeks is not a number",
+    ),
+    "sweep": (
+        lambda p: changed(p, "data/sweeps/example.yaml", "name: example", "name: $(touch owned)"),
+        ["scenarios=[tiangong2]", "sweep=example"],
+        "data/sweeps/example.yaml: name=$(touch owned)",
+    ),
+    "name on the command line": (
+        lambda p: lambda: None,
+        ["scenarios=['tiangong2;touch owned']"],
+        "cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_snakemake_says_what_is_wrong_and_does_nothing(case, copied):
+    wrong, config, said = WRONG[case]
+    undo = wrong(copied)
+    before = tree(copied)
+    status, text = run(copied, "snakemake", "--cores", "1", "--config", *config)
+    after = tree(copied)
+    undo()
+    assert status != 0 and "Traceback" not in text
+    assert len([line for line in text.splitlines() if said in line]) == 1, text
+    assert after == before
+
+
+def test_the_name_of_a_file_of_element_sets_is_never_a_command(copied):
+    """It may hold whatever can be printed; the orbit is computed from it all the same."""
+    name = """$(touch owned)`touch owned`'";touch owned;#.csv"""
+    (copied / "data/orbits/tiangong2.csv").rename(copied / "data/orbits" / name)
+    undo = changed(copied, "data/scenarios/tiangong2.yaml", "elements: tiangong2.csv", f"elements: {json.dumps(name)}")
+    before = tree(copied)
+    config = ["--config", "scenarios=[tiangong2]"]
+    status, text = run(copied, "snakemake", "--cores", "1", "results/tiangong2/orbit.nc", *config)
+    (copied / "data/orbits" / name).rename(copied / "data/orbits/tiangong2.csv")
+    undo()
+    assert status == 0, text
+    assert not list(copied.rglob("owned"))
+    new = tree(copied).keys() - before.keys() - {"data/orbits/tiangong2.csv"}
+    assert new and all(path.startswith("results/") for path in new)
+    shutil.rmtree(copied / "results/tiangong2")
+
+
+def test_only_plain_words_come_to_a_shell():
+    """Of what a scenario says, its checked name alone: no name of a file, no title, no value."""
+    commands = [
+        command
+        for path in (ROOT / "workflow/rules").glob("*.smk")
+        for command in re.findall(r"^    shell:\n((?:^        .*\n)+)", path.read_text(), re.MULTILINE)
+    ]
+    assert len(commands) > 8
+    named = {name for command in commands for name in re.findall(r"\{(input[^{}]*)\}", command)}
+    assert named and not {
+        name for name in named if re.match(r"input(\.(elements|recordings|files|code|survey).*)?$", name)
+    }
+
+
+PATTERN = load_scenario(ROOT / "data/scenarios/yin2020.yaml").model_json_schema()["properties"]["name"]["pattern"]
+
+
+@given(st.from_regex(PATTERN.replace("$", r"\Z")))
+def test_a_name_that_is_allowed_is_a_plain_word(name):
+    assert shlex.quote(name) == name and Path(name).name == name and not name.startswith(("-", "."))
+
+
+@pytest.mark.parametrize("name", [*NASTY, "a\n", "a\x00", "é", ""])
+@pytest.mark.parametrize("kind", ["scenarios/tiangong2", "plans/example", "sweeps/example"])
+def test_names_that_a_shell_would_read_are_refused(kind, name, copied, refusal):
+    path = copied / f"data/{kind}.yaml"
+    whole = path.read_bytes()
+    path.write_text(yaml.safe_dump(yaml.safe_load(whole) | {"name": name}))
+    call = {"scenarios": load_scenario, "plans": load_plan, "sweeps": load_sweep}[kind.split("/")[0]]
+    sentence = refusal(call, path, ScenarioError)
+    path.write_bytes(whole)
+    assert "name" in sentence and "\n" not in sentence
+
+
+@pytest.mark.parametrize("days", [{"start": text} for text in NASTY] + [{"days": text} for text in NASTY])
+def test_days_of_a_plan_that_a_shell_would_read_are_refused(days, copied, refusal):
+    refusal(lambda path: load_plan(path, **days), copied / "data/plans/example.yaml", ScenarioError)
+
+
+def test_notebooks_run_no_text_of_a_scenario():
+    """Parameters are paths and plain values; no cell evaluates text, asks a shell or unpickles."""
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                assert not re.search(
+                    r"\b(eval|exec|compile|pickle|subprocess|os\.system|__import__)\b|^\s*!", cell.source
+                )
+    for path in (ROOT / "src").rglob("*.py"):
+        text = path.read_text()
+        assert not re.search(r"(?<![\w.])(eval|exec)\(|\bos\.system\b|shell=True|yaml\.(unsafe_load|full_load)\b", text)
+        assert not re.search(r"allow_pickle=True|\bimport pickle\b|pickle\.loads?\(", text), path
+
+
+TEXTS = [
+    "",
+    "name: [",
+    "just words",
+    "a: &a [1]\nb: *a\n",
+    "name: !!python/name:os.system\n",
+    "- 1\n",
+    "name: x\nname: y\n",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize(
+    ("main", "arguments"),
+    [
+        (planning.main, ["{path}", "{folder}/out"]),
+        (sweep.main, ["{path}", "block", "--first", "0", "--last", "1", "--output", "{folder}/out.nc"]),
+        (report.main, ["parameters", "{path}", "{folder}/out.html"]),
+        (report.main, ["validation", "{path}", "{folder}/out.html"]),
+        (report.main, ["readme", "{path}"]),
+        (report.main, ["check", "{path}"]),
+        (validation.main, ["{path}"]),
+        (sweep.main, ["{path}", "gather", "--blocks", "none.nc", "--output", "{folder}/out.nc"]),
+    ],
+)
+def test_commands_on_files_that_are_none(main, arguments, text, tmp_path, monkeypatch, refusal):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    words = [word.format(path=path, folder=tmp_path) for word in arguments]
+    monkeypatch.setattr(sys, "argv", ["command", *words])
+    monkeypatch.chdir(tmp_path)
+    refusal(lambda _: main(), path, SystemExit)
+    assert [found.name for found in tmp_path.rglob("*")] == ["bad.yaml"]
