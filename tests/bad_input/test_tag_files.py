@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from satqkd.detection import recordings, tag_chunks, write_tags
-from satqkd.detection.columns import LARGEST_FOOTER_BYTES, LARGEST_GROUP, LONGEST_LINE
+from satqkd.detection.columns import LONGEST_LINE
+from satqkd.detection.parquet import LARGEST_FOOTER_BYTES, LARGEST_GROUP
 
 OPEN = ("npy", "csv", "parquet", "a1")
 FORMATS = (*OPEN, "ptu", "ht3")
