@@ -10,7 +10,9 @@ from pathlib import Path
 
 from satqkd.dataset import finished
 
-PARTS = ("workflow", "generation", "matching", "clock", "reconciliation", "amplification", "finite_key", "passes")
+PARTS = (
+    "workflow", "generation", "matching", "clock", "reconciliation", "amplification", "finite_key", "passes", "growth",
+)  # fmt: skip
 TABLE = Path("results/benchmarks.csv")
 COLUMNS = (
     "part", "what", "size", "ours", "peer", "unit", "ratio", "ratio_is", "low", "high", "peer_is", "cores", "peak_mb",

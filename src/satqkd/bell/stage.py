@@ -138,7 +138,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
         result |= {
             "fidelity_bound": (float(data.fidelity_bound), "1"),
             "fidelity_white_noise": (float(data.fidelity_white_noise), "1"),
-            "contrast_diagonal": ((1 + visibility) / (1 - visibility), "ratio to 1"),
+            "contrast_diagonal": ((1 + visibility) / (1 - visibility) if visibility < 1 else np.inf, "ratio to 1"),
             "equal_basis_coincidences": (float(data.basis_counts.sum()), "1"),
         }
     return result

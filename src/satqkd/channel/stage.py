@@ -1,5 +1,7 @@
 """Stage 2: what does the link lose?"""
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
@@ -10,6 +12,8 @@ from satqkd.channel.turbulence import HufnagelValley, flux_variance, scintillati
 from satqkd.dataset import label, variable
 from satqkd.scenario import Scenario
 
+# Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
+PART = 4096
 COMPONENTS = ("transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "receiver")
 
 
@@ -34,9 +38,7 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
         fading_variance for stage 3, and total_attenuation(time) of all links together in the convention of the
         publication (`channel.attenuation_includes_detectors`).
     """
-    loss = np.stack(
-        [_losses(scenario, station, orbit.isel(station=i)) for i, station in enumerate(scenario.stations)], 1
-    )
+    loss = _in_parts(_losses, scenario, orbit)
     attenuation = loss.sum(axis=2)
     detectors = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
     total = attenuation.sum(axis=1) + (to_db(detectors).sum() if scenario.channel.attenuation_includes_detectors else 0)
@@ -50,13 +52,7 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
             ),
             "fading_variance": variable(
                 each,
-                np.stack(
-                    [
-                        _fading_variance(scenario, station, orbit.isel(station=i))
-                        for i, station in enumerate(scenario.stations)
-                    ],
-                    1,
-                ),
+                _in_parts(_fading_variance, scenario, orbit),
                 "1",
                 "variance of the received power over its squared mean",
             ),
@@ -90,6 +86,18 @@ def _distance(orbit: xr.Dataset) -> xr.Variable:
     baseline = float(orbit.baseline)
     return variable(
         (), baseline if np.isfinite(baseline) else float(orbit.longest_range.max()), "m", "distance bridged"
+    )
+
+
+def _in_parts(each: Callable, scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:
+    """Something of each station, shape (time, station, ...), a part of the time after the other."""
+    seen = orbit[["range", "elevation"]]
+    parts = [seen.isel(time=slice(first, first + PART)) for first in range(0, seen.sizes["time"], PART)]
+    return np.concatenate(
+        [
+            np.stack([each(scenario, station, part.isel(station=i)) for i, station in enumerate(scenario.stations)], 1)
+            for part in parts
+        ]
     )
 
 

@@ -411,6 +411,16 @@ def accidental_count(a_ps, b_ps, window_ps: int, *, windows: int = 40, gap_ps: i
     gap_ps : int
         How far off the peak they are at least [ps].
     """
+    beside = beside_the_peak(window_ps, windows=windows, gap_ps=gap_ps)
+    return accidentals([histogram(a_ps, b_ps, *where) for where in beside], windows=windows)
+
+
+def beside_the_peak(window_ps: int, *, windows: int = 40, gap_ps: int = 100_000) -> list[tuple[int, int, int]]:
+    """Where `accidental_count` looks: bin_ps, bins and offset_ps of a `histogram` on either side of the peak."""
     span = windows // 2 * window_ps
-    sides = [histogram(a_ps, b_ps, span, 1, sign * (gap_ps + span // 2))[0] for sign in (-1, 1)]
-    return float(sum(sides)) / (windows // 2 * 2)
+    return [(span, 1, sign * (gap_ps + span // 2)) for sign in (-1, 1)]
+
+
+def accidentals(sides: list[np.ndarray], *, windows: int = 40) -> float:
+    """Expected accidental coincidences within a window, from the two histograms `beside_the_peak`."""
+    return float(sum(side[0] for side in sides)) / (windows // 2 * 2)

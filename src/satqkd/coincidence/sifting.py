@@ -7,10 +7,10 @@ from satqkd.dataset import random_words
 
 
 @numba.njit(cache=True)
-def _resolve(times, channel, window, dead, words, kept, resolved):
+def _resolve(times, channel, window, dead, words, free_at, last, kept, resolved):
+    """Returns the number of events, of clicks that are done with, and when all detectors are ready again."""
     n = 0
     i = 0
-    free_at = np.iinfo(np.int64).min
     while i < times.size:
         j = i + 1
         mask = 1 << channel[i]
@@ -19,6 +19,8 @@ def _resolve(times, channel, window, dead, words, kept, resolved):
             mask |= 1 << channel[j]
             doubles = doubles or channel[j] != channel[i]
             j += 1
+        if j == times.size and not last:
+            break
         if times[i] >= free_at:
             kept[n] = i
             chosen = channel[i]
@@ -36,7 +38,42 @@ def _resolve(times, channel, window, dead, words, kept, resolved):
             n += 1
         free_at = max(free_at, times[j - 1] + dead)
         i = j
-    return n
+    return n, i, free_at
+
+
+class Clicks:
+    """The clicks of a station while they come chunk by chunk, resolved as `resolve_clicks` does with all of them.
+
+    Parameters
+    ----------
+    window_ps, dead_ps, key : int
+        As of `resolve_clicks`.
+    """
+
+    def __init__(self, *, window_ps: int, dead_ps: int, key: int):
+        self._window, self._dead, self._key = int(window_ps), int(dead_ps), np.uint64(key)
+        self._left = np.empty(0, np.int64), np.empty(0, np.uint8)
+        self._done, self._free_at = 0, np.iinfo(np.int64).min
+
+    def events(self, times_ps, channel, *, last: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Times of the first clicks of events that no later click can join, and the channels that count.
+
+        Parameters
+        ----------
+        times_ps, channel : ndarray, shape (n,)
+            The next clicks, ascending.
+        last : bool
+            No click comes any more.
+        """
+        times, channel = (np.concatenate(parts) for parts in zip(self._left, (times_ps, channel), strict=True))
+        words = random_words(self._key, np.arange(self._done, self._done + times.size))
+        kept, resolved = np.empty(times.size, np.int64), np.empty(times.size, np.uint8)
+        n, used, self._free_at = _resolve(
+            times, channel, self._window, self._dead, words, self._free_at, last, kept, resolved
+        )
+        self._left = times[used:].copy(), channel[used:].copy()
+        self._done += used
+        return times[kept[:n]], resolved[:n].copy()
 
 
 def resolve_clicks(times_ps, channel, *, window_ps: int, dead_ps: int, key: int):
@@ -69,7 +106,8 @@ def resolve_clicks(times_ps, channel, *, window_ps: int, dead_ps: int, key: int)
     kept = np.empty(times_ps.size, np.int64)
     resolved = np.empty(times_ps.size, np.uint8)
     words = random_words(np.uint64(key), np.arange(times_ps.size))
-    n = _resolve(times_ps, channel, int(window_ps), int(dead_ps), words, kept, resolved)
+    never = np.iinfo(np.int64).min
+    n, *_ = _resolve(times_ps, channel, int(window_ps), int(dead_ps), words, never, True, kept, resolved)
     return kept[:n].copy(), resolved[:n].copy()
 
 

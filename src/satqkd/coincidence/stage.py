@@ -1,7 +1,7 @@
 """Stage 4: which clicks belong together? From the tags and the orbit's prediction alone."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ import xarray as xr
 import zarr
 
 from satqkd.coincidence.clock import PS, Clock, recover_clock, seconds_clock
-from satqkd.coincidence.matching import accidental_count, histogram, match
-from satqkd.coincidence.sifting import ideal_correlation, resolve_clicks, sift
+from satqkd.coincidence.matching import accidentals, beside_the_peak
+from satqkd.coincidence.sifting import Clicks, ideal_correlation, sift
+from satqkd.coincidence.streams import NONE, Columns, PairStream, Recording, Tags, aligned
 from satqkd.dataset import SESSION_PULSES, label, record_key, transmitter_log, variable
 from satqkd.flight import emission_times
 from satqkd.scenario import INTENSITIES, Recorded, RecordedStation, Scenario
@@ -21,6 +22,7 @@ HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
 # pairs are enough. Where UTC is not known, two people have pressed a button.
 REACHES_S = {"orbit": (0.01, 2.0), "bench": (2.0,)}
 EXTREME_SECONDS = 10
+KINDS = ("photons", "beacon", "gps")
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,17 @@ class _Session:
     ----------
     number, first, seconds : int
         Its number, its first row in the orbit's data set, and how many seconds it has.
-    time_ps : list of ndarray of int64
-        For each station the emission times since the session's start [ps], ascending.
-    channel : list of ndarray of uint8
+    tags : list of iterable of (ndarray of int64, ndarray of uint8)
+        For each station the emission times since the session's start [ps], ascending, and the channels, chunk by
+        chunk.
     clocks : list of Clock
     """
 
     number: int
     first: int
     seconds: int
-    time_ps: list
-    channel: list
-    clocks: list
+    tags: list[Iterable[Tags]]
+    clocks: list[Clock]
 
 
 def coincidences(scenario: Scenario | Recorded, orbit: xr.Dataset | None, tags: str | Path) -> xr.Dataset:
@@ -72,25 +73,30 @@ def coincidences(scenario: Scenario | Recorded, orbit: xr.Dataset | None, tags: 
     else:
         sessions = _sessions(scenario, orbit, store)
     decoy = scenario.source.kind == "decoy"
-    parts = [
-        _match_pulses(scenario, session, int(store["transmitter"].attrs["log_key"], 16))
-        if decoy
-        else _match_pairs(scenario, orbit, session)
-        for session in sessions
-    ]
-    events = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name[0] != "_"}
-    data = _events(events, decoy)
-    data["delay_histogram"] = variable("delay_bin", sum(p["_histogram"] for p in parts), "1", "tags by delay")
+    log_key = int(store["transmitter"].attrs["log_key"], 16) if decoy else 0
+    rows, parts = Columns(), []
+    for session in sessions:
+        part = _Part(session, len(scenario.stations))
+        for events in _match_pulses(scenario, part, log_key) if decoy else _match_pairs(scenario, orbit, part):
+            rows.append(events)
+        parts.append(part)
+    columns = rows.done()
+    data = _events(columns, decoy)
+    data["delay_histogram"] = variable("delay_bin", sum(part.histogram for part in parts), "1", "tags by delay")
     data = data.assign_coords(
         delay_bin=variable(
             "delay_bin", (np.arange(HISTOGRAM_BINS) - HISTOGRAM_BINS / 2 + 0.5) * HISTOGRAM_BIN_PS, "ps", "delay"
         )
     )
     (_count_pulses if decoy else _count_pairs)(data, scenario, parts, orbit)
+    for name, station in [("alice_bit", "first"), ("bob_bit", "second")]:
+        if name in columns:
+            text = f"sifted bit of the {station} station, -1 where sifted out"
+            data[name] = variable("coincidence", columns[name], "1", text)
     data["singles"] = variable(
-        ("session", "station"), np.array([[t.size for t in s.time_ps] for s in sessions]), "1", "detection events"
+        ("session", "station"), np.array([part.singles for part in parts]), "1", "detection events"
     )
-    data["session_duration"] = variable("session", np.array([s.seconds for s in sessions]), "s", "seconds of open link")
+    data["session_duration"] = variable("session", np.array([p.seconds for p in parts]), "s", "seconds of open link")
     for name, units, text in [
         ("offset_s", "s", "clock offset"),
         ("drift", "1", "clock drift"),
@@ -98,7 +104,7 @@ def coincidences(scenario: Scenario | Recorded, orbit: xr.Dataset | None, tags: 
         ("residual_rms_s", "s", "scatter of the correlated tags"),
         ("followed", "1", "share of the session in which the clock was seen"),
     ]:
-        values = np.array([[getattr(clock, name) for clock in s.clocks] for s in sessions])
+        values = np.array([[getattr(clock, name) for clock in part.clocks] for part in parts])
         data["clock_" + name.removesuffix("_s")] = variable(("session", "station"), values, units, text)
     if "range" in orbit:
         text = "range, of both stations together for two"
@@ -106,34 +112,39 @@ def coincidences(scenario: Scenario | Recorded, orbit: xr.Dataset | None, tags: 
     data.attrs["window_ns"] = scenario.coincidence.window_ns
     data = data.assign_coords(
         station=("station", [s.name for s in scenario.stations]),
-        session=("session", np.array([s.number for s in sessions], np.int16)),
+        session=("session", np.array([part.number for part in parts], np.int16)),
         measurement_name=("measurement", [m.name for m in scenario.measurements]),
     )
     return label(data, "coincidence", scenario, int(store.attrs["seed"])).assign_attrs(run=int(store.attrs["run"]))
 
 
-def _sessions(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> list[_Session]:
-    numbers = np.unique(orbit.pass_number.values)
-    sessions = []
-    for order, number in enumerate(numbers):
-        nodes = np.flatnonzero(orbit.pass_number.values == number)
+def _sessions(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> Iterator[_Session]:
+    """One session after another: its clocks are recovered here, its photons are read when they are asked for."""
+    numbers, firsts = np.unique(orbit.pass_number.values, return_index=True)
+    groups = [{kind: Recording(store[f"{s.name}/{kind}"]) for kind in KINDS} for s in scenario.stations]
+    for order, (number, nodes) in enumerate(
+        zip(numbers, np.split(np.arange(orbit.sizes["time"]), firsts[1:]), strict=True)
+    ):
         start_ps = _start_ps(orbit, nodes[0])
-        emitted, channels, clocks = [], [], []
-        for index, station in enumerate(scenario.stations):
+        tags, clocks = [], []
+        for index, (station, group) in enumerate(zip(scenario.stations, groups, strict=True)):
             path = _path(orbit, nodes, index)
-            read = partial(_session_tags, store, station.name, order)
+            beacon_ps, gps_ps = (group[kind].times(order) - start_ps for kind in ("beacon", "gps"))
             try:
-                clock = _beacon_clock(scenario, read("beacon") - start_ps, read("gps") - start_ps, path)
+                clocks.append(_beacon_clock(scenario, beacon_ps, gps_ps, path))
             except ValueError as error:
                 raise ValueError(f"{scenario.name}, session {number}, {station.name}: {error}") from None
-            time, channel = _clicks(scenario, station.name, number, read)
-            emission_s = emission_times(clock.true_s(time - start_ps), **path)
-            emitted.append(np.rint(emission_s * PS).astype(np.int64))
-            channels.append(channel)
-            clocks.append(clock)
+            clicks = _clicks(scenario, station.name, number, group["photons"].chunks(order))
+            tags.append(_emissions(clicks, clocks[-1], start_ps, path))
         seconds = int(np.count_nonzero(orbit.measurement.values[nodes] >= 0))
-        sessions.append(_Session(int(number), int(nodes[0]), seconds, emitted, channels, clocks))
-    return sessions
+        yield _Session(int(number), int(nodes[0]), seconds, tags, clocks)
+
+
+def _emissions(clicks: Iterable[Tags], clock: Clock, start_ps: int, path: dict) -> Iterator[Tags]:
+    """When a station's clicks left the satellite."""
+    for time, channel in clicks:
+        emission_s = emission_times(clock.true_s(time - start_ps), **path)
+        yield np.rint(emission_s * PS).astype(np.int64), channel
 
 
 def _beacon_clock(scenario: Scenario, beacon_ps: np.ndarray, gps_ps: np.ndarray, path: dict) -> Clock:
@@ -157,7 +168,10 @@ def _recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) -
     """
     times, channels = [], []
     for index, station in enumerate(scenario.stations):
-        time, channel = _clicks(scenario, station.name, 0, partial(_session_tags, store, station.name, 0))
+        recording = Recording(store[f"{station.name}/photons"])
+        # Their clocks are found from the pairs themselves, of all the recording at once.
+        clicks = _clicks(scenario, station.name, 0, recording.chunks(0))
+        time, channel = (np.concatenate(columns) for columns in zip(*clicks, strict=True))
         if orbit is None:
             time = time - time[0]
         else:
@@ -191,7 +205,8 @@ def _recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) -
         first, last = np.searchsorted(time, [0, seconds * SECOND])
         times[index], channels[index] = time[first:last], channels[index][first:last]
     reference = Clock(offset_sigma_s=0.0, drift_sigma=0.0, false_alarm=0.0, followed=1.0)
-    return [_Session(0, 0, seconds, times, channels, [reference, clock])], orbit
+    tags = [[one] for one in zip(times, channels, strict=True)]
+    return [_Session(0, 0, seconds, tags, [reference, clock])], orbit
 
 
 def _pair_clock(a_ps: np.ndarray, b_ps: np.ndarray, *, reaches_s: tuple[float, ...]) -> Clock:
@@ -231,78 +246,98 @@ def _path(orbit: xr.Dataset, nodes: np.ndarray, index: int) -> dict:
     }
 
 
-def _clicks(scenario: Scenario | Recorded, station: str, number: int, read) -> tuple[np.ndarray, np.ndarray]:
+def _clicks(scenario: Scenario | Recorded, station: str, number: int, chunks: Iterable[Tags]) -> Iterator[Tags]:
     """Times and channels of a station's events, double clicks resolved where there are pairs."""
-    time, channel = read("photons"), read("photons", "detector")
     if scenario.source.kind == "decoy":
-        return time, channel
-    kept, channel = resolve_clicks(
-        time,
-        channel,
+        yield from chunks
+        return
+    clicks = Clicks(
         window_ps=int(scenario.coincidence.window_ns * 1e3),
         dead_ps=int(scenario.detection.dead_time_ns * 1e3),
         key=record_key(0, "double clicks", station, number),
     )
-    return time[kept], channel
+    for time, channel in chunks:
+        yield clicks.events(time, channel)
+    yield clicks.events(*NONE, last=True)
 
 
-def _session_tags(store: zarr.Group, station: str, order: int, kind: str, name: str = "time") -> np.ndarray:
-    group = store[f"{station}/{kind}"]
-    first, last = group.attrs["session_first_tag"][order : order + 2]
-    return group[name][first:last]
+class _Part:
+    """What is summed up over a session while its tags go by."""
+
+    def __init__(self, session: _Session, stations: int):
+        self.number, self.first, self.seconds = session.number, session.first, session.seconds
+        self.clocks = session.clocks
+        self._tags = session.tags
+        self.singles = np.zeros(stations, np.int64)
+        self.histogram = np.zeros(HISTOGRAM_BINS, np.int64)
+        self.rate, self.sifted_rate = np.zeros((2, session.seconds), np.int64)
+        self.accidentals = 0.0
+        self.counts = 0
+
+    def pieces(self) -> Iterator[list[Tags]]:
+        """The tags of all stations, cut at common times."""
+        for piece in aligned(*self._tags):
+            self.singles += [time.size for time, _ in piece]
+            yield piece
 
 
-def _match_pairs(scenario: Scenario, orbit: xr.Dataset, session: _Session) -> dict:
+def _match_pairs(scenario: Scenario, orbit: xr.Dataset, part: _Part) -> Iterator[dict[str, np.ndarray]]:
+    """Columns of the session's coincidences, piece by piece."""
     window_ps = int(scenario.coincidence.window_ns * 1e3)
-    a, b = session.time_ps
-    first, second = match(a, b, window_ps)
-    measured = orbit.measurement.values[session.first : session.first + session.seconds]
-    second_of = np.clip(a[first] // int(PS), 0, session.seconds - 1)
-    return {
-        "time": a[first] + _start_ps(orbit, session.first),
-        "delay": b[second] - a[first],
-        "setting_a": session.channel[0][first] >> 1,
-        "setting_b": session.channel[1][second] >> 1,
-        "outcome_a": session.channel[0][first] & 1,
-        "outcome_b": session.channel[1][second] & 1,
-        "pass_number": np.full(first.size, session.number, np.int16),
-        "measurement_number": measured[second_of].astype(np.int8),
-        "_histogram": histogram(a, b, HISTOGRAM_BIN_PS, HISTOGRAM_BINS),
-        "_accidentals": accidental_count(a, b, window_ps, gap_ps=int(scenario.coincidence.accidental_gap_ns * 1e3)),
-        "_rate": (session.first, np.bincount(second_of, minlength=session.seconds)),
-    }
+    beside = beside_the_peak(window_ps, gap_ps=int(scenario.coincidence.accidental_gap_ns * 1e3))
+    stream = PairStream(window_ps=window_ps, histograms=[(HISTOGRAM_BIN_PS, HISTOGRAM_BINS, 0), *beside])
+    measured = orbit.measurement.values[part.first : part.first + part.seconds]
+    start_ps = _start_ps(orbit, part.first)
+    correlation = _correlations(scenario)
+    for piece in part.pieces():
+        (a, channel_a), (b, channel_b) = stream.add(*piece)
+        second_of = np.clip(a // SECOND, 0, part.seconds - 1)
+        part.rate += np.bincount(second_of, minlength=part.seconds)
+        events = {
+            "time": a + start_ps,
+            "delay": b - a,
+            "setting_a": channel_a >> 1,
+            "setting_b": channel_b >> 1,
+            "outcome_a": channel_a & 1,
+            "outcome_b": channel_b & 1,
+            "pass_number": np.full(a.size, part.number, np.int16),
+            "measurement_number": measured[second_of].astype(np.int8),
+        }
+        part.counts += _table(events, "measurement_number", correlation.shape[0])
+        yield events | _sifted(scenario, correlation, events)
+    part.histogram, *sides = stream.counts
+    part.accidentals = accidentals(sides)
 
 
-def _match_pulses(scenario: Scenario, session: _Session, log_key: int) -> dict:
+def _match_pulses(scenario: Scenario, part: _Part, log_key: int) -> Iterator[dict[str, np.ndarray]]:
+    """Columns of the session's detections in the window, piece by piece."""
     source = scenario.source
     window_ps = int(scenario.coincidence.window_ns * 1e3)
     period_ps = PS / source.pulse_rate_hz
-    time, channel = session.time_ps[0], session.channel[0]
-    pulse = np.floor(time / period_ps).astype(np.int64)
-    delay = np.rint(time - (pulse + 0.5) * period_ps).astype(np.int64)
     # A laser pulse leaves at the middle of its period; the histogram shows the whole period.
     edges = (np.arange(HISTOGRAM_BINS + 1) - HISTOGRAM_BINS / 2) * HISTOGRAM_BIN_PS
-    inside = np.flatnonzero((2 * np.abs(delay) <= window_ps) & (pulse >= 0))
-    inside = inside[time[inside] < session.seconds * int(PS)]
-    intensity, basis, bit = transmitter_log(log_key, session.number * SESSION_PULSES + pulse[inside], source.shares)
-    return {
-        "time": time[inside],
-        "delay": delay[inside].astype(np.int32),
-        "intensity": intensity,
-        "setting_a": basis,
-        "setting_b": channel[inside] >> 1,
-        "outcome_a": bit,
-        "outcome_b": channel[inside] & 1,
-        "pass_number": np.full(inside.size, session.number, np.int16),
-        "_histogram": np.histogram(delay, edges)[0],
-        "_rate": (session.first, np.bincount(time[inside] // int(PS), minlength=session.seconds)),
-        "_sifted_rate": (
-            session.first,
-            np.bincount(
-                time[inside[(basis == channel[inside] >> 1) & (intensity == 0)]] // int(PS), minlength=session.seconds
-            ),
-        ),
-    }
+    for ((time, channel),) in part.pieces():
+        pulse = np.floor(time / period_ps).astype(np.int64)
+        delay = np.rint(time - (pulse + 0.5) * period_ps).astype(np.int64)
+        part.histogram += np.histogram(delay, edges)[0]
+        inside = (2 * np.abs(delay) <= window_ps) & (pulse >= 0) & (time < part.seconds * SECOND)
+        time, pulse, delay, channel = (column[inside] for column in (time, pulse, delay, channel))
+        intensity, basis, bit = transmitter_log(log_key, part.number * SESSION_PULSES + pulse, source.shares)
+        sifted = (basis == channel >> 1) & (intensity == INTENSITIES.index("signal"))
+        part.rate += np.bincount(time // SECOND, minlength=part.seconds)
+        part.sifted_rate += np.bincount(time[sifted] // SECOND, minlength=part.seconds)
+        events = {
+            "time": time,
+            "delay": delay.astype(np.int32),
+            "intensity": intensity,
+            "setting_a": basis,
+            "setting_b": channel >> 1,
+            "outcome_a": bit,
+            "outcome_b": channel & 1,
+            "pass_number": np.full(time.size, part.number, np.int16),
+        }
+        part.counts += _table(events, "intensity", len(INTENSITIES))
+        yield events
 
 
 def _start_ps(orbit: xr.Dataset, first: int) -> int:
@@ -322,56 +357,60 @@ def _events(events: dict, decoy: bool) -> xr.Dataset:
         "pass_number": ("1", "session"),
         "measurement_number": ("1", "index into the scenario's measurements"),
     }
-    return xr.Dataset({name: variable("coincidence", values, *texts[name]) for name, values in events.items()})
+    return xr.Dataset({k: variable("coincidence", events[k], *text) for k, text in texts.items() if k in events})
 
 
-def _table(index: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    return np.bincount(
-        np.ravel_multi_index([np.asarray(i, np.int64) for i in index], shape), minlength=int(np.prod(shape))
-    ).reshape(shape)
+def _table(events: dict[str, np.ndarray], first: str, size: int) -> np.ndarray:
+    """Events by a first column, and by both settings and outcomes."""
+    index = events[first].astype(np.int64)
+    for name in ("setting_a", "setting_b", "outcome_a", "outcome_b"):
+        index = 2 * index + events[name]
+    return np.bincount(index, minlength=16 * size).reshape(size, 2, 2, 2, 2)
 
 
-def _series(parts: list[dict], name: str, size: int) -> np.ndarray:
+def _correlations(scenario: Scenario) -> np.ndarray:
+    """Of the ideal state, shape (measurement, setting, setting)."""
+    angles = [np.deg2rad(m.angles_deg) for m in scenario.measurements]
+    return np.array([ideal_correlation(scenario.source.bell_state, *pair) for pair in angles])
+
+
+def _sifted(scenario: Scenario, correlation: np.ndarray, events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Both sides' bits, -1 where sifted out."""
+    kept = ~np.isclose(np.abs(correlation), 0).any(axis=(1, 2))  # settings made for a Bell test yield no key
+    alice, bob = np.full((2, events["time"].size), -1, np.int8)
+    for m, measurement in enumerate(scenario.measurements):
+        if kept[m] and measurement.name == "bell":
+            continue
+        own = np.flatnonzero(events["measurement_number"] == m)
+        columns = (events[name][own] for name in ("setting_a", "setting_b", "outcome_a", "outcome_b"))
+        index, a, b = sift(*columns, correlation[m])
+        alice[own[index]], bob[own[index]] = a, b
+    return {"alice_bit": alice, "bob_bit": bob}
+
+
+def _series(parts: list[_Part], name: str, size: int) -> np.ndarray:
     values = np.zeros(size, np.int64)
     for part in parts:
-        first, counts = part[name]
-        values[first : first + counts.size] = counts
+        values[part.first : part.first + part.seconds] = getattr(part, name)
     return values
 
 
-def _count_pairs(data: xr.Dataset, scenario: Scenario, parts: list[dict], orbit: xr.Dataset) -> None:
-    angles = [np.deg2rad(m.angles_deg) for m in scenario.measurements]
-    correlation = np.array([ideal_correlation(scenario.source.bell_state, *pair) for pair in angles])
-    shape = (len(angles), 2, 2, 2, 2)
-    columns = ["measurement_number", "setting_a", "setting_b", "outcome_a", "outcome_b"]
-    counts = _table([data[name].values for name in columns], shape)
+def _count_pairs(data: xr.Dataset, scenario: Scenario, parts: list[_Part], orbit: xr.Dataset) -> None:
+    correlation, counts = _correlations(scenario), sum(part.counts for part in parts)
     axes = ("measurement", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
     data["counts"] = variable(axes, counts, "1", "coincidences")
     data["ideal_correlation"] = variable(axes[:3], correlation, "1", "correlation of the ideal state")
     data["duration"] = variable(
-        "measurement", [np.count_nonzero(orbit.measurement.values == m) for m in range(len(angles))], "s", "open link"
+        "measurement", [np.count_nonzero(orbit.measurement.values == m) for m in range(len(counts))], "s", "open link"
     )
-    data["rate"] = variable(
-        "second", _series(parts, "_rate", orbit.sizes["time"]), "s-1", "coincidences in each second"
-    )
+    data["rate"] = variable("second", _series(parts, "rate", orbit.sizes["time"]), "s-1", "coincidences in each second")
     data["accidentals"] = variable(
-        "session", [p["_accidentals"] for p in parts], "1", "expected accidental coincidences"
+        "session", [part.accidentals for part in parts], "1", "expected accidental coincidences"
     )
-    kept = ~np.isclose(np.abs(correlation), 0).any(axis=(1, 2))  # settings made for a Bell test yield no key
-    alice, bob = np.full(data.sizes["coincidence"], -1, np.int8), np.full(data.sizes["coincidence"], -1, np.int8)
-    for m in range(len(angles)):
-        if kept[m] and scenario.measurements[m].name == "bell":
-            continue
-        own = np.flatnonzero(data.measurement_number.values == m)
-        index, a, b = sift(*(data[name].values[own] for name in columns[1:]), correlation[m])
-        alice[own[index]], bob[own[index]] = a, b
-    data["alice_bit"] = variable("coincidence", alice, "1", "sifted bit of the first station, -1 where sifted out")
-    data["bob_bit"] = variable("coincidence", bob, "1", "sifted bit of the second station, -1 where sifted out")
 
 
-def _count_pulses(data: xr.Dataset, scenario: Scenario, parts: list[dict], orbit: xr.Dataset) -> None:
-    columns = ["intensity", "setting_a", "setting_b", "outcome_a", "outcome_b"]
-    counts = _table([data[name].values for name in columns], (3, 2, 2, 2, 2))
+def _count_pulses(data: xr.Dataset, scenario: Scenario, parts: list[_Part], orbit: xr.Dataset) -> None:
+    counts = sum(part.counts for part in parts)
     data["counts"] = variable(
         ("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome"),
         counts,
@@ -384,9 +423,9 @@ def _count_pulses(data: xr.Dataset, scenario: Scenario, parts: list[dict], orbit
     )
     data["mean_photon_number"] = variable("intensity_level", scenario.source.mu, "1", "mean photon number")
     data["duration"] = variable("measurement", [seconds], "s", "open link")
-    data["rate"] = variable("second", _series(parts, "_rate", orbit.sizes["time"]), "s-1", "detections in each second")
+    data["rate"] = variable("second", _series(parts, "rate", orbit.sizes["time"]), "s-1", "detections in each second")
     data["sifted_rate"] = variable(
-        "second", _series(parts, "_sifted_rate", orbit.sizes["time"]), "s-1", "sifted signal bits in each second"
+        "second", _series(parts, "sifted_rate", orbit.sizes["time"]), "s-1", "sifted signal bits in each second"
     )
     data.coords["intensity_name"] = ("intensity_level", list(INTENSITIES))
 

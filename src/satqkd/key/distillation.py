@@ -10,6 +10,8 @@ from satqkd.key.reconciliation import cascade
 from satqkd.key.verification import Reconciliation
 
 FEWEST_BITS = 64  # that `cascade` takes
+# Corrected at a time: `cascade` holds 27 bytes a bit, and longer frames need no fewer parities. Hashing takes them all.
+FRAME_BITS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,35 @@ def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float
     nothing = SecretBits(np.empty(0, np.uint8))
     if bob.size < FEWEST_BITS:
         return DistilledKey(nothing, nothing, None)
-    corrected = cascade(alice, bob, qber, rng, eps_cor=eps_cor)
+    corrected = corrected_in_frames(alice, bob, qber=qber, eps_cor=eps_cor, rng=rng)
     length = int(np.floor(undisclosed)) - corrected.leak_bits
     if length < 1 or not corrected.verified:
         return DistilledKey(nothing, nothing, corrected)
     seed = toeplitz_seed(rng.integers(0, 2, bob.size + length - 1, dtype=np.uint8), bob.size, length)
     return DistilledKey(*(SecretBits(toeplitz(bits, seed, length)) for bits in (alice, corrected.bits)), corrected)
+
+
+def corrected_in_frames(alice, bob, *, qber: float, eps_cor: float, rng) -> Reconciliation:
+    """Correct and verify frames of equal size, all at the same time as far as round trips go.
+
+    Parameters
+    ----------
+    alice, bob, qber, rng
+        As of `distilled_key`.
+    eps_cor : float
+        Probability that any of the frames passes the verification unequal: each has its share.
+    """
+    frames = -(-bob.size // FRAME_BITS)
+    split = zip(*(np.array_split(bits, frames) for bits in (alice, bob)), strict=True)
+    done = [cascade(*frame, qber, rng, eps_cor=eps_cor / frames) for frame in split]
+    if frames == 1:
+        return done[0]
+    return Reconciliation(
+        bits=np.concatenate([frame.bits for frame in done]),
+        parity_bits=sum(frame.parity_bits for frame in done),
+        tag_bits=sum(frame.tag_bits for frame in done),
+        errors=sum(frame.errors for frame in done),
+        round_trips=max(frame.round_trips for frame in done),
+        verified=all(frame.verified for frame in done),
+        frames=frames,
+    )

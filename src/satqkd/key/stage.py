@@ -32,6 +32,7 @@ PHOTON_TERMS = (
     ("single_photons", "bit", "bits of single photons, at least"),
     ("multiphoton", "bit", "bits that may be of several photons"),
 )
+EVENTS = 1 << 22  # to look at together
 # The failure probabilities for which a length is tabulated, besides the scenario's own.
 EPS_GRID = 10.0 ** -np.arange(3, 16)
 
@@ -120,15 +121,20 @@ def _real_keys(scenario: Scenario, coincidence: xr.Dataset, account: xr.Dataset)
 
 
 def _sifted_bits(scenario: Scenario, coincidence: xr.Dataset, basis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bits of both sides that become key in a basis."""
-    kept = (coincidence.setting_a.values == basis) & (coincidence.setting_b.values == basis)
-    if scenario.source.kind == "decoy":
-        kept &= coincidence.intensity.values == INTENSITIES.index("signal")
-        alice, bob = coincidence.outcome_a.values[kept], coincidence.outcome_b.values[kept]
-    else:
-        kept &= coincidence.measurement_number.values == _key_measurement(coincidence)
-        alice, bob = coincidence.alice_bit.values[kept], coincidence.bob_bit.values[kept]
-    return alice.astype(np.uint8), bob.astype(np.uint8)
+    """Bits of both sides that become key in a basis; of events that lie on disk, only a part is read at a time."""
+    bits = [np.empty((2, 0), np.uint8)]
+    for first in range(0, coincidence.sizes["coincidence"], EVENTS):
+        part = coincidence.isel(coincidence=slice(first, first + EVENTS))
+        kept = (part.setting_a.values == basis) & (part.setting_b.values == basis)
+        if scenario.source.kind == "decoy":
+            kept &= part.intensity.values == INTENSITIES.index("signal")
+            sides = part.outcome_a.values, part.outcome_b.values
+        else:
+            kept &= part.measurement_number.values == _key_measurement(coincidence)
+            sides = part.alice_bit.values, part.bob_bit.values
+        bits.append(np.stack([side[kept].astype(np.uint8) for side in sides]))
+    alice, bob = np.concatenate(bits, axis=1)
+    return alice, bob
 
 
 def _account(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> None:

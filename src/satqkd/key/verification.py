@@ -30,6 +30,8 @@ class Reconciliation:
         Questions of Bob and answers of Alice, all that can go in parallel as one, and one for the verification.
     verified : bool
         Whether the hashes agree. If not, ``bits`` still has errors and must not be used.
+    frames : int
+        Of the bits, each with a tag of its own.
     """
 
     bits: np.ndarray
@@ -38,6 +40,7 @@ class Reconciliation:
     errors: int
     round_trips: int
     verified: bool
+    frames: int = 1
 
     @property
     def leak_bits(self) -> int:
@@ -47,7 +50,7 @@ class Reconciliation:
     @property
     def collision_probability(self) -> float:
         """Highest probability that ``verified`` is true for unequal bits."""
-        return 2.0**-self.tag_bits
+        return self.frames * 2.0 ** -(self.tag_bits / self.frames)
 
     @property
     def f_ec(self) -> float:

@@ -15,6 +15,7 @@ from satqkd.scenario import Recorded, Scenario, ScenarioError
 
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
 SECOND = np.timedelta64(1_000_000_000, "ns")
+MOST_DAYS = 106.0  # from the first session's start, which picoseconds of 64 bits count
 
 
 def find_sessions(scenario: Scenario) -> xr.Dataset:
@@ -93,6 +94,12 @@ def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:
             f"{scenario.orbit.search_end:%Y-%m-%d} where measurements want {wanted:.0f} s: search longer, or lower "
             f"min_elevation_deg={scenario.orbit.min_elevation_deg:g} or "
             f"min_duration_s={scenario.orbit.min_duration_s:g}"
+        )
+    days = float((sessions[-1].time.values[-1] - sessions[0].time.values[0]) / SECOND) / 86400
+    if days > MOST_DAYS:
+        raise ScenarioError(
+            f"{scenario.path}: orbit gives sessions over {days:.1f} days, more than the {MOST_DAYS:g} that time tags "
+            "of 64 bits count in picoseconds: let measurements want fewer seconds, or make two scenarios of it"
         )
     return sessions
 

@@ -1,0 +1,148 @@
+"""Streams of tags that are too long for the memory: cut at common times, matched and counted piece by piece.
+
+Whatever the pieces, what comes out is what `match` and `histogram` say of the whole streams.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from satqkd.coincidence.matching import _edges, _pairs, histogram
+
+PIECE = 1 << 18  # tags to work on at a time: their arrays fit a processor's cache
+Tags = tuple[np.ndarray, np.ndarray]
+NONE: Tags = np.empty(0, np.int64), np.empty(0, np.uint8)
+
+
+class Recording:
+    """The tags of one kind at one station in a Zarr group, by session."""
+
+    def __init__(self, group):
+        self._first = group.attrs["session_first_tag"]
+        self._time = group["time"]
+        self._detector = group.get("detector")
+
+    def times(self, order: int) -> np.ndarray:
+        """All times of a session [ps]."""
+        return self._time[self._first[order] : self._first[order + 1]]
+
+    def chunks(self, order: int) -> Iterator[Tags]:
+        """Times [ps] and detectors of a session: read as they lie on disk, and cut into pieces."""
+        first, end, size = *self._first[order : order + 2], self._time.chunks[0]
+        edges = [first, *range(first // size * size + size, end, size), end]
+        for low, high in pairwise(edges):
+            time, detector = self._time[low:high], self._detector[low:high]
+            for k in range(0, max(high - low, 1), PIECE):
+                yield time[k : k + PIECE], detector[k : k + PIECE]
+
+
+class Columns:
+    """Columns of one length to which rows are added: a list of pieces would be there twice when it is joined."""
+
+    def __init__(self):
+        self._columns: dict[str, np.ndarray] = {}
+        self._count = 0
+
+    def append(self, rows: dict[str, np.ndarray]) -> None:
+        """Add rows: the same names and types every time."""
+        end = self._count + len(next(iter(rows.values())))
+        for name, values in rows.items():
+            column = self._columns.setdefault(name, np.empty(0, values.dtype))
+            if column.size < end:
+                column.resize(max(end, column.size * 9 // 8), refcheck=False)
+            column[self._count : end] = values
+        self._count = end
+
+    def done(self) -> dict[str, np.ndarray]:
+        """The columns by name, when nothing is added any more."""
+        for column in self._columns.values():
+            column.resize(self._count, refcheck=False)
+        return self._columns
+
+
+def aligned(*streams: Iterable[Tags]) -> Iterator[list[Tags]]:
+    """Pieces of several streams that end at common times.
+
+    Parameters
+    ----------
+    streams : iterable of (ndarray of int64, ndarray of uint8)
+        Ascending times [ps] and their labels, chunk by chunk.
+
+    Yields
+    ------
+    list of (ndarray, ndarray)
+        The next tags of each stream, none of them later than any tag of the next piece; one piece at least.
+    """
+    chunks = [(chunk for chunk in stream if chunk[0].size) for stream in streams]
+    held = [next(stream, NONE) for stream in chunks]
+    while True:
+        until = min((time[-1] for time, _ in held if time.size), default=0)
+        ends = [np.searchsorted(time, until, "right") for time, _ in held]
+        yield [(time[:end], label[:end]) for (time, label), end in zip(held, ends, strict=True)]
+        for k, end in enumerate(ends):
+            held[k] = held[k][0][end:], held[k][1][end:]
+            if not held[k][0].size:
+                held[k] = next(chunks[k], NONE)
+        if not any(time.size for time, _ in held):
+            return
+
+
+class PairStream:
+    """Two stations' tags while they come in aligned pieces: what may still find a partner waits for the next piece.
+
+    Parameters
+    ----------
+    window_ps : int
+        Full width of the window of `match` [ps].
+    histograms : sequence of (int, int, int)
+        bin_ps, bins and offset_ps of each `histogram` of delays that is wanted.
+
+    Attributes
+    ----------
+    counts : list of ndarray of int64, shape (bins,)
+        The histograms so far.
+    """
+
+    def __init__(self, *, window_ps: int, histograms: Sequence[tuple[int, int, int]]):
+        self._lo, self._hi = _edges(window_ps, 0)
+        self._histograms = histograms
+        self._reach = max(abs(offset_ps) + bin_ps * bins for bin_ps, bins, offset_ps in histograms)
+        self._unmatched, self._recent = [NONE, NONE], [NONE[0], NONE[0]]
+        self.counts = self._count()
+
+    def add(self, a: Tags, b: Tags) -> list[Tags]:
+        """Match and count a further piece.
+
+        Parameters
+        ----------
+        a, b : (ndarray of int64, ndarray of uint8)
+            From `aligned`.
+
+        Returns
+        -------
+        list of (ndarray, ndarray)
+            Times and labels of the partners that the piece brings, at either station.
+        """
+        until = max((time[-1] for time, _ in (a, b) if time.size), default=0)
+        self._add_delays(a[0], b[0], until)
+        pair = [_joined(left, new) for left, new in zip(self._unmatched, (a, b), strict=True)]
+        *partners, used = _pairs(pair[0][0], pair[1][0], self._lo, self._hi, whole=False)
+        # What lies farther back than the window finds nothing any more, however long the other stream is silent.
+        starts = [max(n, np.searchsorted(time, until - self._hi)) for n, (time, _) in zip(used, pair, strict=True)]
+        self._unmatched = [(time[n:].copy(), label[n:].copy()) for n, (time, label) in zip(starts, pair, strict=True)]
+        return [(time[k], label[k]) for (time, label), k in zip(pair, partners, strict=True)]
+
+    def _add_delays(self, a: np.ndarray, b: np.ndarray, until: int) -> None:
+        """Delays within the piece and across its seam: all of both together, less those that were counted before."""
+        before = self._count()
+        self._recent = [np.concatenate(times) for times in zip(self._recent, (a, b), strict=True)]
+        self.counts = [so_far + now - old for so_far, now, old in zip(self.counts, self._count(), before, strict=True)]
+        self._recent = [time[np.searchsorted(time, until - self._reach) :].copy() for time in self._recent]
+
+    def _count(self) -> list[np.ndarray]:
+        return [histogram(*self._recent, *where) for where in self._histograms]
+
+
+def _joined(left: Tags, new: Tags) -> Tags:
+    return tuple(np.concatenate(columns) for columns in zip(left, new, strict=True)) if left[0].size else new
