@@ -204,3 +204,15 @@ def test_provenance_names_what_went_in(tmp_path):
     assert record["inputs"] == {"in.json": hash_of(tmp_path / "in.json")}
     assert record["result"] == "result.json"
     assert (tmp_path / "in.json").read_text() == '{\n "a": 2,\n "b": 1\n}\n'
+
+
+def test_what_lies_along_a_dimension_may_be_left_in_the_file(tmp_path):
+    long, short = np.arange(5000), np.arange(3)
+    data = xr.Dataset({"long": ("event", long), "short": ("basis", short)}, coords={"basis": [0, 1, 2]})
+    save(data, tmp_path / "a.nc")
+    left = load(tmp_path / "a.nc", leave="event")
+    assert left.identical(load(tmp_path / "a.nc"))
+    assert left.short.variable._in_memory and not left.long.variable._in_memory
+    assert left.long[10:20].values.tolist() == long[10:20].tolist()
+    assert not left.long.variable._in_memory  # nor is it kept when it was asked for
+    left.close()

@@ -156,10 +156,16 @@ def save(data: xr.Dataset, path: str | Path) -> None:
         data.to_netcdf(draft, engine="netcdf4", encoding=encoding)
 
 
-def load(path: str | Path) -> xr.Dataset:
-    """Read a data set whole."""
-    with xr.open_dataset(path, engine="netcdf4") as data:
-        return data.load()
+def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
+    """Read a data set whole, or leave what lies along a dimension in the file, to be read when it is asked for."""
+    if leave is None:
+        with xr.open_dataset(path, engine="netcdf4") as data:
+            return data.load()
+    data = xr.open_dataset(path, engine="netcdf4", cache=False)
+    for values in data.variables.values():
+        if leave not in values.dims:
+            values.load()
+    return data
 
 
 def save_json(values: dict, path: str | Path) -> None:

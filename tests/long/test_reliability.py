@@ -9,7 +9,6 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date
 from typing import NamedTuple
 
 import psutil
@@ -22,12 +21,11 @@ RESULTS = ("make", "results", "CORES=2")
 PROJECTS, KILLS = 5, 4
 OTHERS = 8
 TABLE = """\
-Last run on {day} at commit {commit}; an undisturbed run took {seconds:.0f} s and made {files} results and figures.
+an undisturbed run took {seconds:.0f} s and made {files} results and figures.
 
 | what was done | after | it ended with | whole | the next run |
 | --- | --- | --- | --- | --- |
-{rows}
-"""
+{rows}"""
 
 
 class Row(NamedTuple):
@@ -77,24 +75,13 @@ def undisturbed(new_project):
 
 
 @pytest.fixture(scope="module")
-def table(request, root, undisturbed):
+def table(request, renew, undisturbed):
     """What was tried; the page is renewed when all of it was, and held."""
     rows = []
     yield rows
     if not request.session.testsfailed and len(rows) == PROJECTS * KILLS + OTHERS:
-        git = ["git", "describe", "--always", "--dirty= with uncommitted changes", "--abbrev=12"]
-        table = TABLE.format(
-            day=date.today(),
-            commit=subprocess.check_output(git, cwd=root, text=True).strip(),
-            seconds=undisturbed[1],
-            files=len(undisturbed[0]),
-            rows="\n".join(f"| {' | '.join(map(str, row))} |" for row in rows),
-        )
-        page = root / "docs/reliability.md"
-        before, _, rest = page.read_text().partition("<!-- table -->\n")
-        page.write_text(
-            f"{before}<!-- table -->\n{table}<!-- end of the table -->{rest.partition('<!-- end of the table -->')[2]}"
-        )
+        lines = "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
+        renew("disturbances", TABLE.format(seconds=undisturbed[1], files=len(undisturbed[0]), rows=lines))
 
 
 def whole_files(found, expected):
