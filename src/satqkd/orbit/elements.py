@@ -35,21 +35,23 @@ BOUNDS = {
 }
 # Of a two-line set: what stands between which columns, from 0, with the blank before it. SGP4's own reader makes
 # another number of what does not look so.
+CATALOGUE_NUMBER = ("catalogue number", 1, 7, r" [ 0-9A-HJ-NP-Z][ 0-9]{3}[0-9]")
+ANGLE, POWER_OF_TEN = r" +[0-9]{1,3}\.[0-9]{4}", r" [ +-][0-9]{5}[+-][0-9]"
 COLUMNS = {
     "1": (
-        ("catalogue number", 1, 7, r" [ 0-9A-HJ-NP-Z][ 0-9]{3}[0-9]"),
+        CATALOGUE_NUMBER,
         ("epoch", 17, 32, r" [0-9]{2}[ 0-3][ 0-9][0-9]\.[0-9]{8}"),
         ("half the rate of the mean motion", 32, 43, r" +[+-]? *0?\.[0-9]{8}"),
-        ("sixth of its second derivative", 43, 52, r" [ +-][0-9]{5}[+-][0-9]"),
-        ("drag term", 52, 61, r" [ +-][0-9]{5}[+-][0-9]"),
+        ("sixth of its second derivative", 43, 52, POWER_OF_TEN),
+        ("drag term", 52, 61, POWER_OF_TEN),
     ),
     "2": (
-        ("catalogue number", 1, 7, r" [ 0-9A-HJ-NP-Z][ 0-9]{3}[0-9]"),
-        ("inclination", 7, 16, r" +[0-9]{1,3}\.[0-9]{4}"),
-        ("right ascension of the node", 16, 25, r" +[0-9]{1,3}\.[0-9]{4}"),
+        CATALOGUE_NUMBER,
+        ("inclination", 7, 16, ANGLE),
+        ("right ascension of the node", 16, 25, ANGLE),
         ("eccentricity", 25, 33, r" +[0-9]+"),
-        ("argument of perigee", 33, 42, r" +[0-9]{1,3}\.[0-9]{4}"),
-        ("mean anomaly", 42, 51, r" +[0-9]{1,3}\.[0-9]{4}"),
+        ("argument of perigee", 33, 42, ANGLE),
+        ("mean anomaly", 42, 51, ANGLE),
         ("mean motion", 51, 63, r" +[0-9]{1,2}\.[0-9]{8}"),
         ("number of the revolution", 63, 68, r" *[0-9]+"),
     ),
