@@ -168,7 +168,8 @@ def run_of(tmp_path_factory):
         orbit = find_sessions(scenario)
         channel = link_budget(scenario, orbit)
         truth = simulate(scenario, orbit, channel, path=tags, seed=11, run=1)
-        return Run(scenario, orbit, channel, tags, truth, coincidences(scenario, orbit, tags))
+        coincidence = coincidences(scenario, orbit, tags, path=tags.with_name("coincidence.nc"))
+        return Run(scenario, orbit, channel, tags, truth, coincidence.load())
 
     return run
 

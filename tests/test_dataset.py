@@ -11,6 +11,7 @@ from scipy.stats import chi2, chisquare
 
 from satqkd.dataset import (
     finished,
+    growing,
     hash_of,
     label,
     load,
@@ -216,3 +217,25 @@ def test_what_lies_along_a_dimension_may_be_left_in_the_file(tmp_path):
     assert left.long[10:20].values.tolist() == long[10:20].tolist()
     assert not left.long.variable._in_memory  # nor is it kept when it was asked for
     left.close()
+
+
+@given(parts=st.lists(st.lists(st.integers(0, 255), max_size=20), min_size=1, max_size=20))
+def test_a_data_set_that_grows_holds_all_rows_and_no_more(parts, tmp_path_factory):
+    path, rest = tmp_path_factory.mktemp("growing") / "a.nc", xr.Dataset({"rate": ("second", np.arange(2000))})
+    with growing(path, "event") as (append, finish):
+        for rows in parts:
+            wide, narrow = (variable("event", np.array(rows, kind), "1", "") for kind in (np.int64, np.uint8))
+            append({"wide": wide, "narrow": narrow})
+        assert not path.exists()
+        finish(rest)
+    found, expected = load(path), np.concatenate([np.array(rows, int) for rows in parts])
+    assert found.wide.dtype == np.int64 and found.narrow.dtype == np.uint8
+    assert found.wide.values.tolist() == found.narrow.values.tolist() == expected.tolist()
+    assert found.rate.identical(rest.rate) and found.wide.attrs["units"] == "1"
+
+
+def test_a_data_set_that_stops_growing_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError, match="enough"), growing(tmp_path / "a.nc", "event") as (append, _):
+        append({"wide": variable("event", np.arange(5), "1", "")})
+        raise RuntimeError("enough")
+    assert list(tmp_path.iterdir()) == []

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.bell import bell_test, observables
+from satqkd import bell, coincidence, dataset
 from satqkd.channel import link_budget
 from satqkd.channel import stage as channel_stage
 from satqkd.coincidence import coincidences, histogram, match, streams
 from satqkd.coincidence.matching import accidental_count, accidentals, beside_the_peak
 from satqkd.coincidence.sifting import Clicks, resolve_clicks
-from satqkd.coincidence.streams import Columns, PairStream, aligned
+from satqkd.coincidence.streams import PairStream, aligned
 from satqkd.detection import simulate
 from satqkd.detection.detector import Detectors
 from satqkd.key import distillation, stage
@@ -84,21 +84,11 @@ def test_tags_that_can_find_nothing_any_more_do_not_wait():
         assert max(time.size for time in stream._recent) <= 11
 
 
-@given(rows=st.lists(st.lists(st.integers(0, 255), max_size=20), min_size=1, max_size=20))
-def test_columns_hold_all_rows_and_no_more(rows):
-    columns = Columns()
-    for row in rows:
-        columns.append({"wide": np.array(row, np.int64), "narrow": np.array(row, np.uint8)})
-    found, expected = columns.done(), np.concatenate([np.array(row, int) for row in rows])
-    assert found["wide"].dtype == np.int64 and found["narrow"].dtype == np.uint8
-    assert all(np.array_equal(column, expected) for column in found.values())
-
-
 @pytest.mark.parametrize("which", ["bright", "pulses"])
-def test_the_size_of_pieces_changes_no_coincidence(which, request, monkeypatch):
+def test_the_size_of_pieces_changes_no_coincidence(which, request, monkeypatch, tmp_path):
     run = request.getfixturevalue(which)
     monkeypatch.setattr(streams, "PIECE", 1009)
-    assert coincidences(run.scenario, run.orbit, run.tags).identical(run.coincidence)
+    assert coincidences(run.scenario, run.orbit, run.tags, path=tmp_path / "c.nc").identical(run.coincidence)
 
 
 # Half a minute of many tags and few pairs.
@@ -131,10 +121,26 @@ def test_memory_is_flat_in_the_tags(missions, tmp_path):
         orbit = find_sessions(scenario)
         channel = link_budget(scenario, orbit)
         recording, _ = peak_bytes(simulate, scenario, orbit, channel, path=path, seed=1, run=1)
-        matching, found = peak_bytes(coincidences, scenario, orbit, path)
+        matching, found = peak_bytes(coincidences, scenario, orbit, path, path=tmp_path / "c.nc")
         assert 0.9 * tags < found.singles.sum() < 1.1 * tags
         peaks.append([recording, matching])
     np.testing.assert_array_less(np.diff(peaks, axis=0), MANY - FEW)
+
+
+def test_memory_is_flat_in_the_events(missions, tmp_path):
+    """Nearly every tag of a decoy-state receiver is one; in memory it would have nineteen bytes."""
+    peaks, events = [], []
+    for gain in (5, 20):
+        pulse_rate_hz = missions["tiangong2"].source.pulse_rate_hz * gain
+        scenario, path = missions["tiangong2"].replaced({"source.pulse_rate_hz": pulse_rate_hz}), tmp_path / "d.zarr"
+        orbit = find_sessions(scenario)
+        simulate(scenario, orbit, link_budget(scenario, orbit), path=path, seed=1, run=1)
+        peak, found = peak_bytes(coincidences, scenario, orbit, path, path=tmp_path / "c.nc")
+        reading, _ = peak_bytes(coincidence.observables, found)
+        peaks.append(max(peak, reading))
+        events.append(found.sizes["coincidence"])
+        found.close()
+    assert np.diff(peaks) < np.diff(events), (peaks, events)
 
 
 def test_frames_are_corrected_as_one_and_share_the_failure(monkeypatch):
@@ -155,7 +161,7 @@ def test_frames_are_corrected_as_one_and_share_the_failure(monkeypatch):
 def test_events_in_parts_give_the_same_bits(which, request, monkeypatch):
     run = request.getfixturevalue(which)
     whole = [stage._sifted_bits(run.scenario, run.coincidence, basis) for basis in (0, 1)]
-    monkeypatch.setattr(stage, "EVENTS", 1 + run.coincidence.sizes["coincidence"] // 7)
+    monkeypatch.setattr(dataset, "PART", 1 + run.coincidence.sizes["coincidence"] // 7)
     parts = [stage._sifted_bits(run.scenario, run.coincidence, basis) for basis in (0, 1)]
     assert np.array_equal(whole[0], parts[0]) and np.array_equal(whole[1], parts[1])
     assert min(alice.size for alice, _ in whole) > 1000
@@ -196,4 +202,4 @@ def test_few_pairs_without_an_error_have_a_contrast_without_end(bright):
     perfect = bright.coincidence.drop_dims("coincidence").copy(deep=True)
     right = np.sign(np.diag(perfect.ideal_correlation.values[0]))
     perfect.counts.values[0, [0, 1], [0, 1]] = [25 * np.eye(2, dtype=int)[:: int(sign)] for sign in right]
-    assert observables(bell_test(bright.scenario, perfect))["contrast_diagonal"] == (np.inf, "ratio to 1")
+    assert bell.observables(bell.bell_test(bright.scenario, perfect))["contrast_diagonal"] == (np.inf, "ratio to 1")

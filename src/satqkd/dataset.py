@@ -5,11 +5,13 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import netCDF4
 import numba
 import numpy as np
 import xarray as xr
@@ -138,13 +140,61 @@ def finished(path: str | Path):
             draft.unlink(missing_ok=True)
 
 
+COMPRESSED = {"zlib": True, "complevel": 1, "shuffle": True}
+CHUNK, PART = 1 << 18, 1 << 20  # rows of a long data set to compress together, and to work on together
+# Rows are written and read in their order: the library's 64 MB for each variable would hold what nobody asks for again.
+netCDF4.set_chunk_cache(2 * 8 * CHUNK)
+
+
 def save(data: xr.Dataset, path: str | Path) -> None:
     """Write a data set as netCDF4; large variables compressed."""
-    encoding = {
-        name: {"zlib": True, "complevel": 1, "shuffle": True}
-        for name, values in data.variables.items()
-        if values.size > 1000
-    }
+    with finished(path) as draft:
+        data.to_netcdf(draft, engine="netcdf4", encoding=_encoding(data))
+
+
+@contextmanager
+def growing(path: str | Path, dim: str):
+    """Write a data set whose rows along a dimension are more than the memory may hold.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the netCDF4 file, which takes its name when all of it is there.
+    dim : str
+        The dimension along which the data set grows.
+
+    Yields
+    ------
+    append : callable
+        Takes a dict of one-dimensional xarray.Variable, the next rows: the same names and types every time.
+    finish : callable
+        Takes an xarray.Dataset of all that does not lie along the dimension, once and last.
+    """
+    with finished(path) as draft:
+        file = netCDF4.Dataset(draft, "w")
+        file.createDimension(dim)
+
+        def append(rows: dict[str, xr.Variable]) -> None:
+            end = file.dimensions[dim].size
+            for name, row in rows.items():
+                if name not in file.variables:
+                    column = file.createVariable(name, row.dtype, dim, chunksizes=[CHUNK], **COMPRESSED)
+                    column.setncatts(row.attrs)
+                file.variables[name][end:] = row.values
+
+        def finish(rest: xr.Dataset) -> None:
+            file.close()
+            rest.to_netcdf(draft, mode="a", engine="netcdf4", encoding=_encoding(rest))
+
+        try:
+            yield append, finish
+        finally:
+            if file.isopen():
+                file.close()
+
+
+def _encoding(data: xr.Dataset) -> dict[str, dict]:
+    encoding = {name: COMPRESSED for name, values in data.variables.items() if values.size > 1000}
     for name, values in data.variables.items():
         if values.dtype.kind == "M":
             encoding[name] = encoding.get(name, {}) | {
@@ -152,8 +202,7 @@ def save(data: xr.Dataset, path: str | Path) -> None:
                 "dtype": "int64",
                 "calendar": "proleptic_gregorian",
             }
-    with finished(path) as draft:
-        data.to_netcdf(draft, engine="netcdf4", encoding=encoding)
+    return encoding
 
 
 def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
@@ -166,6 +215,12 @@ def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
         if leave not in values.dims:
             values.load()
     return data
+
+
+def in_parts(data: xr.Dataset, dim: str) -> Iterator[xr.Dataset]:
+    """The rows of a long data set, so many at a time that they fit the memory."""
+    for first in range(0, data.sizes[dim], PART):
+        yield data.isel({dim: slice(first, first + PART)})
 
 
 def save_json(values: dict, path: str | Path) -> None:

@@ -34,7 +34,7 @@ def laboratory(root, missions, tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(laboratory):
     scenario, folder = laboratory
-    return coincidences(scenario, None, folder / "detection.zarr")
+    return coincidences(scenario, None, folder / "detection.zarr", path=folder / "coincidence.nc")
 
 
 def test_the_clock_is_found_from_the_pairs(laboratory, found, missions):
@@ -88,7 +88,7 @@ def recorded(laboratory, tmp_path, **pieces):
         tags = read_tags(folder / "detection.zarr", name).load()
         write_tags(pieces.get(name, lambda tags: tags)(tags), tmp_path / "detection.zarr", name)
     zarr.open_group(tmp_path / "detection.zarr", mode="a").attrs.update(seed=0, run=1)
-    return coincidences(scenario, None, tmp_path / "detection.zarr")
+    return coincidences(scenario, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
 
 
 def test_one_may_start_later_and_count_from_elsewhere(laboratory, found, tmp_path):
@@ -165,7 +165,7 @@ def test_with_an_orbit_the_same_pairs_are_found_as_with_the_beacon(satellite, br
     orbit = find_sessions(scenario)
     assert orbit.range.values == pytest.approx(bright.orbit.range.values[:31], rel=1e-9)
     assert (orbit.measurement.values == bright.orbit.measurement.values[:31]).all()
-    found = coincidences(scenario, orbit, folder / "detection.zarr")
+    found = coincidences(scenario, orbit, folder / "detection.zarr", path=folder / "coincidence.nc")
     beacon = bright.coincidence
     assert abs(found.sizes["coincidence"] / beacon.sizes["coincidence"] - 1) < 0.005
     assert abs(found.delay.values.mean()) < 20

@@ -8,7 +8,7 @@ import zarr
 
 from satqkd.channel import link_budget
 from satqkd.coincidence import coincidences, count, observables
-from satqkd.dataset import SESSION_PULSES, load, record_key, save, transmitter_log
+from satqkd.dataset import SESSION_PULSES, hash_of, load, record_key, save, transmitter_log
 from satqkd.detection import simulate
 from satqkd.flight import hermite
 from satqkd.orbit import find_sessions
@@ -83,11 +83,11 @@ def test_only_the_key_is_sifted_to_bits(bright):
     assert sorted(np.sign(np.diag(data.ideal_correlation.values[0]))) == [-1, 1]
 
 
-def test_events_during_dead_time_are_left_out(bright):
+def test_events_during_dead_time_are_left_out(bright, tmp_path):
     """Of Poissonian clicks, those remain before which none came for the dead time: exp(-rate dead)."""
     dead_s = 1e-5
     scenario = bright.scenario.replaced({"detection.dead_time_ns": dead_s * 1e9})
-    data = coincidences(scenario, bright.orbit, bright.tags)
+    data = coincidences(scenario, bright.orbit, bright.tags, path=tmp_path / "c.nc")
     clicks = bright.coincidence.singles.values[0]
     expected = clicks * np.exp(-clicks / 30 * dead_s)
     assert np.all(np.abs(data.singles.values[0] - expected) < FOUR_SIGMA * np.sqrt(clicks) + 0.002 * clicks)
@@ -106,22 +106,23 @@ def late(orbit, seconds):
 
 
 @pytest.mark.parametrize("which", ["bright", "pulses"])
-def test_an_orbit_that_is_wrong_by_five_kilometres_loses_no_coincidence(which, request):
+def test_an_orbit_that_is_wrong_by_five_kilometres_loses_no_coincidence(which, request, tmp_path):
     """0.66 s along the path, up to 17 microseconds of light: the beacons say what the prediction does not."""
     run = request.getfixturevalue(which)
-    found = coincidences(run.scenario, late(run.orbit, 0.66), run.tags)
+    found = coincidences(run.scenario, late(run.orbit, 0.66), run.tags, path=tmp_path / "c.nc")
     assert found.sizes["coincidence"] == pytest.approx(run.coincidence.sizes["coincidence"], rel=0.002)
     assert found.delay.values.std() == pytest.approx(run.coincidence.delay.values.std(), rel=0.01)
     assert (found.clock_followed.values > 0.99).all()
     assert (np.abs(found.clock_offset - run.truth.clock_offset.values) < 5 * found.clock_offset_sigma).all()
 
 
-def test_a_wrong_beacon_rate_names_scenario_session_and_station(bright):
+def test_a_wrong_beacon_rate_names_scenario_session_and_station(bright, tmp_path):
     wrong = bright.scenario.replaced({"beacon.pulse_rate_hz": 9.7e3})
     with pytest.raises(
         ValueError, match="yin2020, session 0, delingha: beacon: .* .check beacon.pulse_rate_hz and the ele"
     ):
-        coincidences(wrong, bright.orbit, bright.tags)
+        coincidences(wrong, bright.orbit, bright.tags, path=tmp_path / "c.nc")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_station_without_seconds_of_gps_is_named(bright, tmp_path):
@@ -129,7 +130,7 @@ def test_a_station_without_seconds_of_gps_is_named(bright, tmp_path):
     group = zarr.open_group(tmp_path / "detection.zarr", mode="a")["nanshan/gps"]
     group.attrs["session_first_tag"] = [0, 2]
     with pytest.raises(ValueError, match="yin2020, session 0, nanshan: GPS seconds: 2 tags"):
-        coincidences(bright.scenario, bright.orbit, tmp_path / "detection.zarr")
+        coincidences(bright.scenario, bright.orbit, tmp_path / "detection.zarr", path=tmp_path / "c.nc")
 
 
 def test_pulses_are_found_in_the_transmitters_log(pulses):
@@ -182,10 +183,11 @@ def test_observables_are_those_of_the_tables(bright, pulses):
 def test_the_result_is_the_same_after_disk_and_a_second_time(which, request, tmp_path):
     run = request.getfixturevalue(which)
     save(run.orbit, tmp_path / "orbit.nc")
-    again = coincidences(run.scenario, load(tmp_path / "orbit.nc"), run.tags)
+    again = coincidences(run.scenario, load(tmp_path / "orbit.nc"), run.tags, path=tmp_path / "coincidence.nc")
     assert again.identical(run.coincidence)
-    save(again, tmp_path / "coincidence.nc")
-    assert load(tmp_path / "coincidence.nc").identical(again)
+    again.close()
+    assert load(tmp_path / "coincidence.nc").identical(run.coincidence)
+    assert hash_of(tmp_path / "coincidence.nc") == hash_of(run.tags.with_name("coincidence.nc"))
 
 
 def test_each_session_has_its_own_part_of_the_log(missions, tmp_path):
@@ -195,7 +197,7 @@ def test_each_session_has_its_own_part_of_the_log(missions, tmp_path):
     )
     orbit = find_sessions(scenario)
     simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
-    data = coincidences(scenario, orbit, tmp_path / "d.zarr")
+    data = coincidences(scenario, orbit, tmp_path / "d.zarr", path=tmp_path / "c.nc")
     assert data.sizes["session"] >= 2
     for session in range(2):
         here = (data.pass_number.values == session) & (data.intensity.values == 0)
@@ -219,7 +221,7 @@ def test_sessions_are_put_together(missions, tmp_path):
     )
     orbit = find_sessions(scenario)
     truth = simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
-    data = coincidences(scenario, orbit, tmp_path / "d.zarr")
+    data = coincidences(scenario, orbit, tmp_path / "d.zarr", path=tmp_path / "c.nc")
     assert data.sizes["session"] == np.unique(orbit.pass_number).size >= 2
     assert data.session_duration.values.sum() == 280
     assert np.abs(data.clock_offset.values - truth.clock_offset.values).max() < FIFTY_PICOSECONDS

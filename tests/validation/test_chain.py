@@ -19,7 +19,7 @@ def chain(missions, orbits, channels, tmp_path_factory):
         for run in range(1, RUNS + 1):
             tags, here = folder / f"run{run}" / "detection.zarr", folder / f"run{run}"
             truth = detection.simulate(mission, orbits[name], channels[name], path=tags, seed=5, run=run)
-            matched = coincidence.coincidences(mission, orbits[name], tags)
+            matched = coincidence.coincidences(mission, orbits[name], tags, path=here / "coincidence.nc")
             distilled = key.distill(mission, matched)
             compared = fiber.compare(mission, channels[name], distilled)
             for stage, found in [

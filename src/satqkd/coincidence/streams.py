@@ -37,30 +37,6 @@ class Recording:
                 yield time[k : k + PIECE], detector[k : k + PIECE]
 
 
-class Columns:
-    """Columns of one length to which rows are added: a list of pieces would be there twice when it is joined."""
-
-    def __init__(self):
-        self._columns: dict[str, np.ndarray] = {}
-        self._count = 0
-
-    def append(self, rows: dict[str, np.ndarray]) -> None:
-        """Add rows: the same names and types every time."""
-        end = self._count + len(next(iter(rows.values())))
-        for name, values in rows.items():
-            column = self._columns.setdefault(name, np.empty(0, values.dtype))
-            if column.size < end:
-                column.resize(max(end, column.size * 9 // 8), refcheck=False)
-            column[self._count : end] = values
-        self._count = end
-
-    def done(self) -> dict[str, np.ndarray]:
-        """The columns by name, when nothing is added any more."""
-        for column in self._columns.values():
-            column.resize(self._count, refcheck=False)
-        return self._columns
-
-
 def aligned(*streams: Iterable[Tags]) -> Iterator[list[Tags]]:
     """Pieces of several streams that end at common times.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from satqkd.dataset import label, stream, variable
+from satqkd.dataset import in_parts, label, stream, variable
 from satqkd.key.authentication import authentication_cost_bits
 from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
 from satqkd.key.decoy import DecoyCounts, decoy_key_length
@@ -32,7 +32,6 @@ PHOTON_TERMS = (
     ("single_photons", "bit", "bits of single photons, at least"),
     ("multiphoton", "bit", "bits that may be of several photons"),
 )
-EVENTS = 1 << 22  # to look at together
 # The failure probabilities for which a length is tabulated, besides the scenario's own.
 EPS_GRID = 10.0 ** -np.arange(3, 16)
 
@@ -122,18 +121,17 @@ def _real_keys(scenario: Scenario, coincidence: xr.Dataset, account: xr.Dataset)
 
 def _sifted_bits(scenario: Scenario, coincidence: xr.Dataset, basis: int) -> tuple[np.ndarray, np.ndarray]:
     """Bits of both sides that become key in a basis; of events that lie on disk, only a part is read at a time."""
-    bits = [np.empty((2, 0), np.uint8)]
-    for first in range(0, coincidence.sizes["coincidence"], EVENTS):
-        part = coincidence.isel(coincidence=slice(first, first + EVENTS))
-        kept = (part.setting_a.values == basis) & (part.setting_b.values == basis)
-        if scenario.source.kind == "decoy":
-            kept &= part.intensity.values == INTENSITIES.index("signal")
-            sides = part.outcome_a.values, part.outcome_b.values
-        else:
-            kept &= part.measurement_number.values == _key_measurement(coincidence)
-            sides = part.alice_bit.values, part.bob_bit.values
-        bits.append(np.stack([side[kept].astype(np.uint8) for side in sides]))
-    alice, bob = np.concatenate(bits, axis=1)
+    if scenario.source.kind == "decoy":
+        column, which, sides = "intensity", INTENSITIES.index("signal"), ("outcome_a", "outcome_b")
+    else:
+        column, which, sides = "measurement_number", _key_measurement(coincidence), ("alice_bit", "bob_bit")
+    alice, bob = bits = np.empty((2, int(coincidence.counts.values[which, basis, basis].sum())), np.uint8)
+    end = 0
+    for part in in_parts(coincidence, "coincidence"):
+        kept = (part.setting_a.values == basis) & (part.setting_b.values == basis) & (part[column].values == which)
+        first, end = end, end + np.count_nonzero(kept)
+        for side, name in zip(bits, sides, strict=True):
+            side[first:end] = part[name].values[kept]
     return alice, bob
 
 

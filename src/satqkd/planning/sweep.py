@@ -120,7 +120,7 @@ def simulate_point(sweep: Sweep, point: dict[str, float | str], *, replicate: in
         tags = Path(folder) / "detection.zarr"
         own = record_key(seed, "sweep", sweep.name, *named)
         simulate(scenario, orbit, link_budget(scenario, orbit), path=tags, seed=own, run=replicate)
-        account = distill(scenario, coincidences(scenario, orbit, tags))
+        account = distill(scenario, coincidences(scenario, orbit, tags, path=Path(folder) / "coincidence.nc"))
     sifted = account.sifted.values[0] if "pulses" in account else account.sifted.values
     found = observables(account)
     return Simulated(sifted=float(sifted.sum()), qber=found["qber"][0], key=found["key_length"][0])

@@ -28,7 +28,7 @@ def warm(scenarios: str | Path = "data/scenarios") -> None:
         with TemporaryDirectory() as folder:
             tags = Path(folder) / "detection.zarr"
             simulate(scenario, orbit, link_budget(scenario, orbit), path=tags, seed=1, run=1)
-            data = coincidences(scenario, orbit, tags)
+            data = coincidences(scenario, orbit, tags, path=Path(folder) / "coincidence.nc")
             distill(scenario, data)
     count(data.time.values, data.time.values, 1)
     bits = np.zeros(4000, np.uint8)
