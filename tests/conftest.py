@@ -118,6 +118,18 @@ class Project:
             if not of_the_run & set(name.parts) and not name.match("*.provenance.json") and name.name != "report.html"
         }
 
+    def whole(self, expected: dict[str, bytes]) -> int:
+        """How many of the expected results stand under their own names; each of these has to be complete."""
+        found = self.results()
+        there = [name for name in expected if name in found]
+        assert [name for name in there if found[name] != expected[name]] == []
+        return len(there)
+
+    def assert_results(self, expected: dict[str, bytes]) -> None:
+        """All of the expected results are there, the same bytes, and nothing else."""
+        assert set(self.results()) == set(expected)
+        assert self.whole(expected) == len(expected)
+
 
 @pytest.fixture(scope="session")
 def project_in(root):

@@ -508,7 +508,7 @@ class RecordedOrbit(Section):
 
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
     start: Time = Field(description="UTC time at which the part to analyse begins")
-    duration_s: Annotated[Number, Field(ge=1)] = Field(description="whole seconds of it [s]")
+    duration_s: Annotated[Number, Field(ge=1, le=86400)] = Field(description="whole seconds of it, one pass [s]")
     showcase: ClassVar[None] = None
     survey: ClassVar[None] = None
 

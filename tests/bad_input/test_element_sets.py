@@ -322,4 +322,4 @@ def test_recorded_sessions_are_of_one_pass(duration_s, tmp_path, refusal, monkey
     path.write_text(yaml.safe_dump(tree))
     monkeypatch.setattr(sys.modules["satqkd.planning.check"], "_require_tags", lambda *_: None)
     sentence = refusal(check, path, ScenarioError)
-    assert f"orbit.duration_s={duration_s:g} is longer than 86400 s: give the seconds of one pass" in sentence
+    assert "orbit.duration_s" in sentence and "86400" in sentence

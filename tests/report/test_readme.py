@@ -43,8 +43,8 @@ def test_ci_holds_the_summary_to_the_results(root):
 
 
 def test_what_was_renewed_is_current(project):
-    renew(project / "table.csv", project)
-    assert rotten(project / "table.csv", project) == []
+    renew(pd.read_csv(project / "table.csv"), project)
+    assert rotten(pd.read_csv(project / "table.csv"), project) == []
     text = (project / "README.md").read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
     assert "| predicted | 1 | 1 | 0 | 1 | 3 |" in text and "| all | 2 | 1 | 0 | 1 | 4 |" in text
@@ -61,21 +61,21 @@ def test_what_was_renewed_is_current(project):
     ],
 )
 def test_what_rots_is_named(project, old, new, said):
-    renew(project / "table.csv", project)
+    renew(pd.read_csv(project / "table.csv"), project)
     (project / "table.csv").write_text(ROWS.replace(old, new))
-    assert said in rotten(project / "table.csv", project)
+    assert said in rotten(pd.read_csv(project / "table.csv"), project)
 
 
 def test_last_digits_of_another_machine_do_not_rot(project):
-    renew(project / "table.csv", project)
+    renew(pd.read_csv(project / "table.csv"), project)
     (project / "table.csv").write_text(ROWS.replace("0.123", "0.1251"))
-    assert rotten(project / "table.csv", project) == []
+    assert rotten(pd.read_csv(project / "table.csv"), project) == []
 
 
 def test_a_readme_without_a_place_is_refused_and_left_alone(project):
     (project / "README.md").write_text("nothing\n")
     with pytest.raises(ValueError, match="no place for the summary"):
-        renew(project / "table.csv", project)
+        renew(pd.read_csv(project / "table.csv"), project)
     assert not list((project / "docs").iterdir())
 
 

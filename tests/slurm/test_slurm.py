@@ -10,7 +10,7 @@ SLURM = (
     *("--profile", "workflow/profiles/slurm", "--jobs", "2", "--latency-wait", "10"),
     *("--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks", "1"),
 )
-WHOLE = ("all", "sweep", "--config", "sweep=example")
+WHOLE = ("all", "sweep", "--config", "sweep=events")
 SHORT = ("sweep", "--config", "sweep=short")
 APERTURE = {"name": "aperture", "keys": ["stations.0.aperture_m"], "unit": "m"}
 SHORT_SWEEP = {
@@ -20,15 +20,17 @@ SHORT_SWEEP = {
     "parameters": [APERTURE | {"range": {"start": 0.5, "stop": 2, "points": 120}}],
     "points_per_job": 60,
 }
+SWEEPS = SHORT_SWEEP, SHORT_SWEEP | {"name": "events", "simulate": [{"aperture": 0.5}], "replicates": 1}
 
 
 @pytest.fixture(scope="module")
 def new_project(project_in, tmp_path_factory):
-    """A copy of the project with one scenario, two runs, a short sweep besides the example, and no results."""
+    """A copy of the project with one scenario, two runs and short sweeps, and no results."""
 
     def made():
         project = project_in(tmp_path_factory.mktemp("project"), scenarios=["tiangong2"], replicates=2)
-        (project.folder / "data/sweeps/short.yaml").write_text(yaml.safe_dump(SHORT_SWEEP))
+        for sweep in SWEEPS:
+            (project.folder / f"data/sweeps/{sweep['name']}.yaml").write_text(yaml.safe_dump(sweep))
         return project
 
     return made
@@ -37,11 +39,6 @@ def new_project(project_in, tmp_path_factory):
 @pytest.fixture
 def project(new_project):
     return new_project()
-
-
-def assert_same(found, expected):
-    assert set(found) == set(expected)
-    assert [name for name in expected if found[name] != expected[name]] == []
 
 
 def local_results(project, arguments):
@@ -90,7 +87,7 @@ def test_the_whole_workflow_and_a_sweep_are_the_local_runs_bytes(cluster, projec
     before, twin = numbers(cluster), new_project()  # of the same sources
     status, said = project.end(through_slurm(cluster, project, WHOLE), 1800)
     assert status == 0, said
-    assert_same(project.results(), local_results(twin, WHOLE))
+    project.assert_results(local_results(twin, WHOLE))
     jobs = [job for job in cluster.table("%i|%k|%m|%T") if job[0] not in before]
     assert {state for *_, state in jobs} == {"COMPLETED"}  # within the run time that they declared, too
     declared = {name.removeprefix("rule_"): int(memory.removesuffix("M")) for _, name, memory, _ in jobs}
@@ -109,7 +106,7 @@ def test_a_cancelled_job_is_submitted_again(cluster, project, short):
     assert status == 0, said
     assert "Trying to restart job" in said
     assert len(numbers(cluster) - before) == 2 + 1 + 1  # blocks, the one again, and what gathers them
-    assert_same(project.results(), short)
+    project.assert_results(short)
 
 
 def test_a_cancelled_job_is_reported_and_leaves_nothing_behind(cluster, project, short):
@@ -122,7 +119,7 @@ def test_a_cancelled_job_is_reported_and_leaves_nothing_behind(cluster, project,
     assert len(left) == 1 and all("first~" in name and name.endswith(".nc") for name in left)  # the other block
     status, said = project.end(through_slurm(cluster, project, arguments))
     assert status == 0, said
-    assert_same(project.results(), short)
+    project.assert_results(short)
 
 
 def test_a_node_that_dies_in_mid_run(cluster, project, short):
@@ -135,4 +132,4 @@ def test_a_node_that_dies_in_mid_run(cluster, project, short):
     status, said = project.end(process)
     assert status == 0, said
     assert "Restarts=1" in cluster.call("scontrol", "show", "job", number)
-    assert_same(project.results(), short)
+    project.assert_results(short)

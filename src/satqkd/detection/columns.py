@@ -43,7 +43,7 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
     try:
         rows = np.lib.format.open_memmap(path, mode="r")  # takes no pickled objects, whatever the header says
     except Exception as error:  # of every parser that a header goes through
-        raise ValueError(f"{path}: is no whole NPY file ({_first_line(error)}): copy it again") from None
+        raise ValueError(f"{path}: is no whole NPY file ({first_line(error)}): copy it again") from None
     names = rows.dtype.names
     named = names is not None and rows.ndim == 1 and all(name in names and not rows.dtype[name].shape for name in NAMES)
     if not named and not (names is None and rows.ndim == 2 and rows.shape[1] == 2):
@@ -124,7 +124,7 @@ def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
             yield *_integers(path, time, detector), first + np.arange(time.size)
             first += time.size
     except Exception as error:  # of every library that a page goes through
-        text = _first_line(error)
+        text = first_line(error)
         raise ValueError(
             text if text.startswith(str(path)) else f"{path}: no whole Parquet file of tags: {text}"
         ) from None
@@ -137,7 +137,8 @@ def _integers(path: Path, time: np.ndarray, detector: np.ndarray) -> tuple[np.nd
     return time.astype(np.int64), detector.astype(np.int64)
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Of what a library says, which may go on for pages."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

@@ -12,7 +12,7 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from satqkd.dataset import finished, label, variable
-from satqkd.detection.columns import read_csv, read_npy, read_parquet, write_csv, write_npy, write_parquet
+from satqkd.detection.columns import first_line, read_csv, read_npy, read_parquet, write_csv, write_npy, write_parquet
 from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
 from satqkd.scenario import Recorded, RecordedStation
@@ -332,7 +332,7 @@ def _told_of_zarr(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        text = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+        text = first_line(error)[:200]
         own = isinstance(error, ValueError) and text.endswith("copy it again")
         raise ValueError(
             f"{path}: {text}" if own else f"{path}: is no whole Zarr store: {text}: copy it again"

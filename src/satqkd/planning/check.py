@@ -11,7 +11,6 @@ from satqkd.key.stage import proofs
 from satqkd.orbit.stage import find_sessions
 from satqkd.scenario import Recorded, Scenario, ScenarioError, load_scenario
 
-LONGEST_RECORDING_S = 86400
 # What stage 1 reads of a survey, and how it has to look.
 NIGHT = {
     "date_utc": str.strip,
@@ -44,7 +43,6 @@ def check(path: str | Path) -> Scenario | Recorded:
             with _blamed(path, f"orbit.survey={scenario.orbit.survey}"):
                 _require_nights(scenario.file(scenario.orbit.survey))
         with _blamed(path, f"orbit.elements={scenario.orbit.elements}"):
-            _require_one_pass(scenario)
             find_sessions(scenario)
     return scenario
 
@@ -66,15 +64,6 @@ def _require_tags(scenario: Recorded, station) -> None:
     tags = tag_chunks(recording, station.name if recording.is_dir() else None, format=station.format)
     if next(tags, None) is None:
         raise ValueError(f"{recording}: holds no tags: nothing was recorded, or it is cut")
-
-
-def _require_one_pass(scenario: Scenario | Recorded) -> None:
-    """Refuse a recorded session too long to be one, whose every tenth of a second would be computed."""
-    if scenario.kind == "recorded" and scenario.orbit.duration_s > LONGEST_RECORDING_S:
-        raise ScenarioError(
-            f"{scenario.path}: orbit.duration_s={scenario.orbit.duration_s:g} is longer than {LONGEST_RECORDING_S} s: "
-            "give the seconds of one pass"
-        )
 
 
 def _require_nights(path: Path) -> None:

@@ -33,9 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _done(given: argparse.Namespace) -> int:
     frame = None if given.command == "parameters" else read_table(given.source)
     if given.command == "readme":
-        renew(given.source, Path())
+        renew(frame, Path())
     elif given.command == "check":
-        found = rotten(given.source, Path())
+        found = rotten(frame, Path())
         for sentence in found:
             print(f"{sentence}: python -m satqkd.report readme renews README.md and docs/validation.*")
         return 1 if found else 0

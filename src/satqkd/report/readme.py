@@ -23,10 +23,9 @@ SHOWN_LIMIT = 2.0
 BIN = 0.05
 
 
-def kept(table: str | Path) -> pd.DataFrame:
+def kept(table: pd.DataFrame) -> pd.DataFrame:
     """What is kept of ``results/validation.csv``: scenario, id, role, verdict, deviation over tolerance."""
-    frame = pd.read_csv(table).rename(columns={"deviation_over_tolerance": "deviation"})
-    return frame[KEPT].round({"deviation": 2})
+    return table.rename(columns={"deviation_over_tolerance": "deviation"})[KEPT].round({"deviation": 2})
 
 
 def summary(frame: pd.DataFrame) -> str:
@@ -70,7 +69,7 @@ def with_summary(text: str, frame: pd.DataFrame) -> str:
     return BLOCK.sub(lambda found: f"{found[1]}{summary(frame)}\n{found[2]}", text)
 
 
-def renew(table: str | Path, root: str | Path) -> None:
+def renew(table: pd.DataFrame, root: str | Path) -> None:
     """Write docs/validation.csv, docs/validation.svg and README.md's block from a table that the workflow made."""
     frame, docs, readme = kept(table), Path(root) / "docs", Path(root) / "README.md"
     text = with_summary(readme.read_text(), frame)
@@ -80,7 +79,7 @@ def renew(table: str | Path, root: str | Path) -> None:
     readme.write_text(text)
 
 
-def rotten(table: str | Path, root: str | Path) -> list[str]:
+def rotten(table: pd.DataFrame, root: str | Path) -> list[str]:
     """Sentences about what README.md's summary no longer says rightly; empty when it is current."""
     now = kept(table).set_index(["scenario", "id", "role"])
     then = pd.read_csv(Path(root) / "docs" / "validation.csv").set_index(["scenario", "id", "role"])
