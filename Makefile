@@ -20,8 +20,10 @@ SWEEP ?= example
 sweep: $(VENV)/.made
 	snakemake sweep --cores $(CORES) --rerun-incomplete --config sweep=$(SWEEP)
 
+# On all cores, each taking over what another has not come to.
+SHARED := -n $(CORES) --dist worksteal
 test: $(VENV)/.made
-	pytest -n $(CORES)
+	pytest $(SHARED)
 
 # In a real Chromium (Debian's package chromium); the report's part wants make results first.
 test-browser: $(VENV)/.made
@@ -47,7 +49,7 @@ test-oldest: $(OLDEST)/.made
 	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t $(OLDEST)/satqkd
 	cd $(OLDEST)/satqkd && export PATH=$(CURDIR)/$(OLDEST)/bin:$$PATH && \
 	    uv pip install --quiet --python ../bin/python --no-deps --editable . && python -m satqkd.planning.warm && \
-	    pytest -n $(CORES) -m "not browser and not slurm and not long and not locked"
+	    pytest $(SHARED) -m "not browser and not slurm and not long and not locked"
 
 lab: $(VENV)/.made
 	jupyter lab --notebook-dir=. notebooks/explore.ipynb

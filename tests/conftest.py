@@ -48,6 +48,11 @@ BRIGHT = {
 }
 
 
+def pytest_collection_modifyitems(items):
+    """Whole workflows first: begun last, one would go on when everything else is done."""
+    items.sort(key=lambda item: ("whole_run" not in item.fixturenames, "workflow" not in item.path.parts))
+
+
 @dataclass(frozen=True)
 class Run:
     """A scenario with the results of its first four stages."""
@@ -151,6 +156,16 @@ def project_in(root):
 def root() -> Path:
     """The project's folder."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def whole_run(project_in, tmp_path_factory) -> Project:
+    """All results and the report of one scenario with two runs, made on two cores."""
+    project = project_in(tmp_path_factory.mktemp("whole") / "project", scenarios=["tiangong2"], replicates=2)
+    for what in (["--cores", "2"], ["--report", "results/report.html"]):
+        status, said = project.run("snakemake", *what)
+        assert status == 0, said
+    return project
 
 
 @pytest.fixture(scope="session")
