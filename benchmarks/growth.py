@@ -20,8 +20,6 @@ from satqkd.plot import in_style, new_figure, save_figure
 
 FIGURE = Path("results/benchmarks_growth.svg")
 PASSES, TAGS = (1, 10, 100, 1000), tuple(10**n for n in range(5, 10))
-# Nearly every click of a decoy-state receiver is an event, and stage 4 hands on its events in memory.
-MOST_PULSES = 10**8
 PASS_S, SESSION_S = 60, 300
 DAYS = (1, 3, 25, 250)  # of a plan with four passes a day
 NOTEBOOKS = {
@@ -66,11 +64,11 @@ def rows() -> list[dict]:
 
 def measured(most_passes: int, most_tags: int) -> list[dict]:
     """The same up to given sizes, without the figure."""
-    passes = [n for n in PASSES if n <= most_passes]
+    passes, tags = [n for n in PASSES if n <= most_passes], [n for n in TAGS if n <= most_tags]
     series = {
         "pairs by passes": (pairs_by_passes, passes),
-        "pairs by tags": (pairs_by_tags, [n for n in TAGS if n <= most_tags]),
-        "pulses by tags": (pulses_by_tags, [n for n in TAGS if n <= min(most_tags, MOST_PULSES)]),
+        "pairs by tags": (pairs_by_tags, tags),
+        "pulses by tags": (pulses_by_tags, tags),
     }
     jobs = [(name, make, size) for name, (make, sizes) in series.items() for size in sizes]
     days = DAYS[: len(passes)]

@@ -199,6 +199,10 @@ def test_each_session_has_its_own_part_of_the_log(missions, tmp_path):
     simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
     data = coincidences(scenario, orbit, tmp_path / "d.zarr", path=tmp_path / "c.nc")
     assert data.sizes["session"] >= 2
+    assert np.all(np.diff(data.time.values) >= 0)
+    elapsed_s = (orbit.time.values - orbit.time.values[0]) / np.timedelta64(1, "s")
+    second = np.searchsorted(elapsed_s * 1e12, data.time.values, "right") - 1
+    assert (orbit.pass_number.values[second] == data.pass_number.values).all()
     for session in range(2):
         here = (data.pass_number.values == session) & (data.intensity.values == 0)
         here &= data.setting_a.values == data.setting_b.values

@@ -128,7 +128,7 @@ def _match_pulses(scenario: Scenario, part: _Part, log_key: int) -> Iterator[dic
         part.rate += np.bincount(time // SECOND, minlength=part.seconds)
         part.sifted_rate += np.bincount(time[sifted] // SECOND, minlength=part.seconds)
         events = {
-            "time": time,
+            "time": time + part.start_ps,
             "delay": delay.astype(np.int32),
             "intensity": intensity,
             "setting_a": basis,
