@@ -97,6 +97,15 @@ def test_searches_beyond_the_sets_are_refused_before_they_begin(asked, days, mon
     assert "more than max_age_days=60" in sentence
 
 
+def test_a_satellite_that_never_sets_wants_a_day_of_its_own(asked):
+    """Forty days of tenths of a second took 35 s."""
+    change = {"MEAN_MOTION": "1.0027", "ECCENTRICITY": "0.0002", "INCLINATION": "0.05", "BSTAR": "0"}
+    change |= {"MEAN_MOTION_DOT": "0", "RA_OF_ASC_NODE": "20", "ARG_OF_PERICENTER": "0", "MEAN_ANOMALY": "150"}
+    days = {"search_start": "2018-09-20T00:00:00Z", "search_end": "2018-10-30T00:00:00Z", "min_elevation_deg": 15}
+    sentence = asked(csv(change), **days)
+    assert "the satellite is in view for 40.0 days on end, more than 1: let search_end follow search_start" in sentence
+
+
 def test_a_gap_between_sets_is_as_bad_as_their_end(asked):
     sentence = asked(csv({}, {"EPOCH": "2019-09-15T05:25:46.0"}), search_end="2019-09-14T00:00:00Z")
     assert "2019-03-16T17:25:46 lies 182.5 days" in sentence

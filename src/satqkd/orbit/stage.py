@@ -15,6 +15,7 @@ from satqkd.scenario import Recorded, Scenario, ScenarioError
 
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
 SECOND = np.timedelta64(1_000_000_000, "ns")
+LONGEST_DAYS = 1.0  # that a satellite, a slow one, may be in view in one session
 MOST_DAYS = 106.0  # from the first session's start, which picoseconds of 64 bits count
 
 
@@ -135,6 +136,12 @@ def _wanted_seconds(scenario: Scenario) -> float:
 def _session(scenario: Scenario, elements: Elements, joint) -> xr.Dataset | None:
     """The part of a joint pass that fulfils the scenario's conditions, or None."""
     conditions = scenario.orbit
+    days = float((joint.end - joint.start) / SECOND) / 86400
+    if days > LONGEST_DAYS:  # every tenth of a second of it would be computed
+        raise ScenarioError(
+            f"{scenario.path}: orbit.elements={conditions.elements}: the satellite is in view for {days:.1f} days on "
+            f"end, more than {LONGEST_DAYS:g}: let search_end follow search_start within a day"
+        )
     fine = np.arange(joint.start, joint.end, FINE_STEP)
     views = _views(elements, scenario, fine)
     usable = np.ones(fine.size, bool)
