@@ -27,7 +27,7 @@ rule bell:
     params:
         figures="",
     shell:
-        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
         "    -p orbit_data {input.orbit}"
         "    -p coincidence_data {input.coincidence}"

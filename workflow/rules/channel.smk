@@ -26,7 +26,7 @@ rule channel:
     params:
         figures="results/{scenario}/figures",
     shell:
-        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
         "    -p orbit_data {input.orbit}"
         "    -p output {output.data}"

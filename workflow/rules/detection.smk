@@ -30,7 +30,7 @@ rule detection:
         seed=SEED,
         run=lambda wildcards: wildcards.run,
     shell:
-        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
         "    -p orbit_data {input.orbit}"
         "    -p channel_data {input.channel}"

@@ -26,7 +26,7 @@ rule fiber:
     params:
         figures="results/{scenario}/figures",
     shell:
-        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
         "    -p channel_data {input.channel}"
         "    -p key_data {input.key}"

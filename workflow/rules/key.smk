@@ -28,7 +28,7 @@ rule key:
     params:
         figures="",
     shell:
-        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
         "    -p coincidence_data {input.coincidence}"
         "    -p output {output.data}"

@@ -27,7 +27,7 @@ rule orbit:
     params:
         figures="results/{scenario}/figures",
     shell:
-        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
         "    -p output {output.data}"
         "    -p figures {params.figures}"

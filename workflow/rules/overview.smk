@@ -120,7 +120,7 @@ for scenario in MISSIONS:
         params:
             results=lambda wildcards, output: Path(output.notebook).parents[1],
         shell:
-            "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+            "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
             "    -p scenario {input.scenario}"
             "    -p references data/reference"
             "    -p results {params.results}"

@@ -44,7 +44,7 @@ rule recorded:
     params:
         folder=RECORDED_FOLDER,
     shell:
-        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar"
+        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
         "    -p scenario {input.scenario}"
         "    -p output {params.folder}"
         "    -p simulated_with ''"

@@ -60,7 +60,7 @@ rule validation:
         mem_mb=1000,
         runtime=5,
     shell:
-        "papermill {input.notebook} {output.notebook} --log-output --no-progress-bar -f {input.parameters}"
+        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar -f {input.parameters}"
         "    -p references data/reference -p results results"
         "    -p output {output.table} -p figures results/figures"
         "    > {log} 2>&1"
