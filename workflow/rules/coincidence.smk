@@ -22,7 +22,7 @@ rule coincidence:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1500,
+        mem_mb=1200,
         runtime=5,
     params:
         figures="",
