@@ -36,7 +36,7 @@ test-slurm: $(VENV)/.made
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-slurm.lock
 	pytest -m slurm tests/slurm
 
-# The workflow killed twenty times, starved and locked out: half an hour, and docs/reliability.md when all of it held.
+# The workflow killed twenty times, starved and locked out: an hour, and docs/reliability.md when all of it held.
 test-long: $(VENV)/.made
 	pytest -m long tests/long
 
