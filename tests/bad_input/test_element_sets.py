@@ -331,4 +331,5 @@ def test_recorded_sessions_are_of_one_pass(duration_s, tmp_path, refusal, monkey
     path.write_text(yaml.safe_dump(tree))
     monkeypatch.setattr(sys.modules["satqkd.planning.check"], "_require_tags", lambda *_: None)
     sentence = refusal(check, path, ScenarioError)
-    assert "orbit.duration_s" in sentence and "86400" in sentence
+    assert f"orbit.duration_s={duration_s} is wrong, input should be less than or equal to 86400" in sentence
+    assert "one pass" in sentence
