@@ -31,7 +31,6 @@ if "sweep" in config:
 
 localrules:
     all,
-    validation_parameters,
 
 
 rule all:

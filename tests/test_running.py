@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from satqkd.running import MARK, RunError, begin
+from satqkd.workflow.running import MARK, RunError, begin
 
-BEGIN = "from satqkd.running import begin; begin(); print('begun', flush=True); input()"
+BEGIN = "from satqkd.workflow.running import begin; begin(); print('begun', flush=True); input()"
 
 
 @pytest.fixture

@@ -229,6 +229,11 @@ def save_json(values: dict, path: str | Path) -> None:
         draft.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
 
 
+def save_observables(values: dict[str, tuple[float, str]], path: str | Path) -> None:
+    """Write what a stage can hold against publications, name to (value, unit), as JSON for stage 8 to read."""
+    save_json({name: {"value": value, "unit": unit} for name, (value, unit) in values.items()}, path)
+
+
 def hash_of(path: str | Path) -> str:
     """SHA-256 of a file, or of all the files of a folder with their names."""
     path = Path(path)

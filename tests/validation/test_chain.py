@@ -3,6 +3,7 @@
 import pytest
 
 from satqkd import bell, channel, coincidence, detection, fiber, key, orbit, validation
+from satqkd.dataset import save_observables
 from satqkd.planning import expected
 
 RUNS = 2
@@ -14,8 +15,8 @@ def chain(missions, orbits, channels, tmp_path_factory):
     gathered = {}
     for name in ("liao2017", "tiangong2"):
         mission, folder = missions[name], tmp_path_factory.mktemp(name)
-        validation.save_observables(orbit.observables(orbits[name]), folder / "orbit.observables.json")
-        validation.save_observables(channel.observables(channels[name]), folder / "channel.observables.json")
+        save_observables(orbit.observables(orbits[name]), folder / "orbit.observables.json")
+        save_observables(channel.observables(channels[name]), folder / "channel.observables.json")
         for run in range(1, RUNS + 1):
             tags, here = folder / f"run{run}" / "detection.zarr", folder / f"run{run}"
             truth = detection.simulate(mission, orbits[name], channels[name], path=tags, seed=5, run=run)
@@ -27,8 +28,8 @@ def chain(missions, orbits, channels, tmp_path_factory):
                 ("coincidence", coincidence.observables(matched)),
                 ("key", key.observables(distilled)),
             ]:
-                validation.save_observables(found, here / f"{stage}.observables.json")
-        validation.save_observables(fiber.observables(compared), folder / "fiber.observables.json")
+                save_observables(found, here / f"{stage}.observables.json")
+        save_observables(fiber.observables(compared), folder / "fiber.observables.json")
         gathered[name] = validation.gather(folder)
     return gathered
 

@@ -8,15 +8,12 @@ rule bell:
         scenario="data/scenarios/{scenario}.yaml",
         orbit="results/{scenario}/orbit.nc",
         coincidence="results/{scenario}/run{run}/coincidence.nc",
-        code=stage_code("bell"),
     output:
         data="results/{scenario}/run{run}/bell.nc",
         observables="results/{scenario}/run{run}/bell.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/06_bell.ipynb",
     log:
         "results/{scenario}/run{run}/logs/06_bell.log",
-    benchmark:
-        "results/{scenario}/run{run}/benchmarks/06_bell.tsv"
     wildcard_constraints:
         run=OTHERS,
     conda:
@@ -25,26 +22,25 @@ rule bell:
         mem_mb=1000,
         runtime=5,
     params:
+        code=digest_of("notebooks/06_bell.ipynb"),
         figures="",
     shell:
-        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
+        "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
         "    -p orbit_data {input.orbit}"
         "    -p coincidence_data {input.coincidence}"
         "    -p output {output.data}"
         "    -p figures '{params.figures}'"
-        "    > {log} 2>&1"
 
 
 use rule bell as bell_shown with:
     output:
         data="results/{scenario}/run{run}/bell.nc",
-        correlation=figure("correlation", "6 bell", RUN_FOLDER),
-        counts=figure("counts", "6 bell", RUN_FOLDER),
-        locality=figure("locality", "6 bell", RUN_FOLDER),
+        figures=figures("6 bell", "correlation", "counts", "locality", folder=RUN_FOLDER),
         observables="results/{scenario}/run{run}/bell.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/06_bell.ipynb",
     wildcard_constraints:
         run=SHOWN,
     params:
+        code=digest_of("notebooks/06_bell.ipynb"),
         figures=f"{RUN_FOLDER}/figures",

@@ -8,15 +8,12 @@ rule coincidence:
         scenario="data/scenarios/{scenario}.yaml",
         orbit="results/{scenario}/orbit.nc",
         tags="results/{scenario}/run{run}/detection.zarr",
-        code=stage_code("coincidence"),
     output:
         data="results/{scenario}/run{run}/coincidence.nc",
         observables="results/{scenario}/run{run}/coincidence.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/04_coincidence.ipynb",
     log:
         "results/{scenario}/run{run}/logs/04_coincidence.log",
-    benchmark:
-        "results/{scenario}/run{run}/benchmarks/04_coincidence.tsv"
     wildcard_constraints:
         run=OTHERS,
     conda:
@@ -25,25 +22,25 @@ rule coincidence:
         mem_mb=1200,
         runtime=5,
     params:
+        code=digest_of("notebooks/04_coincidence.ipynb"),
         figures="",
     shell:
-        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
+        "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
         "    -p orbit_data {input.orbit}"
         "    -p tags {input.tags}"
         "    -p output {output.data}"
         "    -p figures '{params.figures}'"
-        "    > {log} 2>&1"
 
 
 use rule coincidence as coincidence_shown with:
     output:
         data="results/{scenario}/run{run}/coincidence.nc",
-        delay=figure("delay", "4 coincidence", RUN_FOLDER),
-        rate=figure("rate", "4 coincidence", RUN_FOLDER),
+        figures=figures("4 coincidence", "delay", "rate", folder=RUN_FOLDER),
         observables="results/{scenario}/run{run}/coincidence.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/04_coincidence.ipynb",
     wildcard_constraints:
         run=SHOWN,
     params:
+        code=digest_of("notebooks/04_coincidence.ipynb"),
         figures=f"{RUN_FOLDER}/figures",

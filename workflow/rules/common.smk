@@ -1,4 +1,8 @@
-"""What the rules share: the scenarios, checked before any work starts, and lists of files."""
+"""What the rules share: the scenarios, checked before any work starts, and lists of files.
+
+Every rule has a parameter `code`: a digest of the package's files that its notebook or module imports. A change of one
+of them runs the rule again.
+"""
 
 from pathlib import Path
 
@@ -6,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from satqkd import ScenarioError
 from satqkd.planning import check, load_plan
+from satqkd.workflow.sources import digest_of
 
 
 def checked_missions(names):
@@ -47,14 +52,6 @@ wildcard_constraints:
     run=r"\d+",
 
 
-def stage_code(stage):
-    """The package modules that a stage uses: changing one re-runs what depends on it, and only that."""
-    common = [
-        f"src/satqkd/{name}.py" for name in ("scenario", "dataset", "flight", "plot")
-    ]
-    return common + sorted(map(str, Path(f"src/satqkd/{stage}").glob("*.py")))
-
-
 def element_sets(wildcards):
     mission = MISSIONS[wildcards.scenario]
     names = [mission.orbit.elements, *filter(None, [mission.orbit.survey])]
@@ -94,8 +91,8 @@ def recordings(wildcards):
     ]
 
 
-def figure(name, stage, folder="results/{scenario}"):
-    """A figure of the shown run or of a whole scenario, with its caption, in the report."""
+def figure(stage, name, folder):
+    """A figure with its caption, in the report."""
     return report(
         f"{folder}/figures/{name}.svg",
         caption=f"../report/{name}.rst",
@@ -103,3 +100,9 @@ def figure(name, stage, folder="results/{scenario}"):
         subcategory=stage,
         labels={"figure": name},
     )
+
+
+def figures(stage, *names, folder="results/{scenario}"):
+    """Figures of the shown run or of a whole scenario: as SVG in the report, and as PNG."""
+    svgs = [figure(stage, name, folder) for name in names]
+    return svgs + [f"{folder}/figures/{name}.png" for name in names]

@@ -8,7 +8,6 @@ rule detection:
         scenario="data/scenarios/{scenario}.yaml",
         orbit="results/{scenario}/orbit.nc",
         channel="results/{scenario}/channel.nc",
-        code=stage_code("detection"),
     output:
         data=directory("results/{scenario}/run{run}/detection.zarr"),
         truth="results/{scenario}/run{run}/truth.nc",
@@ -16,8 +15,6 @@ rule detection:
         notebook="results/{scenario}/run{run}/notebooks/03_detection.ipynb",
     log:
         "results/{scenario}/run{run}/logs/03_detection.log",
-    benchmark:
-        "results/{scenario}/run{run}/benchmarks/03_detection.tsv"
     wildcard_constraints:
         run=OTHERS,
     conda:
@@ -26,11 +23,12 @@ rule detection:
         mem_mb=1500,
         runtime=5,
     params:
+        code=digest_of("notebooks/03_detection.ipynb"),
         figures="",
         seed=SEED,
         run=lambda wildcards: wildcards.run,
     shell:
-        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
+        "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
         "    -p orbit_data {input.orbit}"
         "    -p channel_data {input.channel}"
@@ -39,19 +37,19 @@ rule detection:
         "    -p figures '{params.figures}'"
         "    -p seed {params.seed}"
         "    -p run {params.run}"
-        "    > {log} 2>&1"
 
 
 use rule detection as detection_shown with:
     output:
         data=directory("results/{scenario}/run{run}/detection.zarr"),
         truth="results/{scenario}/run{run}/truth.nc",
-        photons=figure("photons", "3 detection", RUN_FOLDER),
+        figures=figures("3 detection", "photons", folder=RUN_FOLDER),
         observables="results/{scenario}/run{run}/detection.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/03_detection.ipynb",
     wildcard_constraints:
         run=SHOWN,
     params:
+        code=digest_of("notebooks/03_detection.ipynb"),
         figures=f"{RUN_FOLDER}/figures",
         seed=SEED,
         run=lambda wildcards: wildcards.run,

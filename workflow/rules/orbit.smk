@@ -7,28 +7,23 @@ rule orbit:
         notebook="notebooks/01_orbit.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
         elements=element_sets,
-        code=stage_code("orbit"),
     output:
         data="results/{scenario}/orbit.nc",
         observables="results/{scenario}/orbit.observables.json",
-        ranges=figure("ranges", "1 orbit"),
-        sky=figure("sky", "1 orbit"),
-        polarization=figure("polarization", "1 orbit"),
+        figures=figures("1 orbit", "ranges", "sky", "polarization"),
         notebook="results/{scenario}/notebooks/01_orbit.ipynb",
     log:
         "results/{scenario}/logs/01_orbit.log",
-    benchmark:
-        "results/{scenario}/benchmarks/01_orbit.tsv"
     conda:
         "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=5,
     params:
+        code=digest_of("notebooks/01_orbit.ipynb"),
         figures="results/{scenario}/figures",
     shell:
-        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
+        "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
         "    -p output {output.data}"
         "    -p figures {params.figures}"
-        "    > {log} 2>&1"

@@ -74,23 +74,6 @@ for scenario in MISSIONS:
                 file=["detection.zarr"]
                 + [f"{stage}.nc" for stage in run_stages(scenario)[1:]],
             ),
-            code=[
-                file
-                for part in (
-                    "overview",
-                    "papers",
-                    "orbit",
-                    "channel",
-                    "key",
-                    "fiber",
-                    "validation",
-                )
-                for file in stage_code(part)
-            ]
-            + [
-                f"src/satqkd/planning/{name}.py"
-                for name in ("expected", "forecast", "outlook", "prospect")
-            ],
         output:
             figures=[
                 overview_figure(scenario, "map"),
@@ -103,6 +86,11 @@ for scenario in MISSIONS:
                 for name in paper_figures(scenario)
                 for suffix in ("svg", "csv")
             ],
+            pngs=[
+                f"results/{scenario}/{file}.png"
+                for file in ("figures/map", "figures/sensitivity")
+                + tuple(f"papers/{name}" for name in paper_figures(scenario))
+            ],
             deviations=[
                 paper_file(scenario, "deviations", "csv")
                 for _ in paper_figures(scenario)[:1]
@@ -110,19 +98,17 @@ for scenario in MISSIONS:
             notebook=f"results/{scenario}/notebooks/overview.ipynb",
         log:
             f"results/{scenario}/logs/overview.log",
-        benchmark:
-            f"results/{scenario}/benchmarks/overview.tsv"
         conda:
             "../../environment.yml"
         resources:
             mem_mb=1000,
             runtime=5,
         params:
+            code=digest_of("notebooks/overview.ipynb"),
             results=lambda wildcards, output: Path(output.notebook).parents[1],
         shell:
-            "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
+            "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
             "    -p scenario {input.scenario}"
             "    -p references data/reference"
             "    -p results {params.results}"
             "    -p previous '{input.previous}'"
-            "    > {log} 2>&1"

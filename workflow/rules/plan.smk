@@ -13,11 +13,6 @@ rule plan:
     """Passes of the coming days, and what they will yield."""
     input:
         files=lambda wildcards: PLAN_FILES or plan_files(PLAN, **PLAN_DAYS),
-        code=[
-            file
-            for part in ("orbit", "channel", "key", "planning")
-            for file in stage_code(part)
-        ],
     output:
         passes=f"{PLAN_FOLDER}/passes.csv",
         links=f"{PLAN_FOLDER}/links.csv",
@@ -35,6 +30,7 @@ rule plan:
         mem_mb=1500,
         runtime=30,
     params:
+        code=digest_of("satqkd.planning"),
         plan=PLAN,
         folder=lambda wildcards, output: Path(output.passes).parent,
         days=" ".join(f"--{key}={value}" for key, value in PLAN_DAYS.items()),

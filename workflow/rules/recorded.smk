@@ -9,11 +9,6 @@ rule recorded:
         notebook="notebooks/recorded.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
         recordings=recordings,
-        code=[
-            file
-            for stage in ("orbit", "detection", "coincidence", "key", "bell")
-            for file in stage_code(stage)
-        ],
     output:
         tags=directory(f"{RECORDED_FOLDER}/detection.zarr"),
         recording=f"{RECORDED_FOLDER}/recording.nc",
@@ -25,27 +20,20 @@ rule recorded:
             stage=("coincidence", "key", "bell"),
             allow_missing=True,
         ),
-        delay=figure("delay", "recorded", RECORDED_FOLDER),
-        rate=figure("rate", "recorded", RECORDED_FOLDER),
-        qber=figure("qber", "recorded", RECORDED_FOLDER),
-        length=figure("length", "recorded", RECORDED_FOLDER),
-        correlation=figure("correlation", "recorded", RECORDED_FOLDER),
-        counts=figure("counts", "recorded", RECORDED_FOLDER),
+        figures=figures("recorded", "delay", "rate", "qber", "length", "correlation", "counts", folder=RECORDED_FOLDER),
         notebook=f"{RECORDED_FOLDER}/notebooks/recorded.ipynb",
     log:
         f"{RECORDED_FOLDER}/logs/recorded.log",
-    benchmark:
-        f"{RECORDED_FOLDER}/benchmarks/recorded.tsv"
     conda:
         "../../environment.yml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
+        code=digest_of("notebooks/recorded.ipynb"),
         folder=RECORDED_FOLDER,
     shell:
-        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar"
+        "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
         "    -p output {params.folder}"
         "    -p simulated_with ''"
-        "    > {log} 2>&1"

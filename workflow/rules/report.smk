@@ -1,13 +1,10 @@
 """Pages beside the figures: where every parameter comes from, and the verdicts."""
 
-REPORT_CODE = sorted(map(str, Path("src/satqkd/report").glob("*.py")))
-
 
 rule parameters:
     """A scenario's parameters with their provenance."""
     input:
         scenario="data/scenarios/{scenario}.yaml",
-        code=REPORT_CODE + ["src/satqkd/scenario.py"],
     output:
         report(
             "results/{scenario}/parameters.html",
@@ -23,6 +20,8 @@ rule parameters:
     resources:
         mem_mb=700,
         runtime=5,
+    params:
+        code=digest_of("satqkd.report"),
     shell:
         "python -m satqkd.report parameters {input.scenario} {output} > {log} 2>&1"
 
@@ -31,7 +30,6 @@ rule verdicts:
     """The validation table for a reader."""
     input:
         table="results/validation.csv",
-        code=REPORT_CODE,
     output:
         report(
             "results/validation.html",
@@ -45,5 +43,7 @@ rule verdicts:
     resources:
         mem_mb=700,
         runtime=5,
+    params:
+        code=digest_of("satqkd.report"),
     shell:
         "python -m satqkd.report validation {input.table} {output} > {log} 2>&1"

@@ -10,23 +10,6 @@ try:
 except ScenarioError as error:
     raise WorkflowError(str(error)) from None
 SWEEP_FOLDER = f"results/sweep/{SWEEP.name}"
-SWEEP_CODE = [
-    file
-    for part in ("orbit", "channel", "detection", "coincidence", "key")
-    for file in stage_code(part)
-] + [
-    f"src/satqkd/planning/{name}.py"
-    for name in (
-        "sweep",
-        "sweepfile",
-        "sweepfigure",
-        "expected",
-        "forecast",
-        "prospect",
-        "check",
-        "planfile",
-    )
-]
 # Start-up takes as long as a hundred points: a job computes a block of them, but simulates one point once.
 BLOCKS = Paramspace(SWEEP.blocks(), filename_params="*")
 EVENTS = Paramspace(SWEEP.events(), filename_params=["replicate"])
@@ -42,7 +25,6 @@ rule sweep:
         events=expand(
             f"{SWEEP_FOLDER}/events/{{event}}.json", event=EVENTS.instance_patterns
         ),
-        code=SWEEP_CODE,
     output:
         data=f"{SWEEP_FOLDER}/sweep.nc",
         svg=report(
@@ -62,6 +44,7 @@ rule sweep:
         mem_mb=1000,
         runtime=5,
     params:
+        code=digest_of("satqkd.planning.sweep"),
         sweep=SWEEP.path,
     shell:
         "python -m satqkd.planning.sweep {params.sweep} gather --output {output.data}"
@@ -72,7 +55,6 @@ rule sweep_block:
     """Some of the points by the analytic chain."""
     input:
         files=[str(file) for file in SWEEP.files],
-        code=SWEEP_CODE,
     output:
         temp(f"{SWEEP_FOLDER}/blocks/{BLOCKS.wildcard_pattern}.nc"),
     log:
@@ -85,6 +67,7 @@ rule sweep_block:
         mem_mb=1000,
         runtime=10,
     params:
+        code=digest_of("satqkd.planning.sweep"),
         sweep=SWEEP.path,
         block=BLOCKS.instance,
     shell:
@@ -96,7 +79,6 @@ rule sweep_event:
     """One simulation of one point."""
     input:
         files=[str(file) for file in SWEEP.files],
-        code=SWEEP_CODE,
     output:
         f"{SWEEP_FOLDER}/events/{EVENTS.wildcard_pattern}.json",
     log:
@@ -109,6 +91,7 @@ rule sweep_event:
         mem_mb=1500,
         runtime=10,
     params:
+        code=digest_of("satqkd.planning.sweep"),
         sweep=SWEEP.path,
         seed=SEED,
         point=lambda wildcards: [

@@ -3,22 +3,6 @@
 PUBLISHED = [name for name, mission in MISSIONS.items() if mission.reference]
 
 
-rule validation_parameters:
-    """Lists of files are handed to a notebook in a file."""
-    output:
-        temp("results/validation_parameters.yaml"),
-    log:
-        "results/logs/validation_parameters.log",
-    conda:
-        "../../environment.yml"
-    params:
-        text=lambda wildcards: "scenarios: [{}]".format(
-            ", ".join(f"data/scenarios/{name}.yaml" for name in PUBLISHED)
-        ),
-    shell:
-        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
-
-
 rule validation:
     """Every published value beside ours."""
     input:
@@ -29,14 +13,12 @@ rule validation:
             scenario=[MISSIONS[name].reference for name in PUBLISHED],
         ),
         known="data/reference/known_deviations.yaml",
-        parameters="results/validation_parameters.yaml",
         stages=expand(
             "results/{scenario}/{stage}.observables.json",
             scenario=PUBLISHED,
             stage=["orbit", "channel", "fiber", "overview"],
         ),
         runs=[run_results(name) for name in PUBLISHED],
-        code=stage_code("validation"),
     output:
         table=report(
             "results/validation.csv",
@@ -48,19 +30,21 @@ rule validation:
             caption="../report/validation.rst",
             category="validation",
         ),
+        png="results/figures/validation.png",
         summaries=expand("results/{scenario}/summary.json", scenario=PUBLISHED),
         notebook="results/notebooks/08_validation.ipynb",
     log:
         "results/logs/08_validation.log",
-    benchmark:
-        "results/benchmarks/08_validation.tsv"
     conda:
         "../../environment.yml"
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        code=digest_of("notebooks/08_validation.ipynb"),
+        scenarios=lambda wildcards, input: f"scenarios: [{', '.join(input.scenarios)}]",
     shell:
-        "papermill {input.notebook} {output.notebook} --engine satqkd --log-output --no-progress-bar -f {input.parameters}"
+        "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
+        "    -y {params.scenarios:q}"
         "    -p references data/reference -p results results"
         "    -p output {output.table} -p figures results/figures"
-        "    > {log} 2>&1"

@@ -2,7 +2,7 @@
 
 from satqkd.validation.compare import compare, read_known_deviations, unexplained
 from satqkd.validation.reference import load_reference, observed
-from satqkd.validation.stage import gather, save_observables, save_table, simulated_values, tally, validate
+from satqkd.validation.stage import gather, save_table, simulated_values, tally, validate
 
 __all__ = [
     "compare",
@@ -10,7 +10,6 @@ __all__ = [
     "load_reference",
     "observed",
     "read_known_deviations",
-    "save_observables",
     "save_table",
     "simulated_values",
     "tally",

@@ -18,11 +18,6 @@ from satqkd.validation.reference import Reference, observed
 FORMULAS = ("detection.monitor_coincidence_rate", "fiber.ideal_rate", "fiber.ideal_years_per_bit", "orbit.baseline")
 
 
-def save_observables(values: dict, path: str | Path) -> None:
-    """Write a stage's observables, name to (value, unit), for this stage to read."""
-    save_json({name: {"value": value, "unit": unit} for name, (value, unit) in values.items()}, path)
-
-
 def gather(folder: str | Path) -> dict[str, dict]:
     """Mean and standard deviation over the runs of every observable of a scenario.
 

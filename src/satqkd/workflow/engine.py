@@ -1,4 +1,4 @@
-"""How the workflow has papermill run its notebooks: ``papermill --engine satqkd``."""
+"""Give each notebook that papermill runs a kernel of its own: ``papermill --engine satqkd``."""
 
 from tempfile import TemporaryDirectory
 
