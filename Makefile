@@ -1,99 +1,128 @@
-# make results · plan · sweep · test · test-browser · test-slurm · test-long · test-oldest · lab · bench · lint · lock · clean: each makes
-# the environment first when it is not there.
+# `make help` lists the targets. Each makes the environment first when it is not there.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-results: $(VENV)/.made
-	snakemake --cores $(CORES) --rerun-incomplete
-	snakemake --report results/report.html
+# In a terminal a bar for each rule; elsewhere, in a file or in CI, a few lines for each job.
+SNAKEMAKE = snakemake --cores $(CORES) --rerun-incomplete $(shell test -t 2 && echo --logger rich || echo --quiet rules host reason)
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+results: $(VENV)/.made  ## everything: all experiments, the validation table, the report
+	$(SNAKEMAKE)
+	@snakemake --report results/report.html --quiet
+	@echo "results: open results/report.html; figures in results/<scenario>/figures and papers, the table in results/validation.csv"
+
+# One run of one experiment, its figures, and its rows of the table.
+SCENARIO ?= yin2020
+quick: $(VENV)/.made  ## a first look in a minute: one run of one experiment (SCENARIO=yin2020)
+	$(SNAKEMAKE) quick --config quick=$(SCENARIO)
+	@python -m satqkd.validation --scenario data/scenarios/$(SCENARIO).yaml
+	@echo "quick: figures in results/$(SCENARIO)/figures and results/$(SCENARIO)/run1/figures"
 
 # The coming days: make plan PLAN=example START=2018-09-20 DAYS=7; without START and DAYS those of data/plans/$(PLAN).yaml.
 PLAN ?= example
-plan: $(VENV)/.made
-	snakemake plan --cores $(CORES) --rerun-incomplete --config plan=$(PLAN) $(if $(START),start=$(START)) $(if $(DAYS),days=$(DAYS))
+plan: $(VENV)/.made  ## passes of the coming days, and what they will yield (PLAN= START= DAYS=)
+	$(SNAKEMAKE) plan --config plan=$(PLAN) $(if $(START),start=$(START)) $(if $(DAYS),days=$(DAYS))
 
 # A grid of designs of data/sweeps/$(SWEEP).yaml, and one figure.
 SWEEP ?= example
-sweep: $(VENV)/.made
-	snakemake sweep --cores $(CORES) --rerun-incomplete --config sweep=$(SWEEP)
+sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
+	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
+
+lab: $(VENV)/.made  ## the notebooks in JupyterLab
+	jupyter lab --notebook-dir=. notebooks/explore.ipynb
+
+# The inner loop: what can be known within a minute and a half.
+check: lint  ## lint and the fast tests, after every change
+	pytest $(SHARED) --hypothesis-profile=quick -m "not slow and not workflow and not browser and not slurm and not long"
 
 # On all cores, each taking over what another has not come to.
 SHARED := -n $(CORES) --dist worksteal
-test: $(VENV)/.made
+test: $(VENV)/.tests  ## all tests that start no Snakemake; then say which are left
 	pytest $(SHARED)
+	@echo "test: whole workflows are tested by make test-workflow; browser, cluster, oldest versions and killed runs by make test-browser, test-slurm, test-oldest, test-long"
 
-# In a real Chromium (Debian's package chromium); the report's part wants make results first.
-test-browser: $(VENV)/.made
+test-workflow: $(VENV)/.tests  ## whole workflows on copies of the project
+	pytest $(SHARED) -m workflow
+
+# In a real Chromium (Debian's package chromium); the report's part needs make results first.
+test-browser: $(VENV)/.tests  ## the pages and sliders, in a real Chromium
 	pytest -m browser tests/browser
 
-# Through a real Slurm that the tests start and stop; Debian's packages are installed where there are none and that may be.
-test-slurm: $(VENV)/.made
-	PATH=$$PATH:/usr/sbin command -v slurmctld > /dev/null || \
+# Through a real Slurm that the tests start and stop; Debian's packages are installed if they are missing and that is possible.
+test-slurm: $(VENV)/.tests  ## the workflow through a real Slurm
+	@PATH=$$PATH:/usr/sbin command -v slurmctld > /dev/null || \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-slurm.lock
 	pytest -m slurm tests/slurm
 
-# The workflow killed twenty times, starved and locked out: an hour, and docs/reliability.md when all of it held.
-test-long: $(VENV)/.made
+# The workflow killed twenty times, starved and locked out; writes docs/reliability.md when all of it held.
+test-long: $(VENV)/.tests  ## make results killed, starved and locked out: most of an hour
 	pytest -m long tests/long
 
 # On the oldest versions that pyproject.toml claims, in a copy of what git knows: two versions of numba in one folder throw
 # away what the other has compiled.
 OLDEST := .venv-oldest
-test-oldest: $(OLDEST)/.made
+test-oldest: $(OLDEST)/.made  ## all but browser, cluster and long tests, on the oldest versions
 	rm -rf $(OLDEST)/satqkd
 	git init --quiet $(OLDEST)/satqkd
 	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t $(OLDEST)/satqkd
 	cd $(OLDEST)/satqkd && export PATH=$(CURDIR)/$(OLDEST)/bin:$$PATH && \
-	    uv pip install --quiet --python ../bin/python --no-deps --editable . && python -m satqkd.planning.warm && \
+	    uv pip install --quiet --python ../bin/python --no-deps --editable . && python -m satqkd.workflow.warm && \
 	    pytest $(SHARED) -m "not browser and not slurm and not long and not locked"
 
-lab: $(VENV)/.made
-	jupyter lab --notebook-dir=. notebooks/explore.ipynb
-
-bench: $(VENV)/.made
+bench: $(VENV)/.tests  ## side by side with peers
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
 	python -m benchmarks
 
-lint: $(VENV)/.made
+lint: $(VENV)/.tests  ## ruff, snakefmt, snakemake --lint
 	ruff check .
+	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-# An environment $(1) of the lock $(2): uv installs it in seconds and checks the lock's hashes.
+# The environment: uv installs a lock in seconds and checks its hashes. The package itself comes second, because a hashed
+# lock asks for a hash of everything in the same call. numba's cache is filled once: otherwise every notebook would compile.
 define environment
-	$(PYTHON) -m venv --clear $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' $(2))
-	$(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes --compile-bytecode -r $(2)
+	@echo "environment: Python and uv in $(1)"
+	@$(PYTHON) -m venv --clear $(1)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' $(2))
+	@echo "environment: $$(grep -c == $(2)) packages of $(2)"
+	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes -r $(2)
 endef
 
-# The package itself comes second, because a hashed lock wants a hash of everything in the same call. Bytecode and numba's
-# cache are made once here: otherwise every notebook would compile what it imports.
 $(VENV)/.made: requirements.lock pyproject.toml
 	$(call environment,$(VENV),$<)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	$(BIN)/python -m compileall -q src
-	$(BIN)/python -m satqkd.planning.warm
-	touch $@
+	@uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@echo "environment: compiling the package's loops, once (half a minute)"
+	@python -m satqkd.workflow.warm
+	@touch $@
+
+$(VENV)/.tests: requirements-test.lock $(VENV)/.made
+	@echo "environment: what only tests need, of $<"
+	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	@touch $@
 
 $(OLDEST)/.made: requirements-oldest.lock
 	$(call environment,$(OLDEST),$<)
 	touch $@
 
-# The locks of all dependencies, with hashes and without the address of any index: the package and its tests, the same as
-# old as is claimed, and the peers of the benchmarks or the executor for Slurm besides.
+# The locks of all dependencies, with hashes and without the address of any index: the package, its tests, both as old as is
+# claimed, the peers of the benchmarks, and the executor for Slurm.
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
-lock: $(VENV)/.made
-	$(LOCK) --extra test --output-file requirements.lock
-	$(LOCK) --extra test --resolution lowest-direct --upgrade --output-file requirements-oldest.lock
-	$(LOCK) --extra test --extra bench --constraint requirements.lock --output-file requirements-bench.lock
+lock: $(VENV)/.made  ## renew the locks of all dependencies
+	$(LOCK) --extra install --output-file requirements.lock
+	$(LOCK) --extra install --extra test --constraint requirements.lock --output-file requirements-test.lock
+	$(LOCK) --extra install --extra test --resolution lowest-direct --upgrade --output-file requirements-oldest.lock
+	$(LOCK) --extra install --extra test --extra bench --constraint requirements.lock --output-file requirements-bench.lock
 	$(LOCK) --extra slurm --constraint requirements.lock --output-file requirements-slurm.lock
 
-clean:
+clean:  ## remove environments and results
 	rm -rf $(VENV) $(OLDEST) .snakemake
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: results plan sweep test test-browser test-slurm test-long test-oldest lab bench lint lock clean
+.PHONY: help results quick plan sweep lab check test test-workflow test-browser test-slurm test-long test-oldest bench lint lock clean

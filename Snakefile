@@ -31,6 +31,7 @@ if "sweep" in config:
 
 localrules:
     all,
+    quick,
 
 
 rule all:
@@ -41,3 +42,17 @@ rule all:
         [run_results(name) for name in MISSIONS],
         expand("results/{scenario}/recorded/key.nc", scenario=RECORDED),
         expand("results/{scenario}/figures/map.svg", scenario=MISSIONS),
+
+
+rule quick:
+    """One run of one experiment: snakemake quick --config quick=yin2020."""
+    input:
+        (
+            [
+                f"results/{QUICK}/parameters.html",
+                f"results/{QUICK}/fiber.nc",
+                run_results(QUICK, [SHOWN]),
+            ]
+            if QUICK
+            else []
+        ),

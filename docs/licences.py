@@ -20,6 +20,7 @@ FROM_FILE = {
         "snakemake-interface-report-plugins",
         "snakemake-interface-scheduler-plugins",
         "snakemake-interface-storage-plugins",
+        "snakemake-logger-plugin-rich",
     )
 }
 HEAD = """# Licences

@@ -19,9 +19,12 @@ from satqkd.coincidence.stage import coincidences
 from satqkd.detection.stage import simulate
 from satqkd.orbit.stage import find_sessions
 from satqkd.scenario import Scenario, load_scenario
+from satqkd.workflow.preloaded import leave_out_format_checks
 
-settings.register_profile("satqkd", deadline=None)  # the first example waits for numba's compiler
-settings.load_profile("satqkd")
+leave_out_format_checks()  # three seconds of every worker
+settings.register_profile("full", deadline=None)  # the first example waits for numba's compiler
+settings.register_profile("quick", deadline=None, max_examples=10)
+settings.load_profile("full")
 
 MISSIONS = ("yin2017", "liao2017", "yin2020", "tiangong2")
 # Thirty seconds near the closest approach, over a link so good that counts are high.
@@ -48,9 +51,20 @@ BRIGHT = {
 }
 
 
+# Folders whose tests are a layer of their own, which has its own target of make.
+LAYERS = ("workflow", "browser", "slurm", "long")
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Whole workflows first: begun last, one would go on when everything else is done."""
-    items.sort(key=lambda item: ("whole_run" not in item.fixturenames, "workflow" not in item.path.parts))
+    """Mark the tests of a layer; whole workflows come first, or one would go on when everything else is done."""
+    for item in items:
+        folders = set(item.path.relative_to(item.config.rootpath).parts)
+        if "whole_run" in item.fixturenames:
+            folders.add("workflow")
+        for layer in folders.intersection(LAYERS):
+            item.add_marker(layer)
+    items.sort(key=lambda item: "whole_run" not in item.fixturenames)
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,3 @@ def test_a_kernel_has_sockets_of_its_own_and_leaves_none_behind(tmp_path, monkey
         places.append(place)
     assert places[0] != places[1]
     assert {path.name for path in tmp_path.iterdir()} == {"ask.ipynb", "one.ipynb", "two.ipynb"}
-
-
-def test_every_rule_of_a_notebook_uses_it(root):
-    calls = [
-        line
-        for path in (root / "workflow/rules").glob("*.smk")
-        for line in path.read_text().splitlines()
-        if "papermill {" in line
-    ]
-    assert len(calls) > 5 and all("--engine satqkd" in call for call in calls)

@@ -127,21 +127,15 @@ def results(bright, tmp_path_factory):
     for name in ("orbit", "channel", "truth", "coincidence"):
         save(getattr(bright, name), out / f"{name}.nc")
     shutil.copytree(bright.tags, out / "detection.zarr")
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     notebook = [str(ROOT / "notebooks/05_key.ipynb"), str(out / "notebooks/05_key.ipynb")]
     values = {"scenario": scenario, "coincidence_data": out / "coincidence.nc", "output": out / "key.nc"}
     values["figures"] = out / "figures"
     given = [word for name, value in values.items() for word in ("-p", name, str(value))]
-    done = subprocess.run(
-        ["papermill", *notebook, "--log-output", "--no-progress-bar", *given],
-        env=environment,
-        text=True,
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr
-    (out / "05_key.log").write_text(done.stdout + done.stderr)
+    log = out / "logs/05_key.log"
+    command = [sys.executable, ROOT / "workflow/scripts/notebook.py", *notebook, "--log", log, *given]
+    subprocess.run(command, env=os.environ | {"SATQKD_NOTEBOOKS": ""}, check=True)
     page = [sys.executable, "-m", "satqkd.report", "parameters", str(scenario), str(out / "parameters.html")]
-    subprocess.run(page, env=environment, check=True)
+    subprocess.run(page, check=True)
     return out
 
 
@@ -328,7 +322,7 @@ def test_the_rule_on_seeds_sees_what_it_forbids(text, tmp_path):
 
 def test_streams_are_opened_by_name_from_the_one_seed():
     """Who draws for a simulation has it from `dataset.stream`; constants are for what is not simulated."""
-    constant = {"channel/calibration.py", "planning/warm.py"}  # starts of a search; bits to compile with
+    constant = {"channel/calibration.py", "workflow/warm.py"}  # starts of a search; bits to compile with
     users = {
         path.relative_to(ROOT / "src/satqkd").as_posix()
         for path in SOURCES

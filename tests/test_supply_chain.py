@@ -75,7 +75,13 @@ def test_an_undeclared_import_is_found(tmp_path):
     assert undeclared(tmp_path, {"numpy"}, set()) == {"hypothesis"}
 
 
-EXTRAS = {"": ["test"], "-oldest": ["test"], "-bench": ["test", "bench"], "-slurm": ["slurm"]}
+EXTRAS = {
+    "": ["install"],
+    "-test": ["install", "test"],
+    "-oldest": ["install", "test"],
+    "-bench": ["install", "test", "bench"],
+    "-slurm": ["slurm"],
+}
 
 
 @pytest.mark.parametrize("name", EXTRAS)
@@ -86,6 +92,14 @@ def test_everything_declared_is_locked_with_hashes(root, project, name):
     assert "://" not in lock.read_text()
     declared = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in EXTRAS[name])]
     assert set().union(*map(names, declared)) <= locked_versions(lock).keys()
+
+
+@pytest.mark.parametrize("name", ["-test", "-bench", "-slurm"])
+def test_what_is_installed_upon_the_lock_has_its_versions(root, name):
+    first, then = (locked_versions(root / f"requirements{part}.lock") for part in ("", name))
+    assert {package: first[package] for package in first.keys() & then} == {
+        package: then[package] for package in first.keys() & then
+    }
 
 
 def test_no_lock_is_left_out(root):

@@ -1,11 +1,7 @@
 """Snakemake and the planner."""
 
-import re
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parents[2]
 FOLDER = "results/plan/example"
 
 
@@ -17,13 +13,6 @@ def project(project_in, tmp_path_factory):
 
 def plan(project, *values):
     return project.snakemake("plan", "--config", "plan=example", *values)
-
-
-def test_element_sets_of_another_year_end_in_one_sentence_before_any_work(project):
-    status, text = plan(project, "start=2023-01-01")
-    assert status != 0 and "Traceback" not in text
-    assert len(re.findall("has no element set within max_age_days=14 of 2023-01-15", text)) == 1
-    assert not (project.folder / FOLDER).exists()
 
 
 def test_a_plan_of_other_days_and_nothing_to_do_after_it(project):
@@ -38,8 +27,3 @@ def test_a_plan_of_other_days_and_nothing_to_do_after_it(project):
     assert (project.folder / FOLDER / "logs/plan.log").read_text()
     status, text = plan(project, *days)
     assert status == 0 and "Nothing to be done" in text
-
-
-def test_the_makefile_hands_its_days_on():
-    text = (ROOT / "Makefile").read_text()
-    assert re.search(r"^plan: .*\n\tsnakemake plan .*plan=\$\(PLAN\).*start=\$\(START\).*days=\$\(DAYS\)", text, re.M)

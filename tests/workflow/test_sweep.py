@@ -1,14 +1,10 @@
 """Snakemake and sweeps."""
 
-import re
-from pathlib import Path
-
 import pytest
 import yaml
 
 from satqkd.dataset import load
 
-ROOT = Path(__file__).parents[2]
 FOLDER = "results/sweep/small"
 SMALL = {
     "name": "small",
@@ -33,18 +29,6 @@ def sweep(project, name):
     return project.snakemake("sweep", "--config", f"sweep={name}")
 
 
-def test_a_wrong_sweep_ends_in_one_sentence_before_any_work(project):
-    (project.folder / "data/sweeps/wrong.yaml").write_text(
-        yaml.safe_dump(SMALL | {"name": "wrong", "scenario": "none"})
-    )
-    status, text = sweep(project, "wrong")
-    assert status != 0 and "Traceback" not in text
-    assert len(re.findall("none.yaml: cannot be read", text)) == 1
-    status, text = sweep(project, "../../elsewhere")
-    assert status != 0 and "elsewhere.yaml: cannot be read" in text
-    assert not (project.folder / "results").exists()
-
-
 def test_a_sweep_and_nothing_to_do_after_it(project):
     status, text = sweep(project, "small")
     assert status == 0, text
@@ -56,8 +40,3 @@ def test_a_sweep_and_nothing_to_do_after_it(project):
     assert not list((project.folder / FOLDER).rglob("blocks/*.nc"))
     status, text = sweep(project, "small")
     assert status == 0 and "Nothing to be done" in text
-
-
-def test_the_makefile_hands_the_sweep_on():
-    text = (ROOT / "Makefile").read_text()
-    assert re.search(r"^sweep: .*\n\tsnakemake sweep .*sweep=\$\(SWEEP\)", text, re.M)

@@ -41,6 +41,12 @@ MISSIONS = {name: s for name, s in SCENARIOS.items() if s.kind == "mission"}
 RECORDED = {name: s for name, s in SCENARIOS.items() if s.kind == "recorded"}
 SEED = checked_number("seed", 0)
 RUNS = range(1, checked_number("replicates", 2) + 1)
+# The mission that `quick` looks at: the one that is asked for, or the first.
+QUICK = config.get("quick", next(iter(MISSIONS), None))
+if QUICK not in MISSIONS and "quick" in config:
+    raise WorkflowError(
+        f"quick={QUICK} is no mission of workflow/config.yaml: give one of {', '.join(MISSIONS)}"
+    )
 # The first run stands in the figures; the others only tell the scatter.
 SHOWN = "1"
 RUN_FOLDER = "results/{scenario}/run{run}"
@@ -63,11 +69,11 @@ def run_stages(scenario):
     return ["detection", "coincidence", "key"] + ["bell"] * entangled
 
 
-def run_results(scenario):
+def run_results(scenario, runs=RUNS):
     return expand(
         "results/{scenario}/run{run}/{stage}.observables.json",
         scenario=scenario,
-        run=RUNS,
+        run=runs,
         stage=run_stages(scenario),
     )
 

@@ -1,18 +1,33 @@
-"""Hold a validation table to its tolerances: ``python -m satqkd.validation results/validation.csv``."""
+"""Hold a validation table to its tolerances: ``python -m satqkd.validation results/validation.csv``.
+
+With ``--scenario data/scenarios/yin2020.yaml`` print the rows of one experiment, from what is in results so far.
+"""
 
 import argparse
 import sys
+from pathlib import Path
 
-from satqkd.scenario import ScenarioError
-from satqkd.validation.stage import read_table, tally
+import pandas as pd
+
+from satqkd.scenario import ScenarioError, load_scenario
+from satqkd.validation.compare import read_known_deviations
+from satqkd.validation.reference import load_reference
+from satqkd.validation.stage import gather, read_table, tally, validate
+
+_SHOWN = ["id", "published", "simulated", "unit", "role", "verdict"]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Print how the rows stand; non-zero where one is outside its tolerance without a listed reason."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.validation", description=__doc__.split(":")[0])
-    parser.add_argument("table", help="results/validation.csv")
+    parser.add_argument("table", nargs="?", default="results/validation.csv", help="default: results/validation.csv")
+    parser.add_argument("--scenario", help="print the rows of this scenario file instead, from its results so far")
+    given = parser.parse_args(arguments)
     try:
-        frame = read_table(parser.parse_args(arguments).table)
+        if given.scenario:
+            print(_first_rows(given.scenario).to_string(index=False, float_format="{:.4g}".format))
+            return 0
+        frame = read_table(given.table)
     except ScenarioError as error:
         raise SystemExit(str(error)) from None
     print(tally(frame).to_string())
@@ -23,6 +38,19 @@ def main(arguments: list[str] | None = None) -> int:
             f"tolerance {row.tolerance}: list it with its reason in data/reference/known_deviations.yaml, or mend it"
         )
     return 1 if len(outside) else 0
+
+
+def _first_rows(path: str) -> pd.DataFrame:
+    """The rows of one experiment that its results so far give."""
+    mission = load_scenario(path)
+    if mission.kind != "mission" or not mission.reference:
+        return pd.DataFrame(columns=_SHOWN)
+    references = Path("data/reference")
+    published = {mission.name: load_reference(references / f"{mission.reference}.yaml")}
+    known = read_known_deviations(references / "known_deviations.yaml")
+    gathered = {mission.name: gather(Path("results") / mission.name)}
+    frame = validate(published, {mission.name: mission}, gathered, known)
+    return frame.loc[frame.verdict != "missing", _SHOWN]
 
 
 if __name__ == "__main__":

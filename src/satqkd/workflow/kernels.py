@@ -91,8 +91,10 @@ def _serve(arguments: list[str]) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     sys.argv = [_LAUNCHER, *arguments]
-    # No notebook of the workflow reads what an earlier session typed: there is no database to open.
-    IPKernelApp.launch_instance(arguments, config=Config({"HistoryManager": {"enabled": False}}))
+    # No notebook of the workflow reads what an earlier session typed. The kernel ends when its parent does: ipykernel
+    # looks for the parent in the environment when it is imported, which was in another process.
+    own = {"HistoryManager": {"enabled": False}, "IPKernelApp": {"parent_handle": os.getppid()}}
+    IPKernelApp.launch_instance(arguments, config=Config(own))
 
 
 class ForkedKernelProvisioner(LocalProvisioner):

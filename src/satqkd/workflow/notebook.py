@@ -1,4 +1,4 @@
-"""Run one notebook by papermill, in a kernel that is forked from this process: ``python -m satqkd.workflow.notebook``."""
+"""Run one notebook by papermill, in a kernel forked from this process: ``python -m satqkd.workflow.notebook``."""
 
 import argparse
 import os

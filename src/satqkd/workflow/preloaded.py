@@ -1,9 +1,4 @@
-"""Import once what papermill and every notebook of the workflow import.
-
-``jsonschema`` imports ``rfc3987_syntax``, where it is installed, to check the formats of strings: it compiles 35
-grammars, which takes longer than all other imports of papermill together, and no notebook asks for such a check.
-jsonschema does without it where its import fails.
-"""
+"""Import once what papermill and every notebook of the workflow import."""
 
 import gc
 import importlib
@@ -12,8 +7,7 @@ import sys
 from io import BytesIO
 
 FORKS = sys.platform == "linux"  # elsewhere the system's own libraries do not bear a fork
-_UNUSED = "rfc3987_syntax"
-_PAPERMILL = ("papermill.cli", "ipykernel.ipkernel", "ipykernel.kernelapp", "satqkd.workflow.kernels", "satqkd.workflow.engine")
+_PAPERMILL = ("papermill.cli", "ipykernel.kernelapp", "satqkd.workflow.engine", "satqkd.workflow.kernels")
 _STAGES = ("orbit", "channel", "detection", "coincidence", "key", "bell", "fiber", "validation")
 _SCIENCE = (
     *(f"satqkd.{stage}" for stage in _STAGES),
@@ -30,9 +24,18 @@ def may_fork() -> bool:
     return FORKS and len(os.listdir("/proc/self/task")) == 1
 
 
+def leave_out_format_checks() -> None:
+    """Keep jsonschema from importing its checker of identifiers, which takes longer than the rest of papermill.
+
+    jsonschema imports ``rfc3987_syntax`` where it is installed, which compiles 35 grammars at import, and does without
+    it otherwise. No notebook asks for that check.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
 def preload_papermill() -> None:
     """Import papermill and what a kernel needs."""
-    sys.modules.setdefault(_UNUSED, None)  # type: ignore[arg-type]
+    leave_out_format_checks()
     for name in _PAPERMILL:
         importlib.import_module(name)
 

@@ -1,9 +1,10 @@
 """Fork the notebooks of a run from one process that has everything imported.
 
 Starting papermill, a kernel and their imports takes longer than most stages compute. `start`, called when a run begins,
-starts one process that imports everything once and forks itself for every notebook that ``workflow/scripts/notebook.py``
-asks for. It has one thread, no socket of a kernel and no open file of a result, so that a fork of it is sound. It ends
-with the run, however that ends, with everything that it forked; and it refuses where a source file has changed since.
+starts one process that imports everything once and forks itself for every notebook that
+``workflow/scripts/notebook.py`` asks for. It has one thread and no open file of a result, so that a fork of it is
+sound. It ends with the run, however that ends, with everything that it forked; and it refuses where a source file has
+changed since.
 """
 
 import atexit
@@ -27,6 +28,7 @@ PLACE = "SATQKD_NOTEBOOKS"
 # One thread for a job, as Snakemake has it; linear algebra starts its threads when it is imported.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _PART = 1 << 16  # bytes
+_FIELDS = {"arguments", "folder", "python", "environment"}
 
 
 def start() -> None:
@@ -143,7 +145,11 @@ def _request(connection: socket.socket) -> tuple[dict | None, int]:
         text += (part := connection.recv(_PART))
         if not part:
             return None, -1
-    return (json.loads(text), files[0]) if text and files else (None, -1)
+    try:
+        asked = json.loads(text)
+    except ValueError:
+        return None, -1
+    return (asked, files[0]) if files and asked.keys() >= _FIELDS else (None, -1)
 
 
 def _reply(connection: socket.socket, status: int | None) -> None:

@@ -16,7 +16,7 @@ def sources_of(start: str | Path) -> list[Path]:
     Parameters
     ----------
     start : str or Path
-        A notebook's file, or the name of a module, for example ``satqkd.report``; of a package its ``__main__`` as well.
+        A notebook's file, or the name of a module, for example ``satqkd.report``; of a package its ``__main__`` too.
 
     Returns
     -------
@@ -53,7 +53,8 @@ def _code(notebook: Path) -> str:
 @cache
 def _imports(file: Path) -> frozenset[str]:
     """Names that a file of the package imports, wherever in the file."""
-    return frozenset(_named(ast.parse(file.read_text(encoding="utf-8")), [PACKAGE.name, *file.relative_to(PACKAGE).parent.parts]))
+    inside = [PACKAGE.name, *file.relative_to(PACKAGE).parent.parts]
+    return frozenset(_named(ast.parse(file.read_text(encoding="utf-8")), inside))
 
 
 def _named(tree: ast.AST, inside: list[str]) -> Iterator[str]:

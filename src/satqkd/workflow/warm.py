@@ -1,4 +1,4 @@
-"""Fill numba's cache once, so that no notebook waits for a compiler: ``python -m satqkd.planning.warm``."""
+"""Fill numba's cache once, so that no notebook waits for a compiler: ``python -m satqkd.workflow.warm``."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory

@@ -1,0 +1,76 @@
+"""Which files a notebook or a module uses, and that every rule depends on what it runs."""
+
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from satqkd.workflow.sources import PACKAGE, digest_of, sources_of
+
+# Notebooks and modules that rules run.
+STARTS = (
+    *(
+        f"notebooks/{name}.ipynb"
+        for name in ("01_orbit", "03_detection", "05_key", "08_validation", "overview", "recorded")
+    ),
+    *("satqkd.planning", "satqkd.planning.sweep", "satqkd.report"),
+)
+IMPORTED = (
+    "import sys\n{}\nprint(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'satqkd'), sep='\\n')"
+)
+
+
+def imports_of(start, root):
+    """Statements by which a notebook or a module begins."""
+    if not start.endswith(".ipynb"):
+        return f"import {start}"
+    cells = nbformat.read(root / start, as_version=4).cells
+    lines = "\n".join(cell.source for cell in cells if cell.cell_type == "code").splitlines()
+    return "\n".join(line for line in lines if line.startswith(("import ", "from ")))
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_all_that_is_really_imported_is_found(start, root):
+    program = IMPORTED.format(imports_of(start, root))
+    said = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True).stdout
+    real = set(said.split())
+    assert len(real) > 5
+    assert real <= set(map(str, sources_of(root / start if start.endswith(".ipynb") else start)))
+
+
+def test_a_stage_depends_on_no_other_stage(root):
+    used = {path.relative_to(PACKAGE).parts[0] for path in sources_of(root / "notebooks/02_channel.ipynb")}
+    assert "channel" in used and not {"orbit", "detection", "coincidence", "key", "planning", "validation"} & used
+
+
+def test_an_import_inside_a_function_counts(root):
+    assert PACKAGE / "detection/parquet.py" in sources_of("satqkd.detection.recordings")
+
+
+def test_the_digest_is_that_of_the_files(root, monkeypatch):
+    digest_of.cache_clear()
+    before = digest_of("satqkd.report"), digest_of("satqkd.planning")
+    read, changed = type(PACKAGE).read_bytes, PACKAGE / "report/page.py"
+    monkeypatch.setattr(type(PACKAGE), "read_bytes", lambda path: read(path) + b"#" * (path == changed))
+    digest_of.cache_clear()
+    assert digest_of("satqkd.report") != before[0] and digest_of("satqkd.planning") == before[1]
+    digest_of.cache_clear()
+
+
+def test_every_rule_depends_on_what_it_runs(root):
+    """A rule's `code` is the digest of the notebook, or of the module, that its command names."""
+    rules = 0
+    for path in (root / "workflow/rules").glob("*.smk"):
+        text = path.read_text()
+        for block in re.split(r"^ *(?=rule\b)", text, flags=re.MULTILINE)[1:]:
+            command = re.search(r"python (?:-m (satqkd[\w.]*)|workflow/scripts/notebook.py \{input.notebook\})", block)
+            if command is None:
+                continue
+            rules += 1
+            start = command[1] or re.search(r'notebook="([\w/.]+)"', block)[1]
+            named = set(re.findall(r'code=digest_of\("([^"]+)"\)', block))
+            assert named == {start}, (path.name, start)
+            assert block.count("code=digest_of") == block.count("params:"), path.name
+    assert rules >= 14
