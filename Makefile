@@ -37,17 +37,17 @@ lab: $(VENV)/.made  ## the notebooks in JupyterLab
 	jupyter lab --notebook-dir=. notebooks/explore.ipynb
 
 # The inner loop: what can be known within a minute and a half.
-check: lint  ## lint and the fast tests, after every change
-	pytest $(SHARED) --hypothesis-profile=quick -m "not slow and not workflow and not browser and not slurm and not long"
+check: lint  ## lint, and the tests with few examples each: after every change
+	pytest $(SHARED) --hypothesis-profile=quick
 
 # On all cores, each taking over what another has not come to.
 SHARED := -n $(CORES) --dist worksteal
-test: $(VENV)/.tests  ## all tests that start no Snakemake; then say which are left
+test: $(VENV)/.tests  ## the tests: units, properties, twins, published values
 	pytest $(SHARED)
-	@echo "test: whole workflows are tested by make test-workflow; browser, cluster, oldest versions and killed runs by make test-browser, test-slurm, test-oldest, test-long"
+	@echo "test: not run were whole workflows and long simulations (make test-workflow), and make test-browser, test-slurm, test-oldest, test-long"
 
-test-workflow: $(VENV)/.tests  ## whole workflows on copies of the project
-	pytest $(SHARED) -m workflow
+test-workflow: $(VENV)/.tests  ## whole workflows on copies of the project, and long simulations
+	pytest $(SHARED) -m "workflow or slow"
 
 # In a real Chromium (Debian's package chromium); the report's part needs make results first.
 test-browser: $(VENV)/.tests  ## the pages and sliders, in a real Chromium

@@ -220,6 +220,7 @@ def test_what_lies_along_a_dimension_may_be_left_in_the_file(tmp_path):
 
 
 @given(parts=st.lists(st.lists(st.integers(0, 255), max_size=20), min_size=1, max_size=20))
+@pytest.mark.slow
 def test_a_data_set_that_grows_holds_all_rows_and_no_more(parts, tmp_path_factory):
     path, rest = tmp_path_factory.mktemp("growing") / "a.nc", xr.Dataset({"rate": ("second", np.arange(2000))})
     with growing(path, "event") as (append, finish):

@@ -63,6 +63,7 @@ def test_the_recipe_of_an_orbit_gives_that_of_jinan1():
     assert made == (ROOT / "data/orbits/jinan1.csv").read_text()
 
 
+@pytest.mark.slow
 def test_what_the_template_is_expected_to_yield_is_what_the_page_shows():
     page = (ROOT / "docs/your-own-mission.md").read_text()
     (block,) = re.findall(r'^python -c "\n(.*?)"\n```\n\nFor the template as it is:', page, re.MULTILINE | re.DOTALL)

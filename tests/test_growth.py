@@ -84,6 +84,7 @@ def test_tags_that_can_find_nothing_any_more_do_not_wait():
         assert max(time.size for time in stream._recent) <= 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["bright", "pulses"])
 def test_the_size_of_pieces_changes_no_coincidence(which, request, monkeypatch, tmp_path):
     run = request.getfixturevalue(which)
@@ -112,6 +113,7 @@ def peak_bytes(call, *arguments, **how):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_memory_is_flat_in_the_tags(missions, tmp_path):
     """A tag has nine bytes: with less than one more for each, nothing holds them."""
     peaks = []
@@ -127,6 +129,7 @@ def test_memory_is_flat_in_the_tags(missions, tmp_path):
     np.testing.assert_array_less(np.diff(peaks, axis=0), MANY - FEW)
 
 
+@pytest.mark.slow
 def test_memory_is_flat_in_the_events(missions, tmp_path):
     """Nearly every tag of a decoy-state receiver is one; in memory it would have nineteen bytes."""
     peaks, events = [], []

@@ -146,6 +146,7 @@ def keys(results):
     return found
 
 
+@pytest.mark.slow
 def test_no_other_file_has_bits_of_the_key(results, keys):
     search = Search(*keys)
     store = results / "detection.zarr"
@@ -181,31 +182,38 @@ def spellings(bits):
     yield "\n".join(map(str, bits)).encode()
 
 
+@pytest.fixture(scope="module")
+def bits():
+    """Bits as a key has them, of both sides."""
+    return np.random.default_rng(4).integers(0, 2, (2, 1500), np.uint8)
+
+
 @pytest.mark.parametrize("first", [0, 3, 517])
 @pytest.mark.parametrize("which", range(15))
-def test_the_search_finds_what_it_is_for(which, first, keys, tmp_path):
+def test_the_search_finds_what_it_is_for(which, first, bits, tmp_path):
     """A part of the key in each spelling, in the middle of something else; no bits of another key."""
-    spelled = list(spellings(keys[0][first : first + 2 * WINDOW]))
+    spelled = list(spellings(bits[0][first : first + 2 * WINDOW]))
     assert len(spelled) == 15
     if which == 7:  # escapes and letters mixed: what is printed of bytes is read back
         spelled[which] = b" ".join(b"\\x%02x" % octet for octet in ast.literal_eval(spelled[which].decode()))
     path = tmp_path / "a.log"
     path.write_bytes(b"the key is \xff\n" + spelled[which] + b"\n and no more")
-    assert Search(*keys).in_file(path)
+    assert Search(*bits).in_file(path)
     other = np.random.default_rng(5).integers(0, 2, 1000)
     assert not Search(other).in_file(path)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int64", "float32"])
-def test_the_search_looks_into_data_sets(dtype, keys, tmp_path):
-    bits = np.concatenate([np.full(5000, 7), keys[1][200:400], np.full(5000, 7)]).astype(dtype)
-    save(xr.Dataset({"harmless": ("tag", bits)}), tmp_path / "a.nc")
-    assert Search(*keys).in_file(tmp_path / "a.nc")
+def test_the_search_looks_into_data_sets(dtype, bits, tmp_path):
+    values = np.concatenate([np.full(5000, 7), bits[1][200:400], np.full(5000, 7)]).astype(dtype)
+    save(xr.Dataset({"harmless": ("tag", values)}), tmp_path / "a.nc")
+    assert Search(*bits).in_file(tmp_path / "a.nc")
     group = zarr.open_group(tmp_path / "a.zarr", mode="w").create_group("alice")
-    group.create_array("time", data=bits)
-    assert in_store(Search(*keys), tmp_path / "a.zarr")
+    group.create_array("time", data=values)
+    assert in_store(Search(*bits), tmp_path / "a.zarr")
 
 
+@pytest.mark.slow
 def test_key_files_are_their_owners_alone(results):
     for side in ("alice", "bob"):
         assert stat.S_IMODE((results / f"{side}.key").stat().st_mode) == 0o600
@@ -231,6 +239,7 @@ def test_a_key_is_never_open_to_others_while_it_is_written(tmp_path):
     assert stat.S_IMODE((tmp_path / "a.key").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_a_simulated_key_is_no_secret(results, keys):
     """docs/design.md says so: who has the sifted bits, or the seed that makes them, has the key as well."""
     coincidence = load(results / "coincidence.nc")
@@ -241,6 +250,7 @@ def test_a_simulated_key_is_no_secret(results, keys):
     shutil.rmtree(again)
 
 
+@pytest.mark.slow
 def test_what_the_key_stage_publishes_holds_no_bits_at_all(results):
     """Lengths, rates and parities' numbers: no variable of key.nc has as many values as there are bits."""
     data = load(results / "key.nc")

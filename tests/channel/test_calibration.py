@@ -81,6 +81,7 @@ def plan(root, mission):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tiangong2", "liao2017"])
 def test_calibrating_again_gives_what_the_scenario_holds(root, missions, orbits, name):
     mission = missions[name]

@@ -91,6 +91,7 @@ def recorded(laboratory, tmp_path, **pieces):
     return coincidences(scenario, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
 
 
+@pytest.mark.slow
 def test_one_may_start_later_and_count_from_elsewhere(laboratory, found, tmp_path):
     """Both stop and start for themselves; what is common is used, and measurements begin where both have begun."""
     late = recorded(
@@ -103,6 +104,7 @@ def test_one_may_start_later_and_count_from_elsewhere(laboratory, found, tmp_pat
     assert abs(late.sizes["coincidence"] / found.sizes["coincidence"] - 1) < 0.01
 
 
+@pytest.mark.slow
 def test_recordings_with_too_little_in_common_are_refused(laboratory, tmp_path):
     def short(tags):
         return tags.isel(tag=tags.time.values < tags.time.values[0] + 4 * SECOND_PS)
@@ -113,6 +115,7 @@ def test_recordings_with_too_little_in_common_are_refused(laboratory, tmp_path):
         recorded(laboratory, tmp_path, bob=short)
 
 
+@pytest.mark.slow
 def test_one_may_begin_more_than_a_second_later(laboratory, tmp_path):
     """The clock is found all the same; what is missing is time in common."""
 
@@ -123,6 +126,7 @@ def test_one_may_begin_more_than_a_second_later(laboratory, tmp_path):
         recorded(laboratory, tmp_path, bob=late)
 
 
+@pytest.mark.slow
 def test_recordings_of_different_sources_have_no_clock_in_common(laboratory, tmp_path):
     def other(tags):
         rng = np.random.default_rng(8)

@@ -103,6 +103,7 @@ def test_what_is_written_is_read_again(name, tags, tmp_path, small_chunks):
 
 @FORMATS
 @given(tags=st.lists(st.tuples(NOT_ZERO, st.integers(0, 255)), max_size=40))
+@pytest.mark.slow
 def test_a_zarr_takes_any_tags_and_several_stations(tags, tmp_path, small_chunks):
     times, detector = columns(tags)
     write_tags(dataset(times, detector), tmp_path / "a.zarr", "alice")

@@ -200,6 +200,7 @@ def busy(missions, which):
     return scenario, orbit, link_budget(scenario, orbit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["passive", "active", "decoy"])
 def test_bytes_depend_neither_on_blocks_nor_on_threads(missions, tmp_path, monkeypatch, which):
     mission = busy(missions, which)
@@ -239,6 +240,7 @@ def test_after_pulses_want_both_of_their_keys(missions, half):
         missions["yin2020"].replaced({f"detection.{key}": value for key, value in half.items()})
 
 
+@pytest.mark.slow
 def test_memory_grows_neither_with_the_seconds_nor_with_the_rate(missions, tmp_path):
     """What Python and numpy hold at most, over two and eight seconds, and at a fourfold rate."""
 

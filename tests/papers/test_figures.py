@@ -135,6 +135,7 @@ def drawn(tables, references, tmp_path_factory):
     return folders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MISSIONS)
 def test_every_figure_is_drawn_and_its_data_saved(drawn, tables, name):
     for figure in CATALOGUE[name]:
@@ -144,6 +145,7 @@ def test_every_figure_is_drawn_and_its_data_saved(drawn, tables, name):
         assert list(again.columns) == list(tables[name][figure].columns) and len(again) == len(tables[name][figure])
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(drawn, tables, references, tmp_path):
     draw_figures(tables["tiangong2"], references["tiangong2"], tmp_path)
     for path in sorted(drawn["tiangong2"].iterdir()):

@@ -92,6 +92,7 @@ def test_pairs_have_s_as_well(sweep_of):
     assert data.chsh_s.dims == ("jitter",) and (np.abs(data.chsh_s) < 2 * np.sqrt(2)).all()
 
 
+@pytest.mark.slow
 def test_simulations_agree_with_the_analytic_chain_and_are_independent(sweep_of):
     sweep = sweep_of("aperture", simulate=[{"aperture": 1.2}], replicates=2)
     rows = sweep.events().to_dict("records")
@@ -134,6 +135,7 @@ def test_the_figure_has_a_line_for_each_value(sweep_of, names):
         assert list(bars[0].get_ydata())[1] == 9e3
 
 
+@pytest.mark.slow
 def test_the_figure_has_the_same_bytes_again(gathered, tmp_path):
     for name in ("a", "b"):
         save_figure(sweep_figure(gathered[1]), tmp_path / f"{name}.svg")
@@ -146,6 +148,7 @@ def run(monkeypatch, *arguments):
     module.main()
 
 
+@pytest.mark.slow
 def test_the_jobs_of_the_workflow(sweep_of, monkeypatch, tmp_path):
     sweep = sweep_of("aperture", "proof", simulate=[{"aperture": 1.2, "proof": "chernoff"}], replicates=1)
     for first, last in ((0, 3), (4, 5)):

@@ -34,6 +34,7 @@ def chain(missions, orbits, channels, tmp_path_factory):
     return gathered
 
 
+@pytest.mark.slow
 def test_liao2017_sifts_as_many_bits_as_printed(chain):
     """The rates at both ends of the pass are calibrated; what lies between, and the total, follow from the geometry."""
     five_per_cent_of_the_rate_at_1200_km = 0.05
@@ -46,6 +47,7 @@ def test_liao2017_sifts_as_many_bits_as_printed(chain):
     )
 
 
+@pytest.mark.slow
 def test_liao2017_keeps_a_key_of_the_printed_size(chain):
     """300,939 bits. The paper corrected errors at f about 1.5: between that and ours lies the printed key."""
     found = chain["liao2017"]
@@ -53,6 +55,7 @@ def test_liao2017_keeps_a_key_of_the_printed_size(chain):
     assert length - (1.5 / 1.16 - 1) * leak < 300_939 < length
 
 
+@pytest.mark.slow
 def test_no_deviation_of_the_decoy_experiments_is_unexplained(root, missions, chain):
     references = {name: validation.load_reference(root / f"data/reference/{name}.yaml") for name in chain}
     known = [
