@@ -1,5 +1,5 @@
-# make results · plan · sweep · test · test-browser · test-slurm · test-long · test-oldest · lab · bench · lint · lock · clean: each makes
-# the environment first when it is not there.
+# make results · plan · sweep · test · test-browser · test-slurm · test-long · test-oldest · soundness · lab · bench · lint · lock · clean:
+# each makes the environment first when it is not there.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 VENV := .venv
@@ -51,6 +51,10 @@ test-oldest: $(OLDEST)/.made
 	    uv pip install --quiet --python ../bin/python --no-deps --editable . && python -m satqkd.planning.warm && \
 	    pytest $(SHARED) -m "not browser and not slurm and not long and not locked"
 
+# Every bound of the key against populations whose truth is known: three minutes, and docs/soundness.md.
+soundness: $(VENV)/.made
+	python -m soundness
+
 lab: $(VENV)/.made
 	jupyter lab --notebook-dir=. notebooks/explore.ipynb
 
@@ -96,4 +100,4 @@ clean:
 	rm -rf $(VENV) $(OLDEST) .snakemake
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: results plan sweep test test-browser test-slurm test-long test-oldest lab bench lint lock clean
+.PHONY: results plan sweep test test-browser test-slurm test-long test-oldest soundness lab bench lint lock clean

@@ -445,8 +445,14 @@ def phase_error_deviation(error_rate, n_sample, n_key, eps_sec, terms):
     if min(n_sample, n_key) <= 0.0 or error_rate + printed >= 0.5:
         return printed
     seen, beta = error_rate * n_sample, math.log(terms / eps_sec)
-    if seen > _NOTHING and _transposed_exponent(seen, (error_rate + printed) * n_key, n_sample, n_key)[0] >= beta:
-        return printed
+    if seen > _NOTHING:
+        in_key = (error_rate + printed) * n_key
+        # The exponent is at least the squared lack of errors in the sample over twice their mean, without a logarithm.
+        mean = (seen + in_key) * (n_sample / (n_sample + n_key))
+        if (mean - seen) ** 2 >= 2.0 * beta * mean:
+            return printed
+        if _transposed_exponent(seen, in_key, n_sample, n_key)[0] >= beta:
+            return printed
     return max(printed, key_errors_limit(seen, n_sample, n_key, beta) / n_key - error_rate)
 
 

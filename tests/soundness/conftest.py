@@ -1,0 +1,6 @@
+"""The laboratory stands beside the package, like the benchmarks."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
