@@ -58,9 +58,9 @@ class Population:
 
     def __str__(self):
         photons = " + ".join(f"{n:,}" for n in (self.empty, self.single, self.double, self.triple))
-        parts = [f"{photons} events of 0 to 3 photons, {self.wrong_single:,} of 1 wrong, P(X) {self.basis_x:g}"]
+        parts = [f"{photons} events of 0 to 3 photons, {self.wrong_single:,} single ones wrong, P(X) {self.basis_x:g}"]
         if self.mu[2] > 0.0:
-            parts.append(f"vacuum of {self.mu[2]:g}")
+            parts.append(f"vacuum of {self.mu[2]:g} photons")
         if self.fluctuation:
             parts.append(f"intensities {self.fluctuation:.0%} uncertain, at {self.corner}")
         return ", ".join(parts)
@@ -283,8 +283,9 @@ def grid_of_counts(parts: list[tuple[int, np.ndarray]]) -> np.ndarray:
         one = np.zeros(signal.shape)
         one[inside] = multinomial.pmf(counts[inside], events, p)
         result = fftconvolve(result, one)
-    assert result.shape == (total + 1, total + 1)
-    return np.where(result > 1e-15, result, 0.0)
+    # No more than all events; what the transform's rounding leaves elsewhere is nothing.
+    possible = np.add.outer(np.arange(total + 1), np.arange(total + 1)) <= total
+    return np.where(possible & (result > 1e-15), result, 0.0)
 
 
 # Events of 0 to 3 photons in one basis, few enough to enumerate every outcome.
@@ -295,37 +296,40 @@ ENUMERATED = (
 WRONG_ENUMERATED = ((0, 1, 0), (0, 10, 3), (20, 2, 0), (3, 40, 20), (60, 1, 0), (0, 100, 0))
 
 
+def enumerated_outcomes(population: Population, by_photons: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of groups of 0, 1, 2, ... photons by intensity, shape (outcomes, 3), and the probability of each."""
+    p = grid_of_counts([(n, population.intensities(photons)) for photons, n in enumerate(by_photons)])
+    signal, decoy = np.nonzero(p)
+    counts = np.stack([signal, decoy, sum(by_photons) - signal - decoy], axis=-1)
+    return counts, p[signal, decoy]
+
+
 def enumerate_photons(
     eps: float, events=ENUMERATED, wrong=WRONG_ENUMERATED, settings=((MU, SHARES), ((0.5, 0.1, 0.05), (0.3, 0.3, 0.4)))
 ) -> Iterator[Finding]:
     """Empty pulses, single photons and their errors under the bounds with two decoys, every outcome weighed."""
     bounds = [bound for bound in (*SOUND, *UNSOUND) if bound not in (*WITHOUT_VACUUM, "tiangong2")]
-    for mu, shares in settings:
-        population = Population(0, 0, mu=mu, shares=shares)
-        for by_photons, is_error in [(one, False) for one in events] + [(one, True) for one in wrong]:
-            total = sum(by_photons)
-            p = grid_of_counts([(n, population.intensities(photons)) for photons, n in enumerate(by_photons)])
-            signal, decoy = np.nonzero(p)
-            counts = np.stack([signal, decoy, total - signal - decoy], axis=-1)
-            kept = counts[:, 2] >= 0
-            counts, p = counts[kept], p[signal, decoy][kept]
-            none = np.zeros_like(counts)
+    rounding = 1e-9
+    for population in (Population(0, 0, mu=mu, shares=shares) for mu, shares in settings):
+        vacuum = f"in one basis, vacuum of {population.mu[2]:g} photons"
+        for by_photons in events:
+            counts, p = enumerated_outcomes(population, by_photons)
+            none, where = np.zeros_like(counts), f"{' + '.join(map(str, by_photons))} events of 0 to 3 photons {vacuum}"
             for bound in bounds:
-                # As errors the counts are a part of many detections, so that only the bound on errors speaks of them.
-                sample = counts + 10**6 if is_error else counts
-                key = account(
-                    population, DecoyCounts(sample, sample, none, counts if is_error else none), bound, eps, False
-                )
-                paid = float(key.split.estimate)
-                failed = {
-                    "errors of single photons": (key.x.single_photon_errors_sample < by_photons[1] - 1e-9, ERRORS)
-                }
-                if not is_error:
-                    failed = {
-                        "empty pulses": (key.x.vacuum_events > by_photons[0] + 1e-9, EMPTY),
-                        "single photons": (key.x.single_photons > by_photons[1] + 1e-9, SINGLE),
-                    }
-                kind = "errors" if is_error else "events"
-                where = f"{' + '.join(map(str, by_photons))} {kind} of 0 to 3 photons in one basis, vacuum of {mu[2]:g}"
-                for estimate, (which, tails) in failed.items():
-                    yield Finding("decoy", bound, estimate, eps, tails * paid, float(p[which].sum()), where)
+                key = account(population, DecoyCounts(counts, counts, none, none), bound, eps, False)
+                for estimate, tails, failed in (
+                    ("empty pulses", EMPTY, key.x.vacuum_events > by_photons[0] + rounding),
+                    ("single photons", SINGLE, key.x.single_photons > by_photons[1] + rounding),
+                ):
+                    paid = tails * float(key.split.estimate)
+                    yield Finding("decoy", bound, estimate, eps, paid, float(p[failed].sum()), where)
+        for by_photons in wrong:
+            counts, p = enumerated_outcomes(population, by_photons)
+            none, where = np.zeros_like(counts), f"{' + '.join(map(str, by_photons))} errors of 0 to 2 photons {vacuum}"
+            # Errors are a part of many detections, so that only the bound on errors is tried.
+            many = counts + 10**6
+            for bound in bounds:
+                key = account(population, DecoyCounts(many, many, none, counts), bound, eps, False)
+                failed = key.x.single_photon_errors_sample < by_photons[1] - rounding
+                paid = ERRORS * float(key.split.estimate)
+                yield Finding("decoy", bound, "errors of single photons", eps, paid, float(p[failed].sum()), where)

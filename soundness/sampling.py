@@ -1,7 +1,7 @@
 """A random sample against the rest: K wrong ones among n + k, of which k are seen and n become key.
 
 The true K is put in; every division of it is enumerated where blocks are small or errors few, and drawn where they are
-many. A limit of one half promises nothing and cannot fail.
+many. A phase error rate of one half promises nothing and cannot fail: its limit is infinite here.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,10 +12,14 @@ from scipy.special import gammaln
 from satqkd.key import decoy_bounds
 from satqkd.key.bbm92 import bbm92_key_length
 from satqkd.key.decoy import PROOFS
+from satqkd.key.sampling import serfling_deviation
 from soundness.findings import Finding
 
 PAIR_PROOFS = ("tomamichel2012", "lim2021", "hypergeometric")
 PAIR_FORMULAS = ("yin2020",)
+# What Serfling's inequality says of sample and key together is sound, and a step of lim2021.
+SERFLING = "yin2020, lim2021"
+SOUND = "all but tiangong2"
 PRINTED = "lim2014, Eq. (5) as printed"
 # Key and sample of blocks in which every number of errors is tried.
 SMALL_BLOCKS = (
@@ -35,9 +39,19 @@ def pair_limit(bound: str) -> Callable:
         key = bbm92_key_length(
             n_z=n_key, n_x=n_sample, errors_z=0, errors_x=seen, eps_sec=eps, eps_cor=1e-10, f_ec=1.0, bound=bound
         )
-        return np.asarray(key.z.phase_error), float(key.split.estimate)
+        return _promised(np.asarray(key.z.phase_error)), float(key.split.estimate)
 
     return limit
+
+
+def whole_limit(n_key, n_sample, seen, eps):
+    """Limit of the error rate of the key by Serfling's bound on that of sample and key together, and what is paid."""
+    together = seen / n_sample + serfling_deviation(n_key, n_sample, eps=eps)
+    return ((n_key + n_sample) * together - seen) / n_key, eps
+
+
+def _promised(phase_error):
+    return np.where(phase_error < 0.5, phase_error, np.inf)
 
 
 def decoy_limit(deviation: Callable, terms: int = TERMS) -> Callable:
@@ -46,7 +60,7 @@ def decoy_limit(deviation: Callable, terms: int = TERMS) -> Callable:
     def limit(n_key, n_sample, seen, eps):
         rates = np.minimum(np.asarray(seen) / n_sample, 0.5)
         wider = [deviation(rate, float(n_sample), float(n_key), eps, terms) for rate in rates]
-        return np.minimum(rates + wider, 0.5), eps / terms
+        return _promised(rates + wider), eps / terms
 
     return limit
 
@@ -54,8 +68,9 @@ def decoy_limit(deviation: Callable, terms: int = TERMS) -> Callable:
 def limits() -> dict[tuple[str, str, str], Callable]:
     """All limits by family, bound and estimate."""
     pairs = {("pairs", bound, "errors of the key"): pair_limit(bound) for bound in (*PAIR_PROOFS, *PAIR_FORMULAS)}
+    pairs["pairs", SERFLING, "errors of sample and key together"] = whole_limit
     decoy = {
-        "all but tiangong2": decoy_limit(decoy_bounds.phase_error_deviation),
+        SOUND: decoy_limit(decoy_bounds.phase_error_deviation),
         PRINTED: decoy_limit(decoy_bounds.sampling_deviation),
         # It takes the error rate of the sample for that of the key.
         "tiangong2": decoy_limit(lambda *_: 0.0, PROOFS["tiangong2"].terms),
@@ -87,7 +102,7 @@ def enumerated_failures(n_key, n_sample, seen, limit, wrong) -> np.ndarray:
     total = np.asarray(wrong)[:, np.newaxis]
     in_key = total - seen
     rounding = 1e-9
-    failed = (in_key >= 0) & (in_key <= n_key) & (limit < 0.5) & (in_key > n_key * limit + rounding)
+    failed = (in_key >= 0) & (in_key <= n_key) & (in_key > n_key * limit + rounding)
     inside = np.clip(in_key, 0, n_key)
     log_p = _log_choose(n_sample, seen) + _log_choose(n_key, inside) - _log_choose(n_key + n_sample, total)
     return np.exp(np.where(failed, log_p, -np.inf)).sum(axis=1)
@@ -127,7 +142,7 @@ def drawn_blocks(
         seen, times = np.unique(rng.hypergeometric(wrong, whole - wrong, n_sample, draws), return_counts=True)
         for name, limit_of in limits().items():
             limit, paid = limit_of(n_key, n_sample, seen, eps)
-            failed = (limit < 0.5) & ((wrong - seen) / n_key > limit * (1.0 + 1e-12))
+            failed = (wrong - seen) / n_key > limit * (1.0 + 1e-12)
             if paid * draws >= 10.0:
                 where = block_text(n_key, n_sample, wrong)
                 yield Finding(*name, eps, paid, float(times[failed].sum() / draws), where, draws)

@@ -1,4 +1,4 @@
-"""The laboratory stands beside the package, like the benchmarks."""
+"""Let the tests import the laboratory, which is not a part of the package."""
 
 import sys
 from pathlib import Path

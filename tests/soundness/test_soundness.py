@@ -84,7 +84,7 @@ def test_the_commands_verdict_names_a_proof_that_fails_and_a_formula_that_does_n
     assert laboratory.misjudged(found) == []
     proofs = [one for one in found if one.bound not in laboratory.NO_PROOFS]
     assert laboratory.misjudged(proofs) == [
-        f"{name} is no proof, and was not seen to fail" for name in laboratory.NO_PROOFS
+        f"{name} is not a proof, and was not seen to fail" for name in laboratory.NO_PROOFS
     ]
 
 

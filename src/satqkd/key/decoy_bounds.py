@@ -345,7 +345,7 @@ def single_photon_errors(brighter_upper, dimmer_lower, brighter, dimmer, tau_1):
 
 @compiled
 def sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms):
-    r"""Random sampling term of the phase error rate as printed, which is no bound for few errors.
+    r"""Random sampling term of the phase error rate as printed, which is not a bound for few errors.
 
     :math:`\gamma(a, b, c, d) = \sqrt{\frac{(c+d)(1-b)b}{c d \ln 2} \log_2 \frac{(c+d)\, 21^2}{c d (1-b) b\, a^2}}` with
     the secrecy a, the error rate b of the sample, c single photons in the sample and d in the key. `terms` stands in
