@@ -75,6 +75,10 @@ test-oldest: $(OLDEST)/.made  ## all but browser, cluster and long tests, on the
 	    uv pip install --quiet --python ../bin/python --no-deps --editable . && python -m satqkd.workflow.warm && \
 	    pytest $(SHARED) -m "not browser and not slurm and not long and not locked"
 
+# Every bound of the key against populations whose truth is known: three minutes.
+soundness: $(VENV)/.made  ## every bound of the key held to its failure probability; writes docs/soundness.md
+	python -m soundness
+
 bench: $(VENV)/.tests  ## side by side with peers
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
 	python -m benchmarks
@@ -125,4 +129,4 @@ clean:  ## remove environments and results
 	rm -rf $(VENV) $(OLDEST) .snakemake
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: help results quick plan sweep lab check test test-workflow test-browser test-slurm test-long test-oldest bench lint lock clean
+.PHONY: help results quick plan sweep lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean

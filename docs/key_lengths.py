@@ -11,9 +11,12 @@ from scipy.optimize import brentq
 from satqkd.key.afterwards import optimal_blocks
 from satqkd.key.bbm92 import bbm92_key_length, sampled_key_length
 from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
+from satqkd.key.decoy_bounds import key_errors_limit, sampling_deviation
 from satqkd.key.downlink import DecoyDownlink, window_acceptance
+from satqkd.key.entropy import binary_entropy
 from satqkd.key.figures import published_length_figure
 from satqkd.key.optimum import optimal_decoy
+from satqkd.key.sampling import hypergeometric_key_errors
 from satqkd.plot import save_figure
 
 DOCS = Path(__file__).parent
@@ -106,6 +109,7 @@ def liao2017_link(noise_rate_hz):
     return link(scale, misalignment)
 
 
+TIANGONG2 = {"mean_photon_numbers": [0.6, 0.35, 0.0], "intensity_probabilities": [0.5, 0.25, 0.25]}
 LIAO2017 = {"mean_photon_numbers": [0.8, 0.1, 0.0], "intensity_probabilities": [0.5, 0.25, 0.25]}
 
 
@@ -154,8 +158,7 @@ def tiangong2_spread():
         counts = tiangong2_counts(share)
         return decoy_key_length(
             counts=pool_bases(counts) if pooled else counts,
-            mean_photon_numbers=[0.6, 0.35, 0.0],
-            intensity_probabilities=[0.5, 0.25, 0.25],
+            **TIANGONG2,
             eps_sec=eps,
             eps_cor=eps,
             f_ec=1.13,
@@ -170,6 +173,82 @@ def tiangong2_spread():
         for bound in DECOY_BOUNDS
     ]
     return table(["bound", "1e-5, each basis", "1e-5, pooled", "1e-9, each basis", "1e-9, pooled"], rows)
+
+
+CLEAN = DecoyCounts(*[[10_000, 700, 10]] * 2, *[[0, 0, 0]] * 2)
+
+
+def signal_key(counts, bound, *, source, f_ec):
+    """Key of the signal in both bases, both failure probabilities 1e-9."""
+    return decoy_key_length(
+        counts=counts, **source, eps_sec=1e-9, eps_cor=1e-9, f_ec=f_ec, bound=bound, key_basis="both",
+        key_intensities="signal",
+    )  # fmt: skip
+
+
+def clean_pass():
+    """A short pass without an error: phase errors that the printed term, the sound one and the exact tail allow."""
+    rows = []
+    for bound in ("chernoff", "zhang2017"):
+        found = signal_key(CLEAN, bound, source=LIAO2017, f_ec=1.16)
+        n_key, n_sample = (int(np.floor(getattr(found.x, f"single_photons{of}"))) for of in ("", "_sample"))
+        exact = int(hypergeometric_key_errors(n_key, n_sample, 0, found.split.estimate))
+        printed = sum(key.vacuum_events + key.single_photons - key.leak_ec - key.security for key in (found.x, found.z))
+        sound = found.x.phase_error * found.x.single_photons
+        rows.append([bound, n_key, n_sample, "0", f"{sound:.1f}", exact, printed, float(found.length)])
+    head = ["bound", "single photons of the key", "of the sample", "phase errors, printed", "sound", "exact tail"]
+    return table([*head, "key, printed", "key"], rows)
+
+
+def squared_length(found):
+    """Length of a key if the sampling of phase errors had to fail with the square of its share."""
+    length, beta = 0.0, -2.0 * np.log(float(found.split.estimate))
+    for key in (found.x, found.z):
+        sample = (float(key.single_photon_errors_sample), float(key.single_photons_sample))
+        errors = key_errors_limit(*sample, float(key.single_photons), beta)
+        rate = min(max(errors / key.single_photons, key.phase_error), 0.5)
+        more = key.single_photons * binary_entropy(rate) - key.privacy
+        length += max(float(key.unfloored - more), 0.0)
+    return length
+
+
+def smoothing():
+    """What is left if the sampling estimate has to fail with the square of what the papers pay for it."""
+    session = liao2017_link(100.0).counts(**LIAO2017, basis_x=0.5, window_s=2e-9, seconds=273.0)
+    passes = {
+        "clean pass": (CLEAN, LIAO2017, 1.16),
+        "liao2017, f = 1.16, each basis": (session, LIAO2017, 1.16),
+        "tiangong2, each basis": (tiangong2_counts(1.0), TIANGONG2, 1.13),
+    }
+    rows = []
+    for name, (counts, source, f_ec) in passes.items():
+        for bound in ("chernoff", "zhang2017"):
+            found = signal_key(counts, bound, source=source, f_ec=f_ec)
+            rows.append([name, bound, float(found.length), squared_length(found)])
+    return table(["counts", "bound", "key", "with the square"], rows)
+
+
+def errors_of_agreement():
+    """From how many errors on the printed term covers the exact tail, and is the one that counts."""
+    n_key, few, many, rows = 10**7, np.arange(301), np.geomspace(300, 1e9, 2001), []
+    for eps in (1e-2, 1e-5, 1e-9, 1e-12):
+        for share in (0.25, 1.0, 4.0):
+            n_sample, tail = int(share * n_key), eps / 21
+
+            def printed(seen, n_sample, n_key=n_key, eps=eps):
+                rate = seen / n_sample
+                return (rate + sampling_deviation(rate, float(n_sample), float(n_key), eps, 21)) * n_key
+
+            exact = hypergeometric_key_errors(n_key, n_sample, few, tail)
+            limit = [key_errors_limit(float(seen), float(n_sample), float(n_key), -np.log(tail)) for seen in few]
+            ours = np.array([printed(seen, n_sample) for seen in few])
+            covers, counts = (1 + np.flatnonzero(ours < other).max() for other in (exact, limit))
+            # A million times as long, so that a thousand million errors are few.
+            long, beta = (1e6 * n_sample, 1e6 * n_key), -np.log(tail)
+            ends = [seen for seen in many if printed(seen, long[0], long[1]) < key_errors_limit(seen, *long, beta)]
+            until = f"about {ends[0]:.0e}".replace("e+0", "e") if ends else "more than 1e9"
+            rows.append([f"{eps:.0e}".replace("e-0", "e-"), f"{share:g}", int(covers), int(counts), until])
+    return table(["ε", "sample over key", "covers the exact tail from", "counts from", "to"], rows)
 
 
 def conventions():
@@ -288,6 +367,9 @@ TABLES = {
     "yin2020 levels": yin2020_levels,
     "liao2017": liao2017_spread,
     "tiangong2": tiangong2_spread,
+    "clean": clean_pass,
+    "agreement": errors_of_agreement,
+    "smoothing": smoothing,
     "conventions": conventions,
     "after": after_the_fact,
     "blocks": best_blocks,

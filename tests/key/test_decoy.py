@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.special import rel_entr
 from scipy.stats import norm
 
 from satqkd.key import decoy_bounds
@@ -188,6 +190,19 @@ def test_one_decoy_leaves_the_vacuum_pulses_out():
     assert length_of(counts, "rusca2018").length == pytest.approx(alone.length, rel=1e-12)
 
 
+def plain_key_errors_limit(seen, n_sample, n_key, beta):
+    """Where Chernoff's exponent of the sample's share of the errors is beta, found by halving; n_key at most."""
+
+    def exponent(in_key):
+        wrong, whole = seen + in_key, n_sample + n_key
+        return rel_entr(seen, wrong * n_sample / whole) + rel_entr(in_key, wrong * n_key / whole)
+
+    least = seen * n_key / n_sample
+    if exponent(n_key) < beta:
+        return n_key
+    return brentq(lambda in_key: exponent(in_key) - beta, least, n_key, xtol=1e-12, rtol=1e-14)
+
+
 def plain_account(counts, bound, *, eps_sec, eps_cor, f_ec, signal_only):
     """Lim et al. (2014), Eqs. (1) to (5), and Rusca et al. (2018), as they are printed, in numpy."""
     proof = PROOFS[bound]
@@ -230,7 +245,7 @@ def plain_account(counts, bound, *, eps_sec, eps_cor, f_ec, signal_only):
     if signal_only:
         shares = [p[0] * np.exp(-mu[0]) * mu[0] ** n / tau[n] for n in (0, 1)]
         empty, single = (
-            decoy_bounds.least_thinned(n, q, eps, norm.isf(eps), proof.tail)
+            decoy_bounds.least_thinned(n, q, -np.log(eps), norm.isf(eps), proof.tail)
             for n, q in zip((empty, single), shares, strict=True)
         )
         x, mx = x[:1], mx[:1]
@@ -241,7 +256,9 @@ def plain_account(counts, bound, *, eps_sec, eps_cor, f_ec, signal_only):
         if sample > 0 and single > 0:
             b, harmonic = ratio * (1 - ratio), sample * single / (sample + single)
             logarithm = np.log2(terms**2 / (harmonic * b * eps_sec**2)) if b > 0 else 0.0
-            deviation = np.sqrt(b / (harmonic * np.log(2)) * max(logarithm, 0.0))
+            printed = np.sqrt(b / (harmonic * np.log(2)) * max(logarithm, 0.0))
+            limit = plain_key_errors_limit(ratio * sample, sample, single, np.log(terms / eps_sec))
+            deviation = max(printed, limit / single - ratio)
     phase_error = min(ratio + deviation, 0.5)
     leak = f_ec * x.sum() * binary_entropy(mx.sum() / x.sum())
     return phase_error, empty + single * (1 - binary_entropy(phase_error)) - leak - security
@@ -378,7 +395,58 @@ def test_sampling_deviation_follows_its_definition():
 
 def test_sampling_deviation_at_its_ends():
     assert decoy_bounds.sampling_deviation(0.0, 100.0, 100.0, 1e-9, 21) == 0.0
-    assert np.isinf(decoy_bounds.sampling_deviation(0.1, 0.0, 100.0, 1e-9, 21))
+    for deviation in (decoy_bounds.sampling_deviation, decoy_bounds.phase_error_deviation):
+        assert np.isinf(deviation(0.1, 0.0, 100.0, 1e-9, 21))
+        assert np.isinf(deviation(0.0, 100.0, 0.0, 1e-9, 21))
+
+
+sizes = st.floats(0.0, 10.0).map(lambda exponent: 10.0**exponent)
+
+
+@given(st.floats(-12.0, -0.4), sizes, sizes, st.floats(0.5, 70.0))
+def test_errors_of_the_key_solve_their_equation(rate, n_sample, n_key, beta):
+    seen = 10.0**rate * n_sample
+    found = decoy_bounds.key_errors_limit(seen, n_sample, n_key, beta)
+    plain = plain_key_errors_limit(seen, n_sample, n_key, beta)
+    if plain < n_key:
+        # The plain exponent is a difference of terms as large as the errors: their rounding moves the excess.
+        excess, cancelled = plain - seen * n_key / n_sample, 1e-15 * (seen + plain) / beta
+        assert found == pytest.approx(plain, rel=1e-9, abs=cancelled * excess)
+    else:
+        assert found >= n_key * (1.0 - ROUNDING)
+
+
+def test_without_errors_the_limit_is_that_of_independent_draws():
+    # Each error misses a sample of three quarters with a probability of one quarter: 1/4^y = eps.
+    assert decoy_bounds.key_errors_limit(0.0, 3000.0, 1000.0, 10.0 * np.log(4.0)) == pytest.approx(10.0, rel=1e-12)
+    few = decoy_bounds.key_errors_limit(1e-9, 3000.0, 1000.0, 10.0 * np.log(4.0))
+    assert few == pytest.approx(10.0, rel=1e-6)
+
+
+@given(st.floats(-9.0, -0.4), sizes, sizes, st.floats(1.0, 60.0), st.floats(1.0, 2.0))
+def test_the_sampling_bound_moves_the_right_way(rate, n_sample, n_key, beta, factor):
+    def key_rate(seen, n_sample, n_key, beta):
+        return decoy_bounds.key_errors_limit(seen, n_sample, n_key, beta) / n_key
+
+    seen = 10.0**rate * n_sample
+    limit, rounding = key_rate(seen, n_sample, n_key, beta), 1.0 + ROUNDING
+    if limit < 1.0:
+        assert key_rate(factor * seen, n_sample, n_key, beta) * rounding >= limit
+        assert key_rate(seen, n_sample, n_key, factor * beta) * rounding >= limit
+        assert key_rate(seen, factor * n_sample, n_key, beta) <= limit * rounding
+        assert key_rate(seen, n_sample, factor * n_key, beta) <= limit * rounding
+
+
+@given(st.integers(0, 10**5), st.floats(2.0, 7.0), st.floats(2.0, 7.0), st.floats(-15.0, -2.0))
+def test_the_sampling_bound_is_at_least_the_printed_one_and_the_sound_one(errors, sample, key, eps):
+    n_sample, n_key = 10.0**sample, 10.0**key
+    rate = min(errors / n_sample, 0.5)
+    deviation = decoy_bounds.phase_error_deviation(rate, n_sample, n_key, 10.0**eps, 21)
+    printed = decoy_bounds.sampling_deviation(rate, n_sample, n_key, 10.0**eps, 21)
+    assert deviation >= printed
+    if rate + deviation < 0.5:
+        limit = decoy_bounds.key_errors_limit(rate * n_sample, n_sample, n_key, np.log(21.0) - eps * np.log(10.0))
+        assert deviation == pytest.approx(max(printed, limit / n_key - rate), rel=ROUNDING)
 
 
 @pytest.mark.parametrize(

@@ -346,10 +346,11 @@ def decoy_key_length(
 
     Notes
     -----
-    "lim2014": Lim, Curty, Walenta, Xu, Zbinden, Phys. Rev. A 89, 022307 (2014), with Hoeffding's tail. One sound
-    addition, which only lengthens the key: the single-photon errors never exceed all errors seen. Lower limits of
-    single counts may be negative and are carried on as they are, which is sound too; to raise them to 0 would be
-    tighter.
+    "lim2014": Lim, Curty, Walenta, Xu, Zbinden, Phys. Rev. A 89, 022307 (2014), with Hoeffding's tail. Two changes.
+    The single-photon errors never exceed all errors seen, which only lengthens the key. The sampling term, which as
+    printed vanishes without errors, is a bound at every size, see `satqkd.key.decoy_bounds.phase_error_deviation`; the
+    same term enters every finite bound but "tiangong2". Lower limits of single counts may be negative and are carried
+    on as they are, which is sound too; to raise them to 0 would be tighter.
     "chernoff": the same with the deviation of each count by itself, see `satqkd.key.decoy_bounds.chernoff_lower`.
     "zhang2017": the same with Chernoff's bound without approximation, see `satqkd.key.decoy_bounds.zhang2017_lower`.
     "gaussian": the same with as many standard deviations of each count as a normal distribution has at the failure

@@ -36,6 +36,21 @@ _NOTHING = 1e-100
 compiled = njit(cache=True, error_model="numpy")
 
 
+@compiled
+def _hoeffding(n, beta):
+    return math.sqrt(0.5 * n * beta)
+
+
+@compiled
+def _chernoff_lower(observed, beta):
+    return observed - 0.5 * beta - math.sqrt(2.0 * beta * observed + 0.25 * beta**2)
+
+
+@compiled
+def _chernoff_upper(observed, beta):
+    return observed + beta + math.sqrt(2.0 * beta * observed + beta**2)
+
+
 @vectorize(cache=True)
 def hoeffding_deviation(n, eps):
     r"""Deviation of a count from its expectation, :math:`\sqrt{n \ln(1/\varepsilon) / 2}`.
@@ -56,7 +71,7 @@ def hoeffding_deviation(n, eps):
     -----
     Hoeffding, J. Am. Stat. Assoc. 58, 13 (1963).
     """
-    return math.sqrt(-0.5 * n * math.log(eps))
+    return _hoeffding(n, -math.log(eps))
 
 
 @vectorize(cache=True)
@@ -81,8 +96,7 @@ def chernoff_lower(observed, eps):
     tail exp(-d^2 E / (2 + d)) follows x + beta/2 - sqrt(...), higher by beta; the published form is kept, since
     others compute with it, and is sound.
     """
-    beta = -math.log(eps)
-    return observed - 0.5 * beta - math.sqrt(2.0 * beta * observed + 0.25 * beta**2)
+    return _chernoff_lower(observed, -math.log(eps))
 
 
 @vectorize(cache=True)
@@ -103,24 +117,35 @@ def chernoff_upper(observed, eps):
     -----
     Solves the tail exp(-d^2 E / 2) of a count below its expectation E; Yin et al., Sci. Rep. 10, 14312 (2020).
     """
-    beta = -math.log(eps)
-    return observed + beta + math.sqrt(2.0 * beta * observed + beta**2)
+    return _chernoff_upper(observed, -math.log(eps))
 
 
-@njit(cache=True)
+@compiled
 def _zhang2017_root(s):
     """Root z of z - 1 - ln z = s^2 / 2, the lesser one for s < 0 and the greater one for s > 0."""
     if s < -1.4:
         z, steps = math.exp(-1.0 - 0.5 * s * s), 3
+    elif s < 2.0:
+        # Taylor's series of the root, good to a few parts in 1e4 at the ends; Newton does the rest.
+        z = 1 / 36 + s * (-1 / 270 + s * (1 / 4320 + s * (1 / 17010 - s * 139 / 5443200)))
+        z, steps = 1.0 + s * (1.0 + s * (1 / 3 + s * z)), 1 if abs(s) < 1.0 else 2
     else:
-        # Taylor's series of the root; Newton does the rest.
-        z = 1.0 + s * (1.0 + s * (1 / 3 + s * (1 / 36 + s * (-1 / 270 + s / 4320 if abs(s) < 1.0 else 0.0))))
-        steps = 1 if abs(s) < 0.3 else 3
+        z, steps = 1.0 + s * (1.0 + s * (1 / 3 + s / 36)), 3
     if z < 1e-300:
         return 0.0
     for _ in range(steps):
         z *= (math.log(z) + 0.5 * s * s) / (z - 1.0)
     return z
+
+
+@compiled
+def _zhang2017_lower(observed, beta):
+    return observed * _zhang2017_root(-math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else 0.0
+
+
+@compiled
+def _zhang2017_upper(observed, beta):
+    return observed * _zhang2017_root(math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else beta
 
 
 @vectorize(cache=True)
@@ -143,7 +168,7 @@ def zhang2017_lower(observed, eps):
     of the failure probability to each side; here eps is that of this side. Newton's step never passes the root, since
     the left side is convex, so that the bound is sound wherever the steps end.
     """
-    return observed * _zhang2017_root(-math.sqrt(-2.0 * math.log(eps) / observed)) if observed > _NOTHING else 0.0
+    return _zhang2017_lower(observed, -math.log(eps))
 
 
 @vectorize(cache=True)
@@ -164,8 +189,17 @@ def zhang2017_upper(observed, eps):
     -----
     See `zhang2017_lower`.
     """
-    beta = -math.log(eps)
-    return observed * _zhang2017_root(math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else beta
+    return _zhang2017_upper(observed, -math.log(eps))
+
+
+@compiled
+def _hoeffding_thinned(n, share, beta):
+    return max(n * share - _hoeffding(n, beta), 0.0)
+
+
+@compiled
+def _chernoff_thinned(n, share, beta):
+    return max(n * share - math.sqrt(2.0 * n * share * beta), 0.0)
 
 
 @vectorize(cache=True)
@@ -192,7 +226,7 @@ def hoeffding_thinned(n, share, eps):
     -----
     Hoeffding, J. Am. Stat. Assoc. 58, 13 (1963).
     """
-    return max(n * share - math.sqrt(-0.5 * n * math.log(eps)), 0.0)
+    return _hoeffding_thinned(n, share, -math.log(eps))
 
 
 @vectorize(cache=True)
@@ -213,44 +247,47 @@ def chernoff_thinned(n, share, eps):
     -----
     From the multiplicative Chernoff tail exp(-d^2 E / 2) with E = n q; narrower than Hoeffding's for q below 1/4.
     """
-    return max(n * share - math.sqrt(-2.0 * n * share * math.log(eps)), 0.0)
+    return _chernoff_thinned(n, share, -math.log(eps))
 
 
 @compiled
-def lower_limit(count, total, eps, sigmas, tail):
-    """Lowest expectation that a count allows; `total` is the sum over intensities, which Hoeffding's bound is about."""
+def lower_limit(count, total, beta, sigmas, tail):
+    """Lowest expectation that a count allows; `total` is the sum over intensities, which Hoeffding's bound is about.
+
+    The failure probability enters as its logarithm, beta = ln(1/eps), which is taken once for all limits.
+    """
     if tail == HOEFFDING:
-        return count - hoeffding_deviation(total, eps)
+        return count - _hoeffding(total, beta)
     if tail == CHERNOFF:
-        return chernoff_lower(count, eps)
+        return _chernoff_lower(count, beta)
     if tail == ZHANG2017:
-        return zhang2017_lower(count, eps)
+        return _zhang2017_lower(count, beta)
     if tail == GAUSSIAN:
         return count - sigmas * math.sqrt(count)
     return count
 
 
 @compiled
-def upper_limit(count, total, eps, sigmas, tail):
-    """Highest expectation that a count allows."""
+def upper_limit(count, total, beta, sigmas, tail):
+    """Highest expectation that a count allows, as `lower_limit`."""
     if tail == HOEFFDING:
-        return count + hoeffding_deviation(total, eps)
+        return count + _hoeffding(total, beta)
     if tail == CHERNOFF:
-        return chernoff_upper(count, eps)
+        return _chernoff_upper(count, beta)
     if tail == ZHANG2017:
-        return zhang2017_upper(count, eps)
+        return _zhang2017_upper(count, beta)
     if tail == GAUSSIAN:
         return count + sigmas * math.sqrt(count)
     return count
 
 
 @compiled
-def least_thinned(n, share, eps, sigmas, tail):
-    """Lowest number that remains of n events when each stays with a known probability."""
+def least_thinned(n, share, beta, sigmas, tail):
+    """Lowest number that remains of n events when each stays with a known probability; beta as in `lower_limit`."""
     if tail == HOEFFDING:
-        return hoeffding_thinned(n, share, eps)
+        return _hoeffding_thinned(n, share, beta)
     if tail in (CHERNOFF, ZHANG2017):
-        return chernoff_thinned(n, share, eps)
+        return _chernoff_thinned(n, share, beta)
     if tail == GAUSSIAN:
         return max(n * share - sigmas * math.sqrt(n * share), 0.0)
     return n * share
@@ -308,13 +345,16 @@ def single_photon_errors(brighter_upper, dimmer_lower, brighter, dimmer, tau_1):
 
 @compiled
 def sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms):
-    r"""Random sampling term of the phase error rate; infinite without sample or key, 0 for an error rate of 0.
+    r"""Random sampling term of the phase error rate as printed, which is not a bound for few errors.
 
     :math:`\gamma(a, b, c, d) = \sqrt{\frac{(c+d)(1-b)b}{c d \ln 2} \log_2 \frac{(c+d)\, 21^2}{c d (1-b) b\, a^2}}` with
     the secrecy a, the error rate b of the sample, c single photons in the sample and d in the key. `terms` stands in
-    place of the 21 failure probabilities that share eps_sec in Lim et al.
+    place of the 21 failure probabilities that share eps_sec in Lim et al. Infinite without sample or key, 0 for an
+    error rate of 0.
 
-    Eq. (5) of Lim et al., Phys. Rev. A 89, 022307 (2014).
+    Eq. (5) of Lim et al., Phys. Rev. A 89, 022307 (2014), an expansion for many errors: it vanishes without errors,
+    where the tail allows :math:`\ln(1/\varepsilon) / \ln(1 + c/d)` of them in the key. `phase_error_deviation` is the
+    bound.
     """
     if min(n_sample, n_key) <= 0.0:
         return math.inf
@@ -328,19 +368,108 @@ def sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms):
 
 
 @compiled
-def _two_decoy_photons(counts, mu, weights, tau_0, tau_1, eps, sigmas, tail):
+def _transposed_exponent(seen, in_key, n_sample, n_key):
+    """Exponent of Chernoff's bound on the sample's share of the errors, and its slope in the errors of the key."""
+    whole = n_sample + n_key
+    wrong = seen + in_key
+    in_sample_mean, in_key_mean = wrong * (n_sample / whole), wrong * (n_key / whole)
+    excess = (n_sample * in_key - n_key * seen) / whole
+    slope = math.log1p(excess / in_key_mean)
+    # For a long sample the two terms nearly cancel, and log1p keeps what is left of them.
+    if seen < 0.5 * in_sample_mean:
+        return seen * math.log(seen / in_sample_mean) + in_key * slope, slope
+    return seen * math.log1p(-excess / in_sample_mean) + in_key * slope, slope
+
+
+@compiled
+def key_errors_limit(seen, n_sample, n_key, beta):
+    r"""Most errors of the key that the errors of a random sample allow, at every size.
+
+    The root y above :math:`x d / c` of
+
+    .. math:: x \ln\frac{x (c + d)}{(x + y) c} + y \ln\frac{y (c + d)}{(x + y) d} = \ln\frac1\varepsilon,
+
+    without errors :math:`y = \ln(1/\varepsilon) / \ln(1 + c/d)`.
+
+    Parameters
+    ----------
+    seen : float
+        Errors x of the sample, or an upper bound on them.
+    n_sample, n_key : float
+        Events c of the sample and d of the key, or lower bounds on them; above 0.
+    beta : float
+        :math:`\ln(1/\varepsilon)`.
+
+    Returns
+    -------
+    float
+        Errors; may exceed d where the sample excludes nothing.
+
+    Notes
+    -----
+    Derived. That K of N = c + d events are wrong and c of them are drawn as the sample is the same as that c are
+    marked and K of them are drawn as the errors. Sampling without replacement concentrates at least as binomial draws
+    do (Hoeffding, J. Am. Stat. Assoc. 58, 13 (1963), theorem 4), so that Chernoff's bound for K draws that hit the
+    sample with c/N each holds: at most x of them do with a probability of at most exp(-K D(x/K || c/N)), and the left
+    side above is this exponent for K = x + y. It rises with y above x d / c, so that more than y(x) errors in the key
+    means a sample whose probability is at most eps.
+
+    Bounds in place of the true numbers are safe: above x d / c the left side falls with x and rises with c, and at a
+    fixed rate y/d it rises with d, its derivative being (y/d) [ln(r/u) + u/r - 1] >= 0 with the rates r = y/d of the
+    key and u = (x + y)/N of the whole. So y rises with x and falls with c, and y/d falls with d.
+
+    The left side is convex in y, so that after one step of Newton's method from anywhere the rest is above the root:
+    the limit holds wherever the steps end.
+    """
+    odds = n_sample / n_key
+    if seen <= _NOTHING:
+        return beta / math.log1p(odds)
+    # A quadratic approximation of the exponent is near enough for four steps to a part in 1e11.
+    half = beta / (1.0 + odds)
+    excess = half + math.sqrt(half * (half + 2.0 * seen))
+    in_key = (seen + excess) * (1.0 + 1.0 / odds) - seen
+    for _ in range(4):
+        exponent, slope = _transposed_exponent(seen, in_key, n_sample, n_key)
+        in_key -= (exponent - beta) / slope
+    return in_key
+
+
+@compiled
+def phase_error_deviation(error_rate, n_sample, n_key, eps_sec, terms):
+    """How far the error rate of the sample may lie below that of the key: a bound at every size.
+
+    `sampling_deviation` as printed where it is at least that of `key_errors_limit`, else the latter; each takes
+    eps_sec / terms. Infinite without sample or key.
+    """
+    printed = sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms)
+    if min(n_sample, n_key) <= 0.0 or error_rate + printed >= 0.5:
+        return printed
+    seen, beta = error_rate * n_sample, math.log(terms / eps_sec)
+    if seen > _NOTHING:
+        in_key = (error_rate + printed) * n_key
+        # The exponent is at least the squared lack of errors in the sample over twice their mean, without a logarithm.
+        mean = (seen + in_key) * (n_sample / (n_sample + n_key))
+        if (mean - seen) ** 2 >= 2.0 * beta * mean:
+            return printed
+        if _transposed_exponent(seen, in_key, n_sample, n_key)[0] >= beta:
+            return printed
+    return max(printed, key_errors_limit(seen, n_sample, n_key, beta) / n_key - error_rate)
+
+
+@compiled
+def _two_decoy_photons(counts, mu, weights, tau_0, tau_1, beta, sigmas, tail):
     """Lower bounds on the detections of empty pulses and of single photons, in one basis."""
     total = counts[0] + counts[1] + counts[2]
     empty = vacuum_events(
-        weights[1] * upper_limit(counts[1], total, eps, sigmas, tail),
-        weights[2] * lower_limit(counts[2], total, eps, sigmas, tail),
+        weights[1] * upper_limit(counts[1], total, beta, sigmas, tail),
+        weights[2] * lower_limit(counts[2], total, beta, sigmas, tail),
         mu,
         tau_0,
     )
     single = single_photon_events(
-        weights[0] * upper_limit(counts[0], total, eps, sigmas, tail),
-        weights[1] * lower_limit(counts[1], total, eps, sigmas, tail),
-        weights[2] * upper_limit(counts[2], total, eps, sigmas, tail),
+        weights[0] * upper_limit(counts[0], total, beta, sigmas, tail),
+        weights[1] * lower_limit(counts[1], total, beta, sigmas, tail),
+        weights[2] * upper_limit(counts[2], total, beta, sigmas, tail),
         empty,
         mu,
         tau_0,
@@ -350,35 +479,45 @@ def _two_decoy_photons(counts, mu, weights, tau_0, tau_1, eps, sigmas, tail):
 
 
 @compiled
-def _one_decoy_photons(counts, errors, mu, weights, tau_0, tau_1, eps, sigmas, tail):
+def most_empty_events(wrong, total, beta):
+    r"""Upper bound on the detections of empty pulses, :math:`2 [v_0 + \sqrt{n \ln(1/\varepsilon) / 2}]`.
+
+    Each of them is an error with a probability of one half, independently; v_0 are these errors at most, n all events,
+    and beta is :math:`\ln(1/\varepsilon)`. Eq. (A19) of Rusca et al., Appl. Phys. Lett. 112, 171104 (2018).
+    """
+    return 2.0 * (wrong + _hoeffding(total, beta))
+
+
+@compiled
+def _one_decoy_photons(counts, errors, mu, weights, tau_0, tau_1, beta, sigmas, tail):
     """Lower bounds on the detections of empty pulses and of single photons without a vacuum intensity.
 
     Rusca et al., Appl. Phys. Lett. 112, 171104 (2018), Eqs. (A16), (A17) and (A19): half of the empty pulses'
     detections are errors, which bounds them from above.
     """
     total, wrong = counts[0] + counts[1], errors[0] + errors[1]
-    signal_upper = weights[0] * upper_limit(counts[0], total, eps, sigmas, tail)
-    decoy_lower = weights[1] * lower_limit(counts[1], total, eps, sigmas, tail)
+    signal_upper = weights[0] * upper_limit(counts[0], total, beta, sigmas, tail)
+    decoy_lower = weights[1] * lower_limit(counts[1], total, beta, sigmas, tail)
     empty = max(tau_0 / (mu[0] - mu[1]) * (mu[0] * decoy_lower - mu[1] * signal_upper), 0.0)
     wrong_empty = tau_0 * min(
-        weights[0] * upper_limit(errors[0], wrong, eps, sigmas, tail),
-        weights[1] * upper_limit(errors[1], wrong, eps, sigmas, tail),
+        weights[0] * upper_limit(errors[0], wrong, beta, sigmas, tail),
+        weights[1] * upper_limit(errors[1], wrong, beta, sigmas, tail),
     )
-    most_empty = 2.0 * (wrong_empty + hoeffding_deviation(total, eps))
+    most_empty = most_empty_events(wrong_empty, total, beta)
     ratio = (mu[1] / mu[0]) ** 2
     bound = decoy_lower - ratio * signal_upper - (1.0 - ratio) * most_empty / tau_0
     return empty, max(tau_1 * mu[0] / (mu[1] * (mu[0] - mu[1])) * bound, 0.0)
 
 
 @compiled
-def _error_bound(errors, bright, mu, weights, tau_1, eps, sigmas, tail, capped):
+def _error_bound(errors, bright, mu, weights, tau_1, beta, sigmas, tail, capped):
     """Errors of single photons at most, from intensity `bright` and the next dimmer one; never more than were seen."""
     seen = errors.sum()
     if capped:
         return seen
     bound = single_photon_errors(
-        weights[bright] * upper_limit(errors[bright], seen, eps, sigmas, tail),
-        weights[bright + 1] * lower_limit(errors[bright + 1], seen, eps, sigmas, tail),
+        weights[bright] * upper_limit(errors[bright], seen, beta, sigmas, tail),
+        weights[bright + 1] * lower_limit(errors[bright + 1], seen, beta, sigmas, tail),
         mu[bright],
         mu[bright + 1],
         tau_1,
@@ -440,7 +579,7 @@ def account(
     capped : bool
         Whether all errors seen stand for those of single photons, even where decoys bound them better.
     """
-    eps = eps_sec / terms
+    beta = math.log(terms / eps_sec)
     deviation = 0.0
     if proof == GAINS:
         empty = 0.0
@@ -452,18 +591,18 @@ def account(
         tau_0, tau_1 = 1.0 / weights[0] + 1.0 / weights[1], mu[0] / weights[0] + mu[1] / weights[1]
         if proof == TWO_DECOYS:
             tau_0, tau_1 = tau_0 + 1.0 / weights[2], tau_1 + mu[2] / weights[2]
-            empty, single = _two_decoy_photons(key, mu, weights, tau_0, tau_1, eps, sigmas, tail)
-            _, single_sample = _two_decoy_photons(sample, mu, weights, tau_0, tau_1, eps, sigmas, tail)
+            empty, single = _two_decoy_photons(key, mu, weights, tau_0, tau_1, beta, sigmas, tail)
+            _, single_sample = _two_decoy_photons(sample, mu, weights, tau_0, tau_1, beta, sigmas, tail)
         else:
-            empty, single = _one_decoy_photons(key, key_errors, mu, weights, tau_0, tau_1, eps, sigmas, tail)
-            _, single_sample = _one_decoy_photons(sample, sample_errors, mu, weights, tau_0, tau_1, eps, sigmas, tail)
-        errors = _error_bound(sample_errors, decoys - 1, mu, weights, tau_1, eps, sigmas, tail, capped)
+            empty, single = _one_decoy_photons(key, key_errors, mu, weights, tau_0, tau_1, beta, sigmas, tail)
+            _, single_sample = _one_decoy_photons(sample, sample_errors, mu, weights, tau_0, tau_1, beta, sigmas, tail)
+        errors = _error_bound(sample_errors, decoys - 1, mu, weights, tau_1, beta, sigmas, tail, capped)
         if signal_only:
-            empty = least_thinned(empty, 1.0 / (weights[0] * tau_0), eps, sigmas, tail)
-            single = least_thinned(single, mu[0] / (weights[0] * tau_1), eps, sigmas, tail)
+            empty = least_thinned(empty, 1.0 / (weights[0] * tau_0), beta, sigmas, tail)
+            single = least_thinned(single, mu[0] / (weights[0] * tau_1), beta, sigmas, tail)
         ratio = rate(errors, single_sample)
         if tail != EQUAL:
-            deviation = sampling_deviation(ratio, single_sample, single, eps_sec, terms)
+            deviation = phase_error_deviation(ratio, single_sample, single, eps_sec, terms)
     n_sifted = key[0] if signal_only else key.sum()
     qber = rate(key_errors[0] if signal_only else key_errors.sum(), n_sifted)
     phase_error = min((ratio + deviation) * (1.0 + mismatch) ** 2, 0.5)
