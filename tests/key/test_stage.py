@@ -11,6 +11,7 @@ from satqkd.key.keyfile import read_key
 from satqkd.key.stage import BOUNDS, EPS_GRID, proofs
 
 # Yin et al., Nature 582, 501 (2020): sifted bits and errors by basis, in 3100 s.
+SINGLES = [[6_000_000, 5_000_000], [7_000_000, 6_000_000]]  # detections by session and station
 YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}
 
 
@@ -48,6 +49,7 @@ def coincidence(scenario, tables, durations):
             "counts": (("measurement", *settings, "alice_outcome", "bob_outcome"), tables),
             "ideal_correlation": (("measurement", *settings), np.array(correlation)),
             "duration": ("measurement", durations),
+            "singles": (("session", "station"), SINGLES),
         },
         coords={"measurement_name": ("measurement", names)},
         attrs={"run": 1, "seed": 2},
