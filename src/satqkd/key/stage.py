@@ -35,8 +35,8 @@ PHOTON_TERMS = (
 )
 # Which of a scenario's keys to look at, by what `suspected_swap` returns.
 SUGGESTIONS = {
-    "outcomes": "outcomes are correlated, but with the other sign: two outcomes of a station may be swapped, or the state "
-    "may be another one; compare",
+    "outcomes": "outcomes are correlated, but with the other sign: two outcomes of a station may be swapped, or the "
+    "state may be another one; compare",
     "settings": "unequal settings are correlated and equal ones are not: the settings of one station may be swapped; "
     "compare",
     "nothing": "a basis shows no correlation: its angles may be others, or what was matched does not belong together; "
@@ -158,10 +158,13 @@ def _account(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys
     data["real_length"] = variable("basis", [len(key.alice) for key in keys], "bit", "key that both sides hold")
     data["keys_equal"] = variable((), int(all(key.alice == key.bob for key in keys)), "1", "whether they are the same")
     said = _messages(scenario, coincidence, data, keys)
+    shares = authentication_shares(said, eps=scenario.key.eps_cor)
+    if not data.real_length.any():  # a session without key is broken off before its tags
+        shares = [0] * len(said)
     for name, values, text in [
         ("public_bits", [message.bits for message in said], "size of the message"),
         ("disclosed", [message.disclosed for message in said], "what it gives away of the key, which is taken from it"),
-        ("authentication", authentication_shares(said, eps=scenario.key.eps_cor), "what it adds to its sender's tag"),
+        ("authentication", shares, "what it adds to its sender's tag"),
     ]:
         data[name] = variable("message", np.array(values, np.int64), "bit", text)
     data.coords["message"] = [f"{message.sender} {message.topic}" for message in said]
@@ -171,9 +174,7 @@ def _account(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys
     data["net_length"] = variable((), int(data.real_length.sum()) - cost, "bit", "key gained, authentication paid")
 
 
-def _messages(
-    scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]
-) -> list[Message]:
+def _messages(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> list[Message]:
     """What both sides say in public about all sessions together."""
     names = [station.name for station in scenario.stations]
     detections = coincidence.singles.values.sum(axis=0)
@@ -191,11 +192,11 @@ def _messages(
 
 def _reasons(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> None:
     """Why there is no key, where there is none, and which label may be swapped."""
-    signal = data.isel(intensity_level=0) if "pulses" in data else data
+    errors, sifted = _signal(data)
     asymptotic, held = data.sel(bound="asymptotic"), data.real_length.values
     counted = {
-        "sifted": signal.sifted.values,
-        "errors": signal.errors.values,
+        "sifted": sifted,
+        "errors": errors,
         "asymptotic": float(asymptotic.length),
         "single_photons": float(asymptotic.single_photons.sum()) if "pulses" in data else np.inf,
     }
@@ -219,8 +220,15 @@ def _reasons(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys
     ]
     data["no_key"] = variable("bound", list(reasons.values()), "1", "why the proof gives no key")
     data["no_key_in_hand"] = variable("basis", in_hand, "1", "why the sides hold no key")
-    if proof in SWAPPED and (suggestion := _suggestion(scenario, coincidence)):
-        data.attrs["suggestion"] = suggestion
+    if proof in SWAPPED:
+        rates = [f"{100 * _rate(*both):.1f} % in {basis}" for *both, basis in zip(*_signal(data), "ZX", strict=True)]
+        data.attrs["suggestion"] = f"QBER {' and '.join(rates)}: {_suggestion(scenario, coincidence)}"
+
+
+def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Errors and sifted bits of what becomes key, by basis."""
+    counted = data.isel(intensity_level=INTENSITIES.index("signal")) if "pulses" in data else data
+    return counted.errors.values, counted.sifted.values
 
 
 def _suggestion(scenario: Scenario, coincidence: xr.Dataset) -> str:
@@ -238,32 +246,39 @@ def _suggestion(scenario: Scenario, coincidence: xr.Dataset) -> str:
             keys = [f"stations.{i}.channels ({station.name})" for i, station in enumerate(scenario.stations)] + keys
         else:
             keys += ["polarization.compensated", "polarization.residual_deg"]
-    return f"{SUGGESTIONS[suspect]} {', '.join(keys)}" if suspect else ""
+    return f"{SUGGESTIONS[suspect]} {', '.join(keys)}"
 
 
 def in_words(data: xr.Dataset) -> str:
-    """Return what the key came to in a few lines of text, with the reason wherever there is none."""
-    mine = data.sel(bound=data.attrs["compared_bound"])
-    lines = [f"secret key by {data.attrs['compared_bound']}, this scenario's proof: {_bits(mine.length, mine.no_key)}"]
-    lines += [
-        f"secret key by {bound}: {_bits(data.length.sel(bound=bound), data.no_key.sel(bound=bound))}"
-        for bound in data.bound.values
-        if bound != data.attrs["compared_bound"]
+    """Return what the key came to in a few lines of text, with the reason wherever there is none.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Result of `distill`.
+
+    Returns
+    -------
+    str
+    """
+    own = data.attrs["compared_bound"]
+    bounds = [own, *(bound for bound in data.bound.values if bound != own)]
+    results = [
+        (f"secret key by {bound}", data.length.sel(bound=bound), data.no_key.sel(bound=bound)) for bound in bounds
     ]
-    lines += [
-        f"key in hand from {basis.upper()}: {_bits(bits, why)}"
-        for basis, bits, why in zip(data.basis.values, data.real_length, data.no_key_in_hand, strict=True)
+    results += [
+        (f"key in hand from {basis.upper()}", data.real_length.sel(basis=basis), data.no_key_in_hand.sel(basis=basis))
+        for basis in data.basis.values
     ]
+    results = [(what, float(bits), str(reason.values)) for what, bits, reason in results]
+    lines = [f"{what}: {bits:,.0f} bit" + (f", {reason}" if reason else "") for what, bits, reason in results]
     lines.append(
-        f"said in public: {int(data.public_bits.sum()):,} bit, authenticated with {int(data.authentication_cost)} bit of "
-        f"key; net {int(data.net_length):,} bit"
+        f"said in public: {int(data.public_bits.sum()):,} bit, authenticated with {int(data.authentication_cost)} bit "
+        f"of key; net {int(data.net_length):,} bit"
     )
+    given = dict.fromkeys(reason for *_, reason in results if reason)
+    lines += [f"{reason}: {REASONS[reason]}" for reason in given]
     return "\n".join([*lines, *filter(None, [data.attrs.get("suggestion")])])
-
-
-def _bits(length, reason) -> str:
-    reason = str(reason.values)
-    return f"{float(length):,.0f} bit" + (f", {reason}: {REASONS[reason]}" if reason else "")
 
 
 def _joined(keys: list[SecretBits]) -> SecretBits:
@@ -365,7 +380,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
     duration = float(data.duration)
     compared = data.sel(bound=data.attrs["compared_bound"])
     length, leak = float(compared.length), float(compared.leak_ec)
-    sifted, errors = (data[name].values[0] if "pulses" in data else data[name].values for name in ("sifted", "errors"))
+    errors, sifted = _signal(data)
     shannon, parities = _shannon_bits(sifted, errors), float(data.parity_bits.sum())
     result = {
         "key_length": (length, "1"),
