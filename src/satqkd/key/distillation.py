@@ -23,8 +23,8 @@ class DistilledKey:
     alice, bob : SecretBits
         The key of either side; both are empty where nothing is left, or where the verification failed.
     reconciliation : Reconciliation or None
-        What error correction disclosed. None where it was not begun: with too few bits, with an error rate of one half or
-        more, or under a proof that leaves nothing even if nothing is disclosed.
+        What error correction disclosed. None where it was not begun: with too few bits, with an error rate of one half
+        or more, or under a proof that leaves nothing even if nothing is disclosed.
     """
 
     alice: SecretBits
