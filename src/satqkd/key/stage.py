@@ -39,8 +39,8 @@ SUGGESTIONS = {
     "state may be another one; compare",
     "settings": "unequal settings are correlated and equal ones are not: the settings of one station may be swapped; "
     "compare",
-    "nothing": "a basis shows no correlation: its angles may be others, or what was matched does not belong together; "
-    "compare",
+    "nothing": "a basis shows no correlation: only noise was counted, its angles are others, or what was matched does "
+    "not belong together; compare",
 }
 # The failure probabilities for which a length is tabulated, besides the scenario's own.
 EPS_GRID = 10.0 ** -np.arange(3, 16)
