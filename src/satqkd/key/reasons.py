@@ -5,7 +5,7 @@ import numpy as np
 REASONS = {
     "no signal": "no bit was sifted in either basis",
     "empty basis": "a basis has no sifted bit, and each basis is the sample for the other",
-    "errors above one half": "more than half of the bits of a basis are wrong, so that a label is swapped",
+    "errors above one half": "more than half of the bits of a basis are wrong, as with a swapped label",
     "uncorrelated": "the error rate of a basis cannot be told from one half",
     "no single photons": "the counts of the three intensities show no sifted bit of a single photon",
     "too many errors": "the error rates leave nothing, however many bits there are",
