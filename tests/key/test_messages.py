@@ -60,6 +60,7 @@ def test_a_transmitter_answers_for_each_detection_that_is_announced():
         ("transmitter", "settings"): 1000,
         ("b", "sifting"): 4000,
         ("b", "test outcomes"): 60,
+        ("transmitter", "test outcomes"): 60,
         ("transmitter", "shuffle seeds"): 128,
         ("b", "parities"): 70,
         ("transmitter", "parities"): 70,

@@ -300,6 +300,7 @@ def test_no_key_is_an_answer(missions, tmp_path, what):
     xr.testing.assert_identical(load(tmp_path / "key.nc"), data)
     values = {name: value for name, (value, _) in observables(data).items()}
     assert values["no_key"] == NO_KEY[what] and values["key_length"] == values["key_rate"] == 0
+    assert values["suggestion"] == data.attrs.get("suggestion", "")
     assert np.isnan(values["qber"]) == (what == "no signal")
     assert np.isnan(values["error_correction_inefficiency"]) == (not data.parity_bits.any())
     assert f"{scenario.key.bound}: 0 bit, {NO_KEY[what]}" in in_words(data)

@@ -89,7 +89,7 @@ def pulse_messages(
     sifted : int
         Detections in equal bases, of all intensities.
     tested : int
-        Those among them whose outcomes are said: of decoy and vacuum pulses.
+        Those among them of decoy and vacuum pulses: both sides say their bits.
     keys : iterable of DistilledKey
         The key of each basis.
 
@@ -106,6 +106,7 @@ def pulse_messages(
         Message(alice, "settings", SETTING_BITS * count),
         Message(station, "sifting", _listed(sifted, detections)),
         Message(station, "test outcomes", int(tested)),
+        Message(alice, "test outcomes", int(tested)),
     ]
     return said + _post_processing(alice, station, list(keys))
 

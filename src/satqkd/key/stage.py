@@ -375,7 +375,8 @@ def _shannon_bits(sifted, errors) -> float:
 def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
     """What the key says that a publication can be held against: name to (value, unit).
 
-    Rates of nothing are nan; `no_key` is a reason of `satqkd.key.reasons.REASONS`, or empty where there is key.
+    Rates of nothing are nan. `no_key` is a reason of `satqkd.key.reasons.REASONS`, and `suggestion` says which labels
+    may be swapped; both are empty where there is key.
     """
     duration = float(data.duration)
     compared = data.sel(bound=data.attrs["compared_bound"])
@@ -385,6 +386,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
     result = {
         "key_length": (length, "1"),
         "no_key": (str(compared.no_key.values), "reason"),
+        "suggestion": (data.attrs.get("suggestion", ""), "text"),
         "real_key_length": (float(data.real_length.sum()), "1"),
         "net_key_length": (float(data.net_length), "1"),
         "authentication_cost": (float(data.authentication_cost), "1"),
