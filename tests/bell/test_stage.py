@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from satqkd.bell import bell_test, chsh, observables
+from satqkd.bell.figures import correlation_figure, counts_figure
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.dataset import load, save
 from satqkd.detection.source import BELL_STATES, joint_probabilities, werner_state
@@ -93,11 +94,36 @@ def test_without_a_bell_measurement_there_is_only_a_fidelity(missions):
     assert "s" not in data
 
 
-def test_a_setting_without_a_coincidence_is_said(missions):
+def test_a_setting_without_a_coincidence_leaves_no_s(missions):
     data = counted("psi_plus", 0.9)
     data.counts[1, 0, 1] = 0
-    with pytest.raises(ValueError, match="a setting has 0 coincidences, at least 1 is needed: measure longer or leave"):
-        bell_test(missions["yin2017"], data)
+    found = bell_test(missions["yin2017"], data)
+    assert np.isnan(found.e.values).tolist() == [False, True, False, False]
+    assert np.isnan([found.s, found.sigma, found.n_sigma]).all() and found.p_value == 1
+    assert found.trials == 3 * TRIALS and float(found.fidelity_bound) > 0
+    assert np.isnan(observables(found)["chsh_s"][0])
+    assert "No $S$" in correlation_figure(found).get_suptitle()
+
+
+@pytest.mark.parametrize("basis", [0, 1])
+def test_a_basis_without_a_coincidence_leaves_no_fidelity(missions, basis):
+    data = counted("psi_plus", 0.9)
+    data.counts[0, basis, basis] = 0
+    found = bell_test(missions["yin2017"], data)
+    assert np.isnan(found.visibility.values).tolist() == [basis == 0, basis == 1]
+    assert np.isnan(found.fidelity_bound) and np.isnan(found.fidelity_white_noise)
+    assert counts_figure(found) and float(found.s) > 2
+
+
+def test_no_coincidence_at_all_is_an_answer(missions, tmp_path):
+    data = counted("psi_plus", 0.9)
+    data["counts"] = 0 * data.counts
+    found = bell_test(missions["yin2017"], data)
+    values = {name: value for name, (value, _) in observables(found).items()}
+    assert values["bell_trials"] == values["equal_basis_coincidences"] == 0
+    assert np.isnan([values["chsh_s"], values["bell_violation"], values["contrast_diagonal"]]).all()
+    save(found, tmp_path / "bell.nc")
+    xr.testing.assert_identical(load(tmp_path / "bell.nc"), found)
 
 
 def test_files_keep_everything(bright, tmp_path):

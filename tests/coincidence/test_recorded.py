@@ -5,9 +5,10 @@ import pytest
 import zarr
 
 from satqkd.bell import bell_test
+from satqkd.bell.figures import counts_figure
 from satqkd.coincidence import coincidences, observables
 from satqkd.detection import import_recordings, read_tags, write_tags
-from satqkd.key import distill
+from satqkd.key import distill, in_words
 from satqkd.orbit import find_sessions
 from satqkd.planning import record_example
 from satqkd.scenario import load_scenario
@@ -177,3 +178,21 @@ def test_with_an_orbit_the_same_pairs_are_found_as_with_the_beacon(satellite, br
     assert "range" in found
     a, b = bright.scenario.stations
     assert float(found.clock_drift[0, 1]) == pytest.approx(b.clock_drift - a.clock_drift, abs=2e-9)
+
+
+def test_swapped_channels_leave_no_key_and_are_suspected(laboratory, tmp_path):
+    """Outcomes of one setting swapped at one station: the pairs are found, and the reason comes out at the end."""
+    scenario, folder = laboratory
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "recordings").symlink_to(folder / "recordings")
+    text = scenario.path.read_text()
+    assert "[4, 3, 2, 1]" in text
+    (tmp_path / "scenarios/recorded_example.yaml").write_text(text.replace("[4, 3, 2, 1]", "[4, 3, 1, 2]"))
+    wrong = load_scenario(tmp_path / "scenarios/recorded_example.yaml")
+    import_recordings(wrong, tmp_path / "detection.zarr")
+    found = coincidences(wrong, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
+    data = distill(wrong, found)
+    assert data.qber.values == pytest.approx(np.array([0.02, 0.98]), abs=0.01)
+    assert (data.no_key == "errors above one half").all() and not data.length.any() and not data.real_length.any()
+    assert "stations.1.channels (bob)" in data.attrs["suggestion"] and data.attrs["suggestion"] in in_words(data)
+    assert counts_figure(bell_test(wrong, found))

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 import zarr
 
+from satqkd.bell import bell_test
 from satqkd.channel import link_budget
 from satqkd.coincidence import coincidences, count, observables
+from satqkd.coincidence.figures import delay_figure, rate_figure
 from satqkd.dataset import SESSION_PULSES, hash_of, load, record_key, save, transmitter_log
 from satqkd.detection import simulate
+from satqkd.fiber import compare
 from satqkd.flight import hermite
+from satqkd.key import distill
 from satqkd.orbit import find_sessions
 
 FOUR_SIGMA = 4
@@ -235,3 +239,31 @@ def test_sessions_are_put_together(missions, tmp_path):
     assert (np.bincount(second, minlength=orbit.sizes["time"]) == data.rate.values).all()
     assert (orbit.pass_number.values[second] == data.pass_number.values).all()
     assert count(data.time.values, data.time.values, 0) == data.sizes["coincidence"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("which", ["bright", "pulses"])
+def test_a_mission_without_a_photon_goes_through_to_the_key(which, request, run_of, tmp_path):
+    """No light and no noise: clocks are found by the beacon, nothing is counted, and the key is 0 with its reason."""
+    scenario = request.getfixturevalue(which).scenario
+    nothing = {"receiver_efficiency": 1e-12, "background_rate_hz": 0}
+    nothing |= {f"detectors.{k}.dark_rate_hz": 0 for k in range(4)}
+    dark = run_of(
+        scenario.replaced(
+            {f"stations.{i}.{key}": value for i in range(len(scenario.stations)) for key, value in nothing.items()}
+        )
+    )
+    counted = dark.coincidence
+    assert counted.sizes["coincidence"] == counted.counts.sum() == counted.singles.sum() == 0
+    seen = {name: value for name, (value, _) in observables(counted).items()}
+    nowhere = {"pulses": ("qber_signal", "arrival_time_spread"), "bright": ("signal_to_noise",)}[which]
+    assert np.isnan([seen[name] for name in nowhere]).all()
+    assert delay_figure(counted) and rate_figure(counted)
+    data = distill(dark.scenario, counted)
+    assert (data.no_key == "no signal").all() and not data.length.any() and not data.public_bits.any()
+    assert compare(dark.scenario, dark.channel, data).satellite_key_rate == 0
+    if which == "bright":
+        bell = bell_test(dark.scenario, counted, dark.orbit)
+        assert bell.trials == 0 and np.isnan(bell.s)
+    save(data, tmp_path / "key.nc")
+    assert load(tmp_path / "key.nc").no_key.values.tolist() == data.no_key.values.tolist()

@@ -6,11 +6,23 @@ import xarray as xr
 
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.dataset import load, save
-from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length, distill, observables
+from satqkd.key import (
+    DecoyCounts,
+    authentication_cost_bits,
+    bbm92_key_length,
+    decoy_key_length,
+    distill,
+    in_words,
+    observables,
+)
+from satqkd.key.figures import length_figure, qber_figure
 from satqkd.key.keyfile import read_key
+from satqkd.key.reasons import SWAPPED
 from satqkd.key.stage import BOUNDS, EPS_GRID, proofs
+from satqkd.scenario import load_scenario
 
 # Yin et al., Nature 582, 501 (2020): sifted bits and errors by basis, in 3100 s.
+SINGLES = [[6_000_000, 5_000_000], [7_000_000, 6_000_000]]  # detections by session and station
 YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}
 
 
@@ -48,6 +60,7 @@ def coincidence(scenario, tables, durations):
             "counts": (("measurement", *settings, "alice_outcome", "bob_outcome"), tables),
             "ideal_correlation": (("measurement", *settings), np.array(correlation)),
             "duration": ("measurement", durations),
+            "singles": (("session", "station"), SINGLES),
         },
         coords={"measurement_name": ("measurement", names)},
         attrs={"run": 1, "seed": 2},
@@ -231,3 +244,156 @@ def test_files_keep_everything(which, request, tmp_path):
     xr.testing.assert_identical(load(tmp_path / "key.nc"), data)
     assert data.length.attrs["units"] == "bit"
     assert data.attrs["seed"] == 11
+
+
+def degenerate(scenario, what):
+    """Counts of the key measurement in which something is not as it should be, and of a Bell test."""
+    correlation = ideal_correlation(scenario.source.bell_state, *np.deg2rad(scenario.measurements[0].angles_deg))
+    counts = table(**YIN2020, correlation=correlation)
+    if what == "no signal":
+        counts = 0 * counts
+    elif what == "empty basis":
+        counts[1, 1] = 0
+    elif what == "block too small":
+        counts //= 10
+    elif what == "uncorrelated":
+        counts[:] = 421
+    elif what == "too many errors":
+        counts[[0, 1], [0, 1]] = table(**YIN2020 | {"errors_z": 400, "errors_x": 400}, correlation=correlation)[
+            [0, 1], [0, 1]
+        ]
+    elif what == "outcomes of X swapped":
+        counts[1, 1] = counts[1, 1, ::-1]
+    elif what == "outcomes swapped":
+        counts = counts[:, :, ::-1]
+    elif what == "settings swapped":
+        counts[:, :] = 421
+        counts[[0, 1], [1, 0]] = table(**YIN2020, correlation=correlation)[[0, 1], [0, 1]]
+    return coincidence(scenario, [counts, np.full((2, 2, 2, 2), 7)], [3100, 226])
+
+
+NO_KEY = {
+    "no signal": "no signal",
+    "empty basis": "empty basis",
+    "block too small": "block too small",
+    "uncorrelated": "uncorrelated",
+    "too many errors": "too many errors",
+    "outcomes of X swapped": "errors above one half",
+    "outcomes swapped": "errors above one half",
+    "settings swapped": "uncorrelated",
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("what", NO_KEY)
+def test_no_key_is_an_answer(missions, tmp_path, what):
+    """Length 0, the reason in data set, observables and words, files that keep it, and figures of it."""
+    scenario = missions["yin2020"]
+    data = distill(scenario, degenerate(scenario, what), folder=tmp_path)
+    assert not data.length.sel(bound=scenario.key.bound) and not data.real_length.any()
+    assert data.authentication_cost == data.net_length == 0 and not data.authentication.any()
+    assert data.no_key.sel(bound=scenario.key.bound) == NO_KEY[what]
+    assert set(data.no_key_in_hand.values) == {NO_KEY[what]}
+    assert ((data.no_key != "") == (data.length == 0)).all()
+    assert len(read_key(tmp_path / "alice.key")) == len(read_key(tmp_path / "bob.key")) == 0
+    save(data, tmp_path / "key.nc")
+    xr.testing.assert_identical(load(tmp_path / "key.nc"), data)
+    values = {name: value for name, (value, _) in observables(data).items()}
+    assert values["no_key"] == NO_KEY[what] and values["key_length"] == values["key_rate"] == 0
+    assert values["suggestion"] == data.attrs.get("suggestion", "")
+    assert np.isnan(values["qber"]) == (what == "no signal")
+    assert np.isnan(values["error_correction_inefficiency"]) == (not data.parity_bits.any())
+    assert f"{scenario.key.bound}: 0 bit, {NO_KEY[what]}" in in_words(data)
+    assert NO_KEY[what] in qber_figure(data).get_suptitle()
+    assert f"{scenario.key.bound} ({NO_KEY[what]})" in [line.get_label() for line in length_figure(data).axes[0].lines]
+
+
+@pytest.mark.parametrize(
+    ("what", "sign", "keys"),
+    [
+        ("outcomes of X swapped", "% in Z and 95.6 % in X: outcomes are", ["source.bell_state"]),
+        ("outcomes swapped", "95.4 % in Z and 95.6 % in X: outcomes are", ["source.bell_state"]),
+        ("settings swapped", "unequal settings are correlated", []),
+        ("uncorrelated", "50.0 % in Z and 50.0 % in X: a basis shows no correlation", ["source.bell_state"]),
+    ],
+)
+def test_labels_that_may_be_swapped_are_named_as_the_scenario_spells_them(missions, root, what, sign, keys):
+    for scenario in (missions["yin2020"], load_scenario(root / "data/scenarios/recorded_example.yaml")):
+        counted = degenerate(missions["yin2020"], what)
+        data = distill(scenario, counted)
+        expected = [*keys, "measurements.0.angles_deg"]
+        if scenario.kind == "recorded":
+            expected += ["stations.0.channels (alice)", "stations.1.channels (bob)"]
+        else:
+            expected += ["polarization.compensated"]
+        assert sign in data.attrs["suggestion"] and data.attrs["suggestion"] in in_words(data)
+        assert [key for key in expected if key not in data.attrs["suggestion"]] == []
+        assert ("source.bell_state" in data.attrs["suggestion"]) == bool(keys)
+    assert "suggestion" not in distill(missions["yin2020"], degenerate(missions["yin2020"], "empty basis")).attrs
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("reason", "changed"),
+    [
+        ("no signal", lambda counts: 0 * counts),
+        ("empty basis", lambda counts: counts * np.array([1, 0])[:, None, None, None]),
+        ("block too small", lambda counts: counts // 400),
+        ("errors above one half", lambda counts: counts[:, :, :, ::-1]),
+        ("uncorrelated", lambda counts: counts + counts[:, :, :, ::-1]),
+        ("no single photons", lambda counts: counts * np.array([1, 0, 1])[:, None, None, None, None]),
+    ],
+)
+def test_no_key_of_pulses_is_an_answer(pulses, tmp_path, reason, changed):
+    scenario = pulses.scenario
+    tables = changed(pulses.coincidence.counts.values)
+    events = np.repeat(np.arange(tables.size), tables.ravel())
+    names = ("intensity", "setting_a", "setting_b", "outcome_a", "outcome_b")
+    columns = dict(zip(names, np.unravel_index(events, tables.shape), strict=True))
+    counted = pulses.coincidence.drop_dims("coincidence").assign(
+        {name: ("coincidence", column) for name, column in columns.items()}
+        | {"counts": (pulses.coincidence.counts.dims, tables)}
+    )
+    data = distill(scenario, counted)
+    assert data.no_key.sel(bound=scenario.key.bound) == reason
+    assert ((data.no_key != "") == (data.length == 0)).all() and not data.real_length.any()
+    values = {name: value for name, (value, _) in observables(data).items()}
+    assert values["no_key"] == reason and values["key_length"] == values["key_per_pulse"] == 0
+    assert np.isnan(values["qber"]) == (reason == "no signal")
+    assert ("polarization.compensated" in data.attrs.get("suggestion", "")) == (reason in SWAPPED)
+    save(data, tmp_path / "key.nc")
+    xr.testing.assert_identical(load(tmp_path / "key.nc"), data)
+    assert qber_figure(data) and length_figure(data)
+
+
+def test_a_length_of_zero_beside_key_in_hand_says_why(missions):
+    """With the highest f_ec a scenario may have nothing is left; what Cascade really disclosed leaves a key."""
+    scenario = missions["yin2020"].replaced({"key.f_ec": 3})
+    correlation = ideal_correlation("psi_plus", *np.deg2rad(scenario.measurements[0].angles_deg))
+    tables = [table(**YIN2020, correlation=correlation), np.full((2, 2, 2, 2), 7)]
+    data = distill(scenario, coincidence(scenario, tables, [3100, 226]))
+    assert data.length.sel(bound="yin2020") == 0 and data.real_length.sum() > 100
+    assert data.no_key.sel(bound="yin2020") == "assumed leak"
+    assert data.no_key_in_hand.values.tolist() == ["", ""]
+    assert "yin2020: 0 bit, assumed leak" in in_words(data)
+
+
+def test_every_message_is_a_row_of_the_account(missions, pulses):
+    """All detections of both stations, whatever came of them; what a tag grows by, and what is disclosed, add up."""
+    scenario = missions["yin2020"]
+    data = distilled(scenario)
+    a, b = (station.name for station in scenario.stations)
+    detections = dict(zip((a, b), np.sum(SINGLES, axis=0), strict=True))
+    for name, count in detections.items():
+        assert data.public_bits.sel(message=f"{name} detections") == 64 * count
+        assert data.public_bits.sel(message=f"{name} settings") == count
+        assert data.public_bits.sel(message=f"{name} test outcomes") == 16 * 7
+    assert data.public_bits.sel(message=f"{b} sifting") == 3100 * 24  # places among 13 million
+    assert data.public_bits.sel(message=f"{a} parities") == data.parity_bits.sum()
+    for run in (data, distill(pulses.scenario, pulses.coincidence)):
+        assert run.disclosed.sum() == run.parity_bits.sum() + run.tag_bits.sum()
+        assert run.authentication.sum() == run.authentication_cost > 0
+        total = run.public_bits.groupby("sender").sum().values
+        assert run.authentication_cost == authentication_cost_bits(map(int, total), eps=run.attrs["eps_cor"])
+    assert set(run.sender.values) == {"transmitter", pulses.scenario.stations[0].name}
+    assert run.public_bits.sel(message="transmitter intensities") == 2 * pulses.coincidence.singles.sum()

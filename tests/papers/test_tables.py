@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from satqkd import orbit as orbit_stage
 from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
-from satqkd.papers import read_results
+from satqkd.papers import CATALOGUE, read_results
 from satqkd.papers.links import against_fiber, attenuation, counted_efficiency, efficiency, gain_db, single_links
 from satqkd.papers.pairs import basis_counts, chsh_of, correlations, key_rates, space_time, threshold, visibilities
 from satqkd.papers.passes import contrast, ranges, track, turn_rate_deg_s
@@ -184,3 +184,12 @@ def test_key_against_the_error_rate(results):
     length = bbm92_key_length(n_z=1500, n_x=1600, errors_z=60, errors_x=64, **proof).length
     assert runs.finite[0] == pytest.approx(float(length) / 3100)
     assert (table.asymptotic >= table.finite).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_arrival_times_and_error_rates_of_nothing_are_no_numbers():
+    tags = pd.DataFrame({"delay_ns": [-1.0, 0.0, 1.0], "tags": 0.0})
+    assert np.isnan(spread_ns(tags, window_ns=20))
+    blocks = pd.DataFrame({"qber": [0.0, 0.0], "sifted_bits": [0.0, 0.0]})
+    (found,) = CATALOGUE["tiangong2"]["fig_2c"].values(blocks).values()
+    assert np.isnan(found)

@@ -99,3 +99,15 @@ def test_another_scenario_brings_its_own_sliders(explorer):
     assert "sifted signal bits" in explorer._shown.value
     explorer._choice.value = "yin2020"
     assert "coincidences" in explorer._shown.value
+
+
+def test_no_key_is_shown_with_its_reason(mission):
+    scenario, orbit = mission
+    assert answer(scenario, orbit)["no_key"] == ""
+    values = untouched(scenario)
+    values["background"] = 1e7
+    noisy = answer(with_settings(scenario, values), orbit)
+    reason = {"yin2020": "uncorrelated", "liao2017": "too many errors"}[scenario.name]
+    assert noisy["key"] == 0 and noisy["no_key"] == reason
+    assert f"0 ± 0 bit, {reason}" in as_html("a", noisy)
+    assert "nan" not in as_html("a", noisy | {"qber": np.nan, "chsh_s": np.nan})

@@ -6,7 +6,15 @@ import pytest
 from satqkd.key.stage import proofs
 from satqkd.orbit import frames
 from satqkd.planning import expected
-from satqkd.planning.forecast import Counts, expected_counts, key_length, placed, pooled_secret_bits, secret_bits
+from satqkd.planning.forecast import (
+    Counts,
+    expected_counts,
+    key_length,
+    no_key,
+    placed,
+    pooled_secret_bits,
+    secret_bits,
+)
 from satqkd.planning.planfile import PlanStation
 
 DRAWS = 3000
@@ -167,3 +175,30 @@ def test_every_proof_that_a_source_admits_gives_a_length(missions, name):
         assert (mean > 0).all() and (sigma > 0).all() and (sigma < mean).all() and pooled > 0, bound
         lengths[bound] = mean[0]
     assert max(lengths, key=lengths.get) == "asymptotic"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_pass_without_key_has_its_reason(mission):
+    """Too little light for the proof, nothing but noise, and neither light nor noise."""
+    stations = range(len(mission.stations))
+
+    def reasons(**station):
+        changed = {f"stations.{i}.{key}": value for i in stations for key, value in station.items()}
+        scenario = mission.replaced(changed)
+        found = expected_counts(scenario, **track(stations=len(mission.stations)))
+        (bits, _), (qber, _) = secret_bits(scenario, found), found.qber()
+        assert [bool(why) for why in no_key(scenario, found)] == (bits == 0).tolist()
+        return set(no_key(scenario, found)), qber
+
+    assert reasons()[0] == {""}
+    faint, _ = reasons(receiver_efficiency=mission.stations[0].receiver_efficiency / 300, background_rate_hz=0.0)
+    assert faint <= {"block too small", "no single photons", "too many errors", "uncorrelated"} and faint
+    noise, qber = reasons(receiver_efficiency=1e-9, background_rate_hz=1e5)
+    assert noise == {"uncorrelated"} and qber == pytest.approx(0.5, abs=1e-3)
+
+
+def test_counts_of_nothing_have_no_error_rate(mission, counts):
+    nothing = Counts(0 * counts.mean, 0 * counts.photons, 0 * counts.fading, counts.duration_s)
+    assert np.isnan(nothing.qber()).all() and not np.any(nothing.sifted())
+    assert not np.any(secret_bits(mission, nothing))
+    assert set(no_key(mission, nothing)) == {"no signal"}

@@ -58,8 +58,9 @@ def test_every_point_is_what_the_explorer_answers(gathered):
         expected = answer(scenario, find_sessions(scenario))
         there = data.sel(point)
         assert {name: float(there[name]) for name in ANSWERS if name in data} == {
-            name: value for name, value in expected.items() if name != "budget"
+            name: value for name, value in expected.items() if name not in ("budget", "no_key")
         }
+        assert str(there.no_key.values) == expected["no_key"] and bool(expected["no_key"]) == (expected["key"] == 0)
         assert {str(c): float(there.loss.sel(component=c)) for c in data.component.values} == expected["budget"]
 
 

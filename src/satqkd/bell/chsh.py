@@ -41,7 +41,7 @@ class Chsh:
     def n_sigma(self):
         """Standard deviations by which s exceeds 2, negative when it does not; Gaussian, and infinite for sigma = 0."""
         excess = self.s - LOCAL_BOUND
-        return excess / self.sigma if self.sigma > 0.0 else np.copysign(np.inf, excess)
+        return excess / self.sigma if self.sigma != 0.0 else np.copysign(np.inf, excess)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ def correlation_figure(bell):
     axis.axhline(0, color=BLACK, lw=0.8)
     axis.set(xlabel="Settings of the two stations", ylabel="Correlation $E$", ylim=(-1.05, 1.05))
     legend_above(axis)
-    figure.suptitle(f"$S$ = {float(bell.s):.2f} ± {float(bell.sigma):.2f}", fontsize="medium")
+    value = f"$S$ = {float(bell.s):.2f} ± {float(bell.sigma):.2f}"
+    missing = "No $S$: a pair of settings has no coincidence"
+    figure.suptitle(value if np.isfinite(bell.s) else missing, fontsize="medium")
     return figure
 
 

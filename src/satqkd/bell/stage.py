@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy.constants import c
 
-from satqkd.bell.chsh import chsh, fidelity_from_visibilities
+from satqkd.bell.chsh import Chsh, Fidelity, chsh, correlation, fidelity_from_visibilities
 from satqkd.bell.locality import along_baseline_m, separations_s, trial_timing
 from satqkd.dataset import label, variable
 from satqkd.scenario import Scenario
@@ -27,7 +27,7 @@ def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | N
     -------
     xarray.Dataset
         E, its error and counts by setting; S, sigma, p_value; separation of the events of a trial by second;
-        visibility by basis, contrast and fidelity.
+        visibility by basis, contrast and fidelity. Nan where a setting or a basis has no coincidence.
     """
     names = list(coincidence.measurement_name.values)
     data = xr.Dataset()
@@ -46,7 +46,7 @@ def _chsh(data: xr.Dataset, counted: xr.Dataset) -> None:
     counts = counted.counts.values.reshape(4, 4)
     # The intended state fixes the signs before the first trial.
     signs = np.sign(counted.ideal_correlation.values).ravel().astype(int)
-    result = chsh(counts, signs=tuple(signs))
+    result = chsh(counts, signs=tuple(signs)) if counts.any(axis=1).all() else _unfinished(counts)
     data["counts"] = variable(("setting", "outcome"), counts, "1", "coincidences by setting and outcome ++, +-, -+, --")
     data["e"] = variable("setting", result.e, "1", "correlation")
     data["e_sigma"] = variable("setting", result.e_sigma, "1", "its Poisson standard deviation")
@@ -60,6 +60,14 @@ def _chsh(data: xr.Dataset, counted: xr.Dataset) -> None:
         ("trials", result.trials, "coincidences in all settings"),
     ]:
         data[name] = variable((), value, "1", text)
+
+
+def _unfinished(counts: np.ndarray) -> Chsh:
+    """A CHSH test with a setting that has no coincidence: no S, and nothing that speaks against local realism."""
+    e, sigma = np.full((2, 4), np.nan)
+    seen = counts.any(axis=1)
+    e[seen], sigma[seen] = correlation(counts[seen])
+    return Chsh(np.nan, np.nan, int(counts.sum()), 1.0, e, sigma)
 
 
 def _locality(data: xr.Dataset, scenario: Scenario, orbit: xr.Dataset) -> None:
@@ -99,9 +107,12 @@ def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
     equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
     right = np.where(np.diag(counted.ideal_correlation.values) > 0, equal, unequal)
     total = equal + unequal
-    visibility = 2 * right / total - 1
-    sigma = np.sqrt((1 - visibility**2) / total)
-    fidelity = fidelity_from_visibilities(*visibility, sigma_z=sigma[0], sigma_x=sigma[1])
+    visibility, sigma, fidelity = np.full(2, np.nan), np.full(2, np.nan), Fidelity(*[np.nan] * 4)
+    seen = total > 0
+    visibility[seen] = 2 * right[seen] / total[seen] - 1
+    sigma[seen] = np.sqrt((1 - visibility[seen] ** 2) / total[seen])
+    if seen.all():
+        fidelity = fidelity_from_visibilities(*visibility, sigma_z=sigma[0], sigma_x=sigma[1])
     data["basis_counts"] = variable(
         ("basis", "alice_outcome", "bob_outcome"), counts, "1", "coincidences in equal bases"
     )
@@ -135,10 +146,11 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
         }
     if "fidelity_bound" in data:
         visibility = float(data.visibility[1])
+        perfect = np.inf if visibility == 1 else np.nan
         result |= {
             "fidelity_bound": (float(data.fidelity_bound), "1"),
             "fidelity_white_noise": (float(data.fidelity_white_noise), "1"),
-            "contrast_diagonal": ((1 + visibility) / (1 - visibility) if visibility < 1 else np.inf, "ratio to 1"),
+            "contrast_diagonal": ((1 + visibility) / (1 - visibility) if visibility < 1 else perfect, "ratio to 1"),
             "equal_basis_coincidences": (float(data.basis_counts.sum()), "1"),
         }
     return result

@@ -19,7 +19,7 @@ def delay_figure(coincidence):
     decoy = "pulses" in coincidence
     width_ps = float(coincidence.delay_bin[1] - coincidence.delay_bin[0])
     axis.set(
-        yscale="log",
+        yscale="log" if coincidence.delay_histogram.any() else "linear",
         ylabel=f"{'Tags' if decoy else 'Pairs of tags'} in {width_ps:g} ps",
         xlabel="Detection minus pulse centre (ns)" if decoy else "Second station minus first (ns)",
     )

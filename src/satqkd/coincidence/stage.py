@@ -277,18 +277,18 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
         sifted = counts[:, [0, 1], [0, 1]].sum(axis=1)
         errors = sifted[:, 0, 1] + sifted[:, 1, 0]
         total = sifted.sum(axis=(1, 2))
-        qber = errors / np.maximum(total, 1)
+        qber = np.where(total > 0, errors / np.maximum(total, 1), np.nan)
         gain = total / data.pulses.values
         signal = float(total[0])
         return {
             "detection_events": (float(counts.sum()), "1"),
             "sifted_bits": (signal, "1"),
             "sifted_rate": (signal / duration, "bit/s"),
-            "sifted_rate_nearest": (float(sifted_rate[near].mean()), "bit/s"),
-            "sifted_rate_farthest": (float(sifted_rate[far].mean()), "bit/s"),
-            "signal_count_rate": ([float(rate[far].mean()), float(rate[near].mean())], "1/s"),
-            "qber_signal": (qber[0], "1"),
-            "qber_decoy": (qber[1], "1"),
+            "sifted_rate_nearest": (_mean(sifted_rate[near]), "bit/s"),
+            "sifted_rate_farthest": (_mean(sifted_rate[far]), "bit/s"),
+            "signal_count_rate": ([_mean(rate[far]), _mean(rate[near])], "1/s"),
+            "qber_signal": (float(qber[0]), "1"),
+            "qber_decoy": (float(qber[1]), "1"),
             "gain_signal": (gain[0], "1"),
             "gain_decoy": (gain[1], "1"),
             # Both bases together: half of the noise is sifted out, and a yield counts all of it.
@@ -297,9 +297,10 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
         }
     accidentals = float(data.accidentals.sum())
     pairs = float(data.counts.sum())
+    without_noise = np.inf if pairs else np.nan
     result = {
         "coincidence_rate": (pairs / duration, "1/s"),
-        "signal_to_noise": ((pairs - accidentals) / accidentals if accidentals else np.inf, "ratio to 1"),
+        "signal_to_noise": ((pairs - accidentals) / accidentals if accidentals else without_noise, "ratio to 1"),
         "accidental_rate": (accidentals / duration, "1/s"),
     }
     for m, name in enumerate(data.measurement_name.values):
@@ -309,8 +310,15 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
     return result
 
 
+def _mean(rates: np.ndarray) -> float:
+    """Mean rate of the seconds in which something was counted, 0 where there is none."""
+    return float(rates.mean()) if rates.size else 0.0
+
+
 def _delay_spread_ps(data: xr.Dataset) -> float:
-    """Standard deviation of the events' delays, some of them at a time: their sums are whole numbers."""
+    """Standard deviation of the events' delays, some of them at a time: their sums are whole numbers; nan without."""
+    if not data.sizes["coincidence"]:
+        return np.nan
     sums = np.zeros(2, np.int64)
     for part in in_parts(data[["delay"]], "coincidence"):
         delay = part.delay.values.astype(np.int64)

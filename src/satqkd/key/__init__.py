@@ -8,7 +8,7 @@ from satqkd.key.keyfile import SecretBits, random_secret_bits, read_key, write_k
 from satqkd.key.ledger import KeyLedger
 from satqkd.key.reconciliation import cascade
 from satqkd.key.relay import found_by_second, kept_by_first, relay_key
-from satqkd.key.stage import distill, observables
+from satqkd.key.stage import distill, in_words, observables
 
 __all__ = [
     "DecoyCounts",
@@ -20,6 +20,7 @@ __all__ = [
     "decoy_key_length",
     "distill",
     "found_by_second",
+    "in_words",
     "kept_by_first",
     "observables",
     "random_secret_bits",

@@ -23,7 +23,8 @@ class DistilledKey:
     alice, bob : SecretBits
         The key of either side; both are empty where nothing is left, or where the verification failed.
     reconciliation : Reconciliation or None
-        What error correction disclosed; None where there were too few bits to begin.
+        What error correction disclosed. None where it was not begun: with too few bits, with an error rate of one half
+        or more, or under a proof that leaves nothing even if nothing is disclosed.
     """
 
     alice: SecretBits
@@ -39,7 +40,7 @@ def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float
     alice, bob : ndarray of 0 and 1, shape (n,)
         Sifted bits of either side.
     qber : float
-        Estimated error rate, for the blocks of Cascade.
+        Estimated error rate, for the blocks of Cascade; NaN without bits.
     undisclosed : float
         Secret bits by the proof if correction and verification disclosed nothing. What they really disclose is taken
         from it.
@@ -49,7 +50,7 @@ def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float
         Of the public choices: shuffles, the hash of the verification, the seed of the Toeplitz matrix.
     """
     nothing = SecretBits(np.empty(0, np.uint8))
-    if bob.size < FEWEST_BITS:
+    if bob.size < FEWEST_BITS or qber >= 0.5 or undisclosed < 1:
         return DistilledKey(nothing, nothing, None)
     corrected = corrected_in_frames(alice, bob, qber=qber, eps_cor=eps_cor, rng=rng)
     length = int(np.floor(undisclosed)) - corrected.leak_bits

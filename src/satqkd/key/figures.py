@@ -1,5 +1,9 @@
 """Figures of stage 5."""
 
+from textwrap import fill
+
+import numpy as np
+
 from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
 
 BASIS_LABELS = {"z": "H/V", "x": "diagonal"}
@@ -14,7 +18,8 @@ def qber_figure(key):
     """Error rate in each basis; where pulses have several intensities, one panel each with an axis of its own."""
     rates = key if "intensity_level" in key.dims else key.expand_dims("intensity_level")
     names = key.intensity_name.values if "intensity_name" in key.coords else [""]
-    figure, axes = new_figure(1, len(names), width_cm=max(9, 5.5 * len(names)), height_cm=8, squeeze=False)
+    least_cm = 16 if "suggestion" in key.attrs else 9
+    figure, axes = new_figure(1, len(names), width_cm=max(least_cm, 5.5 * len(names)), height_cm=8, squeeze=False)
     if float(key.get("qber_threshold", float("nan"))) > 0:
         axes[0, 0].axhline(100 * float(key.qber_threshold), color=VERMILION, ls="--", label="no key above")
         legend_above(axes[0, 0])
@@ -29,13 +34,27 @@ def qber_figure(key):
             capsize=4,
         )
         axis.set(title=name, xlabel="Basis", xlim=(-0.6, 1.6), ylim=(0, 1.1 * axis.get_ylim()[1]))
+        for place, rate in enumerate(one.qber.values):
+            if np.isnan(rate):
+                axis.text(place, 0.5, "no bit", transform=axis.get_xaxis_transform(), ha="center", color="0.4")
     axes[0, 0].set_ylabel("Quantum bit error rate (%)")
+    _say_why(figure, key, width=int(5.5 * figure.get_figwidth() * 2.54))
     return figure
+
+
+def _say_why(figure, key, *, width):
+    """Write above a figure why the scenario's proof gives no key, and which labels may be swapped."""
+    if "no_key" not in key:
+        return
+    bound = key.attrs["compared_bound"]
+    if reason := str(key.no_key.sel(bound=bound).values):
+        lines = [f"No key by {bound}: {reason}", key.attrs.get("suggestion", "")]
+        figure.suptitle("\n".join(fill(line, width) for line in lines if line), fontsize="medium")
 
 
 @in_style
 def length_figure(key):
-    """Length of the key against the failure probability, one line a proof."""
+    """Length of the key against the failure probability, one line a proof; the legend says why one gives none."""
     longest = float(key.length_by_eps.max())
     figure, axis = new_figure()
     axis.set(
@@ -48,11 +67,13 @@ def length_figure(key):
         axis.set_yscale("symlog", linthresh=LINEAR_BELOW_BIT)
         axis.set_ylim(-1, 2 * max(longest, LINEAR_BELOW_BIT))
     for bound, (marker, size) in zip(key.bound.values, MARKERS, strict=False):
+        reason = str(key.no_key.sel(bound=bound).values) if "no_key" in key else ""
+        label = f"{bound} ({reason})" if reason else bound
         axis.plot(
-            key.eps.values, key.length_by_eps.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none", label=bound
+            key.eps.values, key.length_by_eps.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none", label=label
         )
     axis.axvline(key.attrs["eps_sec"], color="0.4", ls="--", label="this scenario")
-    legend_above(axis, 3)
+    legend_above(axis, 3 if "no_key" not in key or not (key.no_key != "").any() else 2)
     return figure
 
 

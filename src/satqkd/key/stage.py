@@ -6,12 +6,13 @@ import numpy as np
 import xarray as xr
 
 from satqkd.dataset import in_parts, label, stream, variable
-from satqkd.key.authentication import authentication_cost_bits
 from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
 from satqkd.key.decoy import DecoyCounts, decoy_key_length
 from satqkd.key.distillation import DistilledKey, distilled_key
 from satqkd.key.entropy import binary_entropy
 from satqkd.key.keyfile import SecretBits, write_key
+from satqkd.key.messages import Message, authentication_shares, pair_messages, pulse_messages
+from satqkd.key.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
 from satqkd.scenario import INTENSITIES, Scenario
 
 BOUNDS = {
@@ -32,6 +33,15 @@ PHOTON_TERMS = (
     ("single_photons", "bit", "bits of single photons, at least"),
     ("multiphoton", "bit", "bits that may be of several photons"),
 )
+# Which of a scenario's keys to look at, by what `suspected_swap` returns.
+SUGGESTIONS = {
+    "outcomes": "outcomes are correlated, but with the other sign: two outcomes of a station may be swapped, or the "
+    "state may be another one; compare",
+    "settings": "unequal settings are correlated and equal ones are not: the settings of one station may be swapped; "
+    "compare",
+    "nothing": "a basis shows no correlation: only noise was counted, its angles are others, or what was matched does "
+    "not belong together; compare",
+}
 # The failure probabilities for which a length is tabulated, besides the scenario's own.
 EPS_GRID = 10.0 ** -np.arange(3, 16)
 
@@ -84,6 +94,7 @@ def distill(scenario: Scenario, coincidence: xr.Dataset, *, folder: str | Path |
     data = data.assign_coords(bound=list(bounds), basis=["z", "x"], eps=EPS_GRID)
     real = _real_keys(scenario, coincidence, data.sel(bound=scenario.key.bound))
     _account(scenario, coincidence, data, real)
+    _reasons(scenario, coincidence, data, real)
     if folder is not None:
         for side in ("alice", "bob"):
             write_key(Path(folder) / f"{side}.key", _joined([getattr(key, side) for key in real]))
@@ -110,7 +121,7 @@ def _real_keys(scenario: Scenario, coincidence: xr.Dataset, account: xr.Dataset)
             distilled_key(
                 alice,
                 bob,
-                qber=float(np.mean(alice != bob)) if alice.size else 0.0,
+                qber=float(np.mean(alice != bob)) if alice.size else np.nan,
                 undisclosed=undisclosed,
                 eps_cor=scenario.key.eps_cor,
                 rng=stream(coincidence.attrs["seed"], scenario.name, coincidence.attrs["run"], "key", str(basis)),
@@ -146,11 +157,128 @@ def _account(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys
         data[name] = variable("basis", [int(getattr(c, name, 0)) for c in corrections], units, text)
     data["real_length"] = variable("basis", [len(key.alice) for key in keys], "bit", "key that both sides hold")
     data["keys_equal"] = variable((), int(all(key.alice == key.bob for key in keys)), "1", "whether they are the same")
-    # What either side says in public about a pass, under one tag each: when and how it detected, and what it answered.
-    said = 64 * coincidence.sizes["coincidence"] + int(data.parity_bits.sum() + data.sifted.sum())
-    cost = authentication_cost_bits([said, said], eps=scenario.key.eps_cor)
+    said = _messages(scenario, coincidence, data, keys)
+    shares = authentication_shares(said, eps=scenario.key.eps_cor)
+    if not data.real_length.any():  # a session without key is broken off before its tags
+        shares = [0] * len(said)
+    for name, values, text in [
+        ("public_bits", [message.bits for message in said], "size of the message"),
+        ("disclosed", [message.disclosed for message in said], "what it gives away of the key, which is taken from it"),
+        ("authentication", shares, "what it adds to its sender's tag"),
+    ]:
+        data[name] = variable("message", np.array(values, np.int64), "bit", text)
+    data.coords["message"] = [f"{message.sender} {message.topic}" for message in said]
+    data.coords["sender"] = ("message", [message.sender for message in said])
+    cost = int(data.authentication.sum())
     data["authentication_cost"] = variable((), cost, "bit", "key spent on authenticating the messages")
     data["net_length"] = variable((), int(data.real_length.sum()) - cost, "bit", "key gained, authentication paid")
+
+
+def _messages(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> list[Message]:
+    """What both sides say in public about all sessions together."""
+    names = [station.name for station in scenario.stations]
+    detections = coincidence.singles.values.sum(axis=0)
+    if scenario.source.kind == "decoy":
+        sifted = data.sifted.values
+        return pulse_messages(
+            station=names[0], detections=detections[0], sifted=sifted.sum(), tested=sifted[1:].sum(), keys=keys
+        )
+    by_measurement = coincidence.counts.values.sum(axis=(1, 2, 3, 4))
+    tested = by_measurement.sum() - by_measurement[_key_measurement(coincidence)]
+    return pair_messages(
+        stations=names, detections=detections, sifted=data.sifted.values.sum(), tested=tested, keys=keys
+    )
+
+
+def _reasons(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> None:
+    """Why there is no key, where there is none, and which label may be swapped."""
+    errors, sifted = _signal(data)
+    asymptotic, held = data.sel(bound="asymptotic"), data.real_length.values
+    counted = {
+        "sifted": sifted,
+        "errors": errors,
+        "asymptotic": float(asymptotic.length),
+        "single_photons": float(asymptotic.single_photons.sum()) if "pulses" in data else np.inf,
+    }
+    reasons = {
+        bound: no_key_reason(
+            length=float(data.length.sel(bound=bound)),
+            held=int(held.sum()) if bound == scenario.key.bound else 0,
+            **counted,
+        )
+        for bound in data.bound.values.tolist()
+    }
+    proof = reasons[scenario.key.bound]
+    in_hand = [
+        not_in_hand_reason(
+            held=int(bits),
+            begun=key.reconciliation is not None,
+            verified=key.reconciliation is not None and key.reconciliation.verified,
+            proof_reason=proof,
+        )
+        for bits, key in zip(held, keys, strict=True)
+    ]
+    data["no_key"] = variable("bound", list(reasons.values()), "1", "why the proof gives no key")
+    data["no_key_in_hand"] = variable("basis", in_hand, "1", "why the sides hold no key")
+    if proof in SWAPPED:
+        rates = [f"{100 * _rate(*both):.1f} % in {basis}" for *both, basis in zip(*_signal(data), "ZX", strict=True)]
+        data.attrs["suggestion"] = f"QBER {' and '.join(rates)}: {_suggestion(scenario, coincidence)}"
+
+
+def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Errors and sifted bits of what becomes key, by basis."""
+    counted = data.isel(intensity_level=INTENSITIES.index("signal")) if "pulses" in data else data
+    return counted.errors.values, counted.sifted.values
+
+
+def _suggestion(scenario: Scenario, coincidence: xr.Dataset) -> str:
+    """Which keys of the scenario to look at when outcomes are not correlated as they should be."""
+    if scenario.source.kind == "decoy":
+        suspect = suspected_swap(coincidence.counts.values[0], np.ones((2, 2)))
+        keys = ["polarization.compensated", "polarization.residual_deg"]
+    else:
+        which = _key_measurement(coincidence)
+        suspect = suspected_swap(coincidence.counts.values[which], coincidence.ideal_correlation.values[which])
+        keys = [f"measurements.{which}.angles_deg"]
+        if suspect != "settings":
+            keys.insert(0, "source.bell_state")
+        if scenario.kind == "recorded":
+            keys = [f"stations.{i}.channels ({station.name})" for i, station in enumerate(scenario.stations)] + keys
+        else:
+            keys += ["polarization.compensated", "polarization.residual_deg"]
+    return f"{SUGGESTIONS[suspect]} {', '.join(keys)}"
+
+
+def in_words(data: xr.Dataset) -> str:
+    """Return what the key came to in a few lines of text, with the reason wherever there is none.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Result of `distill`.
+
+    Returns
+    -------
+    str
+    """
+    own = data.attrs["compared_bound"]
+    bounds = [own, *(bound for bound in data.bound.values if bound != own)]
+    results = [
+        (f"secret key by {bound}", data.length.sel(bound=bound), data.no_key.sel(bound=bound)) for bound in bounds
+    ]
+    results += [
+        (f"key in hand from {basis.upper()}", data.real_length.sel(basis=basis), data.no_key_in_hand.sel(basis=basis))
+        for basis in data.basis.values
+    ]
+    results = [(what, float(bits), str(reason.values)) for what, bits, reason in results]
+    lines = [f"{what}: {bits:,.0f} bit" + (f", {reason}" if reason else "") for what, bits, reason in results]
+    lines.append(
+        f"said in public: {int(data.public_bits.sum()):,} bit, authenticated with {int(data.authentication_cost)} bit "
+        f"of key; net {int(data.net_length):,} bit"
+    )
+    given = dict.fromkeys(reason for *_, reason in results if reason)
+    lines += [f"{reason}: {REASONS[reason]}" for reason in given]
+    return "\n".join([*lines, *filter(None, [data.attrs.get("suggestion")])])
 
 
 def _joined(keys: list[SecretBits]) -> SecretBits:
@@ -233,39 +361,52 @@ def _rates(dims, sifted, errors, duration_s) -> xr.Dataset:
     )
 
 
-def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """What the key says that a publication can be held against: name to (value, unit)."""
+def _rate(errors, events) -> float:
+    """Errors of all events, nan without any."""
+    return float(np.sum(errors) / np.sum(events)) if np.sum(events) else np.nan
+
+
+def _shannon_bits(sifted, errors) -> float:
+    """Least that correction discloses of both bases [bit]; from one half on, of bits that are not corrected, all."""
+    qber = np.minimum(np.divide(errors, np.maximum(sifted, 1)), 0.5)
+    return float(np.sum(sifted * binary_entropy(qber)))
+
+
+def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
+    """What the key says that a publication can be held against: name to (value, unit).
+
+    Rates of nothing are nan. `no_key` is a reason of `satqkd.key.reasons.REASONS`, and `suggestion` says which labels
+    may be swapped; both are empty where there is key.
+    """
     duration = float(data.duration)
     compared = data.sel(bound=data.attrs["compared_bound"])
     length, leak = float(compared.length), float(compared.leak_ec)
-    qber = data.errors.values[0] / data.sifted.values[0] if "pulses" in data else data.qber.values
-    sifted = data.sifted.values[0] if "pulses" in data else data.sifted.values
-    shannon = float(np.sum(sifted * binary_entropy(qber)))
+    errors, sifted = _signal(data)
+    shannon, parities = _shannon_bits(sifted, errors), float(data.parity_bits.sum())
     result = {
         "key_length": (length, "1"),
+        "no_key": (str(compared.no_key.values), "reason"),
+        "suggestion": (data.attrs.get("suggestion", ""), "text"),
         "real_key_length": (float(data.real_length.sum()), "1"),
         "net_key_length": (float(data.net_length), "1"),
-        "error_correction_inefficiency": (float(data.parity_bits.sum()) / shannon if shannon else np.nan, "1"),
+        "authentication_cost": (float(data.authentication_cost), "1"),
+        "error_correction_inefficiency": (parities / shannon if shannon and parities else np.nan, "1"),
         "key_rate": (length / duration, "bit/s"),
         "asymptotic_key_rate": (float(data.length.sel(bound="asymptotic")) / duration, "bit/s"),
         "leak_ec": (leak, "1"),
+        "qber": (_rate(errors, sifted), "1"),
     }
     if "pulses" in data:
-        sifted, errors = data.sifted.values, data.errors.values
         pulses = data.pulses.values
-        result |= {
-            "key_per_pulse": (length / pulses.sum(), "1"),
-            "leak_ec_per_pulse": (leak / pulses[0], "1"),
+        return result | {
+            "key_per_pulse": (float(length / pulses.sum()), "1"),
+            "leak_ec_per_pulse": (float(leak / pulses[0]), "1"),
             "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(compared.phase_error.values))), "1"),
-            "qber": (errors[0].sum() / sifted[0].sum(), "1"),
         }
-        return {name: (float(value), unit) for name, (value, unit) in result.items()}
-    sifted, errors = data.sifted.values, data.errors.values
     return result | {
         "sifted_bits": (float(sifted.sum()), "1"),
         "sifted_errors": (float(errors.sum()), "1"),
         "sifted_rate": (float(sifted.sum()) / duration, "bit/s"),
-        "qber": (float(errors.sum() / sifted.sum()), "1"),
         "qber_z": (float(data.qber[0]), "1"),
         "qber_x": (float(data.qber[1]), "1"),
         "qber_threshold": (float(data.qber_threshold), "1"),

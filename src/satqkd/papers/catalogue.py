@@ -87,7 +87,8 @@ def _sifted_rate_mean(table):
 
 def _qber(name):
     def value(table):
-        return {name: (table.qber * table.sifted_bits).sum() / table.sifted_bits.sum()}
+        bits = table.sifted_bits.sum()
+        return {name: (table.qber * table.sifted_bits).sum() / bits if bits else float("nan")}
 
     return value
 

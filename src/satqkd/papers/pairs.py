@@ -112,7 +112,7 @@ def key_rates(results: Results) -> pd.DataFrame:
             return [bbm92_key_length(**counts, bound=b, **proof).length / seconds for b in (key.bound, "asymptotic")]
 
         curves.append(rates(QBER_GRID * n[0], QBER_GRID * n[1]))
-        points.append([wrong.sum() / n.sum(), *rates(*wrong)])
+        points.append([wrong.sum() / n.sum() if n.any() else np.nan, *rates(*wrong)])
     (finite, asymptotic), (finite_sigma, asymptotic_sigma) = mean_and_sigma(np.array(curves, float))
     curve = pd.DataFrame(
         {

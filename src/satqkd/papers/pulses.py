@@ -67,7 +67,9 @@ def arrival_times(results: Results) -> pd.DataFrame:
 
 
 def spread_ns(table: pd.DataFrame, *, window_ns: float) -> float:
-    """Standard deviation of the `arrival_times` within a window [ns]."""
+    """Standard deviation of the `arrival_times` within a window [ns]; nan without tags."""
     inside = table[table.delay_ns.abs() < window_ns / 2]
+    if not inside.tags.any():
+        return np.nan
     mean = np.average(inside.delay_ns, weights=inside.tags)
     return float(np.sqrt(np.average((inside.delay_ns - mean) ** 2, weights=inside.tags)))

@@ -21,6 +21,12 @@ def window_acceptance(window_s: float, jitter_s: float) -> float:
     return float(erf(window_s / (2 * np.sqrt(2) * jitter_s))) if jitter_s else 1.0
 
 
+def ratio(part: float, whole: float) -> float:
+    """Part of a whole [1]; nan where there is nothing of either."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.divide(part, whole))
+
+
 def expected_from_orbit(scenario: Scenario, orbit: xr.Dataset) -> dict[str, float | list[float]]:
     """`expected` of a scenario in a known orbit: the model that a calibration asks for."""
     return expected(scenario, link_budget(scenario, orbit))
@@ -107,11 +113,11 @@ def _noise_hz(scenario: Scenario, station) -> float:
 
 def _pairs(scenario: Scenario, channel: xr.Dataset) -> dict:
     true, accidental = pair_rates(scenario, channel.transmittance.values)
-    purity = float(true.sum() / (true + accidental).sum())
+    purity = ratio(true.sum(), (true + accidental).sum())
     result = {
         "coincidence_rate": float((true + accidental).mean()),
         "accidental_rate": float(accidental.mean()),
-        "signal_to_noise": float(true.sum() / accidental.sum()),
+        "signal_to_noise": ratio(true.sum(), accidental.sum()),
     }
     measured = channel.measurement.values
     for index, measurement in enumerate(scenario.measurements):
@@ -131,7 +137,7 @@ def _pulses(scenario: Scenario, channel: xr.Dataset) -> dict:
     sifted, errors = pulse_rates(scenario, channel.transmittance.values[:, 0])
     rate = source.pulse_rate_hz * source.shares[0] * sifted[0]
     farthest, nearest = _seconds(channel)
-    gain, qber = sifted.mean(axis=1), errors.sum(axis=1) / sifted.sum(axis=1)
+    gain, qber = sifted.mean(axis=1), list(map(ratio, errors.sum(axis=1), sifted.sum(axis=1)))
     return {
         "detection_events": float(2 * source.pulse_rate_hz * (source.shares[:, None] * sifted).sum()),
         "sifted_bits": float(rate.sum()),
@@ -141,8 +147,8 @@ def _pulses(scenario: Scenario, channel: xr.Dataset) -> dict:
         "gain_signal": float(gain[0]),
         "gain_decoy": float(gain[1]),
         "yield_vacuum": float(2 * gain[2]),
-        "qber_signal": float(qber[0]),
-        "qber_decoy": float(qber[1]),
+        "qber_signal": qber[0],
+        "qber_decoy": qber[1],
     }
 
 

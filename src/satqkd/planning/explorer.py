@@ -144,11 +144,12 @@ def as_html(title: str, result: dict) -> str:
         ("attenuation", f"{result['attenuation_min']:.1f} to {result['attenuation_max']:.1f} dB"),
         ("coincidences" if "chsh_s" in result else "sifted signal bits", f"{result['rate']:,.4g} /s"),
         ("sifted", f"{result['sifted']:,.0f} bit"),
-        ("QBER", f"{100 * result['qber']:.2f} %"),
+        ("QBER", "–" if np.isnan(result["qber"]) else f"{100 * result['qber']:.2f} %"),
     ]
     if "chsh_s" in result:
-        rows.append(("S", f"{result['chsh_s']:.3f}"))
-    rows.append(("secret key", f"{result['key']:,.0f} ± {result['key_sigma']:,.0f} bit"))
+        rows.append(("S", "–" if np.isnan(result["chsh_s"]) else f"{result['chsh_s']:.3f}"))
+    why = f", {result['no_key']}" if result["no_key"] else ""
+    rows.append(("secret key", f"{result['key']:,.0f} ± {result['key_sigma']:,.0f} bit{why}"))
     cells = "".join(
         f"<tr><td style='padding-right:1em'>{name}</td><td><b>{value}</b></td></tr>" for name, value in rows
     )

@@ -16,6 +16,9 @@ import xarray as xr
 
 from satqkd.channel import link_budget
 from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length
+from satqkd.key.bbm92 import Bbm92Key
+from satqkd.key.decoy import DecoyKey
+from satqkd.key.reasons import no_key_reason
 from satqkd.planning.expected import pair_correlations, pair_rates, pulse_rates
 from satqkd.planning.planfile import PlanStation
 from satqkd.scenario import Scenario
@@ -55,11 +58,12 @@ class Counts:
         return bits, np.sqrt(bits + faded**2)
 
     def qber(self) -> tuple[np.ndarray, np.ndarray]:
-        """Error rate of these bits [1], and its binomial standard deviation; each shape (pass,)."""
+        """Error rate of these bits [1], and its binomial standard deviation; each shape (pass,), nan without bits."""
         bits = _for_key(self.mean)
         sifted = bits.sum(axis=1)
-        qber = bits[:, 1] / sifted
-        return qber, np.sqrt(qber * (1 - qber) / sifted)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            qber = bits[:, 1] / sifted
+            return qber, np.sqrt(qber * (1 - qber) / sifted)
 
 
 def placed(scenario: Scenario, stations: tuple[PlanStation, ...]) -> Scenario:
@@ -112,7 +116,8 @@ def counts_through(scenario: Scenario, channel: xr.Dataset, weights_s: np.ndarra
     coherence_s = 1e-3 * scenario.channel.fading_coherence_ms
     # The power keeps its value for the coherence time, so that so many independent values fall on each node.
     cells = np.maximum(weights_s / coherence_s, 1.0)
-    fading = np.sqrt((total**2 * variance / cells).sum(axis=1)) / total.sum(axis=1)
+    whole = total.sum(axis=1)
+    fading = np.sqrt((total**2 * variance / cells).sum(axis=1)) / np.where(whole > 0.0, whole, 1.0)
     return Counts(mean, mean - noise, fading, weights_s.sum(axis=1))
 
 
@@ -121,11 +126,36 @@ def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndar
 
     Leading axes may be any.
     """
+    key = _key(scenario, scenario.key.bound)
+    return lambda counts, duration_s: key(counts, duration_s).length
+
+
+def no_key(scenario: Scenario, counts: Counts) -> list[str]:
+    """Why each pass by itself is expected to give no key, of `satqkd.key.reasons.REASONS`; empty where it gives key."""
+    mine, plain = (
+        _key(scenario, bound)(counts.mean, counts.duration_s) for bound in (scenario.key.bound, "asymptotic")
+    )
+    bits = counts.mean[..., 0] if scenario.source.kind == "decoy" else counts.mean
+    if scenario.source.kind == "decoy":
+        single_photons = plain.z.single_photons + plain.x.single_photons
+    else:
+        single_photons = np.full(len(bits), np.inf)
+    return [
+        no_key_reason(length=length, asymptotic=asymptotic, sifted=sifted, errors=wrong, single_photons=photons)
+        for length, asymptotic, sifted, wrong, photons in zip(
+            mine.length, plain.length, bits.sum(axis=2), bits[:, :, 1], single_photons, strict=True
+        )
+    ]
+
+
+def _key(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], Bbm92Key | DecoyKey]:
+    """The account of the key by a proof, as a function of counts and duration."""
     key, source = scenario.key, scenario.source
-    proof = {name: getattr(key, name) for name in ("bound", "eps_sec", "eps_cor", "f_ec", "efficiency_mismatch")}
+    proof = {name: getattr(key, name) for name in ("eps_sec", "eps_cor", "f_ec", "efficiency_mismatch")}
+    proof["bound"] = bound
     if source.kind == "decoy":
 
-        def length(counts, duration_s):
+        def account(counts, duration_s):
             (z, x), (wrong_z, wrong_x) = (np.moveaxis(part, -2, 0) for part in _sifted_and_wrong(counts, -2))
             pulses = source.pulse_rate_hz * source.shares * np.asarray(duration_s)[..., None]
             return decoy_key_length(
@@ -138,11 +168,11 @@ def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndar
                 key_intensities="signal",
                 intensity_fluctuation=source.intensity_fluctuation,
                 **proof,
-            ).length
+            )
 
-        return length
+        return account
 
-    def length(counts, duration_s):
+    def account(counts, duration_s):
         (z, x), (wrong_z, wrong_x) = (np.moveaxis(part, -1, 0) for part in _sifted_and_wrong(counts, -1))
         return bbm92_key_length(
             n_z=z,
@@ -150,9 +180,9 @@ def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndar
             errors_z=wrong_z,
             errors_x=wrong_x,
             **proof,
-        ).length
+        )
 
-    return length
+    return account
 
 
 def secret_bits(scenario: Scenario, counts: Counts) -> tuple[np.ndarray, np.ndarray]:

@@ -4,15 +4,15 @@ import numpy as np
 import xarray as xr
 
 from satqkd.channel import link_budget
-from satqkd.planning.expected import pair_correlations, pair_rates, require_compensated
-from satqkd.planning.forecast import counts_through, secret_bits
+from satqkd.planning.expected import pair_correlations, pair_rates, ratio, require_compensated
+from satqkd.planning.forecast import counts_through, no_key, secret_bits
 from satqkd.scenario import Scenario
 
 # Seconds of the open link that are computed; more do not change the third digit.
 NODES = 200
 
 
-def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 0.0) -> dict[str, float | dict]:
+def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 0.0) -> dict[str, float | str | dict]:
     """What a scenario is expected to yield in all its sessions together.
 
     Parameters
@@ -28,8 +28,8 @@ def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 
     dict
         ``open_s`` [s]; ``budget`` (mean loss [dB] by component, all stations together); ``attenuation_min`` and
         ``attenuation_max`` [dB]; ``rate`` (coincidences, or sifted signal bits, per second); ``qber``; ``chsh_s``
-        of entangled pairs; ``sifted``, ``key`` and ``key_sigma`` [bit]. Where no second is left all are zero, and
-        the budget is empty.
+        of entangled pairs; ``sifted``, ``key`` and ``key_sigma`` [bit]; ``no_key``, why there is no key, of
+        `satqkd.key.reasons.REASONS`, or empty. Where no second is left all are zero, and the budget is empty.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 
             "key",
             "key_sigma",
         )
-        return dict.fromkeys(nothing, 0.0) | {"budget": {}}
+        return dict.fromkeys(nothing, 0.0) | {"budget": {}, "no_key": "no signal"}
     channel = link_budget(scenario, session)
     counts = counts_through(scenario, channel, np.full((1, session.sizes["time"]), step_s))
     (sifted,), _ = counts.sifted()
@@ -70,10 +70,11 @@ def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 
         "sifted": sifted,
         "key": key,
         "key_sigma": key_sigma,
+        "no_key": no_key(scenario, counts)[0],
     }
     if scenario.source.kind == "entangled":
         result |= _pairs(scenario, channel.transmittance.values)
-    return {name: value if name == "budget" else float(value) for name, value in result.items()}
+    return {name: value if name in ("budget", "no_key") else float(value) for name, value in result.items()}
 
 
 def _seconds(orbit: xr.Dataset, min_elevation_deg: float) -> tuple[xr.Dataset, float]:
@@ -89,5 +90,5 @@ def _pairs(scenario: Scenario, transmittance: np.ndarray) -> dict[str, float]:
     true, accidental = pair_rates(scenario, transmittance)
     angles = next((m.angles_deg for m in scenario.measurements if m.name == "bell"), ((0.0, 45.0), (22.5, 67.5)))
     found, ideal = pair_correlations(scenario, angles)
-    purity = true.sum() / (true + accidental).sum()
+    purity = ratio(true.sum(), (true + accidental).sum())
     return {"rate": (true + accidental).mean(), "chsh_s": purity * np.abs(np.sum(np.sign(ideal) * found))}

@@ -65,7 +65,8 @@ def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        The variables of `ANSWERS`, shape (point,), and ``loss`` [dB], the mean by component, (point, component).
+        The variables of `ANSWERS` and the reason ``no_key``, shape (point,), and ``loss`` [dB], the mean by component,
+        (point, component).
 
     Raises
     ------
@@ -88,6 +89,9 @@ def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
             if name in answers[0]
         },
         coords={"point": np.arange(first, last + 1), "component": components},
+    )
+    data["no_key"] = variable(
+        "point", [one["no_key"] for one in answers], "1", "why there is no key, empty where there is"
     )
     losses = [[one["budget"][component] for component in components] for one in answers]
     data["loss"] = variable(("point", "component"), losses, "dB", "mean loss, all stations together")

@@ -2,7 +2,7 @@
 
 from satqkd.validation.compare import compare, read_known_deviations, unexplained
 from satqkd.validation.reference import load_reference, observed
-from satqkd.validation.stage import gather, save_table, simulated_values, tally, validate
+from satqkd.validation.stage import gather, save_table, simulated_values, tally, validate, without_key
 
 __all__ = [
     "compare",
@@ -15,4 +15,5 @@ __all__ = [
     "tally",
     "unexplained",
     "validate",
+    "without_key",
 ]

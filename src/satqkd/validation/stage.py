@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def gather(folder: str | Path) -> dict[str, dict]:
     Returns
     -------
     dict
-        ``stage.name`` to {value, unit, sigma}; the sigma of what does not depend on the run is None.
+        ``stage.name`` to {value, unit, sigma}; the sigma of what does not depend on the run is None. A text says in how
+        many of the runs it stands, and is empty where it stands in none.
     """
     folder = Path(folder)
     gathered = {}
@@ -41,11 +43,39 @@ def gather(folder: str | Path) -> dict[str, dict]:
         for name, entry in json.loads(path.read_text()).items():
             runs.setdefault(f"{path.name.split('.')[0]}.{name}", []).append(entry)
     for name, entries in runs.items():
+        if isinstance(entries[0]["value"], str):
+            text = _counted([entry["value"] for entry in entries])
+            gathered[name] = {"value": text, "unit": entries[0]["unit"], "sigma": None}
+            continue
         values = np.array([entry["value"] for entry in entries], float)
-        # One number carries the scatter of a range: that of its noisier end.
-        sigma = float(np.max(np.std(values, axis=0, ddof=1))) if len(entries) > 1 else None
+        with np.errstate(invalid="ignore"):  # runs may have no number, or one without bounds
+            # One number carries the scatter of a range: that of its noisier end.
+            sigma = float(np.max(np.std(values, axis=0, ddof=1))) if len(entries) > 1 else None
         gathered[name] = {"value": np.mean(values, axis=0).tolist(), "unit": entries[0]["unit"], "sigma": sigma}
     return gathered
+
+
+def _counted(texts: list[str]) -> str:
+    """Each text with the number of runs in which it stands."""
+    found = Counter(filter(None, texts))
+    return ", ".join(f"{text} in {count} of {len(texts)} runs" for text, count in found.most_common())
+
+
+def without_key(gathered: dict[str, dict]) -> dict[str, str]:
+    """Return why runs of a scenario gave no key, for its summary; empty where all of them did.
+
+    Parameters
+    ----------
+    gathered : dict
+        Of one scenario, from `gather`.
+
+    Returns
+    -------
+    dict
+        ``no_key`` to the reason and the number of runs, or nothing.
+    """
+    reason = gathered.get("key.no_key", {}).get("value")
+    return {"no_key": reason} if reason else {}
 
 
 def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[str, dict[str, dict]]) -> dict[str, dict]:
@@ -118,6 +148,11 @@ def validate(
         if row.verdict == "outside" and key not in unlisted:
             frame.loc[index, "verdict"] = "listed"
             frame.loc[index, "reason"] = f"{explained[key]} Tolerance: {row.reason}"
+    for index, row in frame.iterrows():
+        simulated_by = observed(references[row.scenario])[row.id].simulated_by or ""
+        reason = without_key(gathered.get(row.scenario, {})).get("no_key")
+        if reason and simulated_by.startswith("key."):
+            frame.loc[index, "reason"] += f" No key: {reason}."
     for deviation in stale(rows, known):
         index = frame.index[(frame.scenario == deviation.scenario) & (frame.id == deviation.id)]
         frame.loc[index, "reason"] += " Listed in known_deviations.yaml, and yet not outside."

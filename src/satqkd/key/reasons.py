@@ -1,0 +1,142 @@
+"""Why there is no key: a closed list of reasons, and which labels of a measurement may be swapped."""
+
+import numpy as np
+
+REASONS = {
+    "no signal": "no bit was sifted in either basis",
+    "empty basis": "a basis has no sifted bit, and each basis is the sample for the other",
+    "errors above one half": "more than half of the bits of a basis are wrong, as with a swapped label",
+    "uncorrelated": "the error rate of a basis cannot be told from one half",
+    "no single photons": "the counts of the three intensities show no sifted bit of a single photon",
+    "too many errors": "the error rates leave nothing, however many bits there are",
+    "block too small": "more bits at the same error rates would give key, these are too few for the proof",
+    "assumed leak": "error correction with f_ec would take all of it; it really disclosed less, and left key in hand",
+    "real leak": "error correction really disclosed more than f_ec says, and all that the proof leaves",
+    "not verified": "the corrected bits of the two sides differ",
+}
+SWAPPED = ("errors above one half", "uncorrelated")  # reasons that a wrong label may have
+
+# Standard deviations at which an error rate counts as different from one half: chance does it once in 30,000 times.
+TELLING_SIGMA = 4.0
+# Error rate at which 1 - 2 h(E) vanishes. Fewer bits than these do not tell even such a rate from one half.
+KEYLESS_QBER = 0.11
+FEWEST_TELLING = (TELLING_SIGMA / (1.0 - 2.0 * KEYLESS_QBER)) ** 2
+
+
+def side_of_one_half(events, errors):
+    r"""Return on which side of one half an error rate lies: -1 below, 1 above, 0 where counting cannot tell.
+
+    At a rate of one half, :math:`2m - n` has the standard deviation :math:`\sqrt{n}`.
+
+    Parameters
+    ----------
+    events, errors : array_like
+        Events n and the errors m among them.
+
+    Returns
+    -------
+    ndarray of int
+
+    Examples
+    --------
+    >>> side_of_one_half([100, 100, 100, 4], [10, 45, 98, 4]).tolist()
+    [-1, 0, 1, 0]
+    """
+    n, excess = np.asarray(events), 2 * np.asarray(errors) - np.asarray(events)
+    return (np.sign(excess) * (np.abs(excess) > TELLING_SIGMA * np.sqrt(n))).astype(int)
+
+
+def no_key_reason(*, length, asymptotic, sifted, errors, single_photons=np.inf, held=0):
+    """Return why a proof gives no key, one of `REASONS`; an empty word where it gives key.
+
+    Parameters
+    ----------
+    length, asymptotic : float
+        Key by the proof, and by the same equations without any deviation [bit].
+    sifted, errors : array_like, shape (2,)
+        Sifted bits that become key, by basis, and the errors among them.
+    single_photons : float
+        Single photons among them by the equations without any deviation, both bases together.
+    held : int
+        Bits of the real key that was made by this proof.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> no_key_reason(length=0.0, asymptotic=0.0, sifted=[900, 800], errors=[880, 20])
+    'errors above one half'
+    """
+    sifted, side = np.asarray(sifted), side_of_one_half(sifted, errors)
+    if length > 0.0:
+        return ""
+    if held > 0:
+        return "assumed leak"
+    if not sifted.any():
+        return "no signal"
+    if not sifted.all():
+        return "empty basis"
+    if (side > 0).any():
+        return "errors above one half"
+    if asymptotic > 0.0:
+        return "block too small"
+    if (side == 0).any():
+        return "block too small" if sifted[side == 0].min() < FEWEST_TELLING else "uncorrelated"
+    return "no single photons" if single_photons <= 0.0 else "too many errors"
+
+
+def not_in_hand_reason(*, held, begun, verified, proof_reason):
+    """Return why a basis has no key in hand, one of `REASONS`; an empty word where it has key.
+
+    Parameters
+    ----------
+    held : int
+        Bits of the real key.
+    begun : bool
+        Whether errors were corrected at all.
+    verified : bool
+        Whether the corrected bits were verified.
+    proof_reason : str
+        Of `no_key_reason` for the same proof.
+
+    Returns
+    -------
+    str
+    """
+    if held > 0:
+        return ""
+    if begun and not verified:
+        return "not verified"
+    return proof_reason or ("real leak" if begun else "block too small")
+
+
+def suspected_swap(counts, ideal_correlation):
+    """Return what may be swapped where outcomes are not correlated as the intended state has them.
+
+    Parameters
+    ----------
+    counts : array_like, shape (2, 2, 2, 2)
+        Coincidences by setting and outcome: (setting, setting, outcome, outcome).
+    ideal_correlation : array_like, shape (2, 2)
+        Correlation of the intended state by setting.
+
+    Returns
+    -------
+    str
+        "outcomes": equal settings are correlated, with the other sign in one of them at least. "settings": unequal
+        settings are correlated and equal ones are not. "nothing": no pair of settings is correlated in one of the
+        bases, so that no swap explains it. Empty where equal settings are correlated as they should be.
+    """
+    counts = np.asarray(counts)
+    equal = counts[..., 0, 0] + counts[..., 1, 1]
+    total = counts.sum(axis=(2, 3))
+    # Errors where the outcomes differ from the sign of the ideal state; without a sign, from equality.
+    side = side_of_one_half(total, np.where(np.asarray(ideal_correlation) < 0, equal, total - equal))
+    matched, crossed = side[[0, 1], [0, 1]], side[[0, 1], [1, 0]]
+    if (matched > 0).any():
+        return "outcomes"
+    if (matched < 0).all():
+        return ""
+    return "settings" if crossed.all() and not matched.any() else "nothing"
