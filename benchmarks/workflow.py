@@ -1,4 +1,4 @@
-"""What the whole workflow costs against notebooks that only import the science packages, by the same route."""
+"""What the whole workflow costs against as many notebooks that only import the science packages, by plain papermill."""
 
 import os
 import resource

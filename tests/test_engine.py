@@ -5,11 +5,13 @@ from pathlib import Path
 
 import nbformat
 import papermill
+import pytest
 
 ASK = "import json\nfrom ipykernel import get_connection_file, get_connection_info\n"
 ASK += "print(json.dumps(get_connection_info(unpack=True) | {'file': get_connection_file()}, default=str))"
 
 
+@pytest.mark.slow
 def test_a_kernel_has_sockets_of_its_own_and_leaves_none_behind(tmp_path, monkeypatch):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(ASK)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}

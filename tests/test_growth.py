@@ -170,6 +170,7 @@ def test_events_in_parts_give_the_same_bits(which, request, monkeypatch):
     assert min(alice.size for alice, _ in whole) > 1000
 
 
+@pytest.mark.slow
 def test_sessions_farther_apart_than_tags_can_count_are_refused(missions, orbits, monkeypatch):
     starts = orbits["yin2020"].session_start.values
     days = float((starts[-1] - starts[0]) / np.timedelta64(1, "D"))

@@ -560,12 +560,11 @@ KINDS: dict[str, type[Experiment]] = {"mission": Scenario, "recorded": Recorded}
 DEEPEST = 20
 
 
-_CLoader = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # libyaml's is ten times faster, where PyYAML was built with it
+# libyaml's is several times faster, where PyYAML was built with it.
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_CLoader):
+class _Loader(SAFE_LOADER):
     """Safe YAML without duplicate keys."""
 
     def construct_object(self, node, deep=False):
@@ -592,7 +591,7 @@ class _Loader(_CLoader):
 def _require_flat(text: str) -> None:
     """Refuse YAML of many levels, and aliases, which can explode."""
     depth = 0
-    for event in yaml.parse(text, _CLoader):
+    for event in yaml.parse(text, SAFE_LOADER):
         if isinstance(event, yaml.AliasEvent):
             raise ScenarioError(f"line {event.start_mark.line + 1}: YAML aliases are not allowed: write the value out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

@@ -70,6 +70,7 @@ def test_flat_atmosphere_at_ten_degrees_costs_five_per_cent_of_the_rytov_varianc
     assert_allclose(flat / by_quadrature(curved), 1.051, atol=0.001)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("aperture_m", [0.05, 0.2, 1.0])
 @pytest.mark.parametrize("elevation_deg", [10.0, 90.0])
 def test_flux_variance_is_the_filter_integral_of_the_weak_theory(elevation_deg, aperture_m):

@@ -51,6 +51,7 @@ def cramer_rao_s(*, seconds, pairs_hz, singles_hz, jitter_s=JITTER_S):
     return 2 / np.sqrt(information), np.sqrt(12 / information) / seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seeds", "light"),
     [
@@ -94,6 +95,7 @@ def test_a_kilohertz_under_ten_is_found_over_seconds_of_offset(drift):
     assert clock.pairs == pytest.approx(1e4, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pairs_hz", "singles_hz", "seconds", "reach_s"),
     [(0.1, 1e3, 300, 1e-6), (2, 1e4, 60, 1e-6), (2, 1e3, 100, 1e-5), (30, 1e4, 20, 1e-5)],

@@ -132,6 +132,7 @@ def test_turning_both_frames_alike_leaves_only_two_states_as_they_are(missions, 
     assert kept == (state in ("psi_minus", "phi_plus"))
 
 
+@pytest.mark.slow
 def test_without_compensation_pulses_yield_no_key(missions, pulses, run_of):
     """The same pass with a plate that stands: the error rate is that of the turn, and the key is gone."""
     scenario = pulses.scenario.replaced({"polarization.compensated": False})
@@ -153,6 +154,7 @@ def test_without_compensation_pulses_yield_no_key(missions, pulses, run_of):
     assert expected > 0.25
 
 
+@pytest.mark.slow
 def test_without_compensation_pairs_lose_s(bright, run_of):
     """Thirty seconds between the stations: the frames turn in opposite senses, which psi minus feels twice."""
     standing = run_of(bright.scenario.replaced({"polarization.compensated": False, "source.bell_state": "psi_minus"}))

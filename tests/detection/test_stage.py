@@ -330,6 +330,7 @@ def test_no_tag_is_lost_or_doubled_where_blocks_meet(brief, tmp_path):
         assert chisquare(np.histogram(phase, 1000, (0, 10**12))[0][1:-1]).pvalue > ONE_IN_TEN_THOUSAND
 
 
+@pytest.mark.slow
 def test_sessions_are_recorded_one_after_another(missions, tmp_path):
     scenario = missions["yin2020"].replaced(
         {
@@ -353,6 +354,7 @@ def test_sessions_are_recorded_one_after_another(missions, tmp_path):
     assert not (tmp_path / "d.zarr" / "transmitter").exists()
 
 
+@pytest.mark.slow
 def test_settings_are_not_repeated_in_the_next_session(missions, tmp_path):
     scenario = missions["yin2017"].replaced(
         {

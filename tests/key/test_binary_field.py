@@ -54,6 +54,7 @@ def test_the_basis_is_a_cantor_basis():
         assert defined_product(element, element) ^ element == below
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [1, 2, 3, 5, 6, 8])
 @given(seed=st.integers(0, 2**32))
 def test_evaluation_is_horners_at_every_point_of_the_span(levels, seed):

@@ -163,6 +163,7 @@ def test_settings_that_are_not_allowed_lose():
 
 
 # At 39.25 dB two ways to bound the single-photon errors give nearly the same key, with other settings each.
+@pytest.mark.slow
 @pytest.mark.parametrize(("bound", "loss_db"), [("chernoff", 36.0), ("lim2014", 39.25)])
 def test_no_random_start_of_a_general_search_finds_a_longer_key(bound, loss_db):
     link, starts = downlink(loss_db), 200
@@ -204,6 +205,7 @@ def caught_search(link, **arguments):
     return caught
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bound", "loss_db"), [("chernoff", 36.0), ("lim2014", 39.25), ("lim2014", 41.5), ("zhang2017", 43.0)]
 )

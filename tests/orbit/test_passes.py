@@ -132,6 +132,7 @@ def test_low_orbit_passes_are_those_of_a_scan(latitude_deg, longitude_deg, altit
     assert_same_as_scan(ORBITS["Micius"], station, 12, min_elevation_deg)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("station", [XINGLONG, Station("equator", 0.3, 20.0, 0.0), Station("pole", 89.9, 0.0, 2800.0)])
 @pytest.mark.parametrize("orbit", ORBITS)
 def test_passes_of_any_orbit_are_those_of_a_scan(orbit, station):

@@ -141,6 +141,7 @@ def test_nights(example):
     assert [str(night_of(noon, np.array([longitude]))[0]) for longitude in (0, 120)] == ["2018-09-10", "2018-09-11"]
 
 
+@pytest.mark.slow
 def test_the_same_bytes_again(root, example, folder, tmp_path):
     save_plan(make_plan(load_plan(root / "data/plans/example.yaml", days=6)), tmp_path)
     for name in FILES:

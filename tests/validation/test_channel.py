@@ -219,6 +219,7 @@ def scintillation_of_phase_screens(height_m, strength, wavelength_m, aperture_m,
     return np.array(point), np.array(flux)
 
 
+@pytest.mark.slow
 def test_wave_optics_scintillates_as_the_theory_says():
     """A layer at 10 km, weak turbulence: simulated waves against Rytov variance, index and aperture averaging."""
     wavelength_m, aperture_m, strength = 850e-9, 0.3, 1.0e-13

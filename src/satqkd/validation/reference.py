@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
 
+from satqkd.scenario import SAFE_LOADER
+
 REFERENCE_FOLDER = Path(__file__).parents[3] / "data" / "reference"
 
 Range = tuple[FiniteFloat, FiniteFloat]
@@ -220,7 +222,7 @@ def read_yaml(path: Path) -> Any:
         The file is not YAML; the message names the line.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), SAFE_LOADER)
     except yaml.YAMLError as error:
         line = getattr(error, "problem_mark", None)
         place = f"line {line.line + 1}" if line else "somewhere"
