@@ -17,7 +17,7 @@ POINTS = 10**6
 # Points that a program which takes one at a time is given; its seconds are scaled.
 ONE_BY_ONE = 10**4
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-15, "f_ec": 1.16}
-BBM92_BOUNDS = ("yin2020", "tomamichel2012", "lim2021", "hypergeometric")
+BBM92_BOUNDS = ("yin2020", "tomamichel2012", "lim2021", "hypergeometric", "projected")
 STARTS = SEEDS = 200
 # Plenty of key, two sets of settings that are nearly as good as one another under Hoeffding's tail, and little key.
 LOSSES_DB = (34.0, 39.25, 41.0)

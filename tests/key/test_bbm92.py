@@ -1,16 +1,29 @@
 """BBM92 key length: the account adds up, moves the right way, and says what is wrong."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
-from satqkd.key.bbm92 import bbm92_key_length, mismatched_phase_error, qber_threshold, sampled_key_length, split_of
+from satqkd.key.bbm92 import (
+    KEPT,
+    bbm92_key_length,
+    kept_entropy,
+    log_patterns,
+    mismatched_phase_error,
+    qber_threshold,
+    sampled_key_length,
+    split_of,
+)
+from satqkd.key.converse import longest_length
+from satqkd.key.sampling import hypergeometric_key_errors
 
 PROVEN = ["tomamichel2012", "lim2021", "hypergeometric"]
-FINITE = ["yin2020", *PROVEN]
+FINITE = ["yin2020", *PROVEN, "projected"]
 BOUNDS = [*FINITE, "asymptotic"]
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-12, "f_ec": 1.15}
 ROUNDING = 1e-6
@@ -52,6 +65,7 @@ def test_proofs_are_ordered(n_z, n_x, rate_z, rate_x):
     assert lengths["tomamichel2012"] <= lengths["yin2020"] + ROUNDING
     assert lengths["tomamichel2012"] <= lengths["hypergeometric"] + ROUNDING
     assert lengths["lim2021"] <= lengths["hypergeometric"] + ROUNDING
+    assert lengths["hypergeometric"] <= lengths["projected"] + ROUNDING
     assert max(lengths.values()) <= lengths["asymptotic"] + ROUNDING
 
 
@@ -90,6 +104,58 @@ def test_the_division_adds_up(bound, eps_sec, share):
     hashing = 2.0 * np.log2(1.0 / (2.0 * split.amplification))
     assert key.z.security == pytest.approx(hashing + np.log2(2.0 / 1e-12), rel=1e-12)
     assert key.split == split_of(bound, eps_sec=eps_sec, eps_cor=1e-12, estimate_share=share)
+
+
+@given(st.floats(1e-15, 0.1), st.floats(0.01, 0.99))
+def test_projection_pays_its_smoothing_once(eps_sec, share):
+    split = split_of("projected", eps_sec=eps_sec, eps_cor=1e-12, estimate_share=share)
+    kept = KEPT / (1.0 - KEPT) * split.amplification
+    assert np.sqrt(split.estimate) + 0.5 * split.estimate + split.amplification + kept <= eps_sec * (1.0 + 1e-12)
+
+
+@given(st.integers(1, 400), st.floats(0.0, 1.0))
+def test_patterns_are_counted_from_above(n, part):
+    errors = int(part * n)
+    exact = math.log2(sum(math.comb(n, j) for j in range(errors + 1)))
+    assert exact * (1.0 - 1e-12) - 1e-9 <= log_patterns(n, errors) <= n
+    if errors <= 0.2 * n:
+        half_a_bit = 0.5
+        assert log_patterns(n, errors) <= exact + half_a_bit
+
+
+def test_entropy_of_what_equal_detectors_would_have_kept_is_the_mean_over_all_numbers():
+    n, k, x, tail, kept, rare = 90, 80, 2, 1e-4, 0.9, 1e-3
+    key, sample = np.arange(n + 1)[:, np.newaxis], np.arange(k + 1)
+    wrong = hypergeometric_key_errors(key, sample, np.minimum(x, sample), tail)
+    entropy = key - log_patterns(key, wrong)
+    probability = binom.pmf(key, n, kept) * binom.pmf(sample, k, kept)
+    probability[: int(binom.ppf(rare, n, kept))] = 0.0
+    probability[:, : int(binom.ppf(rare, k, kept))] = 0.0
+    exact = -2.0 * np.log2(np.sum(probability * 2.0 ** (-entropy / 2.0)))
+    found = kept_entropy(n, k, x, tail, kept, rare)
+    two_bits = 2.0
+    assert exact - two_bits < found <= exact
+
+
+@given(st.floats(0.0, 0.05), st.floats(0.0, 0.05))
+def test_detectors_that_differ_never_lengthen_the_key(first, second):
+    less, more = sorted((first, second))
+    one_bit = 1.0
+    shorter, longer = (key_length(4000, 3000, 80, 60, "projected", efficiency_mismatch=m).length for m in (more, less))
+    assert shorter <= longer + one_bit
+    none = key_length(4000, 3000, 80, 60, "projected").length
+    assert longer <= none + ROUNDING
+
+
+@pytest.mark.parametrize(("n", "k", "x"), [(1685, 1415, 62), (1415, 1685, 78), (20_000, 20_000, 300)])
+def test_no_proof_passes_the_limit_of_the_attack(n, k, x):
+    for eps in (1e-8, 1e-10, 1e-12):
+        key = bbm92_key_length(
+            n_z=n, n_x=k, errors_z=0, errors_x=x, f_ec=1.0, bound="projected", eps_sec=eps, eps_cor=eps,
+            estimate_share=np.linspace(0.1, 0.9, 17),
+        )  # fmt: skip
+        limit = longest_length(n_key=n, n_sample=k, errors_sample=x, leak_ec=0.0, eps_sec=eps)
+        assert key.z.length.max() < limit < n
 
 
 def test_half_of_the_failure_probability_is_the_published_division():
@@ -188,7 +254,7 @@ def test_record_is_frozen():
 def test_unknown_bound_lists_the_known_ones():
     with pytest.raises(
         ValueError,
-        match="bound='renner' is unknown: choose one of asymptotic, hypergeometric, lim2021, tomamichel2012, yin2020",
+        match="bound='renner' is unknown: choose one of asymptotic, hypergeometric, lim2021, projected, tomamichel2012",
     ):
         key_length(1000, 1000, 10, 10, "renner")
 

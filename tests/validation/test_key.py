@@ -164,6 +164,21 @@ def test_w1adri_key_lengths_from_the_same_equations(errors, length, phase_error,
     assert unfloored == pytest.approx(length, rel=1e-6)
 
 
+def test_the_weighed_proof_grants_more_than_other_programs_and_less_than_endless_data():
+    lengths = {
+        bound: decoy_key_length(
+            counts=DecoyCounts(**PASS, errors_z=ERRORS_Z["by intensity"]),
+            mean_photon_numbers=PASS_MU,
+            intensity_probabilities=PASS_P,
+            bound=bound,
+            **PASS_SECURITY,
+        ).length
+        for bound in ("multinomial", "asymptotic")
+    }
+    satquma_by_intensity = 3657430
+    assert satquma_by_intensity < lengths["multinomial"] < lengths["asymptotic"]
+
+
 def uncapped_key(key, errors, *, eps_sec, terms):
     """Phase error and length with another bound on the errors of single photons."""
     ratio = errors / key.single_photons_sample

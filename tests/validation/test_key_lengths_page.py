@@ -33,8 +33,15 @@ def test_only_the_printed_formula_gives_the_printed_key_of_yin2020(script):
     lengths = {bound: float(script.yin2020(bound, 1e-10).length) for bound in script.PAIR_BOUNDS if bound[0] != "a"}
     assert round(lengths.pop("yin2020")) == script.PRINTED["yin2020"]
     assert {bound: round(length) for bound, length in lengths.items()} == {
-        "tomamichel2012": 0, "lim2021": 0, "hypergeometric": 44,
+        "tomamichel2012": 0, "lim2021": 0, "hypergeometric": 44, "projected": 24,
     }  # fmt: skip
+
+
+def test_no_certified_key_of_yin2020_passes_its_limits(script):
+    equal = {"efficiency_mismatch": 0.0, "estimate_share": script.SHARES[:, 0]}
+    certified = {bound: float(script.yin2020(bound, 1e-10, **equal).length.max()) for bound in script.PAIR_BOUNDS}
+    rooted, any_proof = script.yin2020_limits(1e-10)
+    assert certified["hypergeometric"] < certified["projected"] < rooted < any_proof < certified["asymptotic"]
 
 
 def test_strictest_eps_is_where_the_bits_begin(script):

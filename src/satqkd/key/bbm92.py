@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import gammaln, logsumexp
+from scipy.stats import binom
 
 from satqkd.key.entropy import (
     EpsilonSplit,
@@ -42,7 +44,7 @@ class BlockKey:
     phase_error : array_like
         Bound on their phase error rate, at most one half.
     privacy : array_like
-        n h(phase_error), what an eavesdropper may know.
+        What an eavesdropper may know: n h(phase_error), or what "projected" takes off.
     leak_ec : array_like
         What error correction discloses.
     security : array_like
@@ -155,8 +157,13 @@ _PHASE_ERRORS: dict[str, Callable] = {
     "tomamichel2012": _tomamichel2012,
     "lim2021": _lim2021,
     "hypergeometric": _hypergeometric,
+    "projected": _hypergeometric,
     "asymptotic": _asymptotic,
 }
+# Part of hashing's share that "projected" leaves for two numbers of bits that equal detectors would have kept.
+KEPT = 0.1
+# Blocks that stand for the numbers of bits that stay.
+_KEPT_BLOCKS = 12
 
 
 def split_of(bound, *, eps_sec, eps_cor, estimate_share=0.5):
@@ -183,13 +190,18 @@ def split_of(bound, *, eps_sec, eps_cor, estimate_share=0.5):
     -----
     Tomamichel, Lim, Gisin, Renner, Nat. Commun. 3, 634 (2012), with a share of one half; Lim, Xu, Pan, Ekert, Phys.
     Rev. Lett. 126, 100501 (2021), who leave it free. "yin2020" as printed divides nothing: each probability is
-    eps_sec.
+    eps_sec. "projected" pays :math:`\varepsilon` once (theorem 1 of docs/proofs.md), and leaves a part of what is not
+    the estimate's for detectors that differ.
     """
     eps_sec = np.asarray(eps_sec, dtype=float)[()]
     if bound == "asymptotic":
         return EpsilonSplit(eps_sec, eps_cor, np.zeros_like(eps_sec), 0, np.zeros_like(eps_sec))
     if bound == "yin2020":
         return EpsilonSplit(eps_sec, eps_cor, eps_sec, 1, 0.5 * eps_sec)
+    if bound == "projected":
+        smoothing = np.asarray(estimate_share) * eps_sec
+        hashing = (1.0 - np.asarray(estimate_share)) * (1.0 - KEPT) * eps_sec
+        return EpsilonSplit(eps_sec, eps_cor, smoothing**2 * (1.0 - smoothing), 1, hashing)
     return EpsilonSplit(
         eps_sec, eps_cor, (0.5 * estimate_share * eps_sec) ** 2, 1, (1.0 - np.asarray(estimate_share)) * eps_sec
     )
@@ -216,8 +228,117 @@ def mismatched_phase_error(error_rate, efficiency_mismatch):
     return np.minimum(np.asarray(error_rate) * (1.0 + np.asarray(efficiency_mismatch)) ** 2, 0.5)
 
 
+def log_patterns(n, errors):
+    """Bits to name which of n bits are wrong when at most so many are; at most n.
+
+    Parameters
+    ----------
+    n, errors : array_like
+
+    Returns
+    -------
+    ndarray or float
+
+    Notes
+    -----
+    The logarithm of the greatest binomial coefficient and of the geometric series that bounds the others.
+
+    >>> round(float(log_patterns(1000, 100)), 1)
+    464.4
+    """
+    n, errors = np.asarray(n, dtype=float), np.asarray(errors, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        greatest = gammaln(n + 1.0) - gammaln(errors + 1.0) - gammaln(n - errors + 1.0)
+        bits = (greatest - np.log1p(-errors / (n - errors + 1.0))) / np.log(2.0)
+    return np.where(errors < 0.5 * n, np.minimum(bits, n), n)[()]
+
+
+def _kept_blocks(n, kept, rare):
+    """Numbers of bits that stay, in blocks: the lower end of each, and the logarithm of its probability.
+
+    All that lies below the first end has a probability of at most `rare`, and all above the last end is in its block.
+    """
+    n = np.floor(n)[..., np.newaxis]
+    kept, rare = (np.expand_dims(np.asarray(value, dtype=float), -1) for value in (kept, rare))
+    least = np.where(kept < 1.0, binom.ppf(rare, n, kept), n)
+    most = np.floor(n * kept + 2.0 * np.sqrt(n * kept * (1.0 - kept)))
+    ends = np.floor(least + (np.maximum(most, least) - least) * np.linspace(0.0, 1.0, _KEPT_BLOCKS))
+    at_least = binom.sf(ends - 1.0, n, kept)
+    with np.errstate(divide="ignore"):
+        return ends, np.log(at_least - np.append(at_least[..., 1:], np.zeros_like(at_least[..., :1]), axis=-1))
+
+
+def kept_entropy(n_key, n_sample, errors_sample, tail, kept, rare):
+    r"""Min-entropy of a key of whose bits, as of the sample's, a random part stays [bit].
+
+    :math:`-2\log_2 \mathrm{E}[2^{-H/2}]`, where :math:`H = r - \log_2 \sum_{j \le u} \binom rj` for r bits that stay
+    and u phase errors at most; but for numbers of a probability of at most `rare` in key and in sample, each.
+
+    Parameters
+    ----------
+    n_key, n_sample, errors_sample : array_like
+        Bits of the key and of the sample, and errors in the latter.
+    tail : array_like
+        Failure probability of the bound on the phase errors.
+    kept : array_like
+        Least probability that a bit stays.
+    rare : array_like
+        Probability, of either number, that is left out.
+
+    Returns
+    -------
+    ndarray or float
+
+    Notes
+    -----
+    Theorem 4 of docs/proofs.md: what hashing leaves is averaged over the numbers that stay. H rises with both, so that
+    the lower end of a block stands for all of it.
+    """
+    arrays = np.broadcast_arrays(*(np.asarray(v, float) for v in (n_key, n_sample, errors_sample, tail, kept, rare)))
+    n_key, n_sample, errors_sample, tail, kept, rare = arrays
+    key, of_key = _kept_blocks(n_key, kept, rare)
+    sample, of_sample = _kept_blocks(n_sample, kept, rare)
+    key, of_key = key[..., :, np.newaxis].astype(np.int64), of_key[..., :, np.newaxis]
+    sample, of_sample = sample[..., np.newaxis, :].astype(np.int64), of_sample[..., np.newaxis, :]
+    errors = np.minimum(np.ceil(errors_sample)[..., np.newaxis, np.newaxis].astype(np.int64), sample)
+    wrong = hypergeometric_key_errors(key, sample, errors, tail[..., np.newaxis, np.newaxis])
+    entropy = key - log_patterns(key, wrong)
+    logarithms = of_key + of_sample - 0.5 * np.log(2.0) * entropy
+    return (-2.0 / np.log(2.0) * logsumexp(logarithms, axis=(-2, -1)))[()]
+
+
+def _projected_key(split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
+    """Key from one block by theorems 1 and 4 of docs/proofs.md."""
+    kept = (1.0 + np.asarray(efficiency_mismatch, dtype=float)) ** -2
+    held, held_sample = np.floor(n_key * kept), np.floor(n_sample * kept)
+    errors = np.minimum(errors_sample, held_sample)
+    phase_error = np.minimum(_hypergeometric(held, held_sample, errors, split.estimate), 0.5)
+    if np.all(kept == 1.0):
+        privacy = log_patterns(n_key, n_key * phase_error)
+    else:
+        # Bits that equal detectors would not have kept count as known.
+        rare = 0.5 * KEPT / (1.0 - KEPT) * split.amplification
+        privacy = n_key - kept_entropy(n_key, n_sample, errors_sample, split.estimate, kept, rare)
+    qber = np.minimum(error_rate(errors_key, n_key), 0.5)
+    leak_ec = leak_ec_bits(n_key, qber, f_ec=f_ec)
+    security = verification - 2.0 * np.log2(2.0 * split.amplification)
+    unfloored = n_key - privacy - leak_ec - security
+    return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
+
+
 def _block_key(bound, split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
     """Key from one block, n [1 - h(phase error)] - leak - security; `verification` is the length of a hash [bit]."""
+    if bound == "projected":
+        return _projected_key(
+            split,
+            verification,
+            n_key=n_key,
+            errors_key=errors_key,
+            n_sample=n_sample,
+            errors_sample=errors_sample,
+            f_ec=f_ec,
+            efficiency_mismatch=efficiency_mismatch,
+        )
     qber = np.minimum(error_rate(errors_key, n_key), 0.5)
     error_bound = _PHASE_ERRORS[bound](n_key, n_sample, errors_sample, split.estimate)
     phase_error = mismatched_phase_error(error_bound, efficiency_mismatch)
@@ -250,7 +371,7 @@ def bbm92_key_length(
         Failure probabilities of secrecy and correctness, of the key of each basis.
     f_ec : array_like
         Inefficiency of error correction.
-    bound : {"yin2020", "tomamichel2012", "lim2021", "hypergeometric", "asymptotic"}
+    bound : {"yin2020", "tomamichel2012", "lim2021", "hypergeometric", "projected", "asymptotic"}
         Proof, see the notes.
     efficiency_mismatch : array_like
         Relative difference of the detector efficiencies.
@@ -278,6 +399,8 @@ def bbm92_key_length(
     own protocol, with both bases in one block, is `sampled_key_length`.
     "hypergeometric": the same with the exact tail, see `satqkd.key.sampling.hypergeometric_key_errors`. Counts that
     are no whole numbers are rounded to the bad side.
+    "projected": the exact tail, the failure of the estimate paid once in place of twice, the patterns of phase errors
+    counted, and detectors that differ within the estimate; `docs/proofs.md`.
     "asymptotic": n [1 - h(E) - f h(E')], no failure probability.
     """
     _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)

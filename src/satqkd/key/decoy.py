@@ -24,6 +24,8 @@ from satqkd.key.decoy_bounds import (
     accounts_of,
 )
 from satqkd.key.entropy import EpsilonSplit, binary_entropy, check_errors, check_range, check_security, named_bound
+from satqkd.key.multinomial import ESTIMATE, ESTIMATES, HASHING, security_bits
+from satqkd.key.multinomial import accounts_of as weighed_accounts_of
 
 _KEY_BASES = {"x": ("x",), "z": ("z",), "both": ("x", "z")}
 _KEY_INTENSITIES = ("all", "signal")
@@ -198,7 +200,42 @@ class Proof:
         return 6.0 * np.log2(self.shares(signal_only) / eps_sec) + np.log2(2.0 / eps_cor)
 
 
+@dataclass(frozen=True)
+class WeighedProof(Proof):
+    """How `satqkd.key.multinomial` divides the failure probabilities; it has no tail of single counts.
+
+    Attributes
+    ----------
+    two_way : bool
+        Whether error correction makes public where the errors were.
+    """
+
+    two_way: bool = False
+
+    def shares(self, signal_only):
+        """Failure probabilities of photon numbers, whatever gives key."""
+        return self.terms
+
+    def sigmas(self, eps_sec, signal_only):
+        """No Gaussian tail."""
+        return np.zeros_like(eps_sec)
+
+    def split(self, eps_sec, eps_cor, signal_only):
+        """What each estimate of photon numbers may fail with; docs/proofs.md has the phase errors' share."""
+        return EpsilonSplit(eps_sec, eps_cor, ESTIMATE * eps_sec, self.terms, HASHING * eps_sec)
+
+    def security(self, eps_sec, eps_cor, signal_only):
+        """Price of the failure probabilities [bit]."""
+        return security_bits(eps_sec, eps_cor)
+
+
+# Beside the ways to bound single photons that `satqkd.key.decoy_bounds` compiles.
+WEIGHED = 3
+# What stands for a proof where Cascade really corrects.
+TWO_WAY = {"multinomial": "multinomial_two_way"}
 PROOFS = {
+    "multinomial": WeighedProof(WEIGHED, EQUAL, ESTIMATES),
+    "multinomial_two_way": WeighedProof(WEIGHED, EQUAL, ESTIMATES, two_way=True),
     "asymptotic": Proof(TWO_DECOYS, EQUAL, 21),
     "lim2014": Proof(TWO_DECOYS, HOEFFDING, 21),
     "chernoff": Proof(TWO_DECOYS, CHERNOFF, 21),
@@ -321,8 +358,10 @@ def decoy_key_length(
         failure probability of each estimate and eps_cor is not used.
     f_ec : array_like
         Inefficiency of error correction.
-    bound : {"lim2014", "chernoff", "zhang2017", "gaussian", "rusca2018", "asymptotic", "tiangong2"}
-        Proof, see the notes.
+    bound : str
+        "multinomial", "multinomial_two_way", "lim2014", "chernoff", "zhang2017", "gaussian", "rusca2018", "asymptotic"
+        or "tiangong2".
+        The proof, see the notes.
     key_basis : {"x", "z", "both"}
         Basis that gives key; the other one is the sample. "both" adds the key of X and the key of Z, each with the
         phase error from the other. See `pool_bases` for the third convention.
@@ -346,6 +385,13 @@ def decoy_key_length(
 
     Notes
     -----
+    "multinomial": all intensities weighed together, one failure probability for each weighted sum, no chain rule, and
+    detectors that differ within the phase-error bound; theorems and steps in `docs/proofs.md`. `single_photons` also
+    counts empty events that cannot be told from single photons. Where all intensities give key, the fluctuation
+    may change from pulse to pulse.
+    "multinomial_two_way": the same when error correction makes public where the errors were, as Cascade does: an empty
+    event's bit is then known to whoever knows what Bob detected, so that it is no secret. All other proofs that credit
+    empty events assume that nothing but Alice's parities is public.
     "lim2014": Lim, Curty, Walenta, Xu, Zbinden, Phys. Rev. A 89, 022307 (2014), with Hoeffding's tail. Two changes.
     The single-photon errors never exceed all errors seen, which only lengthens the key. The sampling term, which as
     printed vanishes without errors, is a bound at every size, see `satqkd.key.decoy_bounds.phase_error_deviation`; the
@@ -387,14 +433,20 @@ def decoy_key_length(
         _check_gains(columns["pulses"], mu, signal_only)
     eps_sec, eps_cor, f_ec = (np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor, f_ec))
     sigmas, security = proof.sigmas(eps_sec, signal_only), proof.security(eps_sec, eps_cor, signal_only)
-    common = (eps_sec, sigmas, f_ec, np.asarray(efficiency_mismatch, dtype=float), security)
+    mismatch, fluctuation = (np.asarray(value, dtype=float) for value in (efficiency_mismatch, intensity_fluctuation))
+    common = (eps_sec, sigmas, f_ec, mismatch, security)
     kind = (proof.photons, proof.tail, proof.shares(signal_only), signal_only)
 
     def key(basis):
         other = "z" if basis == "x" else "x"
         counted = [columns[f"{what}_{side}"] for side in (basis, other) for what in ("detections", "errors")]
-        pulses = columns["p"] if columns["pulses"] is None else columns["pulses"]
-        filled = _shortest([accounts_of(*counted, pulses, corner, columns["p"], *common, *kind) for corner in corners])
+        if proof.photons == WEIGHED:
+            weighed = (eps_sec, f_ec, mismatch, security, fluctuation, signal_only, proof.two_way)
+            filled = weighed_accounts_of(*counted, mu, columns["p"], *weighed)
+        else:
+            pulses = columns["p"] if columns["pulses"] is None else columns["pulses"]
+            accounts = [accounts_of(*counted, pulses, corner, columns["p"], *common, *kind) for corner in corners]
+            filled = _shortest(accounts)
         values = {name: filled[..., place][()] for place, name in enumerate(ACCOUNT)}
         return DecoyBasisKey(**values, security=security)
 

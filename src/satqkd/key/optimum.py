@@ -10,10 +10,11 @@ from functools import partial
 import numpy as np
 
 from satqkd.key.bbm92 import bbm92_key_length
-from satqkd.key.decoy import PROOFS, decoy_key_length
+from satqkd.key.decoy import PROOFS, WEIGHED, decoy_key_length
 from satqkd.key.decoy_bounds import EQUAL, GAINS, ONE_DECOY, pass_lengths
 from satqkd.key.downlink import DecoyDownlink, PairDownlinks
 from satqkd.key.entropy import check_security, named_bound
+from satqkd.key.multinomial import CAPPED, DECOYS, lengths_of
 from satqkd.key.search import Optimum, maximise, optimum_of, worth
 
 _DECOY_SETTINGS = ("signal", "decoy", "share_signal", "share_decoy", "basis_x", "window_s", "seconds")
@@ -111,9 +112,24 @@ def optimal_decoy(
         float(proof.security(exact, np.float64(eps_cor), signal_only)), float(intensity_fluctuation),
         proof.photons, proof.tail, proof.shares(signal_only), signal_only, key_basis == "both",
     )  # fmt: skip
+    two_way = proof.photons == WEIGHED and proof.two_way
+    weighed_terms = (exact, float(f_ec), float(efficiency_mismatch), proven[4], proven[5], signal_only, two_way)
     in_steps = np.array([1.0] * 6 + [1.0 / link.step_s])
 
+    def weighed(points, abundance, capped):
+        signal, decoy, share_signal, share_decoy, basis_x, window_s, seconds = points.T
+        mu = np.stack([signal, decoy, np.full_like(signal, vacuum)], axis=-1)
+        # Shares that do not add up stay below what `lengths_of` allows, and above what counts can be formed from.
+        p = np.maximum(np.stack([share_signal, share_decoy, 1.0 - share_signal - share_decoy], axis=-1), 5e-7)
+        clicks, errors = link.clicks(mean_photon_numbers=mu, window_s=window_s, seconds=seconds)
+        sent = abundance * link.pulse_rate_hz * link.step_s * p
+        x, z = sent * basis_x[:, np.newaxis] ** 2, sent * (1.0 - basis_x[:, np.newaxis]) ** 2
+        counted = (x * clicks, x * errors, z * clicks, z * errors)
+        return lengths_of(*counted, mu, p, *weighed_terms, key_basis == "both", CAPPED if capped else DECOYS)
+
     def objective(points, abundance, *, capped=False):
+        if proof.photons == WEIGHED:
+            return weighed(points, abundance, capped)
         pulses, lengths = abundance * link.pulse_rate_hz * link.step_s, np.empty(len(points))
         link_terms = (float(vacuum), pulses, float(link.misalignment), float(link.jitter_s), *link.sums)
         pass_lengths(points * in_steps, *link_terms, *proven, capped, lengths)
@@ -142,7 +158,7 @@ def optimal_decoy(
         )
 
     # The lesser of two bounds on the single-photon errors makes the longer key; each has a best point of its own.
-    has_cap = proof.photons != GAINS and proof.tail != EQUAL
+    has_cap = proof.photons == WEIGHED or (proof.photons != GAINS and proof.tail != EQUAL)
     objectives = [objective, partial(objective, capped=True)] if has_cap else [objective]
     best = maximise(*objectives, low=low, high=high, rng=rng)
     return optimum_of(best, _DECOY_SETTINGS, key, vacuum=vacuum)

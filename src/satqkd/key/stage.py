@@ -7,7 +7,7 @@ import xarray as xr
 
 from satqkd.dataset import in_parts, label, stream, variable
 from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
-from satqkd.key.decoy import DecoyCounts, decoy_key_length
+from satqkd.key.decoy import TWO_WAY, DecoyCounts, decoy_key_length
 from satqkd.key.distillation import DistilledKey, distilled_key
 from satqkd.key.entropy import binary_entropy
 from satqkd.key.keyfile import SecretBits, write_key
@@ -16,8 +16,18 @@ from satqkd.key.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reas
 from satqkd.scenario import INTENSITIES, Scenario
 
 BOUNDS = {
-    "entangled": ("asymptotic", "yin2020", "tomamichel2012", "lim2021", "hypergeometric"),
-    "decoy": ("asymptotic", "lim2014", "chernoff", "zhang2017", "gaussian", "rusca2018", "tiangong2"),
+    "entangled": ("asymptotic", "yin2020", "tomamichel2012", "lim2021", "hypergeometric", "projected"),
+    "decoy": (
+        "asymptotic",
+        "multinomial",
+        "multinomial_two_way",
+        "lim2014",
+        "chernoff",
+        "zhang2017",
+        "gaussian",
+        "rusca2018",
+        "tiangong2",
+    ),
 }
 # The terms of a key's account by basis; pulses have more of them.
 TERMS = (
@@ -92,7 +102,7 @@ def distill(scenario: Scenario, coincidence: xr.Dataset, *, folder: str | Path |
         ("bound", "eps"), by_eps, "bit", "secret key with both failure probabilities at eps"
     )
     data = data.assign_coords(bound=list(bounds), basis=["z", "x"], eps=EPS_GRID)
-    real = _real_keys(scenario, coincidence, data.sel(bound=scenario.key.bound))
+    real = _real_keys(scenario, coincidence, data.sel(bound=TWO_WAY.get(scenario.key.bound, scenario.key.bound)))
     _account(scenario, coincidence, data, real)
     _reasons(scenario, coincidence, data, real)
     if folder is not None:
@@ -116,7 +126,9 @@ def _real_keys(scenario: Scenario, coincidence: xr.Dataset, account: xr.Dataset)
         alice, bob = _sifted_bits(scenario, coincidence, number)
         terms = {name: float(account[name].sel(basis=basis)) for name in ("unfloored", "leak_ec_by_basis", "security")}
         # A proof with a price for its failure probabilities has the verification's tag in it.
-        undisclosed = terms["unfloored"] + terms["leak_ec_by_basis"] + (tag if terms["security"] > 0 else 0.0)
+        # Cascade makes public where the errors were, and with it the bits of empty pulses: lemma 6 of docs/proofs.md.
+        known = float(account.vacuum_events.sel(basis=basis)) if "vacuum_events" in account else 0.0
+        undisclosed = terms["unfloored"] + terms["leak_ec_by_basis"] + (tag if terms["security"] > 0 else 0.0) - known
         keys.append(
             distilled_key(
                 alice,
