@@ -38,12 +38,13 @@ lab: $(VENV)/.made  ## the notebooks in JupyterLab
 
 # The inner loop: what can be known within a minute and a half.
 check: lint  ## lint, and the tests with few examples each: after every change
-	pytest $(SHARED) --hypothesis-profile=quick
+	pytest $(BY_FILE) --hypothesis-profile=quick
 
-# On all cores, each taking over what another has not come to.
+# On all cores: a file's tests on one core, whose fixtures are made once; whole workflows on the core that comes to them first.
+BY_FILE := -n $(CORES) --dist loadfile
 SHARED := -n $(CORES) --dist worksteal
 test: $(VENV)/.tests  ## the tests: units, properties, twins, published values
-	pytest $(SHARED)
+	pytest $(BY_FILE)
 	@echo "test: not run were whole workflows and long simulations (make test-workflow), and make test-browser, test-slurm, test-oldest, test-long"
 
 test-workflow: $(VENV)/.tests  ## whole workflows on copies of the project, and long simulations
