@@ -16,8 +16,8 @@ from soundness.page import page
 PAGE = Path("docs/soundness.md")
 EPS = (1e-1, 1e-2, 1e-3)
 SEED = 20140210
-DRAWS, SAMPLE_DRAWS, BOX_POINTS = 40_000, 1_000_000, 200_000
-PROOFS = (*sampling.PAIR_PROOFS, sampling.SERFLING, *photons.SOUND, sampling.SOUND, tails.HOEFFDING)
+DRAWS, WEIGHED_DRAWS, SAMPLE_DRAWS, BOX_POINTS = 40_000, 4000, 1_000_000, 200_000
+PROOFS = (*sampling.PAIR_PROOFS, sampling.SERFLING, *photons.SOUND, *photons.WEIGHED, sampling.SOUND, tails.HOEFFDING)
 NO_PROOFS = (*sampling.PAIR_FORMULAS, *photons.UNSOUND, sampling.PRINTED)
 
 
@@ -38,6 +38,7 @@ def findings() -> list[Finding]:
     made = [*photons.populations(), *photons.uncertain_populations()]
     for number, population in enumerate(made):
         found += photons.drawn_population(population, EPS, rng, DRAWS)
+        found += photons.drawn_population(population, EPS, rng, WEIGHED_DRAWS, photons.WEIGHED)
         if number % 20 == 19:
             print(f"{number + 1} of {len(made)} populations: {len(found)} cells", flush=True)
     return found
@@ -63,8 +64,9 @@ def main() -> None:
         longer = photons.inside_the_box(rng, BOX_POINTS, bound)
         a_bit = 1e-3
         box[bound] = (int((longer > a_bit).sum()), BOX_POINTS)
+    draws = {"draws": DRAWS, "weighed_draws": WEIGHED_DRAWS, "sample_draws": SAMPLE_DRAWS}
     with finished(PAGE) as draft:
-        draft.write_text(page(found, EPS, draws=DRAWS, sample_draws=SAMPLE_DRAWS, proofs=PROOFS, box=box))
+        draft.write_text(page(found, EPS, draws=draws, proofs=PROOFS, box=box))
     sys.exit("\n".join(misjudged(found)) or None)
 
 

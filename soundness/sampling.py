@@ -15,7 +15,7 @@ from satqkd.key.decoy import PROOFS
 from satqkd.key.sampling import serfling_deviation
 from soundness.findings import Finding
 
-PAIR_PROOFS = ("tomamichel2012", "lim2021", "hypergeometric")
+PAIR_PROOFS = ("tomamichel2012", "lim2021", "hypergeometric", "projected")
 PAIR_FORMULAS = ("yin2020",)
 # What Serfling's inequality says of sample and key together is sound, and a step of lim2021.
 SERFLING = "yin2020, lim2021"

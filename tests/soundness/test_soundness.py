@@ -41,6 +41,7 @@ def found():
         result += photons.enumerate_photons(eps, photons.ENUMERATED[:4], photons.WRONG_ENUMERATED[:3])
     for population in POPULATIONS:
         result += photons.drawn_population(population, EPS, rng, 4000)
+        result += photons.drawn_population(population, EPS, rng, 400, photons.WEIGHED)
     return result
 
 

@@ -7,8 +7,11 @@ import numpy as np
 from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
 
 BASIS_LABELS = {"z": "H/V", "x": "diagonal"}
-# Smaller and smaller, so that of lines that lie upon each other each is seen.
-MARKERS = (("o", 9), ("s", 7), ("D", 5), ("^", 4), ("v", 4), ("p", 4), ("x", 4), ("+", 4), ("*", 4))
+# Smaller and smaller, so that of lines that lie upon each other each is seen; dotted where a colour comes again.
+MARKERS = (
+    *(("o-", 9), ("s-", 7), ("D-", 5), ("^-", 4), ("v-", 4), ("p-", 4), ("x-", 4)),
+    *(("+:", 4), ("*:", 4)),
+)
 # Where some length is zero, the logarithmic axis is linear below this to show it.
 LINEAR_BELOW_BIT = 10
 
@@ -69,9 +72,7 @@ def length_figure(key):
     for bound, (marker, size) in zip(key.bound.values, MARKERS, strict=False):
         reason = str(key.no_key.sel(bound=bound).values) if "no_key" in key else ""
         label = f"{bound} ({reason})" if reason else bound
-        axis.plot(
-            key.eps.values, key.length_by_eps.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none", label=label
-        )
+        axis.plot(key.eps.values, key.length_by_eps.sel(bound=bound).values, marker, ms=size, mfc="none", label=label)
     axis.axvline(key.attrs["eps_sec"], color="0.4", ls="--", label="this scenario")
     legend_above(axis, 3 if "no_key" not in key or not (key.no_key != "").any() else 2)
     return figure
@@ -90,7 +91,7 @@ def published_length_figure(lengths, *, printed):
     """
     figure, axis = new_figure(height_cm=10)
     for bound, (marker, size) in zip(lengths.bound.values, MARKERS, strict=False):
-        axis.plot(lengths.eps.values, lengths.sel(bound=bound).values, f"{marker}-", ms=size, mfc="none", label=bound)
+        axis.plot(lengths.eps.values, lengths.sel(bound=bound).values, marker, ms=size, mfc="none", label=bound)
     axis.plot(*printed, "*", ms=14, color="black", label=f"printed, {printed[1]:g} bit")
     axis.set(xscale="log", xlabel="Failure probability of secrecy, and of correctness", ylabel="Secret key (bit)")
     axis.set_ylim(0, None)
