@@ -12,11 +12,11 @@ estimate. A proof stays at or below 1 everywhere. A small part runs with the tes
 
 How to read the tables. A number is the worst ratio of failures to payment over all populations that were tried at that
 secrecy ε; *where* is the population of the worst number in the row. *Every outcome*: each outcome was weighed with its
-exact probability. *Drawn*: {draws:,} draws of each population ({weighed_draws:,} for `multinomial`), {sample_draws:,} of
-a sample and the rest; brackets hold Clopper and Pearson's 95 % interval. The largest of many drawn ratios may exceed 1 by
-chance. What counts as a failure is a lower limit above 1 that chance would give once in a million; it is in **bold**. An
-estimate that rests on several tail bounds pays for each of them, and the secret bits, which rest on all, pay ε. A phase
-error rate of one half promises nothing and cannot fail.
+exact probability. *Drawn*: {draws:,} draws of each population ({weighed_draws:,} for `multinomial`),
+{sample_draws:,} of a sample and the rest; brackets hold Clopper and Pearson's 95 % interval. The largest of many drawn
+ratios may exceed 1 by chance. What counts as a failure is a lower limit above 1 that chance would give once in a
+million; it is in **bold**. An estimate that rests on several tail bounds pays for each of them, and the secret bits,
+which rest on all, pay ε. A phase error rate of one half promises nothing and cannot fail.
 """
 COLUMNS = ("bound", "estimate", "how")
 
