@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # In a terminal a bar for each rule; elsewhere, in a file or in CI, a few lines for each job.
-SNAKEMAKE = snakemake --cores $(CORES) --rerun-incomplete $(shell test -t 2 && echo --logger rich || echo --quiet rules host reason)
+SNAKEMAKE = snakemake $(shell test -t 2 && echo --logger rich || echo --quiet rules host reason) --cores $(CORES) --rerun-incomplete
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16

@@ -9,8 +9,8 @@ import pytest
 
 from satqkd.workflow.sources import PACKAGE, digest_of, sources_of
 
-# Of the notebooks and modules that rules run, those that use most, and a stage.
-STARTS = ("notebooks/overview.ipynb", "notebooks/05_key.ipynb", "satqkd.planning.sweep")
+# Of the notebooks and modules that rules run, those that use most.
+STARTS = ("notebooks/overview.ipynb", "satqkd.planning.sweep")
 IMPORTED = (
     "import sys\n{}\nprint(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'satqkd'), sep='\\n')"
 )

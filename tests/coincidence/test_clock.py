@@ -119,6 +119,7 @@ def test_few_pairs_are_found_where_the_clock_is_nearly_known(pairs_hz, singles_h
         recover_clock(a, b, reach_s=reach_s)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "cells"), [(5, acquisition.MAX_CELLS), (195, 2**17)])
 def test_nothing_is_found_in_noise(seeds, cells, monkeypatch):
     """Two hundred recordings without a pair, most of them with a coarser search that takes a hundredth of the time."""

@@ -165,6 +165,7 @@ def satellite(root, bright, tmp_path_factory):
     return scenario, folder
 
 
+@pytest.mark.slow
 def test_with_an_orbit_the_same_pairs_are_found_as_with_the_beacon(satellite, bright):
     scenario, folder = satellite
     orbit = find_sessions(scenario)
@@ -180,6 +181,7 @@ def test_with_an_orbit_the_same_pairs_are_found_as_with_the_beacon(satellite, br
     assert float(found.clock_drift[0, 1]) == pytest.approx(b.clock_drift - a.clock_drift, abs=2e-9)
 
 
+@pytest.mark.slow
 def test_swapped_channels_leave_no_key_and_are_suspected(laboratory, tmp_path):
     """Outcomes of one setting swapped at one station: the pairs are found, and the reason comes out at the end."""
     scenario, folder = laboratory

@@ -218,6 +218,7 @@ def test_each_session_has_its_own_part_of_the_log(missions, tmp_path):
     assert abs(np.mean(first == second) - 0.5) < FOUR_SIGMA * 0.5 / 100
 
 
+@pytest.mark.slow
 def test_sessions_are_put_together(missions, tmp_path):
     scenario = missions["yin2020"].replaced(
         {

@@ -36,7 +36,9 @@ rule bell:
 use rule bell as bell_shown with:
     output:
         data="results/{scenario}/run{run}/bell.nc",
-        figures=figures("6 bell", "correlation", "counts", "locality", folder=RUN_FOLDER),
+        figures=figures(
+            "6 bell", "correlation", "counts", "locality", folder=RUN_FOLDER
+        ),
         observables="results/{scenario}/run{run}/bell.observables.json",
         notebook="results/{scenario}/run{run}/notebooks/06_bell.ipynb",
     wildcard_constraints:

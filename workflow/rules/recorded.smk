@@ -20,7 +20,16 @@ rule recorded:
             stage=("coincidence", "key", "bell"),
             allow_missing=True,
         ),
-        figures=figures("recorded", "delay", "rate", "qber", "length", "correlation", "counts", folder=RECORDED_FOLDER),
+        figures=figures(
+            "recorded",
+            "delay",
+            "rate",
+            "qber",
+            "length",
+            "correlation",
+            "counts",
+            folder=RECORDED_FOLDER,
+        ),
         notebook=f"{RECORDED_FOLDER}/notebooks/recorded.ipynb",
     log:
         f"{RECORDED_FOLDER}/logs/recorded.log",

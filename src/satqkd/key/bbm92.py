@@ -310,7 +310,8 @@ def kept_entropy(n_key, n_sample, errors_sample, tail, kept, rare):
 def _projected_key(split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
     """Key from one block by theorems 1 and 4 of docs/proofs.md."""
     kept = (1.0 + np.asarray(efficiency_mismatch, dtype=float)) ** -2
-    held, held_sample = np.floor(n_key * kept), np.floor(n_sample * kept)
+    # Where all bits are kept, fractional ones go to the bad side, see `_hypergeometric`.
+    held, held_sample = np.where(kept < 1.0, np.floor(n_key * kept), n_key), np.floor(n_sample * kept)
     errors = np.minimum(errors_sample, held_sample)
     phase_error = np.minimum(_hypergeometric(held, held_sample, errors, split.estimate), 0.5)
     if np.all(kept == 1.0):

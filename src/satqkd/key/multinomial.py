@@ -290,7 +290,7 @@ def most_errors(counts, plan, price, low, high, searched=True):
     Arguments as of `least_events`.
     """
     x = np.empty(3)
-    rest = (price, False, 0.0, 1.0, low, high, x)
+    rest = (price, 0, 0.0, 1.0, low, high, x)
     best, best_part, best_start = -np.inf, 0.0, 0.0
     for part in _SIGNAL_PARTS[:: 1 if searched else 4]:
         empty = (high[0, 0] * part + high[0, 1]) / high[0, 2]
@@ -439,6 +439,8 @@ def account(
     """
     low, high = np.empty((3, 3)), np.empty((3, 3))
     plan, planned = np.empty(3), np.empty(3)
+    # Of one layout in memory, so that what is called here is compiled once.
+    key, sample, sample_errors = key.copy(), sample.copy(), sample_errors.copy()
     photon_shares(mu, p, fluctuation, low, high)
     price, kept = -math.log(ESTIMATE * eps_sec), 1.0 / (1.0 + mismatch)
     share_key, share_sample = _shares_of_empty(kept, signal_only, low, high)
@@ -455,7 +457,7 @@ def account(
         free = 0.0 if two_way else min(least_empty(key, plan, price, signal_only, low, high, searched), credited)
         _planned(key, sample[0] + sample[1] + sample[2], p, plan)
         in_sample, among, errors = (share_sample, credited, seen) if way == CAPPED else (0.0, credited - free, seen)
-        held = least_events(sample, plan, price, False, in_sample, kept, low, high, searched)
+        held = least_events(sample, plan, price, 0, in_sample, kept, low, high, searched)
         if way == DECOYS:
             _planned_errors(plan, seen, p, planned)
             errors = min(most_errors(sample_errors, planned, price, low, high, searched), seen)

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from satqkd.channel import link_budget
-from satqkd.coincidence import coincidences, count
+from satqkd.coincidence import coincidences
 from satqkd.detection import simulate
 from satqkd.key import distill
 from satqkd.key.distillation import distilled_key
@@ -30,7 +30,6 @@ def warm(scenarios: str | Path = "data/scenarios") -> None:
             simulate(scenario, orbit, link_budget(scenario, orbit), path=tags, seed=1, run=1)
             data = coincidences(scenario, orbit, tags, path=Path(folder) / "coincidence.nc")
             distill(scenario, data)
-            count(data.time.values, data.time.values, 1)
     bits = np.zeros(4000, np.uint8)
     distilled_key(bits, bits, qber=0.02, undisclosed=3000.0, eps_cor=1e-10, rng=np.random.default_rng(1))
 
