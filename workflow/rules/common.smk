@@ -1,7 +1,7 @@
 """What the rules share: the scenarios, checked before any work starts, and lists of files.
 
-Every rule has a parameter `code`: a digest of the package's files that its notebook or module imports. A change of one
-of them runs the rule again.
+The parameter `code` of all rules is a digest of the package's files that their notebook or module imports: a change of
+one of them makes the results anew.
 """
 
 from pathlib import Path
