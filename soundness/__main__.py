@@ -1,6 +1,6 @@
 """Every bound against populations whose truth is known: ``make soundness`` writes docs/soundness.md.
 
-Ends with an error when a bound that is called a proof was seen to fail, or one that is none was not.
+Ends with an error when a bound that is called a proof fails, or when a formula that is not a proof is not seen to fail.
 """
 
 import sys

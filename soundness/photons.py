@@ -74,7 +74,7 @@ class Population:
         return np.array(self.mu) * (1.0 + self.fluctuation * np.array([*self.corner, 0.0]))
 
     def intensities(self, photons: int, kept: int = 3) -> np.ndarray:
-        """Probability of each of the `kept` intensities for an event of so many photons."""
+        """Probability of each of the `kept` intensities for an event of a given number of photons."""
         p = np.array(self.shares[:kept]) * np.exp(-self.true_mu[:kept]) * self.true_mu[:kept] ** photons
         return p / p.sum()
 

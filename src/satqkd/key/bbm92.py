@@ -229,7 +229,7 @@ def mismatched_phase_error(error_rate, efficiency_mismatch):
 
 
 def log_patterns(n, errors):
-    """Bits to name which of n bits are wrong when at most so many are; at most n.
+    """Return the bits that name which of n bits are wrong, if at most `errors` are; at most n.
 
     Parameters
     ----------

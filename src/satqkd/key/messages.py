@@ -142,7 +142,7 @@ def authentication_shares(messages: Sequence[Message], *, eps: float) -> list[in
 
 
 def _listed(places: int, length: int) -> int:
-    """Bits that name so many places in a list."""
+    """Return the bits that name a number of places in a list."""
     return int(places) * int(np.ceil(np.log2(max(length, 2))))
 
 

@@ -17,12 +17,12 @@ def run(arguments: list[str]) -> int:
     """Run a notebook whose imports are there already, and return the exit status.
 
     What papermill and the notebook print goes to the log; the standard error output has one sentence if the notebook
-    fails. Time, processor time and memory stand in a table beside the log's folder, ``benchmarks/<log's name>.tsv``.
+    fails. Time, processor time and memory go to ``benchmarks/<log's name>.tsv`` beside the log's folder.
 
     Parameters
     ----------
     arguments : list of str
-        Notebook, output, ``--log`` and its file, then what papermill takes besides.
+        Notebook, output, ``--log`` and its file, then further options of papermill.
     """
     given, rest = _parser().parse_known_args(arguments)
     began = time.monotonic()
