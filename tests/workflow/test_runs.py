@@ -54,7 +54,9 @@ def test_a_run_after_one_that_left_its_jobs_behind(project):
 
 def test_a_second_run_beside_the_first_ends_in_one_sentence(project):
     process = begun(project)
+    os.killpg(process.pid, signal.SIGSTOP)  # else it may end before the second has begun
     status, text = project.snakemake(CHANNEL)
+    os.killpg(process.pid, signal.SIGCONT)
     assert status != 0 and "another run works here" in text and "Traceback" not in text
     status, text = project.end(process)
     assert status == 0, text
