@@ -17,7 +17,7 @@ class Finding:
     family : str
         "pairs" or "decoy".
     bound, estimate : str
-        Name of the proof, and what it says.
+        Name of the proof.
     eps : float
         Secrecy that was asked for.
     paid : float

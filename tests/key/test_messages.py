@@ -12,7 +12,7 @@ from satqkd.key.verification import Reconciliation
 
 
 def key(n, length, *, parities=70, tag=34, frames=1):
-    """A key of so many bits from n sifted ones."""
+    """A key of a given length from n sifted bits."""
     bits = SecretBits(np.zeros(length, np.uint8))
     corrected = Reconciliation(
         np.zeros(n, np.uint8), parity_bits=parities, tag_bits=tag, errors=9, round_trips=8, verified=True, frames=frames

@@ -111,7 +111,7 @@ def test_no_photon_number_gains_from_weights_of_errors(mu, p, scale, part, width
 
 
 def drawn(rng, events, mu, p, size):
-    """Counts by intensity of so many events of each photon number, and those of the signal by photon number."""
+    """Counts by intensity for given events of each photon number, and those of the signal by photon number."""
     given_n = intensity_given_photons(mu, p, np.arange(len(events)))
     parts = np.stack([rng.multinomial(n, q, size) for n, q in zip(events, given_n, strict=True)], axis=1)
     return parts.sum(axis=1).astype(float), parts[:, :, 0]

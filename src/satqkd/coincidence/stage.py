@@ -311,7 +311,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
 
 
 def _mean(rates: np.ndarray) -> float:
-    """Mean rate of the seconds in which something was counted, 0 where there is none."""
+    """Return the mean rate over the seconds with counts, 0 if there is no such second."""
     return float(rates.mean()) if rates.size else 0.0
 
 

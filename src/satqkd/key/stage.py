@@ -203,7 +203,7 @@ def _messages(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, key
 
 
 def _reasons(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> None:
-    """Why there is no key, where there is none, and which label may be swapped."""
+    """Say why there is no key, if there is not, and which label may be swapped."""
     errors, sifted = _signal(data)
     asymptotic, held = data.sel(bound="asymptotic"), data.real_length.values
     counted = {

@@ -5,6 +5,7 @@ import os
 import resource
 import sys
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 
@@ -65,8 +66,6 @@ def _execute(arguments: list[str]) -> str | None:
         print(error, file=sys.stderr)
         return f"{error.ename}: {error.evalue}" if error.ename != "ScenarioError" else error.evalue
     except Exception as error:
-        import traceback
-
         traceback.print_exc()
         return f"{type(error).__name__}: {error}"
     finally:
