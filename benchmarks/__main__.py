@@ -8,7 +8,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from satqkd.dataset import finished
+from satqkd.files import finished
 
 PARTS = (
     "workflow", "generation", "matching", "clock", "reconciliation", "amplification", "finite_key", "passes", "growth",

@@ -8,8 +8,8 @@ import xarray as xr
 
 from benchmarks.pair import peak_mb, side_by_side
 from satqkd.coincidence import recover_clock
-from satqkd.dataset import stream
 from satqkd.detection import read_tags, write_tags
+from satqkd.streams import stream
 
 # A quiet station against a bright one [1/s], and what they have in common, for as long [s].
 RATES_HZ, PAIRS_HZ, DURATION_S = (5e4, 1e6), (2e4, 5e3), 25.0

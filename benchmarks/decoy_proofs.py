@@ -15,11 +15,11 @@ from scipy.stats import beta
 from satqkd.channel.atmosphere import extinction_db
 from satqkd.channel.diffraction import captured_fraction
 from satqkd.channel.pointing import mean_pointing_factor
-from satqkd.key import multinomial
-from satqkd.key.decoy import PROOFS, DecoyCounts, decoy_key_length
-from satqkd.key.downlink import DecoyDownlink
-from satqkd.key.entropy import binary_entropy
-from satqkd.key.sampling import hypergeometric_key_errors
+from satqkd.key.optimise.downlink import DecoyDownlink
+from satqkd.key.proofs import multinomial
+from satqkd.key.proofs.decoy import PROOFS, DecoyCounts, decoy_key_length
+from satqkd.key.proofs.entropy import binary_entropy
+from satqkd.key.proofs.sampling import hypergeometric_key_errors
 
 SEED, SETS = 20281128, 500
 FEWEST, MOST = 1e3, 1e7
@@ -40,7 +40,7 @@ class Pass:
         Expected events of no and of one photon in X and the error rate of the latter; of all intensities, and of the
         signal alone.
     settings : dict
-        As `satqkd.key.decoy.decoy_key_length` takes them.
+        As `satqkd.key.proofs.decoy.decoy_key_length` takes them.
     """
 
     expected: DecoyCounts

@@ -7,11 +7,11 @@ import scipy
 from scipy.optimize import differential_evolution, minimize
 
 from benchmarks.pair import side_by_side
-from satqkd.key.bbm92 import bbm92_key_length
-from satqkd.key.decoy import PROOFS, DecoyCounts, decoy_key_length
-from satqkd.key.downlink import DecoyDownlink
-from satqkd.key.optimum import optimal_decoy
-from satqkd.key.search import NotConvergedError
+from satqkd.key.optimise.downlink import DecoyDownlink
+from satqkd.key.optimise.optimum import optimal_decoy
+from satqkd.key.optimise.search import NotConvergedError
+from satqkd.key.proofs.bbm92 import bbm92_key_length
+from satqkd.key.proofs.decoy import PROOFS, DecoyCounts, decoy_key_length
 
 POINTS = 10**6
 # Points that a program which takes one at a time is given; its seconds are scaled.

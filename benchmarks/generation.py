@@ -11,12 +11,12 @@ import numpy as np
 
 from benchmarks.pair import peak_mb, side_by_side
 from satqkd.channel import link_budget
-from satqkd.dataset import stream
 from satqkd.detection import read_tags, simulate
 from satqkd.detection.detector import sort_nearly_sorted
 from satqkd.detection.rates import PoissonProcess, fading
 from satqkd.orbit import find_sessions
 from satqkd.scenario import load_scenario
+from satqkd.streams import stream
 
 NUMPY = f"numpy {np.__version__}"
 EVENTS = (10**5, 10**6, 10**7)

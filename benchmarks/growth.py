@@ -255,9 +255,9 @@ def _cells(notebook: str) -> list[str]:
     if notebook == "plan":
         return [
             "",
-            "from satqkd.planning.plan import make_plan\n"
-            "from satqkd.planning.planfile import load_plan\n"
-            "from satqkd.planning.write import save_plan",
+            "from satqkd.planner.plan import make_plan\n"
+            "from satqkd.planner.planfile import load_plan\n"
+            "from satqkd.planner.write import save_plan",
             "save_plan(make_plan(load_plan(plan)), folder)",
         ]
     cells = json.loads(Path(f"notebooks/{notebook}.ipynb").read_text())["cells"]

@@ -6,9 +6,9 @@ import numpy as np
 from scipy.sparse import coo_matrix
 
 from benchmarks.pair import side_by_side
-from satqkd.key.entropy import binary_entropy
-from satqkd.key.reconciliation import cascade
-from satqkd.key.winnow import winnow
+from satqkd.key.postprocessing.reconciliation import cascade
+from satqkd.key.postprocessing.winnow import winnow
+from satqkd.key.proofs.entropy import binary_entropy
 
 FRAMES = {1000: 4000, 3100: 4000, 10_000: 2000, 100_000: 300, 1_000_000: 30}
 ERROR_RATES = (0.005, 0.01, 0.02, 0.045, 0.08)

@@ -8,16 +8,16 @@ import xarray as xr
 import yaml
 from scipy.optimize import brentq
 
-from satqkd.key.afterwards import optimal_blocks
-from satqkd.key.bbm92 import bbm92_key_length, log_patterns, sampled_key_length
-from satqkd.key.converse import longest_length
-from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
-from satqkd.key.decoy_bounds import key_errors_limit, sampling_deviation
-from satqkd.key.downlink import DecoyDownlink, window_acceptance
-from satqkd.key.entropy import binary_entropy, leak_ec_bits
 from satqkd.key.figures import published_length_figure
-from satqkd.key.optimum import optimal_decoy
-from satqkd.key.sampling import hypergeometric_key_errors
+from satqkd.key.optimise.afterwards import optimal_blocks
+from satqkd.key.optimise.downlink import DecoyDownlink, window_acceptance
+from satqkd.key.optimise.optimum import optimal_decoy
+from satqkd.key.proofs.bbm92 import bbm92_key_length, log_patterns, sampled_key_length
+from satqkd.key.proofs.converse import longest_length
+from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length, pool_bases
+from satqkd.key.proofs.decoy_bounds import key_errors_limit, sampling_deviation
+from satqkd.key.proofs.entropy import binary_entropy, leak_ec_bits
+from satqkd.key.proofs.sampling import hypergeometric_key_errors
 from satqkd.plot import save_figure
 
 DOCS = Path(__file__).parent

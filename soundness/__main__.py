@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from satqkd.dataset import finished
+from satqkd.files import finished
 from soundness import photons, sampling, tails
 from soundness.findings import Finding
 from soundness.page import page

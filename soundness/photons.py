@@ -12,8 +12,8 @@ import numpy as np
 from scipy.signal import fftconvolve
 from scipy.stats import multinomial
 
-from satqkd.key.decoy import DecoyCounts, decoy_key_length
-from satqkd.key.entropy import binary_entropy
+from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length
+from satqkd.key.proofs.entropy import binary_entropy
 from soundness.findings import Finding
 
 SOUND = ("lim2014", "chernoff", "zhang2017", "rusca2018")

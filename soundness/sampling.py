@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import gammaln
 
-from satqkd.key import decoy_bounds
-from satqkd.key.bbm92 import bbm92_key_length
-from satqkd.key.decoy import PROOFS
-from satqkd.key.sampling import serfling_deviation
+from satqkd.key.proofs import decoy_bounds
+from satqkd.key.proofs.bbm92 import bbm92_key_length
+from satqkd.key.proofs.decoy import PROOFS
+from satqkd.key.proofs.sampling import serfling_deviation
 from soundness.findings import Finding
 
 PAIR_PROOFS = ("tomamichel2012", "lim2021", "hypergeometric", "projected")

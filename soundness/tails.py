@@ -10,8 +10,8 @@ import numpy as np
 from scipy.signal import convolve
 from scipy.stats import binom
 
-from satqkd.key import decoy_bounds
-from satqkd.key.decoy import PROOFS
+from satqkd.key.proofs import decoy_bounds
+from satqkd.key.proofs.decoy import PROOFS
 from soundness.findings import Finding
 
 HOEFFDING = "lim2014, rusca2018"

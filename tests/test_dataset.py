@@ -9,21 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, chisquare
 
-from satqkd.dataset import (
-    finished,
-    growing,
-    hash_of,
-    label,
-    load,
-    random_words,
-    record_key,
-    save,
-    save_json,
-    save_provenance,
-    stream,
-    transmitter_log,
-    variable,
-)
+from satqkd.dataset import growing, label, load, save, variable
+from satqkd.files import finished, hash_of, save_json, save_provenance
+from satqkd.streams import random_words, record_key, stream, transmitter_log
 
 ONE_IN_TEN_THOUSAND = 1e-4
 

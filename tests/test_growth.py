@@ -16,7 +16,8 @@ from satqkd.coincidence.sifting import Clicks, resolve_clicks
 from satqkd.coincidence.streams import PairStream, aligned
 from satqkd.detection import simulate
 from satqkd.detection.detector import Detectors
-from satqkd.key import distillation, stage
+from satqkd.key import stage
+from satqkd.key.postprocessing import distillation
 from satqkd.orbit import find_sessions
 from satqkd.orbit import stage as orbit_stage
 from satqkd.scenario import ScenarioError

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import yaml
 
+from satqkd.analytic.prospect import answer
 from satqkd.orbit import find_sessions, passes, read_elements
 from satqkd.orbit.frames import geodetic_to_itrs
-from satqkd.planning import check
-from satqkd.planning.prospect import answer
 from satqkd.scenario import ORIGINS, load_scenario
+from satqkd.workflow.check import check
 
 EXAMPLES = ("jinan1", "spooqy1")
 

@@ -327,7 +327,10 @@ def test_whatever_stands_in_a_file_it_loads_or_is_refused_in_one_sentence(data, 
         else:
             parent[place[-1]] = data.draw(ANYTHING)
     path = Path("mutant.yaml")
-    with patch("satqkd.scenario.yaml.load", return_value=tree), patch.object(Path, "read_text", return_value=""):
+    with (
+        patch("satqkd.scenario.reading.yaml.load", return_value=tree),
+        patch.object(Path, "read_text", return_value=""),
+    ):
         try:
             scenario = load_scenario(path)
         except ScenarioError as error:

@@ -21,7 +21,7 @@ import zarr
 
 from satqkd.dataset import load, save
 from satqkd.key import distill, read_key
-from satqkd.key.keyfile import SecretBits, write_key
+from satqkd.key.custody.keyfile import SecretBits, write_key
 from satqkd.scenario import load_scenario
 
 ROOT = Path(__file__).parents[1]
@@ -293,13 +293,15 @@ def test_the_systems_randomness_is_asked_for_in_one_place():
         for name, _ in called(ast.parse(path.read_text()))
         if SYSTEM.fullmatch(name)
     }
-    assert places == {"key/keyfile.py"}
+    assert places == {"key/custody/keyfile.py"}
 
 
-@pytest.mark.parametrize("name", ["keyfile", "ledger", "authentication", "relay"])
+@pytest.mark.parametrize(
+    "name", ["custody/keyfile", "custody/ledger", "postprocessing/authentication", "custody/relay"]
+)
 def test_what_handles_secrets_knows_no_seed(name):
     names = {name for name, _ in called(ast.parse((ROOT / f"src/satqkd/key/{name}.py").read_text()))}
-    assert not [n for n in names if re.search(r"random\.|default_rng|dataset\.stream|\bstream$|record_key", n)]
+    assert not [n for n in names if re.search(r"random\.|default_rng|streams\.stream|\bstream$|record_key", n)]
 
 
 @pytest.mark.parametrize("path", ALL_CODE, ids=lambda path: path.stem)
@@ -331,7 +333,7 @@ def test_the_rule_on_seeds_sees_what_it_forbids(text, tmp_path):
 
 
 def test_streams_are_opened_by_name_from_the_one_seed():
-    """Who draws for a simulation has it from `dataset.stream`; constants are for what is not simulated."""
+    """Who draws for a simulation has it from `streams.stream`; constants are for what is not simulated."""
     constant = {"channel/calibration.py", "workflow/warm.py"}  # starts of a search; bits to compile with
     users = {
         path.relative_to(ROOT / "src/satqkd").as_posix()
@@ -339,7 +341,7 @@ def test_streams_are_opened_by_name_from_the_one_seed():
         for name, call in called(ast.parse(path.read_text()))
         if call is not None and re.fullmatch(r"(np|numpy)\.random\.(default_rng|Generator|SFC64|SeedSequence)", name)
     }
-    assert users == {"dataset.py"} | constant
+    assert users == {"streams.py"} | constant
 
 
 def test_what_is_printed_of_a_key_is_its_length():

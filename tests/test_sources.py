@@ -10,7 +10,7 @@ import pytest
 from satqkd.workflow.sources import PACKAGE, digest_of, sources_of
 
 # Of the notebooks and modules that rules run, those that use most.
-STARTS = ("notebooks/overview.ipynb", "satqkd.planning.sweep")
+STARTS = ("notebooks/overview.ipynb", "satqkd.sweep.grid")
 IMPORTED = (
     "import sys\n{}\nprint(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'satqkd'), sep='\\n')"
 )
@@ -36,7 +36,7 @@ def test_all_that_is_really_imported_is_found(start, root):
 
 def test_a_stage_depends_on_no_other_stage(root):
     used = {path.relative_to(PACKAGE).parts[0] for path in sources_of(root / "notebooks/02_channel.ipynb")}
-    assert "channel" in used and not {"orbit", "detection", "coincidence", "key", "planning", "validation"} & used
+    assert "channel" in used and not {"orbit", "detection", "coincidence", "key", "analytic", "validation"} & used
 
 
 def test_an_import_inside_a_function_counts(root):
@@ -45,11 +45,11 @@ def test_an_import_inside_a_function_counts(root):
 
 def test_the_digest_is_that_of_the_files(root, monkeypatch):
     digest_of.cache_clear()
-    before = digest_of("satqkd.report"), digest_of("satqkd.planning")
+    before = digest_of("satqkd.report"), digest_of("satqkd.planner")
     read, changed = type(PACKAGE).read_bytes, PACKAGE / "report/page.py"
     monkeypatch.setattr(type(PACKAGE), "read_bytes", lambda path: read(path) + b"#" * (path == changed))
     digest_of.cache_clear()
-    assert digest_of("satqkd.report") != before[0] and digest_of("satqkd.planning") == before[1]
+    assert digest_of("satqkd.report") != before[0] and digest_of("satqkd.planner") == before[1]
     digest_of.cache_clear()
 
 

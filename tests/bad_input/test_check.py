@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from satqkd.planning import check
 from satqkd.scenario import ScenarioError
+from satqkd.workflow.check import check
 
 BAD = {
     "unknown key": ("aperture_m: {value: 1.2, published: main text}", "aperture_cm: 120", "aperture_m"),

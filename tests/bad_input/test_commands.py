@@ -12,11 +12,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.planning import __main__ as planning
-from satqkd.planning import load_plan, sweep
-from satqkd.planning.sweepfile import load_sweep
+from satqkd.planner import __main__ as planner
+from satqkd.planner import load_plan
 from satqkd.report import __main__ as report
 from satqkd.scenario import ScenarioError, load_scenario
+from satqkd.sweep import grid as sweep
+from satqkd.sweep.sweepfile import load_sweep
 from satqkd.validation import __main__ as validation
 
 ROOT = Path(__file__).parents[2]
@@ -102,7 +103,7 @@ TEXTS = [
 @pytest.mark.parametrize(
     ("main", "arguments"),
     [
-        (planning.main, ["{path}", "{folder}/out"]),
+        (planner.main, ["{path}", "{folder}/out"]),
         (sweep.main, ["{path}", "block", "--first", "0", "--last", "1", "--output", "{folder}/out.nc"]),
         (report.main, ["parameters", "{path}", "{folder}/out.html"]),
         (report.main, ["validation", "{path}", "{folder}/out.html"]),

@@ -13,8 +13,8 @@ from sgp4.io import compute_checksum
 
 from satqkd.orbit import propagate, read_elements
 from satqkd.orbit.elements import BOUNDS, LARGEST_FILE_BYTES
-from satqkd.planning import check
 from satqkd.scenario import ScenarioError
+from satqkd.workflow.check import check
 
 DATA = Path(__file__).parents[2] / "data"
 ROWS = (DATA / "orbits/micius.csv").read_text().splitlines()
@@ -329,7 +329,7 @@ def test_recorded_sessions_are_of_one_pass(duration_s, tmp_path, refusal, monkey
     tree["stations"] = [station | place for station in tree["stations"]]
     tree["orbit"] = {"elements": "micius.csv", "start": "2018-10-01T18:10:52Z", "duration_s": duration_s}
     path.write_text(yaml.safe_dump(tree))
-    monkeypatch.setattr(sys.modules["satqkd.planning.check"], "_require_tags", lambda *_: None)
+    monkeypatch.setattr(sys.modules["satqkd.workflow.check"], "_require_tags", lambda *_: None)
     sentence = refusal(check, path, ScenarioError)
     assert f"orbit.duration_s={duration_s} is wrong, input should be less than or equal to 86400" in sentence
     assert "one pass" in sentence

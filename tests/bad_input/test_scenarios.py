@@ -11,8 +11,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from satqkd.planning import check
 from satqkd.scenario import Recorded, Scenario, ScenarioError, load_scenario
+from satqkd.workflow.check import check
 
 DATA = Path(__file__).parents[2] / "data"
 LONGEST_SENTENCE, SECONDS = 700, 2

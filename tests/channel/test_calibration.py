@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from satqkd import validation
+from satqkd.analytic import expected
 from satqkd.channel import calibrate, link_budget, read_plan
 from satqkd.channel.calibration import Parameter, Target
-from satqkd.planning import expected
 
 FOUR_DIGITS = 1e-3
 EFFICIENCY = Parameter("receiver efficiency", ("stations.0.receiver_efficiency",), 0.01, 1.0)

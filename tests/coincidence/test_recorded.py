@@ -10,8 +10,8 @@ from satqkd.coincidence import coincidences, observables
 from satqkd.detection import import_recordings, read_tags, write_tags
 from satqkd.key import distill, in_words
 from satqkd.orbit import find_sessions
-from satqkd.planning import record_example
 from satqkd.scenario import load_scenario
+from satqkd.workflow.example import record_example
 
 FOUR_SIGMA = 4
 TRANSMITTANCE = 0.03

@@ -8,8 +8,8 @@ from scipy.stats import chisquare
 
 from satqkd.coincidence import sift
 from satqkd.coincidence.sifting import ideal_correlation, resolve_clicks
-from satqkd.dataset import random_words
 from satqkd.detection.source import BELL_STATES, joint_probabilities, werner_state
+from satqkd.streams import random_words
 
 ONE_IN_TEN_THOUSAND = 1e-4
 

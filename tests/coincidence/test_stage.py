@@ -10,12 +10,14 @@ from satqkd.bell import bell_test
 from satqkd.channel import link_budget
 from satqkd.coincidence import coincidences, count, observables
 from satqkd.coincidence.figures import delay_figure, rate_figure
-from satqkd.dataset import SESSION_PULSES, hash_of, load, record_key, save, transmitter_log
+from satqkd.dataset import load, save
 from satqkd.detection import simulate
 from satqkd.fiber import compare
+from satqkd.files import hash_of
 from satqkd.flight import hermite
 from satqkd.key import distill
 from satqkd.orbit import find_sessions
+from satqkd.streams import SESSION_PULSES, record_key, transmitter_log
 
 FOUR_SIGMA = 4
 FIFTY_PICOSECONDS = 50e-12

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, poisson
 
-from satqkd.dataset import random_words, transmitter_log
 from satqkd.detection.arrivals import (
     _detect_pairs,
     _detect_pulses,
@@ -18,6 +17,7 @@ from satqkd.detection.arrivals import (
 )
 from satqkd.detection.rates import PoissonProcess
 from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
+from satqkd.streams import random_words, transmitter_log
 
 ONE_IN_TEN_THOUSAND = 1e-4
 DURATION_S = 10.0

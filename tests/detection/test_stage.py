@@ -8,11 +8,13 @@ import zarr
 from scipy.stats import chisquare
 
 from satqkd.channel import link_budget
-from satqkd.dataset import hash_of, load, record_key, save
+from satqkd.dataset import load, save
 from satqkd.detection import observables, read_tags, simulate, stage
 from satqkd.detection.arrivals import settings_at
+from satqkd.files import hash_of
 from satqkd.orbit import find_sessions
 from satqkd.scenario import ScenarioError
+from satqkd.streams import record_key
 
 ONE_IN_TEN_THOUSAND = 1e-4
 FOUR_SIGMA = 4

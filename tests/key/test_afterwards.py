@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from satqkd.key.afterwards import optimal_blocks, optimal_sample, optimal_split
-from satqkd.key.bbm92 import bbm92_key_length, sampled_key_length
+from satqkd.key.optimise.afterwards import optimal_blocks, optimal_sample, optimal_split
+from satqkd.key.proofs.bbm92 import bbm92_key_length, sampled_key_length
 
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-15, "f_ec": 1.16}
 ONE_BIT = 1.0

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import toeplitz as toeplitz_matrix
 
-from satqkd.key import amplification, binary_field
-from satqkd.key.amplification import toeplitz, toeplitz_seed
+from satqkd.key.postprocessing import amplification, binary_field
+from satqkd.key.postprocessing.amplification import toeplitz, toeplitz_seed
 
 BLOCK = {points: 15 * points // 32 * 32 for points in amplification.TRANSFORM_SIZES}
 

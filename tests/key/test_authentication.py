@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key import authentication
-from satqkd.key.authentication import (
+from satqkd.key.postprocessing import authentication
+from satqkd.key.postprocessing.authentication import (
     authentication_cost_bits,
     authentication_tag,
     forgery_probability,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from satqkd.key.bbm92 import (
+from satqkd.key.proofs.bbm92 import (
     KEPT,
     bbm92_key_length,
     kept_entropy,
@@ -19,8 +19,8 @@ from satqkd.key.bbm92 import (
     sampled_key_length,
     split_of,
 )
-from satqkd.key.converse import longest_length
-from satqkd.key.sampling import hypergeometric_key_errors
+from satqkd.key.proofs.converse import longest_length
+from satqkd.key.proofs.sampling import hypergeometric_key_errors
 
 PROVEN = ["tomamichel2012", "lim2021", "hypergeometric"]
 FINITE = ["yin2020", *PROVEN, "projected"]

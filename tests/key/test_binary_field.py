@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key import binary_field
-from satqkd.key.binary_field import CANTOR_BASIS, evaluate, interpolate, portable_product
+from satqkd.key.postprocessing import binary_field
+from satqkd.key.postprocessing.binary_field import CANTOR_BASIS, evaluate, interpolate, portable_product
 
 ELEMENT = st.integers(0, 2**64 - 1)
 

@@ -8,9 +8,9 @@ from scipy.optimize import brentq
 from scipy.special import rel_entr
 from scipy.stats import norm
 
-from satqkd.key import decoy_bounds
-from satqkd.key.decoy import PROOFS, DecoyCounts, decoy_key_length, pool_bases
-from satqkd.key.entropy import binary_entropy
+from satqkd.key.proofs import decoy_bounds
+from satqkd.key.proofs.decoy import PROOFS, DecoyCounts, decoy_key_length, pool_bases
+from satqkd.key.proofs.entropy import binary_entropy
 
 MU = np.array([0.7, 0.15, 0.0])
 P = np.array([0.6, 0.25, 0.15])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import lambertw
 from scipy.stats import binom, poisson
 
-from satqkd.key import decoy_bounds as tails
+from satqkd.key.proofs import decoy_bounds as tails
 
 EPS = st.floats(1e-9, 0.2)
 ROUNDING = 1e-9

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key import distillation
-from satqkd.key.distillation import FEWEST_BITS, distilled_key
-from satqkd.key.verification import Reconciliation
+from satqkd.key.postprocessing import distillation
+from satqkd.key.postprocessing.distillation import FEWEST_BITS, distilled_key
+from satqkd.key.postprocessing.verification import Reconciliation
 
 
 def sifted(n, qber, seed):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key import entropy
+from satqkd.key.proofs import entropy
 
 ROUNDING = 1e-9
 

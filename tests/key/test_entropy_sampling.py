@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 
-from satqkd.key import sampling
+from satqkd.key.proofs import sampling
 
 EPS = st.floats(1e-9, 0.2)
 ROUNDING = 1e-9

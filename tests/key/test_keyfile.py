@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from satqkd.key import keyfile
-from satqkd.key.keyfile import SecretBits, random_secret_bits, read_key, write_key
+from satqkd.key.custody import keyfile
+from satqkd.key.custody.keyfile import SecretBits, random_secret_bits, read_key, write_key
 
 BITS = st.lists(st.integers(0, 1), max_size=80)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key.keyfile import SecretBits, random_secret_bits
-from satqkd.key.ledger import (
+from satqkd.key.custody.keyfile import SecretBits, random_secret_bits
+from satqkd.key.custody.ledger import (
     TAG_BITS,
     ForgedMessageError,
     KeyExhaustedError,
@@ -144,5 +144,5 @@ def test_a_used_up_key_gives_no_message():
 
 def test_a_ledger_shows_no_bits():
     here, _, _ = pair()
-    assert repr(here).startswith("<satqkd.key.ledger.KeyLedger object")
+    assert repr(here).startswith("<satqkd.key.custody.ledger.KeyLedger object")
     assert "secret" not in repr(here.uses)

@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key.authentication import authentication_cost_bits
-from satqkd.key.distillation import DistilledKey
-from satqkd.key.keyfile import SecretBits
-from satqkd.key.messages import Message, authentication_shares, pair_messages, pulse_messages
-from satqkd.key.verification import Reconciliation
+from satqkd.key.custody.keyfile import SecretBits
+from satqkd.key.postprocessing.authentication import authentication_cost_bits
+from satqkd.key.postprocessing.distillation import DistilledKey
+from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
+from satqkd.key.postprocessing.verification import Reconciliation
 
 
 def key(n, length, *, parities=70, tag=34, frames=1):

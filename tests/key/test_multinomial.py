@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from satqkd.key import multinomial
-from satqkd.key.decoy import DecoyCounts, decoy_key_length
-from satqkd.key.multinomial import (
+from satqkd.key.proofs import multinomial
+from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length
+from satqkd.key.proofs.multinomial import (
     credit,
     least_empty,
     least_events,
@@ -19,7 +19,7 @@ from satqkd.key.multinomial import (
     most_phase_errors,
     photon_shares,
 )
-from satqkd.key.sampling import hypergeometric_key_errors
+from satqkd.key.proofs.sampling import hypergeometric_key_errors
 
 STUDY = Path(__file__).parents[2] / "benchmarks" / "decoy_proofs.py"
 MU, P = np.array([0.6, 0.12, 0.002]), np.array([0.75, 0.15, 0.1])

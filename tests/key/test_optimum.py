@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from satqkd.key import optimum
-from satqkd.key.bbm92 import bbm92_key_length
-from satqkd.key.decoy import PROOFS, decoy_key_length
-from satqkd.key.downlink import DecoyDownlink, PairDownlinks
-from satqkd.key.optimum import optimal_decoy, optimal_pairs
+from satqkd.key.optimise import optimum
+from satqkd.key.optimise.downlink import DecoyDownlink, PairDownlinks
+from satqkd.key.optimise.optimum import optimal_decoy, optimal_pairs
+from satqkd.key.proofs.bbm92 import bbm92_key_length
+from satqkd.key.proofs.decoy import PROOFS, decoy_key_length
 
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-15, "f_ec": 1.16}
 ONE_BIT = 1.0

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key.reasons import (
+from satqkd.key.proofs.reasons import (
     FEWEST_TELLING,
     REASONS,
     no_key_reason,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satqkd.key import reconciliation
-from satqkd.key.reconciliation import block_sizes, cascade
-from satqkd.key.verification import packed, toeplitz_tag
+from satqkd.key.postprocessing import reconciliation
+from satqkd.key.postprocessing.reconciliation import block_sizes, cascade
+from satqkd.key.postprocessing.verification import packed, toeplitz_tag
 
 VARIANTS = ("original", "yan2008", "option7", "option8")
 
@@ -338,7 +338,7 @@ def test_bad_input_is_refused(change, message):
 
 def test_alices_bits_are_read_by_one_function(root):
     """In Bob's function her name only goes on to the function that counts; nothing else on his side has it."""
-    tree = ast.parse((root / "src/satqkd/key/reconciliation.py").read_text())
+    tree = ast.parse((root / "src/satqkd/key/postprocessing/reconciliation.py").read_text())
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     with_alice = {name for name, node in functions.items() if "alice" in {a.arg for a in node.args.args}}
     assert with_alice == {"cascade", "_correct", "_disclose"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satqkd.key.winnow import _expected_pass, block_exponents, winnow
+from satqkd.key.postprocessing.winnow import _expected_pass, block_exponents, winnow
 
 
 def sifted(n, error_rate, rng):
@@ -89,7 +89,7 @@ def test_bad_input_is_refused():
 
 
 def test_alices_bits_are_read_behind_one_door(root):
-    tree = ast.parse((root / "src/satqkd/key/winnow.py").read_text())
+    tree = ast.parse((root / "src/satqkd/key/postprocessing/winnow.py").read_text())
     inside = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "_Alice"]
     private = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == "_bits"]
     assert len(inside) == 1 and private

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.key.authentication import PRIME_BITS
-from satqkd.key.keyfile import random_secret_bits
-from satqkd.key.ledger import TAG_BITS, ForgedMessageError, KeyLedger, KeyReuseError
-from satqkd.key.relay import found_by_second, kept_by_first, relay_key, relayable_bits
+from satqkd.key.custody.keyfile import random_secret_bits
+from satqkd.key.custody.ledger import TAG_BITS, ForgedMessageError, KeyLedger, KeyReuseError
+from satqkd.key.custody.relay import found_by_second, kept_by_first, relay_key, relayable_bits
+from satqkd.key.postprocessing.authentication import PRIME_BITS
 
 
 class Mission:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satqkd.key.search import NotConvergedError, maximise
+from satqkd.key.optimise.search import NotConvergedError, maximise
 
 SQUARE = {"low": [0, 0], "high": [1, 1]}
 

@@ -15,9 +15,9 @@ from satqkd.key import (
     in_words,
     observables,
 )
+from satqkd.key.custody.keyfile import read_key
 from satqkd.key.figures import length_figure, qber_figure
-from satqkd.key.keyfile import read_key
-from satqkd.key.reasons import SWAPPED
+from satqkd.key.proofs.reasons import SWAPPED
 from satqkd.key.stage import BOUNDS, EPS_GRID, proofs
 from satqkd.scenario import load_scenario
 

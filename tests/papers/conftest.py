@@ -7,9 +7,9 @@ import pytest
 import xarray as xr
 import zarr
 
+from satqkd.analytic.expected import pair_rates, pulse_rates
 from satqkd.bell.locality import along_baseline_m, trial_timing
 from satqkd.dataset import save
-from satqkd.planning.expected import pair_rates, pulse_rates
 
 RUNS = 3
 ACCIDENTALS = 7.0

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from satqkd.analytic import expected
 from satqkd.papers import read_results
 from satqkd.papers.survey import WEATHER_SIGMA, at_range, nearest, orbits, weather_factors
-from satqkd.planning import expected
 
 
 @pytest.fixture(scope="module")

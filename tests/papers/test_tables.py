@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satqkd import orbit as orbit_stage
-from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
+from satqkd.analytic.expected import pulse_rates
+from satqkd.key.proofs.bbm92 import bbm92_key_length, qber_threshold
 from satqkd.papers import CATALOGUE, read_results
 from satqkd.papers.links import against_fiber, attenuation, counted_efficiency, efficiency, gain_db, single_links
 from satqkd.papers.pairs import basis_counts, chsh_of, correlations, key_rates, space_time, threshold, visibilities
 from satqkd.papers.passes import contrast, ranges, track, turn_rate_deg_s
 from satqkd.papers.pulses import arrival_times, qber, sifted_rate, spread_ns
 from satqkd.papers.results import mean_and_sigma
-from satqkd.planning.expected import pulse_rates
 
 RUNS = 3  # of conftest.py
 ONE_SECOND_KM = 7.7  # that a satellite may go between two rows

@@ -13,10 +13,10 @@ from soundness import photons, sampling, tails
 from soundness.findings import worst
 from soundness.photons import Population
 
-from satqkd.key import decoy_bounds
-from satqkd.key.bbm92 import bbm92_key_length
-from satqkd.key.decoy import DecoyCounts, decoy_key_length
-from satqkd.key.sampling import hypergeometric_key_errors
+from satqkd.key.proofs import decoy_bounds
+from satqkd.key.proofs.bbm92 import bbm92_key_length
+from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length
+from satqkd.key.proofs.sampling import hypergeometric_key_errors
 
 EPS = (1e-1, 1e-3)
 BLOCKS = ((1, 1), (1, 3), (3, 1), (10, 10), (8, 30), (40, 10), (60, 60))

@@ -3,8 +3,8 @@
 import pytest
 
 from satqkd import bell, channel, coincidence, detection, fiber, key, orbit, validation
-from satqkd.dataset import save_observables
-from satqkd.planning import expected
+from satqkd.analytic import expected
+from satqkd.files import save_observables
 
 RUNS = 2
 

@@ -5,10 +5,10 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import hypergeom
 
-from satqkd.key import decoy_bounds
-from satqkd.key.bbm92 import bbm92_key_length, qber_threshold, sampled_key_length
-from satqkd.key.decoy import DecoyCounts, decoy_key_length, pool_bases
-from satqkd.key.entropy import binary_entropy
+from satqkd.key.proofs import decoy_bounds
+from satqkd.key.proofs.bbm92 import bbm92_key_length, qber_threshold, sampled_key_length
+from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length, pool_bases
+from satqkd.key.proofs.entropy import binary_entropy
 
 # Yin et al., Nature 582, 501 (2020): the only integer split of 140 errors in 3100 bits that gives the printed errors.
 YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}

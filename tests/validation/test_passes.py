@@ -11,7 +11,7 @@ from satqkd.orbit import Station, frames, read_elements
 from satqkd.orbit.elements import Elements
 from satqkd.orbit.passes import trajectory
 from satqkd.orbit.search import pass_times
-from satqkd.planning.windows import Sun, view
+from satqkd.planner.windows import Sun, view
 
 ROOT = Path(__file__).parents[2]
 SECOND = np.timedelta64(1_000_000_000, "ns")

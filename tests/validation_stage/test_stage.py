@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from satqkd.dataset import save_observables
+from satqkd.files import save_observables
 from satqkd.validation import gather, load_reference, simulated_values, validate, without_key
 
 KEY = "key.observables.json"

@@ -1,6 +1,6 @@
 """Snakemake on bad input: one sentence before any work, once for each kind.
 
-The sentences are tested at the functions that make them: `tests/bad_input/`, `tests/planning/`.
+The sentences are tested at the functions that make them: `tests/bad_input/`, `tests/planner/`.
 """
 
 import json

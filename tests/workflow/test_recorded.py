@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from satqkd.dataset import load
-from satqkd.planning import record_example
 from satqkd.scenario import load_scenario
+from satqkd.workflow.example import record_example
 
 FOLDER = "results/recorded_example/recorded"
 

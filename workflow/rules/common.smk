@@ -9,7 +9,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from satqkd import ScenarioError, load_scenario
-from satqkd.planning import check, load_plan
+from satqkd.planner import load_plan
+from satqkd.workflow.check import check
 from satqkd.workflow.sources import digest_of
 
 

@@ -30,9 +30,9 @@ rule plan:
         mem_mb=1500,
         runtime=30,
     params:
-        code=digest_of("satqkd.planning"),
+        code=digest_of("satqkd.planner"),
         plan=PLAN,
         folder=lambda wildcards, output: Path(output.passes).parent,
         days=" ".join(f"--{key}={value}" for key, value in PLAN_DAYS.items()),
     shell:
-        "python -m satqkd.planning {params.plan} {params.folder} {params.days} 2>&1 | tee {log}"
+        "python -m satqkd.planner {params.plan} {params.folder} {params.days} 2>&1 | tee {log}"

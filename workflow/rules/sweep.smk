@@ -2,7 +2,7 @@
 
 from snakemake.utils import Paramspace
 
-from satqkd.planning.sweepfile import load_sweep
+from satqkd.sweep.sweepfile import load_sweep
 
 # Checked before any work starts, like the scenarios.
 try:
@@ -44,10 +44,10 @@ rule sweep:
         mem_mb=1000,
         runtime=5,
     params:
-        code=digest_of("satqkd.planning.sweep"),
+        code=digest_of("satqkd.sweep.grid"),
         sweep=SWEEP.path,
     shell:
-        "python -m satqkd.planning.sweep {params.sweep} gather --output {output.data}"
+        "python -m satqkd.sweep.grid {params.sweep} gather --output {output.data}"
         "    --blocks {input.blocks} --events {input.events} > {log} 2>&1"
 
 
@@ -67,11 +67,11 @@ rule sweep_block:
         mem_mb=1000,
         runtime=10,
     params:
-        code=digest_of("satqkd.planning.sweep"),
+        code=digest_of("satqkd.sweep.grid"),
         sweep=SWEEP.path,
         block=BLOCKS.instance,
     shell:
-        "python -m satqkd.planning.sweep {params.sweep} block --output {output}"
+        "python -m satqkd.sweep.grid {params.sweep} block --output {output}"
         "    --first {params.block[first]} --last {params.block[last]} > {log} 2>&1"
 
 
@@ -91,7 +91,7 @@ rule sweep_event:
         mem_mb=1500,
         runtime=10,
     params:
-        code=digest_of("satqkd.planning.sweep"),
+        code=digest_of("satqkd.sweep.grid"),
         sweep=SWEEP.path,
         seed=SEED,
         point=lambda wildcards: [
@@ -101,5 +101,5 @@ rule sweep_event:
         ],
         replicate=lambda wildcards: wildcards.replicate,
     shell:
-        "python -m satqkd.planning.sweep {params.sweep} event --output {output}"
+        "python -m satqkd.sweep.grid {params.sweep} event --output {output}"
         "    --point {params.point:q} --replicate {params.replicate} --seed {params.seed} > {log} 2>&1"

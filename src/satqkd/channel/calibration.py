@@ -93,7 +93,7 @@ def calibrate(
     Parameters
     ----------
     model : callable
-        Scenario to a dictionary of observables, such as the analytic chain of `satqkd.planning`.
+        Scenario to a dictionary of observables, such as the analytic chain of `satqkd.analytic`.
     scenario : Scenario
         Its values do not matter for the parameters that are fitted: the search starts all over their bounds.
     parameters, targets : list

@@ -10,9 +10,9 @@ import zarr
 from satqkd.coincidence.clock import PS, Clock, recover_clock, seconds_clock
 from satqkd.coincidence.sifting import Clicks
 from satqkd.coincidence.streams import NONE, Recording, Tags
-from satqkd.dataset import record_key
 from satqkd.flight import emission_times
 from satqkd.scenario import Recorded, RecordedStation, Scenario
+from satqkd.streams import record_key
 
 SECOND = int(PS)
 # How far two recordings' clocks may be apart at first [s], tried one after the other: the nearer they are, the fewer

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from satqkd.dataset import random_words
+from satqkd.streams import random_words
 
 
 @numba.njit(cache=True)

@@ -12,8 +12,9 @@ from satqkd.coincidence.matching import accidentals, beside_the_peak
 from satqkd.coincidence.sessions import SECOND, Session, passes, recorded
 from satqkd.coincidence.sifting import ideal_correlation, sift
 from satqkd.coincidence.streams import PairStream, Tags, aligned
-from satqkd.dataset import SESSION_PULSES, growing, in_parts, label, load, transmitter_log, variable
+from satqkd.dataset import growing, in_parts, label, load, variable
 from satqkd.scenario import INTENSITIES, Recorded, Scenario
+from satqkd.streams import SESSION_PULSES, transmitter_log
 
 HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
 EXTREME_SECONDS = 10

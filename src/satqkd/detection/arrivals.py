@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
-from satqkd.dataset import random_words, transmitter_log
 from satqkd.detection.rates import PoissonProcess
 from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
+from satqkd.streams import random_words, transmitter_log
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec
 
-from satqkd.dataset import finished, label, variable
+from satqkd.dataset import label, variable
 from satqkd.detection.columns import first_line, read_csv, read_npy, read_parquet, write_csv, write_npy, write_parquet
 from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
+from satqkd.files import finished
 from satqkd.scenario import Recorded, RecordedStation
 
 CHUNK = 1 << 20

@@ -10,13 +10,15 @@ import xarray as xr
 import zarr
 from tqdm import tqdm
 
-from satqkd.dataset import SESSION_PULSES, finished, label, record_key, stream, variable
+from satqkd.dataset import label, variable
 from satqkd.detection.arrivals import Light, background, decoy_light, entangled_light, merged, settings_at
 from satqkd.detection.detector import PS, Detectors, Waiting, local_time_ps
 from satqkd.detection.rates import PoissonProcess, fading
 from satqkd.detection.recordings import TagWriter
+from satqkd.files import finished
 from satqkd.flight import arrival_times
 from satqkd.scenario import Scenario
+from satqkd.streams import SESSION_PULSES, record_key, stream
 
 # Tags in memory at a time, about: their arrays fit a processor's cache, and memory does not grow with the rate.
 BLOCK_TAGS = 1 << 18

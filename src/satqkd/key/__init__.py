@@ -1,13 +1,13 @@
 """Stage 5: how many secret bits?"""
 
-from satqkd.key.amplification import toeplitz, toeplitz_seed
-from satqkd.key.authentication import authentication_cost_bits
-from satqkd.key.bbm92 import bbm92_key_length
-from satqkd.key.decoy import DecoyCounts, decoy_key_length
-from satqkd.key.keyfile import SecretBits, random_secret_bits, read_key, write_key
-from satqkd.key.ledger import KeyLedger
-from satqkd.key.reconciliation import cascade
-from satqkd.key.relay import found_by_second, kept_by_first, relay_key
+from satqkd.key.custody.keyfile import SecretBits, random_secret_bits, read_key, write_key
+from satqkd.key.custody.ledger import KeyLedger
+from satqkd.key.custody.relay import found_by_second, kept_by_first, relay_key
+from satqkd.key.postprocessing.amplification import toeplitz, toeplitz_seed
+from satqkd.key.postprocessing.authentication import authentication_cost_bits
+from satqkd.key.postprocessing.reconciliation import cascade
+from satqkd.key.proofs.bbm92 import bbm92_key_length
+from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length
 from satqkd.key.stage import distill, in_words, observables
 
 __all__ = [

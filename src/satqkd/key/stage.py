@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from satqkd.dataset import in_parts, label, stream, variable
-from satqkd.key.bbm92 import bbm92_key_length, qber_threshold
-from satqkd.key.decoy import TWO_WAY, DecoyCounts, decoy_key_length
-from satqkd.key.distillation import DistilledKey, distilled_key
-from satqkd.key.entropy import binary_entropy
-from satqkd.key.keyfile import SecretBits, write_key
-from satqkd.key.messages import Message, authentication_shares, pair_messages, pulse_messages
-from satqkd.key.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
+from satqkd.dataset import in_parts, label, variable
+from satqkd.key.custody.keyfile import SecretBits, write_key
+from satqkd.key.postprocessing.distillation import DistilledKey, distilled_key
+from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
+from satqkd.key.proofs.bbm92 import bbm92_key_length, qber_threshold
+from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, decoy_key_length
+from satqkd.key.proofs.entropy import binary_entropy
+from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
 from satqkd.scenario import INTENSITIES, Scenario
+from satqkd.streams import stream
 
 BOUNDS = {
     "entangled": ("asymptotic", "yin2020", "tomamichel2012", "lim2021", "hypergeometric", "projected"),
@@ -387,8 +388,8 @@ def _shannon_bits(sifted, errors) -> float:
 def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
     """What the key says that a publication can be held against: name to (value, unit).
 
-    Rates of nothing are nan. `no_key` is a reason of `satqkd.key.reasons.REASONS`, and `suggestion` says which labels
-    may be swapped; both are empty where there is key.
+    Rates of nothing are nan. `no_key` is a reason of `satqkd.key.proofs.reasons.REASONS`, and `suggestion` says which
+    labels may be swapped; both are empty where there is key.
     """
     duration = float(data.duration)
     compared = data.sel(bound=data.attrs["compared_bound"])

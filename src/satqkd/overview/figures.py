@@ -58,7 +58,7 @@ def map_figure(orbit, track, footprints: dict, land: list):
 
 
 @in_style
-def sweep_figure(table):
+def sensitivity_figure(table):
     """Secret bits per pass against one parameter a panel; a dot is the scenario itself."""
     styles = dict(
         zip(table.bound.unique(), ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"}), strict=False)

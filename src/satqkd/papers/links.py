@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from satqkd.analytic.expected import pair_rates, pulse_rates
 from satqkd.channel import to_db
 from satqkd.detection import read_tags
 from satqkd.fiber.link import fiber_transmittance
 from satqkd.papers.results import Results, mean_and_sigma
-from satqkd.planning.expected import pair_rates, pulse_rates
 from satqkd.plot import showcase
 from satqkd.scenario import Scenario
 

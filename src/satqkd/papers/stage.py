@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from satqkd.dataset import finished
+from satqkd.files import finished
 from satqkd.papers import survey
 from satqkd.papers.catalogue import CATALOGUE
 from satqkd.papers.results import Results

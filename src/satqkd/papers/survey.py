@@ -6,12 +6,12 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from satqkd.analytic.expected import pulse_rates
 from satqkd.channel import link_budget
-from satqkd.dataset import stream
 from satqkd.orbit.stage import find_sessions
 from satqkd.papers.results import Results
-from satqkd.planning.expected import pulse_rates
 from satqkd.scenario import Scenario
+from satqkd.streams import stream
 
 # Optical depths of aerosol are spread log-normally from day to day (O'Neill et al., Geophys. Res. Lett. 27, 3333
 # (2000)). How widely they were in these nights is assumed.

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from satqkd.dataset import finished
+from satqkd.files import finished
 from satqkd.report import parameters_page, renew, rotten, validation_page
 from satqkd.scenario import ScenarioError, load_scenario
 from satqkd.validation.stage import read_table

@@ -4,7 +4,8 @@ from collections import Counter
 from html import escape
 
 from satqkd.report.page import mark, page, table
-from satqkd.scenario import Experiment, Section
+from satqkd.scenario import Experiment
+from satqkd.scenario.fields import Section
 
 KINDS = {"published": "good", "assumed": "note", "calibrated": "other", "not said": "plain", "default": "plain"}
 

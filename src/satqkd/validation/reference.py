@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
 
-from satqkd.scenario import SAFE_LOADER
+from satqkd.scenario.reading import SAFE_LOADER
 
 REFERENCE_FOLDER = Path(__file__).parents[3] / "data" / "reference"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from satqkd.dataset import finished
+from satqkd.files import finished
 from satqkd.scenario import Scenario, ScenarioError
 from satqkd.validation.compare import KnownDeviation, Row, compare, stale, table, unexplained
 from satqkd.validation.reference import Reference, observed

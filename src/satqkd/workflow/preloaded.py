@@ -14,8 +14,8 @@ _SCIENCE = (
     *(f"satqkd.{stage}.figures" for stage in _STAGES),
     "satqkd.overview",
     "satqkd.papers",
-    "satqkd.planning",
-    "satqkd.planning.outlook",
+    "satqkd.planner",
+    "satqkd.analytic.outlook",
 )
 
 

@@ -9,9 +9,9 @@ from satqkd.channel import link_budget
 from satqkd.coincidence import coincidences
 from satqkd.detection import simulate
 from satqkd.key import distill
-from satqkd.key.distillation import distilled_key
+from satqkd.key.postprocessing.distillation import distilled_key
 from satqkd.orbit import find_sessions
-from satqkd.planning.check import check
+from satqkd.workflow.check import check
 
 SHORT = {
     "tiangong2": {"orbit.max_duration_s": 3},

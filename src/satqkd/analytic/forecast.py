@@ -1,0 +1,256 @@
+"""What passes will yield: expected counts, error rate and secret bits, with their standard deviations.
+
+Everything is computed for all passes of a link at once. The standard deviation of a key length is
+
+    sigma^2 = sum_i ((L(n + s_i) - L(n - s_i)) / 2)^2,
+
+over independent disturbances s_i of the counts n: the Poisson deviation of each count, and fading, which moves all
+photons of a pass together. What is not known of the link itself (the extinction of that night, say) is not in it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from satqkd.analytic.expected import pair_correlations, pair_rates, pulse_rates
+from satqkd.channel import link_budget
+from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length
+from satqkd.key.proofs.bbm92 import Bbm92Key
+from satqkd.key.proofs.decoy import DecoyKey
+from satqkd.key.proofs.reasons import no_key_reason
+from satqkd.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Expected counts of passes.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (pass, basis, 2) or (pass, basis, 2, intensity)
+        Right and wrong sifted bits, in Z and in X.
+    photons : ndarray of the same shape
+        The part of them that comes from the satellite, not from noise.
+    fading : ndarray, shape (pass,)
+        Relative standard deviation of that part by scintillation and pointing [1].
+    duration_s : ndarray, shape (pass,)
+        Open link [s].
+    """
+
+    mean: np.ndarray
+    photons: np.ndarray
+    fading: np.ndarray
+    duration_s: np.ndarray
+
+    @property
+    def faded(self) -> np.ndarray:
+        """What one standard deviation of fading adds to all counts of a pass together, shaped as `mean`."""
+        return self.photons * self.fading.reshape(-1, *[1] * (self.photons.ndim - 1))
+
+    def sifted(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sifted bits that become key, and their standard deviation; each shape (pass,)."""
+        bits, faded = (_for_key(counts).sum(axis=1) for counts in (self.mean, self.faded))
+        return bits, np.sqrt(bits + faded**2)
+
+    def qber(self) -> tuple[np.ndarray, np.ndarray]:
+        """Error rate of these bits [1], and its binomial standard deviation; each shape (pass,), nan without bits."""
+        bits = _for_key(self.mean)
+        sifted = bits.sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            qber = bits[:, 1] / sifted
+            return qber, np.sqrt(qber * (1 - qber) / sifted)
+
+
+def expected_counts(
+    scenario: Scenario, *, range_m: np.ndarray, elevation_deg: np.ndarray, weights_s: np.ndarray
+) -> Counts:
+    """Expected counts of passes, all of whose open time is for the key.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the stations of the link.
+    range_m, elevation_deg : ndarray, shape (pass, node, station)
+        At the nodes of a quadrature in time [m, degree].
+    weights_s : ndarray, shape (pass, node)
+        Its weights [s], which add up to the duration of the open link.
+    """
+    return counts_through(scenario, link_budget(scenario, _orbit(scenario, range_m, elevation_deg)), weights_s)
+
+
+def counts_through(scenario: Scenario, channel: xr.Dataset, weights_s: np.ndarray) -> Counts:
+    """Expected counts of passes through a known channel.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    channel : xarray.Dataset
+        Of stage 2, at the nodes of pass after pass.
+    weights_s : ndarray, shape (pass, node)
+        As in `expected_counts`.
+    """
+    passes, nodes = weights_s.shape
+    transmittance = channel.transmittance.values
+    photons = _rates(scenario, transmittance), _rates(scenario, np.zeros_like(transmittance))
+    mean, noise = (
+        np.einsum("...pn,pn->p...", rates.reshape(*rates.shape[:-1], passes, nodes), weights_s) for rates in photons
+    )
+    total = transmittance.prod(axis=1).reshape(passes, nodes) * weights_s
+    variance = ((1 + channel.fading_variance.values).prod(axis=1) - 1).reshape(passes, nodes)
+    coherence_s = 1e-3 * scenario.channel.fading_coherence_ms
+    # The power keeps its value for the coherence time, so that so many independent values fall on each node.
+    cells = np.maximum(weights_s / coherence_s, 1.0)
+    whole = total.sum(axis=1)
+    fading = np.sqrt((total**2 * variance / cells).sum(axis=1)) / np.where(whole > 0.0, whole, 1.0)
+    return Counts(mean, mean - noise, fading, weights_s.sum(axis=1))
+
+
+def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Secret bits by the scenario's proof, as a function of counts, shaped as `Counts.mean`, and of duration [s].
+
+    Leading axes may be any.
+    """
+    key = _key(scenario, scenario.key.bound)
+    return lambda counts, duration_s: key(counts, duration_s).length
+
+
+def no_key(scenario: Scenario, counts: Counts) -> list[str]:
+    """Return why each pass by itself is expected to give no key (`satqkd.key.proofs.reasons`), or an empty text."""
+    mine, plain = (
+        _key(scenario, bound)(counts.mean, counts.duration_s) for bound in (scenario.key.bound, "asymptotic")
+    )
+    bits = counts.mean[..., 0] if scenario.source.kind == "decoy" else counts.mean
+    if scenario.source.kind == "decoy":
+        single_photons = plain.z.single_photons + plain.x.single_photons
+    else:
+        single_photons = np.full(len(bits), np.inf)
+    return [
+        no_key_reason(length=length, asymptotic=asymptotic, sifted=sifted, errors=wrong, single_photons=photons)
+        for length, asymptotic, sifted, wrong, photons in zip(
+            mine.length, plain.length, bits.sum(axis=2), bits[:, :, 1], single_photons, strict=True
+        )
+    ]
+
+
+def _key(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], Bbm92Key | DecoyKey]:
+    """The account of the key by a proof, as a function of counts and duration."""
+    key, source = scenario.key, scenario.source
+    proof = {name: getattr(key, name) for name in ("eps_sec", "eps_cor", "f_ec", "efficiency_mismatch")}
+    proof["bound"] = bound
+    if source.kind == "decoy":
+
+        def account(counts, duration_s):
+            (z, x), (wrong_z, wrong_x) = (np.moveaxis(part, -2, 0) for part in _sifted_and_wrong(counts, -2))
+            pulses = source.pulse_rate_hz * source.shares * np.asarray(duration_s)[..., None]
+            return decoy_key_length(
+                counts=DecoyCounts(
+                    detections_z=z, detections_x=x, errors_z=wrong_z, errors_x=wrong_x, pulses=np.maximum(pulses, 1.0)
+                ),
+                mean_photon_numbers=source.mu,
+                intensity_probabilities=source.shares,
+                key_basis="both",
+                key_intensities="signal",
+                intensity_fluctuation=source.intensity_fluctuation,
+                **proof,
+            )
+
+        return account
+
+    def account(counts, duration_s):
+        (z, x), (wrong_z, wrong_x) = (np.moveaxis(part, -1, 0) for part in _sifted_and_wrong(counts, -1))
+        return bbm92_key_length(
+            n_z=z,
+            n_x=x,
+            errors_z=wrong_z,
+            errors_x=wrong_x,
+            **proof,
+        )
+
+    return account
+
+
+def secret_bits(scenario: Scenario, counts: Counts) -> tuple[np.ndarray, np.ndarray]:
+    """Secret bits of each pass by itself under clear sky, and their standard deviation; each shape (pass,)."""
+    length = key_length(scenario)
+    shifts = np.concatenate([_poisson(counts.mean, counts), counts.faded[None]])
+    return length(counts.mean, counts.duration_s), np.sqrt(_variance(length, counts.mean, counts.duration_s, shifts))
+
+
+def pooled_secret_bits(scenario: Scenario, counts: Counts, clear_probability: float) -> tuple[float, float]:
+    """Secret bits of all clear passes distilled together, and their standard deviation, the weather's included.
+
+    Notes
+    -----
+    At the expected total of the counts. The sky is taken as clear or not by pass, independently: then a pass adds
+    p (1 - p) (L(with it) - L(without it))^2 to the variance.
+    """
+    length, p = key_length(scenario), clear_probability
+    total, duration_s = p * counts.mean.sum(axis=0), p * counts.duration_s.sum()
+    shifts = np.concatenate([_poisson(total, counts), np.sqrt(p) * counts.faded])
+    each = np.maximum(total - p * counts.mean, 0.0), np.maximum(duration_s - p * counts.duration_s, 0.0)
+    change = length(each[0] + counts.mean, each[1] + counts.duration_s) - length(*each)
+    variance = _variance(length, total, duration_s, shifts) + p * (1 - p) * np.sum(change**2)
+    return float(length(total, duration_s)), float(np.sqrt(variance))
+
+
+def _rates(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
+    """Right and wrong sifted bits [1/s], shape (basis, 2, time) or (basis, 2, intensity, time)."""
+    if scenario.source.kind == "decoy":
+        source = scenario.source
+        sifted, wrong = pulse_rates(scenario, transmittance[:, 0])
+        pulses = source.pulse_rate_hz * source.shares[:, None] / 2  # one half in each basis
+        return np.stack([np.stack([sifted - wrong, wrong]) * pulses] * 2)
+    named = {measurement.name: measurement for measurement in scenario.measurements}
+    measurement = named.get("key") or named["state"]
+    found, ideal = (np.diag(c)[:, None] for c in pair_correlations(scenario, measurement.angles_deg))
+    true, accidental = pair_rates(scenario, transmittance)
+    # Either station chooses either basis: a quarter of the pairs is sifted in each.
+    wrong = (true * (1 - ideal * found) / 2 + accidental / 2) / 4
+    return np.stack([(true + accidental) / 4 - wrong, wrong], axis=1)
+
+
+def _for_key(counts: np.ndarray) -> np.ndarray:
+    """Right and wrong bits of both bases that become key, shape (pass, 2): with decoy states the signal's."""
+    return (counts[..., 0] if counts.ndim == 4 else counts).sum(axis=1)
+
+
+def _sifted_and_wrong(counts: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """All sifted bits and the wrong ones among them, from an axis of right and wrong."""
+    wrong = np.take(counts, 1, axis)
+    return np.take(counts, 0, axis) + wrong, wrong
+
+
+def _poisson(mean: np.ndarray, counts: Counts) -> np.ndarray:
+    """For each count of a pass the disturbance that moves it alone by its Poisson deviation."""
+    one = counts.mean.shape[1:]
+    each = np.eye(int(np.prod(one))).reshape(-1, *[1] * (mean.ndim - len(one)), *one)
+    return each * np.sqrt(mean)
+
+
+def _variance(length: Callable, mean: np.ndarray, duration_s: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    high, low = length(mean + shifts, duration_s), length(np.maximum(mean - shifts, 0.0), duration_s)
+    return np.sum(((high - low) / 2) ** 2, axis=0)
+
+
+def _orbit(scenario: Scenario, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
+    """What stage 2 asks of stage 1, node after node of pass after pass."""
+    passes, nodes, stations = range_m.shape
+    each = ("time", "station")
+    number = np.repeat(np.arange(passes), nodes)
+    return xr.Dataset(
+        {
+            "range": (each, range_m.reshape(-1, stations)),
+            "elevation": (each, elevation_deg.reshape(-1, stations)),
+            "measurement": ("time", np.zeros(number.size, np.int8)),
+            "baseline": ((), np.nan),
+            "longest_range": (("session", "station"), range_m.max(axis=1)),
+        },
+        coords={
+            "time": np.arange(number.size),
+            "station": [station.name for station in scenario.stations],
+            "pass_number": ("time", number),
+        },
+        attrs={"showcase": 0},
+    )

@@ -1,0 +1,94 @@
+"""What a scenario is expected to yield in all its sessions, in one look: losses, rates, error rate, S and key."""
+
+import numpy as np
+import xarray as xr
+
+from satqkd.analytic.expected import pair_correlations, pair_rates, ratio, require_compensated
+from satqkd.analytic.forecast import counts_through, no_key, secret_bits
+from satqkd.channel import link_budget
+from satqkd.scenario import Scenario
+
+# Seconds of the open link that are computed; more do not change the third digit.
+NODES = 200
+
+
+def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 0.0) -> dict[str, float | str | dict]:
+    """What a scenario is expected to yield in all its sessions together.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    orbit : xarray.Dataset
+        Of stage 1.
+    min_elevation_deg : float
+        Seconds with the satellite lower over any station are left out.
+
+    Returns
+    -------
+    dict
+        ``open_s`` [s]; ``budget`` (mean loss [dB] by component, all stations together); ``attenuation_min`` and
+        ``attenuation_max`` [dB]; ``rate`` (coincidences, or sifted signal bits, per second); ``qber``; ``chsh_s``
+        of entangled pairs; ``sifted``, ``key`` and ``key_sigma`` [bit]; ``no_key``, why there is no key, of
+        `satqkd.key.proofs.reasons.REASONS`, or empty. Where no second is left all are zero, and the budget is empty.
+
+    Raises
+    ------
+    ScenarioError
+        Where the polarisation is turned, which the analytic chain leaves out.
+    """
+    require_compensated(scenario)
+    session, step_s = _seconds(orbit, min_elevation_deg)
+    if not session.sizes["time"]:
+        nothing = (
+            "open_s",
+            "attenuation_min",
+            "attenuation_max",
+            "rate",
+            "qber",
+            "chsh_s",
+            "sifted",
+            "key",
+            "key_sigma",
+        )
+        return dict.fromkeys(nothing, 0.0) | {"budget": {}, "no_key": "no signal"}
+    channel = link_budget(scenario, session)
+    counts = counts_through(scenario, channel, np.full((1, session.sizes["time"]), step_s))
+    (sifted,), _ = counts.sifted()
+    (qber,), _ = counts.qber()
+    (key,), (key_sigma,) = secret_bits(scenario, counts)
+    open_s = step_s * session.sizes["time"]
+    result = {
+        "open_s": open_s,
+        "budget": {
+            str(name): float(channel.loss.sel(component=name).sum("station").mean())
+            for name in channel.component.values
+        },
+        "attenuation_min": float(channel.total_attenuation.min()),
+        "attenuation_max": float(channel.total_attenuation.max()),
+        "rate": sifted / open_s,
+        "qber": qber,
+        "sifted": sifted,
+        "key": key,
+        "key_sigma": key_sigma,
+        "no_key": no_key(scenario, counts)[0],
+    }
+    if scenario.source.kind == "entangled":
+        result |= _pairs(scenario, channel.transmittance.values)
+    return {name: value if name in ("budget", "no_key") else float(value) for name, value in result.items()}
+
+
+def _seconds(orbit: xr.Dataset, min_elevation_deg: float) -> tuple[xr.Dataset, float]:
+    """The seconds of open link above an elevation, thinned, and how many seconds each stands for."""
+    high = orbit.elevation.values.min(axis=1) >= min_elevation_deg
+    used = np.flatnonzero(high & (orbit.measurement.values >= 0))
+    nodes = used[np.linspace(0, used.size - 1, min(NODES, used.size)).round().astype(int)]
+    return orbit.isel(time=nodes), used.size / max(nodes.size, 1)
+
+
+def _pairs(scenario: Scenario, transmittance: np.ndarray) -> dict[str, float]:
+    """All coincidences per second, and S at the angles of a Bell test; the ideal ones where the scenario has none."""
+    true, accidental = pair_rates(scenario, transmittance)
+    angles = next((m.angles_deg for m in scenario.measurements if m.name == "bell"), ((0.0, 45.0), (22.5, 67.5)))
+    found, ideal = pair_correlations(scenario, angles)
+    purity = ratio(true.sum(), (true + accidental).sum())
+    return {"rate": (true + accidental).mean(), "chsh_s": purity * np.abs(np.sum(np.sign(ideal) * found))}

@@ -1,0 +1,5 @@
+"""The explorer: a scenario with sliders, for notebooks."""
+
+from satqkd.explorer.sliders import Explorer
+
+__all__ = ["Explorer"]

@@ -1,0 +1,69 @@
+"""Files that are whole or absent, and the provenance beside each."""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+
+@contextmanager
+def finished(path: str | Path):
+    """A place to write in that takes its real name only when the writing has succeeded."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        yield draft
+        if path.is_dir():
+            shutil.rmtree(path)
+        draft.replace(path)
+    finally:
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def save_json(values: dict, path: str | Path) -> None:
+    """Write a small record as JSON."""
+    with finished(path) as draft:
+        draft.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
+
+
+def save_observables(values: dict[str, tuple[float, str]], path: str | Path) -> None:
+    """Write what a stage can hold against publications, name to (value, unit), as JSON for stage 8 to read."""
+    save_json({name: {"value": value, "unit": unit} for name, (value, unit) in values.items()}, path)
+
+
+def hash_of(path: str | Path) -> str:
+    """SHA-256 of a file, or of all the files of a folder with their names."""
+    path = Path(path)
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            if file != path:  # where a name or a file ends is part of what is hashed
+                digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as handle:
+                while block := handle.read(1 << 22):
+                    digest.update(block)
+    return digest.hexdigest()
+
+
+def save_provenance(result: str | Path, inputs: list[str | Path]) -> None:
+    """Say beside a result when and with what it was made, and from which inputs: ``<result>.provenance.json``."""
+    result = Path(result)
+    save_json(
+        {
+            "result": result.name,
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "python": platform.python_version(),
+            "packages": {name: version(name) for name in ("satqkd", "numpy", "scipy", "xarray", "numba")},
+            "inputs": {Path(source).name: hash_of(source) for source in inputs},
+        },
+        result.with_name(result.name + ".provenance.json"),
+    )

@@ -1,0 +1,1 @@
+"""Settings that give the longest key, before a pass and after it."""

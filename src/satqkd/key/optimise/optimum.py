@@ -1,0 +1,224 @@
+"""Settings that give the longest key, for what a laboratory may choose before a pass.
+
+Intensities and their probabilities, bases, the width of the window, and the seconds that are used. What is chosen after
+the pass stands in `satqkd.key.optimise.afterwards`.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from satqkd.key.optimise.downlink import DecoyDownlink, PairDownlinks
+from satqkd.key.optimise.search import Optimum, maximise, optimum_of, worth
+from satqkd.key.proofs.bbm92 import bbm92_key_length
+from satqkd.key.proofs.decoy import PROOFS, WEIGHED, decoy_key_length
+from satqkd.key.proofs.decoy_bounds import EQUAL, GAINS, ONE_DECOY, pass_lengths
+from satqkd.key.proofs.entropy import check_security, named_bound
+from satqkd.key.proofs.multinomial import CAPPED, DECOYS, lengths_of
+
+_DECOY_SETTINGS = ("signal", "decoy", "share_signal", "share_decoy", "basis_x", "window_s", "seconds")
+_PAIR_SETTINGS = ("pair_rate_hz", "window_s", "basis_x", "seconds", "estimate_share")
+# A window this many standard deviations of the jitter wide takes all light.
+_WIDE = 8.0
+
+
+def _box(names, defaults, limits):
+    """Lower and upper limit of each setting; a single number fixes it."""
+    for name in limits:
+        if name not in names:
+            raise ValueError(f"limits has {name!r}, which is no setting: choose from {', '.join(names)}")
+    missing = [name for name in names if name not in {*limits, *defaults}]
+    if missing:
+        raise ValueError(f"limits has no {missing[0]}: give a number, or the lowest and the highest")
+    box = np.array([np.broadcast_to(limits.get(name, defaults.get(name)), 2) for name in names], dtype=float)
+    for name, (low, high) in zip(names, box, strict=True):
+        if not low <= high:
+            raise ValueError(f"limits of {name} are {low:g} and {high:g}: give the lowest first")
+    return box.T
+
+
+def _window_limits(jitter_s, longest_s):
+    """What the jitter says of a window; nothing when there is none."""
+    return {"window_s": (0.2 * jitter_s, min(_WIDE * jitter_s, longest_s))} if jitter_s > 0.0 else {}
+
+
+def optimal_decoy(
+    link: DecoyDownlink,
+    *,
+    eps_sec,
+    eps_cor,
+    f_ec,
+    bound,
+    rng,
+    key_basis="x",
+    key_intensities="all",
+    vacuum=0.0,
+    intensity_fluctuation=0.0,
+    efficiency_mismatch=0.0,
+    limits: Mapping[str, float | tuple[float, float]] | None = None,
+) -> Optimum:
+    """Settings of a decoy-state pass that give the longest key from its expected counts.
+
+    Parameters
+    ----------
+    link : DecoyDownlink
+    eps_sec, eps_cor, f_ec, bound, key_basis, key_intensities, intensity_fluctuation, efficiency_mismatch
+        As in `satqkd.key.proofs.decoy.decoy_key_length`; numbers, and key_basis "x" or "both".
+    rng : numpy.random.Generator
+    vacuum : float
+        Mean photon number of the vacuum.
+    limits : dict, optional
+        For each setting a number, which fixes it, or the lowest and the highest: signal and decoy (mean photon
+        numbers), share_signal and share_decoy (probabilities), basis_x (probability of either side to choose X),
+        window_s, and seconds (how much of the pass is used, the best seconds first).
+
+    Returns
+    -------
+    Optimum
+
+    Raises
+    ------
+    NotConvergedError
+        When runs of the search do not agree.
+    ValueError
+        When no settings within the limits give key; for limits that name no setting or are in the wrong order, and as
+        `decoy_key_length`.
+    """
+    proof = named_bound(PROOFS, bound)
+    check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
+    for name, value, known in (
+        ("key_basis", key_basis, ("x", "both")),
+        ("key_intensities", key_intensities, ("all", "signal")),
+    ):
+        if value not in known:
+            raise ValueError(f"{name}={value!r} is unknown: choose one of {', '.join(known)}")
+    signal_only = key_intensities == "signal"
+    if proof.photons == GAINS and (not signal_only or vacuum != 0.0):
+        raise ValueError(f"bound={bound!r} takes a true vacuum and key_intensities='signal': give both")
+    one_decoy = proof.photons == ONE_DECOY
+    defaults = {
+        "signal": (0.05, 1.5),
+        "decoy": (1e-3, 1.0),
+        "share_signal": (0.01, 0.98),
+        "share_decoy": (0.01, 0.9) if not one_decoy else 0.0,
+        "basis_x": (0.02, 0.98),
+        "seconds": (link.step_s, link.step_s * np.size(link.transmittance)),
+    } | _window_limits(link.jitter_s, 1.0 / link.pulse_rate_hz)
+    low, high = _box(_DECOY_SETTINGS, defaults, dict(limits or {}))
+    exact = np.float64(eps_sec)
+    # As long as a search has more data than there are, it only looks for the part of the box in which keys are long:
+    # the bound of Zhang et al. finds it in a third of the time.
+    guide = PROOFS["zhang2017"] if proof.photons == WEIGHED else proof
+    guided = (
+        exact, float(guide.sigmas(exact, signal_only)), float(f_ec), float(efficiency_mismatch),
+        float(guide.security(exact, np.float64(eps_cor), signal_only)), float(intensity_fluctuation),
+        guide.photons, guide.tail, guide.shares(signal_only), signal_only, key_basis == "both",
+    )  # fmt: skip
+    two_way = proof.photons == WEIGHED and proof.two_way
+    security = float(proof.security(exact, np.float64(eps_cor), signal_only))
+    weighed_terms = (
+        exact, float(f_ec), float(efficiency_mismatch), security, float(intensity_fluctuation), signal_only, two_way,
+    )  # fmt: skip
+    in_steps = np.array([1.0] * 6 + [1.0 / link.step_s])
+
+    def weighed(points, abundance, capped):
+        signal, decoy, share_signal, share_decoy, basis_x, window_s, seconds = points.T
+        mu = np.stack([signal, decoy, np.full_like(signal, vacuum)], axis=-1)
+        # Shares that do not add up stay below what `lengths_of` allows, and above what counts can be formed from.
+        p = np.maximum(np.stack([share_signal, share_decoy, 1.0 - share_signal - share_decoy], axis=-1), 5e-7)
+        clicks, errors = link.clicks(mean_photon_numbers=mu, window_s=window_s, seconds=seconds)
+        sent = abundance * link.pulse_rate_hz * link.step_s * p
+        x, z = sent * basis_x[:, np.newaxis] ** 2, sent * (1.0 - basis_x[:, np.newaxis]) ** 2
+        counted = (x * clicks, x * errors, z * clicks, z * errors)
+        return lengths_of(*counted, mu, p, *weighed_terms, key_basis == "both", CAPPED if capped else DECOYS)
+
+    def objective(points, abundance, *, capped=False):
+        if proof.photons == WEIGHED and abundance == 1.0:
+            return weighed(points, abundance, capped)
+        pulses, lengths = abundance * link.pulse_rate_hz * link.step_s, np.empty(len(points))
+        link_terms = (float(vacuum), pulses, float(link.misalignment), float(link.jitter_s), *link.sums)
+        pass_lengths(points * in_steps, *link_terms, *guided, capped, lengths)
+        return lengths
+
+    def key(point):
+        signal, decoy, share_signal, share_decoy, basis_x, window_s, seconds = point
+        mu, p = [signal, decoy, vacuum], [share_signal, share_decoy, 1.0 - share_signal - share_decoy]
+        if one_decoy:
+            mu, p = [signal, decoy], [share_signal, 1.0 - share_signal]
+        counts = link.counts(
+            mean_photon_numbers=mu, intensity_probabilities=p, basis_x=basis_x, window_s=window_s, seconds=seconds
+        )
+        return decoy_key_length(
+            counts=counts,
+            mean_photon_numbers=mu,
+            intensity_probabilities=p,
+            eps_sec=eps_sec,
+            eps_cor=eps_cor,
+            f_ec=f_ec,
+            bound=bound,
+            key_basis=key_basis,
+            key_intensities=key_intensities,
+            intensity_fluctuation=intensity_fluctuation,
+            efficiency_mismatch=efficiency_mismatch,
+        )
+
+    # The lesser of two bounds on the single-photon errors makes the longer key; each has a best point of its own.
+    has_cap = proof.photons == WEIGHED or (proof.photons != GAINS and proof.tail != EQUAL)
+    objectives = [objective, partial(objective, capped=True)] if has_cap else [objective]
+    best = maximise(*objectives, low=low, high=high, rng=rng)
+    return optimum_of(best, _DECOY_SETTINGS, key, vacuum=vacuum)
+
+
+def optimal_pairs(
+    link: PairDownlinks,
+    *,
+    eps_sec,
+    eps_cor,
+    f_ec,
+    bound,
+    rng,
+    limits: Mapping[str, float | tuple[float, float]],
+    efficiency_mismatch=0.0,
+) -> Optimum:
+    """Settings of a pass of photon pairs that give the longest key from its expected counts, both bases giving key.
+
+    Parameters
+    ----------
+    link : PairDownlinks
+    eps_sec, eps_cor, f_ec, bound, efficiency_mismatch
+        As in `satqkd.key.proofs.bbm92.bbm92_key_length`; numbers.
+    rng : numpy.random.Generator
+    limits : dict
+        As in `optimal_decoy`, for the settings pair_rate_hz (which has no default), window_s, basis_x, seconds, and
+        estimate_share.
+
+    Returns
+    -------
+    Optimum
+
+    Raises
+    ------
+    NotConvergedError, ValueError
+        As `optimal_decoy`.
+    """
+    proof = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "bound": bound}
+    proof["efficiency_mismatch"] = efficiency_mismatch
+    defaults = {
+        "basis_x": (0.02, 0.98),
+        "seconds": (link.step_s, link.step_s * len(link.transmittance)),
+        "estimate_share": (0.02, 0.98),
+    } | _window_limits(link.jitter_s, np.inf)
+    low, high = _box(_PAIR_SETTINGS, defaults, dict(limits))
+
+    def key(settings, abundance=1.0):
+        counts = link.counts(**dict(zip(_PAIR_SETTINGS[:-1], settings[:-1], strict=True)))
+        counts = {name: abundance * value for name, value in counts.items()}
+        return bbm92_key_length(**counts, **proof, estimate_share=settings[-1])
+
+    def objective(points, abundance):
+        return worth(key(points.T, abundance))
+
+    # An exact tail jumps from one count to the next, by about a bit.
+    best = maximise(objective, low=low, high=high, rng=rng, resolution=1.0)
+    return optimum_of(best, _PAIR_SETTINGS, key)

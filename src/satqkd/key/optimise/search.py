@@ -1,0 +1,187 @@
+"""A seeded search for the greatest value in a box that either finds it twice or says that it did not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from satqkd.key.proofs.bbm92 import Bbm92Key, SampledKey
+from satqkd.key.proofs.decoy import DecoyKey
+
+# The search begins with this many times the data, and takes them away step by step.
+_ABUNDANCE = 3.0 ** np.arange(8, -1, -1)
+# With the true data a search takes about 40 generations; one that takes so many does not converge.
+_GENERATIONS = 200
+
+
+class NotConvergedError(RuntimeError):
+    """Runs of a search did not agree on the best point."""
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Best point that a search found.
+
+    Attributes
+    ----------
+    point : ndarray
+        Where.
+    value : float
+        How much.
+    spread : float
+        How far the second best run stayed below.
+    evaluations : int
+        Points that were asked for.
+    """
+
+    point: np.ndarray
+    value: float
+    spread: float
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Settings that give the longest key.
+
+    Attributes
+    ----------
+    settings : dict of str to float
+        What was chosen, and what was fixed.
+    key : DecoyKey, Bbm92Key or SampledKey
+        The account of the key.
+    spread : float
+        How far the second best run of the search stayed below [bit].
+    evaluations : int
+        Settings that were tried.
+    """
+
+    settings: dict[str, float]
+    key: DecoyKey | Bbm92Key | SampledKey
+    spread: float
+    evaluations: int
+
+    @property
+    def length(self):
+        """Secret bits."""
+        return float(self.key.length)
+
+
+def _reflected(points):
+    """Points beyond a wall of the unit cube come back into it."""
+    points = np.abs(points)
+    return np.minimum(np.minimum(points, np.abs(2.0 - points)), 1.0)
+
+
+def _searches(values_at, rng, runs, dimensions, population):
+    """Best points and values of searches in the unit cube that know nothing of each other, and what they cost."""
+    kept = population // 4
+    # The better a point, the more it counts, as in evolution strategies.
+    weights = np.log(kept + 0.5) - np.log(np.arange(1, kept + 1))
+    weights /= weights.sum()
+    diagonal = np.arange(dimensions)
+    points = rng.random((runs, 10 * population, dimensions))
+    values = values_at(points, _ABUNDANCE[0])
+    best, evaluations = _best(points, values, kept)[0], values.size
+    mean = best.mean(axis=1)
+    covariance = (best - mean[:, np.newaxis]).transpose(0, 2, 1) @ (best - mean[:, np.newaxis]) / kept
+    for abundance in _ABUNDANCE:
+        for _ in range(3 if abundance > 1.0 else _GENERATIONS):
+            covariance[:, diagonal, diagonal] += 1e-13 * np.trace(covariance, axis1=1, axis2=2)[:, np.newaxis] + 1e-26
+            root = np.linalg.cholesky(covariance)
+            points = rng.standard_normal((runs, population, dimensions)) @ root.transpose(0, 2, 1)
+            points = _reflected(points + mean[:, np.newaxis])
+            points[:, 0] = best[:, 0]
+            values = values_at(points, abundance)
+            evaluations += values.size
+            best, values = _best(points, values, kept)
+            # The step of the mean counts as spread, so that the search does not stop on a slope.
+            steps = best - mean[:, np.newaxis]
+            covariance = 0.3 * covariance + 0.7 * (steps * weights[:, np.newaxis]).transpose(0, 2, 1) @ steps
+            mean = weights @ best
+            if abundance == 1.0 and np.all(values[:, 0] - values[:, -1] <= 1e-8 * np.abs(values[:, 0])):
+                break
+        covariance *= 4.0
+    return best[:, 0], values[:, 0], evaluations
+
+
+def _best(points, values, kept):
+    """The best points of each run and their values, the very best first."""
+    order = np.argsort(-values, axis=1)[:, :kept]
+    run = np.arange(len(points))[:, np.newaxis]
+    return points[run, order], values[run, order]
+
+
+def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
+    """Greatest value that any of some functions has within a box, found twice.
+
+    Parameters
+    ----------
+    *objectives : callable
+        Each takes points, shape (n, d), and a factor by which data are more plenty than they are; gives n values, -inf
+        where a point is not allowed. With more data the function has to be larger and its best point near by. A
+        function that is the greater one of several, each with a best point of its own, had better come with these.
+    low, high : array_like, shape (d,)
+        The box; where both are equal, nothing is chosen.
+    rng : numpy.random.Generator
+    resolution : float
+        Difference between two searches that does not matter, besides a part in a million.
+    population : int
+        Points of a generation.
+
+    Returns
+    -------
+    Maximum
+
+    Raises
+    ------
+    NotConvergedError
+        When the two best of eight searches a function do not agree.
+
+    Notes
+    -----
+    Each search estimates a normal distribution from the best quarter of a generation and draws the next generation from
+    it. Finite keys exist in a small part of the box only, surrounded by a plain where to send nothing is best; with a
+    few thousand times the data that part is large, and it is followed while the data are taken away.
+    """
+    low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
+    free = np.flatnonzero(high > low)
+    edges = np.diag(high - low)[free]
+
+    def values_at(points, abundance):
+        places = low + points @ edges
+        shares = np.split(places.reshape(-1, len(low)), len(objectives))
+        values = [objective(share, abundance) for objective, share in zip(objectives, shares, strict=True)]
+        return np.concatenate(values).reshape(points.shape[:-1])
+
+    if not len(free):
+        return Maximum(low, max(float(objective(low[np.newaxis], 1.0)[0]) for objective in objectives), 0.0, 1)
+    found, evaluations = [], 0
+    for doubled in range(4):
+        points, values, asked = _searches(values_at, rng, 2 * len(objectives), len(free), population * 2**doubled)
+        evaluations += asked
+        found += zip(values, np.clip(low + points @ edges, low, high), strict=True)
+        (first, point), (second, _) = sorted(found, key=lambda run: -run[0])[:2]
+        if first - second <= resolution + 1e-6 * abs(first):
+            return Maximum(point, float(first), float(first - second), evaluations)
+    raise NotConvergedError(
+        f"the two best of {len(found)} searches are {first - second:.3g} apart: give narrower limits"
+    )
+
+
+def optimum_of(best, names, key, **fixed):
+    """The record of a search, or an error when even the best settings give no key."""
+    if best.value <= 0.0:
+        raise ValueError(
+            f"no settings within the limits give key: the best are {-best.value:.0f} bit short. "
+            "Use more of the pass, several passes, a less strict failure probability, or wider limits"
+        )
+    settings = dict(zip(names, map(float, best.point), strict=True)) | fixed
+    return Optimum(settings, key(best.point), best.spread, best.evaluations)
+
+
+def worth(key):
+    """What the keys of all blocks are worth together; where none is above zero, the one that is nearest to it."""
+    blocks = [key.block] if isinstance(key, SampledKey) else [block for block in (key.z, key.x) if block is not None]
+    unfloored = np.stack(np.broadcast_arrays(*(block.unfloored for block in blocks)))
+    nearest = unfloored.max(axis=0)
+    return np.where(nearest > 0.0, np.maximum(unfloored, 0.0).sum(axis=0), nearest)

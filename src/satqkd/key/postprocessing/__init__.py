@@ -1,0 +1,1 @@
+"""From sifted bits to equal secret bits: reconciliation, verification, amplification, authentication."""

@@ -1,0 +1,1 @@
+"""Lengths that finite-key proofs grant, for photon pairs and for decoy states."""

@@ -1,0 +1,507 @@
+"""Length of an entanglement-based key (BBM92) under named proofs.
+
+`bbm92_key_length` makes key of both bases: the phase errors of the key from one basis are bounded by the bit errors
+seen in the other. Each basis gives a key of its own with the failure probabilities stated; the two together are secret
+and correct up to twice these. `sampled_key_length` takes both bases as one block, of which a random part is disclosed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import gammaln, logsumexp
+from scipy.stats import binom
+
+from satqkd.key.proofs.entropy import (
+    EpsilonSplit,
+    binary_entropy,
+    check_errors,
+    check_range,
+    check_security,
+    error_rate,
+    leak_ec_bits,
+    named_bound,
+)
+from satqkd.key.proofs.sampling import (
+    hypergeometric_key_errors,
+    serfling_deviation,
+    serfling_key_deviation,
+    small_block_deviation,
+)
+
+
+@dataclass(frozen=True)
+class BlockKey:
+    """Account of the key from one block of sifted bits; arrays of the shape of the counts, bits unless said otherwise.
+
+    Attributes
+    ----------
+    n_sifted : array_like
+        Sifted bits n that become key.
+    qber : array_like
+        Their error rate.
+    phase_error : array_like
+        Bound on their phase error rate, at most one half.
+    privacy : array_like
+        What an eavesdropper may know: n h(phase_error), or what "projected" takes off.
+    leak_ec : array_like
+        What error correction discloses.
+    security : array_like
+        Price of the failure probabilities.
+    unfloored : array_like
+        n - privacy - leak_ec - security; negative where there is no key.
+    length : array_like
+        The same, not below 0.
+    """
+
+    n_sifted: np.ndarray
+    qber: np.ndarray
+    phase_error: np.ndarray
+    privacy: np.ndarray
+    leak_ec: np.ndarray
+    security: np.ndarray
+    unfloored: np.ndarray
+    length: np.ndarray
+
+
+@dataclass(frozen=True)
+class Bbm92Key:
+    """Length of the key under one bound, and the account of each basis.
+
+    Attributes
+    ----------
+    bound : str
+        Name of the proof.
+    split : EpsilonSplit
+        Failure probabilities, of the key of each basis.
+    z, x : BlockKey
+        Key from the Z and from the X basis.
+    """
+
+    bound: str
+    split: EpsilonSplit
+    z: BlockKey
+    x: BlockKey
+
+    @property
+    def length(self):
+        """Secret bits of both bases; a basis without key adds nothing."""
+        return self.z.length + self.x.length
+
+    @property
+    def leak_ec(self):
+        """Bits disclosed by error correction in both bases."""
+        return self.z.leak_ec + self.x.leak_ec
+
+
+@dataclass(frozen=True)
+class SampledKey:
+    """Length of the key from one block under one bound, when a random sample was disclosed.
+
+    Attributes
+    ----------
+    bound : str
+        Name of the proof.
+    split : EpsilonSplit
+        Failure probabilities.
+    n_sample : array_like
+        Bits disclosed.
+    block : BlockKey
+        Key from the rest.
+    """
+
+    bound: str
+    split: EpsilonSplit
+    n_sample: np.ndarray
+    block: BlockKey
+
+    @property
+    def length(self):
+        """Secret bits."""
+        return self.block.length
+
+    @property
+    def leak_ec(self):
+        """Bits disclosed by error correction."""
+        return self.block.leak_ec
+
+
+def _yin2020(n_key, n_sample, errors_sample, tail):
+    return error_rate(errors_sample, n_sample) + serfling_deviation(n_key, n_sample, eps=tail)
+
+
+def _tomamichel2012(n_key, n_sample, errors_sample, tail):
+    return error_rate(errors_sample, n_sample) + serfling_key_deviation(n_key, n_sample, eps=tail)
+
+
+def _lim2021(n_key, n_sample, errors_sample, tail):
+    seen = error_rate(errors_sample, n_sample)
+    return seen + small_block_deviation(seen, np.asarray(n_key, float), np.asarray(n_sample, float), tail)
+
+
+def _hypergeometric(n_key, n_sample, errors_sample, tail):
+    # Expected counts are no whole numbers: they go to the bad side.
+    n, k = np.ceil(n_key).astype(np.int64), np.floor(n_sample).astype(np.int64)
+    errors = np.minimum(np.ceil(errors_sample).astype(np.int64), k)
+    # For a handful of key bits the limit may lie below what was seen, which nobody needs.
+    return np.maximum(error_rate(hypergeometric_key_errors(n, k, errors, tail), n), error_rate(errors_sample, n_sample))
+
+
+def _asymptotic(n_key, n_sample, errors_sample, tail):
+    return error_rate(errors_sample, n_sample)
+
+
+_PHASE_ERRORS: dict[str, Callable] = {
+    "yin2020": _yin2020,
+    "tomamichel2012": _tomamichel2012,
+    "lim2021": _lim2021,
+    "hypergeometric": _hypergeometric,
+    "projected": _hypergeometric,
+    "asymptotic": _asymptotic,
+}
+# Part of hashing's share that "projected" leaves for two numbers of bits that equal detectors would have kept.
+KEPT = 0.1
+# Blocks that stand for the numbers of bits that stay.
+_KEPT_BLOCKS = 12
+
+
+def split_of(bound, *, eps_sec, eps_cor, estimate_share=0.5):
+    r"""How a proof divides the failure probabilities of one key.
+
+    Smoothing by :math:`\varepsilon` and hashing make up the secrecy, :math:`\varepsilon_s = 2\varepsilon +
+    \varepsilon_\text{pa}`, and a bound on the phase errors that fails with :math:`\varepsilon^2` smooths by
+    :math:`\varepsilon`.
+
+    Parameters
+    ----------
+    bound : str
+        Name of the proof.
+    eps_sec, eps_cor : array_like
+        Secrecy and correctness.
+    estimate_share : array_like
+        Share of eps_sec that goes to the estimate, :math:`2\varepsilon/\varepsilon_s`.
+
+    Returns
+    -------
+    EpsilonSplit
+
+    Notes
+    -----
+    Tomamichel, Lim, Gisin, Renner, Nat. Commun. 3, 634 (2012), with a share of one half; Lim, Xu, Pan, Ekert, Phys.
+    Rev. Lett. 126, 100501 (2021), who leave it free. "yin2020" as printed divides nothing: each probability is
+    eps_sec. "projected" pays :math:`\varepsilon` once (theorem 1 of docs/proofs.md), and leaves a part of what is not
+    the estimate's for detectors that differ.
+    """
+    eps_sec = np.asarray(eps_sec, dtype=float)[()]
+    if bound == "asymptotic":
+        return EpsilonSplit(eps_sec, eps_cor, np.zeros_like(eps_sec), 0, np.zeros_like(eps_sec))
+    if bound == "yin2020":
+        return EpsilonSplit(eps_sec, eps_cor, eps_sec, 1, 0.5 * eps_sec)
+    if bound == "projected":
+        smoothing = np.asarray(estimate_share) * eps_sec
+        hashing = (1.0 - np.asarray(estimate_share)) * (1.0 - KEPT) * eps_sec
+        return EpsilonSplit(eps_sec, eps_cor, smoothing**2 * (1.0 - smoothing), 1, hashing)
+    return EpsilonSplit(
+        eps_sec, eps_cor, (0.5 * estimate_share * eps_sec) ** 2, 1, (1.0 - np.asarray(estimate_share)) * eps_sec
+    )
+
+
+def mismatched_phase_error(error_rate, efficiency_mismatch):
+    r"""Phase error rate when detector efficiencies differ, :math:`E / (1 - \Delta)`, at most one half.
+
+    Parameters
+    ----------
+    error_rate : array_like
+        Bound on the error rate for equal detectors.
+    efficiency_mismatch : array_like
+        Relative difference :math:`\delta` of the efficiencies; :math:`\Delta = 1 - 1/(1+\delta)^2`.
+
+    Returns
+    -------
+    ndarray or float
+
+    Notes
+    -----
+    As printed in Yin et al., Nature 582, 501 (2020), methods.
+    """
+    return np.minimum(np.asarray(error_rate) * (1.0 + np.asarray(efficiency_mismatch)) ** 2, 0.5)
+
+
+def log_patterns(n, errors):
+    """Return the bits that name which of n bits are wrong, if at most `errors` are; at most n.
+
+    Parameters
+    ----------
+    n, errors : array_like
+
+    Returns
+    -------
+    ndarray or float
+
+    Notes
+    -----
+    The logarithm of the greatest binomial coefficient and of the geometric series that bounds the others.
+
+    >>> round(float(log_patterns(1000, 100)), 1)
+    464.4
+    """
+    n, errors = np.asarray(n, dtype=float), np.asarray(errors, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        greatest = gammaln(n + 1.0) - gammaln(errors + 1.0) - gammaln(n - errors + 1.0)
+        bits = (greatest - np.log1p(-errors / (n - errors + 1.0))) / np.log(2.0)
+    return np.where(errors < 0.5 * n, np.minimum(bits, n), n)[()]
+
+
+def _kept_blocks(n, kept, rare):
+    """Numbers of bits that stay, in blocks: the lower end of each, and the logarithm of its probability.
+
+    All that lies below the first end has a probability of at most `rare`, and all above the last end is in its block.
+    """
+    n = np.floor(n)[..., np.newaxis]
+    kept, rare = (np.expand_dims(np.asarray(value, dtype=float), -1) for value in (kept, rare))
+    least = np.where(kept < 1.0, binom.ppf(rare, n, kept), n)
+    most = np.floor(n * kept + 2.0 * np.sqrt(n * kept * (1.0 - kept)))
+    ends = np.floor(least + (np.maximum(most, least) - least) * np.linspace(0.0, 1.0, _KEPT_BLOCKS))
+    at_least = binom.sf(ends - 1.0, n, kept)
+    with np.errstate(divide="ignore"):
+        return ends, np.log(at_least - np.append(at_least[..., 1:], np.zeros_like(at_least[..., :1]), axis=-1))
+
+
+def kept_entropy(n_key, n_sample, errors_sample, tail, kept, rare):
+    r"""Min-entropy of a key of whose bits, as of the sample's, a random part stays [bit].
+
+    :math:`-2\log_2 \mathrm{E}[2^{-H/2}]`, where :math:`H = r - \log_2 \sum_{j \le u} \binom rj` for r bits that stay
+    and u phase errors at most; but for numbers of a probability of at most `rare` in key and in sample, each.
+
+    Parameters
+    ----------
+    n_key, n_sample, errors_sample : array_like
+        Bits of the key and of the sample, and errors in the latter.
+    tail : array_like
+        Failure probability of the bound on the phase errors.
+    kept : array_like
+        Least probability that a bit stays.
+    rare : array_like
+        Probability, of either number, that is left out.
+
+    Returns
+    -------
+    ndarray or float
+
+    Notes
+    -----
+    Theorem 4 of docs/proofs.md: what hashing leaves is averaged over the numbers that stay. H rises with both, so that
+    the lower end of a block stands for all of it.
+    """
+    arrays = np.broadcast_arrays(*(np.asarray(v, float) for v in (n_key, n_sample, errors_sample, tail, kept, rare)))
+    n_key, n_sample, errors_sample, tail, kept, rare = arrays
+    key, of_key = _kept_blocks(n_key, kept, rare)
+    sample, of_sample = _kept_blocks(n_sample, kept, rare)
+    key, of_key = key[..., :, np.newaxis].astype(np.int64), of_key[..., :, np.newaxis]
+    sample, of_sample = sample[..., np.newaxis, :].astype(np.int64), of_sample[..., np.newaxis, :]
+    errors = np.minimum(np.ceil(errors_sample)[..., np.newaxis, np.newaxis].astype(np.int64), sample)
+    wrong = hypergeometric_key_errors(key, sample, errors, tail[..., np.newaxis, np.newaxis])
+    entropy = key - log_patterns(key, wrong)
+    logarithms = of_key + of_sample - 0.5 * np.log(2.0) * entropy
+    return (-2.0 / np.log(2.0) * logsumexp(logarithms, axis=(-2, -1)))[()]
+
+
+def _projected_key(split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
+    """Key from one block by theorems 1 and 4 of docs/proofs.md."""
+    kept = (1.0 + np.asarray(efficiency_mismatch, dtype=float)) ** -2
+    # Where all bits are kept, fractional ones go to the bad side, see `_hypergeometric`.
+    held, held_sample = np.where(kept < 1.0, np.floor(n_key * kept), n_key), np.floor(n_sample * kept)
+    errors = np.minimum(errors_sample, held_sample)
+    phase_error = np.minimum(_hypergeometric(held, held_sample, errors, split.estimate), 0.5)
+    if np.all(kept == 1.0):
+        privacy = log_patterns(n_key, n_key * phase_error)
+    else:
+        # Bits that equal detectors would not have kept count as known.
+        rare = 0.5 * KEPT / (1.0 - KEPT) * split.amplification
+        privacy = n_key - kept_entropy(n_key, n_sample, errors_sample, split.estimate, kept, rare)
+    qber = np.minimum(error_rate(errors_key, n_key), 0.5)
+    leak_ec = leak_ec_bits(n_key, qber, f_ec=f_ec)
+    security = verification - 2.0 * np.log2(2.0 * split.amplification)
+    unfloored = n_key - privacy - leak_ec - security
+    return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
+
+
+def _block_key(bound, split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
+    """Key from one block, n [1 - h(phase error)] - leak - security; `verification` is the length of a hash [bit]."""
+    if bound == "projected":
+        return _projected_key(
+            split,
+            verification,
+            n_key=n_key,
+            errors_key=errors_key,
+            n_sample=n_sample,
+            errors_sample=errors_sample,
+            f_ec=f_ec,
+            efficiency_mismatch=efficiency_mismatch,
+        )
+    qber = np.minimum(error_rate(errors_key, n_key), 0.5)
+    error_bound = _PHASE_ERRORS[bound](n_key, n_sample, errors_sample, split.estimate)
+    phase_error = mismatched_phase_error(error_bound, efficiency_mismatch)
+    privacy = n_key * binary_entropy(phase_error)
+    leak_ec = leak_ec_bits(n_key, qber, f_ec=f_ec)
+    security = 0.0 if bound == "asymptotic" else verification - 2.0 * np.log2(2.0 * split.amplification)
+    unfloored = n_key - privacy - leak_ec - security
+    return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
+
+
+def _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share):
+    named_bound(_PHASE_ERRORS, bound)
+    check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
+    check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
+    check_range(1e-9, 1.0 - 1e-9, "leave something to each part", estimate_share=estimate_share)
+
+
+def bbm92_key_length(
+    *, n_z, n_x, errors_z, errors_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0, estimate_share=0.5
+):
+    """Secret key length of BBM92 with key from both bases.
+
+    Parameters
+    ----------
+    n_z, n_x : array_like
+        Sifted bits in each basis.
+    errors_z, errors_x : array_like
+        Errors among them.
+    eps_sec, eps_cor : array_like
+        Failure probabilities of secrecy and correctness, of the key of each basis.
+    f_ec : array_like
+        Inefficiency of error correction.
+    bound : {"yin2020", "tomamichel2012", "lim2021", "hypergeometric", "projected", "asymptotic"}
+        Proof, see the notes.
+    efficiency_mismatch : array_like
+        Relative difference of the detector efficiencies.
+    estimate_share : array_like
+        Share of eps_sec that goes to the estimate of the phase errors, see `split_of`.
+
+    Returns
+    -------
+    Bbm92Key
+        Broadcast over all arguments.
+
+    Raises
+    ------
+    ValueError
+        For an unknown bound, counts below 0, more errors than bits, or parameters out of range.
+
+    Notes
+    -----
+    "yin2020": Yin et al., Nature 582, 501 (2020), as printed; its deviation compares the sample with the whole and
+    takes eps = eps_sec, so it is no proof for the rest alone. Which count stands in its numerator is not clear in
+    print; Serfling's corollary says the size of the key.
+    "tomamichel2012": theorem 2 of Tomamichel, Lim, Gisin, Renner, Nat. Commun. 3, 634 (2012), preparation quality 1,
+    with the error rate that was seen in place of a tolerated one.
+    "lim2021": the same with the two-step deviation of Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021); their
+    own protocol, with both bases in one block, is `sampled_key_length`.
+    "hypergeometric": the same with the exact tail, see `satqkd.key.proofs.sampling.hypergeometric_key_errors`. Counts
+    that are no whole numbers are rounded to the bad side.
+    "projected": the exact tail, the failure of the estimate paid once in place of twice, the patterns of phase errors
+    counted, and detectors that differ within the estimate; `docs/proofs.md`.
+    "asymptotic": n [1 - h(E) - f h(E')], no failure probability.
+    """
+    _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
+    check_errors(errors=errors_z, detections=n_z, names=("errors_z", "n_z"))
+    check_errors(errors=errors_x, detections=n_x, names=("errors_x", "n_x"))
+    n_z, n_x, errors_z, errors_x = np.broadcast_arrays(n_z, n_x, errors_z, errors_x)
+    split = split_of(bound, eps_sec=eps_sec, eps_cor=eps_cor, estimate_share=estimate_share)
+    common = {"f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
+    hash_bits = np.log2(2.0 / np.asarray(eps_cor))
+    z = _block_key(
+        bound, split, hash_bits, n_key=n_z, errors_key=errors_z, n_sample=n_x, errors_sample=errors_x, **common
+    )
+    x = _block_key(
+        bound, split, hash_bits, n_key=n_x, errors_key=errors_x, n_sample=n_z, errors_sample=errors_z, **common
+    )
+    return Bbm92Key(bound, split, z, x)
+
+
+def sampled_key_length(
+    *, n_sifted, errors, n_sample, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0, estimate_share=0.5
+):
+    """Secret key length of BBM92 with both bases in one block, of which a random sample is disclosed.
+
+    Parameters
+    ----------
+    n_sifted : array_like
+        Sifted bits of both bases together.
+    errors : array_like
+        Errors among them; the sample has its share.
+    n_sample : array_like
+        Bits disclosed, chosen at random from all; the rest becomes key.
+    eps_sec, eps_cor, f_ec, bound, efficiency_mismatch, estimate_share
+        As in `bbm92_key_length`, for the one key.
+
+    Returns
+    -------
+    SampledKey
+        Broadcast over all arguments.
+
+    Raises
+    ------
+    ValueError
+        As `bbm92_key_length`; and for a sample larger than the block.
+
+    Notes
+    -----
+    Protocol of Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021), where the verification hash has
+    log2(1/eps_cor) bits. Both bases have to be chosen with the same probability: only then do errors in the basis that
+    was measured speak for those in the other one.
+    """
+    _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
+    check_errors(errors=errors, detections=n_sifted, names=("errors", "n_sifted"))
+    check_errors(errors=n_sample, detections=n_sifted, names=("n_sample", "n_sifted"))
+    n_sifted, errors, n_sample = np.broadcast_arrays(n_sifted, errors, n_sample)
+    seen = error_rate(errors, n_sifted)
+    split = split_of(bound, eps_sec=eps_sec, eps_cor=eps_cor, estimate_share=estimate_share)
+    n_key = n_sifted - n_sample
+    block = _block_key(
+        bound,
+        split,
+        -np.log2(eps_cor),
+        n_key=n_key,
+        errors_key=seen * n_key,
+        n_sample=n_sample,
+        errors_sample=seen * n_sample,
+        f_ec=f_ec,
+        efficiency_mismatch=efficiency_mismatch,
+    )
+    return SampledKey(bound, split, n_sample, block)
+
+
+def qber_threshold(*, n_z, n_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0):
+    """Error rate, the same in both bases, up to which either basis gives a key.
+
+    Parameters
+    ----------
+    n_z, n_x : float
+        Sifted bits in each basis.
+    eps_sec, eps_cor, f_ec, bound, efficiency_mismatch
+        As in `bbm92_key_length`.
+
+    Returns
+    -------
+    float
+        QBER at which the last key vanishes.
+
+    Raises
+    ------
+    ValueError
+        When these counts give no key even without errors; else as in `bbm92_key_length`.
+    """
+    common = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
+
+    def longest(qber):
+        key = bbm92_key_length(n_z=n_z, n_x=n_x, errors_z=qber * n_z, errors_x=qber * n_x, bound=bound, **common)
+        return float(np.maximum(key.z.unfloored, key.x.unfloored))
+
+    if longest(0.0) <= 0.0:
+        raise ValueError(
+            f"n_z={n_z:g} and n_x={n_x:g} give no key even without errors at eps_sec={eps_sec:g}: "
+            "collect more bits or allow a larger eps_sec"
+        )
+    return brentq(longest, 0.0, 0.5, xtol=1e-12)

@@ -1,0 +1,537 @@
+"""The decoy-state proof "multinomial", compiled: counts by intensity, weighed together, bound the photons behind them.
+
+Given its photon number, a detection has each intensity with a known probability, whatever Eve did. A weight for each
+intensity therefore bounds the detections of a photon number directly, with one failure probability for the weighted
+sum, where other proofs limit each count by itself and add the widths. The theorems that are quoted here, and every
+step, are in `docs/proofs.md`.
+
+Triples run over signal, decoy and vacuum. "Key" is the basis that gives key, "sample" the other one. Counts may be
+fractional, so that expected counts of a model go through the same formulas as counted ones. All that is compiled
+together stands in this file: numba's cache notices a change of the file that a function is in, and of no other.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+from numba import float64, guvectorize, int64, njit
+
+compiled = njit(cache=True, error_model="numpy")
+
+# Shares of eps_sec: each of five estimates of photon numbers, the phase errors, and hashing. They add up to 1.
+ESTIMATES = 5
+ESTIMATE, PHASE, HASHING = 0.04, 0.6, 0.2
+# What weights bound: events of at most one photon, empty events, errors of single photons.
+EVENTS, EMPTY, ERRORS = range(3)
+# Ways to bound phase errors: by the errors of single photons that decoys allow, by all errors seen, or the better one.
+DECOYS, CAPPED, BOTH = 1, 2, 3
+# What the weights are moved by to the safe side, far more than they are rounded by.
+_RELATIVE, _ABSOLUTE = 1e-12, 1e-15
+# Steps of the search for the best scale of the weights, in its logarithm; weights of any scale are sound.
+_STEP, _TRIES = 0.1, 20
+_HALF_LOG_2_PI = 0.9189385332046727
+# Parts of the decoy's weight that the signal's errors are tried with.
+_SIGNAL_PARTS, _SHIFTS = np.array([0.0, 0.02, 0.15, 0.5, 1.0]), np.array([0.0, 0.4, -0.4, 0.8, 1.6])
+
+
+@compiled
+def photon_shares(mu, p, fluctuation, low, high):
+    r"""Least and greatest :math:`p_k e^{-\mu_k} \mu_k^n` for n = 0, 1, 2 when signal and decoy may be off by a share.
+
+    Parameters
+    ----------
+    mu, p : ndarray, shape (3,)
+        Mean photon numbers and probabilities.
+    fluctuation : float
+        Largest relative error of the signal's and the decoy's mean photon number.
+    low, high : ndarray, shape (3, 3)
+        Filled, by photon number and intensity.
+    """
+    for k in range(3):
+        width = fluctuation if k < 2 else 0.0
+        ends = (mu[k] * (1.0 - width), mu[k] * (1.0 + width))
+        for n in range(3):
+            first, last = math.exp(-ends[0]) * ends[0] ** n, math.exp(-ends[1]) * ends[1] ** n
+            low[n, k], high[n, k] = p[k] * min(first, last), p[k] * max(first, last)
+            if ends[0] < n < ends[1]:
+                high[n, k] = p[k] * math.exp(-float(n)) * float(n) ** n
+
+
+@compiled
+def _sum_at_most(low, high, x):
+    """Greatest sum of q x over all q between low and high."""
+    total = 0.0
+    for k in range(3):
+        total += x[k] * (high[k] if x[k] > 0.0 else low[k])
+    return total
+
+
+@compiled
+def _mean_at_most(low, high, x):
+    """Greatest mean of x with weights q between low and high; it is taken at a corner of the box."""
+    best = -np.inf
+    for corner in range(4 if low[0] < high[0] else 1):
+        signal = high[0] if corner % 2 else low[0]
+        decoy = high[1] if corner // 2 else low[1]
+        best = max(best, (signal * x[0] + decoy * x[1] + high[2] * x[2]) / (signal + decoy + high[2]))
+    return best
+
+
+@compiled
+def _signal_weight(x, low, high):
+    """Greatest x of the signal for which two photons, and so any more, give nothing."""
+    above = x[1] * high[2, 1] + x[2] * (high[2, 2] if x[2] > 0.0 else low[2, 2])
+    return -above / low[2, 0] * (1.0 + _RELATIVE) - _ABSOLUTE
+
+
+@compiled
+def _vacuum_weight(x, signal, most, low, high):
+    """Greatest x of the vacuum for which the mean of x of empty pulses is at most `most`; `signal` is their x."""
+    best = np.inf
+    for corner in range(4 if low[0, 0] < high[0, 0] else 1):
+        q, r = high[0, 0] if corner % 2 else low[0, 0], high[0, 1] if corner // 2 else low[0, 1]
+        best = min(best, (most * (q + r + high[0, 2]) - q * signal - r * x[1]) / high[0, 2])
+    return best - _RELATIVE * abs(best) - _ABSOLUTE
+
+
+@compiled
+def _theta(mean, share):
+    """Theta for which a part `share` of the events, each credited with exp(-theta), takes a mean of 1 + `mean` to 1."""
+    kept = share - mean / (1.0 + mean)
+    return -math.log(kept / share) if kept > 0.0 else np.inf
+
+
+@compiled
+def _signal_mean(low, high, x):
+    """The mean that `_theta` needs where the events of the signal alone are credited."""
+    others = x[1] * (high[1] if x[1] > 0.0 else low[1]) + x[2] * (high[2] if x[2] > 0.0 else low[2])
+    part = others / (low[0] if others > 0.0 else high[0])
+    return (1.0 + x[0]) / (1.0 - part) - 1.0 if part < 1.0 else np.inf
+
+
+@compiled
+def credit(x, signal_only, share_empty, share_single, low, high):
+    """Least theta for which the weights ln(1 + x) bound theta times the credited events; infinite if none does.
+
+    Conditions (a) to (d) of theorem 2 in docs/proofs.md.
+
+    Parameters
+    ----------
+    x : ndarray, shape (3,)
+        Exponentials of the weights, less 1.
+    signal_only : bool
+        Whether only the signal's events are credited.
+    share_empty, share_single : float
+        Probabilities with which an empty event and one of a single photon are credited.
+    low, high : ndarray, shape (3, 3)
+        Of `photon_shares`.
+
+    Returns
+    -------
+    float
+    """
+    if not (-1.0 < x[0] < 0.0 < x[1] and x[2] > -1.0) or _sum_at_most(low[2], high[2], x) > 0.0:
+        return np.inf
+    # With a negative weight of a vacuum that holds photons, three give nothing if two do not and one does.
+    if low[1, 2] > 0.0 and x[2] < 0.0 and _sum_at_most(low[1], high[1], -x) >= 0.0:
+        return np.inf
+    if signal_only:
+        single, empty = _signal_mean(low[1], high[1], x), _signal_mean(low[0], high[0], x)
+    else:
+        single, empty = _mean_at_most(low[1], high[1], x), _mean_at_most(low[0], high[0], x)
+    if single <= 0.0:
+        return np.inf
+    theta = _theta(single, share_single)
+    if empty > 0.0:
+        theta = max(theta, _theta(empty, share_empty) if share_empty > 0.0 else np.inf)
+    return theta * (1.0 + _RELATIVE) + _ABSOLUTE
+
+
+@compiled
+def weigh_events(decoy, signal_only, share_empty, share_single, low, high, x):
+    """Fill x with good weights whose decoy has ln(1 + x) = `decoy`; give their theta, as `credit` does."""
+    x[1], x[2] = math.expm1(decoy), 0.0
+    for _ in range(1 if low[1, 2] == 0.0 else 3):
+        x[0] = _signal_weight(x, low, high)
+        if x[0] <= -1.0:
+            return np.inf
+        most, signal = 0.0, x[0]
+        if share_empty > 0.0:
+            mean = _signal_mean(low[1], high[1], x) if signal_only else _mean_at_most(low[1], high[1], x)
+            theta = _theta(mean, share_single)
+            kept = share_empty * math.exp(-theta) + 1.0 - share_empty
+            if signal_only:
+                signal = (1.0 + x[0]) * kept - 1.0
+            else:
+                most = 1.0 / kept - 1.0
+        x[2] = _vacuum_weight(x, signal, most, low, high)
+        if x[2] <= -1.0:
+            return np.inf
+    if low[1, 2] > 0.0:
+        x[0] = _signal_weight(x, low, high)
+    return credit(x, signal_only, share_empty, share_single, low, high)
+
+
+@compiled
+def weigh_errors(decoy, part, low, high, x):
+    """Fill x with weights whose decoy has ln(1 + x) = -`decoy`, the signal a part of that; give alpha of theorem 3."""
+    x[0], x[1] = math.expm1(-decoy * part), math.expm1(-decoy)
+    x[2] = _vacuum_weight(x, x[0], 0.0, low, high)
+    if x[2] <= -1.0:
+        return 0.0
+    return -math.log1p(_mean_at_most(low[1], high[1], x)) * (1.0 - _RELATIVE) - _ABSOLUTE
+
+
+@compiled
+def weigh_empty(vacuum, signal_only, low, high, x):
+    """Fill x with weights whose vacuum has ln(1 + x) = `vacuum`; give theta of theorem 2 for empty events alone."""
+    x[0], x[2] = 0.0, math.expm1(vacuum)
+    # What single photons of the vacuum would add, the decoy takes away.
+    x[1] = -x[2] * high[1, 2] / low[1, 1] * (1.0 + _RELATIVE) - (_ABSOLUTE if high[1, 2] > 0.0 else 0.0)
+    if x[1] <= -1.0:
+        return np.inf
+    mean = _signal_mean(low[0], high[0], x) if signal_only else _mean_at_most(low[0], high[0], x)
+    return math.log1p(mean) * (1.0 + _RELATIVE) + _ABSOLUTE if 0.0 < mean < np.inf else np.inf
+
+
+@compiled
+def _sum_of(counts, x):
+    """Counts times their weights."""
+    return counts[0] * math.log1p(x[0]) + counts[1] * math.log1p(x[1]) + counts[2] * math.log1p(x[2])
+
+
+@compiled
+def _value(scale, what, part, counts, price, signal_only, share_empty, share_single, low, high, x):
+    """Lower bound on events, or minus an upper bound on errors, for weights of a scale; -inf for no bound."""
+    if what == EVENTS:
+        theta = weigh_events(math.exp(scale), signal_only, share_empty, share_single, low, high, x)
+    elif what == EMPTY:
+        theta = weigh_empty(math.exp(scale), signal_only, low, high, x)
+    else:
+        theta = weigh_errors(math.exp(scale), part, low, high, x)
+    return (_sum_of(counts, x) - price) / theta if 0.0 < theta < np.inf else -np.inf
+
+
+@compiled
+def _best_scale(start, what, part, plan, price, signal_only, share_empty, share_single, low, high, x):
+    """Logarithm of the decoy's weight that is best for a plan: the vertex of a parabola through the guess."""
+    rest = (what, part, plan, price, signal_only, share_empty, share_single, low, high, x)
+    below, at_start, above = _value(start - _STEP, *rest), _value(start, *rest), _value(start + _STEP, *rest)
+    # Beyond some scale nothing is bounded, and below it the bound may still rise towards smaller ones.
+    for _ in range(_TRIES):
+        if above > -np.inf and below <= at_start:
+            break
+        start, above, at_start = start - _STEP, at_start, below
+        below = _value(start - _STEP, *rest)
+    bend = below + above - 2.0 * at_start
+    if not -np.inf < bend < 0.0:
+        return start
+    vertex = start + min(max(0.5 * _STEP * (below - above) / bend, -3.0 * _STEP), 3.0 * _STEP)
+    return vertex if _value(vertex, *rest) >= at_start else start
+
+
+@compiled
+def _eligible(counts, signal_only):
+    """All events that could be credited."""
+    return counts[0] if signal_only else counts[0] + counts[1] + counts[2]
+
+
+@compiled
+def least_events(counts, plan, price, signal_only, share_empty, share_single, low, high, searched=True):
+    """Lower bound on the credited events of at most one photon among some counts; theorem 2 of docs/proofs.md.
+
+    Parameters
+    ----------
+    counts, plan : ndarray, shape (3,)
+        What was counted, and what was expected without looking at it, which decides the weights.
+    price : float
+        Logarithm of the inverse failure probability.
+    signal_only, share_empty, share_single, low, high
+        As of `credit`.
+    searched : bool
+        Whether to look for the best scale of the weights; the guess is nearly as good, and three times as fast.
+
+    Returns
+    -------
+    float
+        Events, neither below 0 nor above all that were counted.
+    """
+    x = np.empty(3)
+    ratio = high[2, 1] / low[2, 0]
+    slope = (low[1, 1] - ratio * high[1, 0]) / (low[1, 0] + low[1, 1] + low[1, 2])
+    if slope <= 0.0 or plan[0] + plan[1] + plan[2] <= 0.0:
+        return 0.0
+    # The weights for endless data, and the variance of their sum, give a first guess of the scale.
+    decoy = 1.0 / slope
+    empty = (high[0, 0] * ratio - high[0, 1]) * decoy / high[0, 2]
+    variance = plan[1] * decoy**2 + plan[0] * (ratio * decoy) ** 2 + plan[2] * empty**2
+    start = math.log(math.sqrt(2.0 * price / variance) * decoy)
+    rest = (price, signal_only, share_empty, share_single, low, high, x)
+    scale = _best_scale(start, EVENTS, 0.0, plan, *rest) if searched else start
+    return min(max(_value(scale, EVENTS, 0.0, counts, *rest), 0.0), _eligible(counts, signal_only))
+
+
+@compiled
+def least_empty(counts, plan, price, signal_only, low, high, searched=True):
+    """Lower bound on the empty events among some counts; arguments as of `least_events`."""
+    x = np.empty(3)
+    rest = (price, signal_only, 1.0, 1.0, low, high, x)
+    if plan[2] <= 0.0:
+        return 0.0
+    start = math.log(math.log1p(math.sqrt(2.0 * price / plan[2])))
+    scale = _best_scale(start, EMPTY, 0.0, plan, *rest) if searched else start
+    return min(max(_value(scale, EMPTY, 0.0, counts, *rest), 0.0), _eligible(counts, signal_only))
+
+
+@compiled
+def most_errors(counts, plan, price, low, high, searched=True):
+    """Upper bound on the errors of single photons among some errors; theorem 3 of docs/proofs.md.
+
+    Arguments as of `least_events`.
+    """
+    x = np.empty(3)
+    rest = (price, 0, 0.0, 1.0, low, high, x)
+    best, best_part, best_start = -np.inf, 0.0, 0.0
+    for part in _SIGNAL_PARTS[:: 1 if searched else 4]:
+        empty = (high[0, 0] * part + high[0, 1]) / high[0, 2]
+        variance = plan[0] * part**2 + plan[1] + plan[2] * empty**2
+        start = math.log(math.log1p(math.sqrt(2.0 * price / variance)))
+        for shift in _SHIFTS[:: 1 if searched else 3]:
+            found = _value(start + shift, ERRORS, part, plan, *rest)
+            if found > best:
+                best, best_part, best_start = found, part, start + shift
+    if best == -np.inf:
+        return np.inf
+    scale = _best_scale(best_start, ERRORS, best_part, plan, *rest) if searched else best_start
+    return max(-_value(scale, ERRORS, best_part, counts, *rest), 0.0)
+
+
+@compiled
+def _log_factorial(n):
+    """Logarithm of n!, by Stirling's series to 1e-16 of itself where n is not small."""
+    z = n + 1.0
+    if z < 16.0:
+        return math.lgamma(z)
+    y = 1.0 / (z * z)
+    series = (1 / 12 - y * (1 / 360 - y * (1 / 1260 - y * (1 / 1680 - y / 1188)))) / z
+    return (z - 0.5) * math.log(z) - z + _HALF_LOG_2_PI + series
+
+
+@compiled
+def _log_tail(n_key, n_sample, x, errors_key, constant):
+    """Logarithm of a bound on the probability of at most x errors in the sample when there are x + errors_key in all.
+
+    The term of x itself, and a geometric series for the rest; `constant` holds the factorials without errors_key.
+    """
+    ratio = x * (n_key - errors_key) / ((errors_key + 1.0) * (n_sample - x + 1.0))
+    if ratio >= 1.0:
+        return 0.0
+    wrong = x + errors_key
+    term = constant - _log_factorial(errors_key) - _log_factorial(n_key - errors_key)
+    return term + _log_factorial(wrong) + _log_factorial(n_sample + n_key - wrong) - math.log1p(-ratio)
+
+
+@compiled
+def most_phase_errors(n_key, n_sample, x, log_tail):
+    """Upper bound on the errors of the rest; smooth form of `satqkd.key.proofs.sampling.hypergeometric_key_errors`.
+
+    n_key where the sample excludes nothing.
+    """
+    if n_sample <= x or n_key <= 0.0:
+        return n_key
+    whole = n_key + n_sample
+    # Of one sign the logarithms of factorials are far larger than their sum, by whose rounding the limit is moved.
+    log_tail -= 2e-15 * whole * math.log(whole + 2.0)
+    constant = _log_factorial(n_sample) + _log_factorial(n_key) - _log_factorial(whole)
+    constant -= _log_factorial(x) + _log_factorial(n_sample - x)
+    first, last = min(x * n_key / n_sample, n_key), n_key
+    if _log_tail(n_key, n_sample, x, last, constant) > log_tail:
+        return n_key
+    # Newton from a Gaussian with its skewness, to a little beyond the root; the bracket keeps it in, its end counts.
+    variance = (x + 1.0) * (1.0 - x / n_sample) * n_key / n_sample * whole / n_sample
+    guess = first + math.sqrt(-2.0 * log_tail * variance) - log_tail * (1.0 + 2.0 * n_key / n_sample) / 3.0
+    guess = min(guess, 0.5 * (first + last))
+    for _ in range(60):
+        if guess <= first or guess >= last:
+            guess = 0.5 * (first + last)
+        value = _log_tail(n_key, n_sample, x, guess, constant) - log_tail
+        if value > 0.0:
+            first = guess
+        else:
+            last = guess
+        if -1e-6 < value <= 0.0 or last - first <= 1e-9 * last:
+            break
+        odds = (guess + 0.5) * (whole - x - guess + 0.5) / ((n_key - guess + 0.5) * (x + guess + 0.5))
+        ratio = x * (n_key - guess) / ((guess + 1.0) * (n_sample - x + 1.0))
+        slope = math.log(odds) + ratio / (1.0 - ratio) * (1.0 / (guess + 1.0) + 1.0 / (n_key - guess))
+        guess += (value + 5e-7) / slope if odds > 1.0 and ratio < 1.0 else np.inf
+    return last
+
+
+@compiled
+def entropy(p):
+    """Binary entropy of a probability in [0, 1] [bit]."""
+    if p <= 0.0 or p >= 1.0:
+        return 0.0
+    return -(p * math.log(p) + (1.0 - p) * math.log(1.0 - p)) / math.log(2.0)
+
+
+@compiled
+def _planned(other, total, p, plan):
+    """Fill `plan` with what one basis is expected to count by intensity, from the other basis and its own total.
+
+    One event more, shared like the pulses, stands for what so few counts leave open.
+    """
+    scale = total / (other[0] + other[1] + other[2] + 1.0)
+    for k in range(3):
+        plan[k] = scale * (other[k] + p[k])
+
+
+@compiled
+def _planned_errors(plan, errors, p, planned):
+    """Fill `planned` with errors by intensity: half of what also clicks without light, and a share of all the rest."""
+    dark = plan[2] / p[2]
+    light = max(plan[0] - p[0] * dark, 0.0) + max(plan[1] - p[1] * dark, 0.0)
+    share = max(errors + 1.0 - 0.5 * dark, 0.01 * light) / light if light > 0.0 else 0.5
+    total = 0.0
+    for k in range(3):
+        planned[k] = 0.5 * p[k] * dark + share * max(plan[k] - p[k] * dark, 0.0)
+        total += planned[k]
+    for k in range(3):
+        planned[k] *= (errors + 1.0) / total
+
+
+@compiled
+def _shares_of_empty(kept, signal_only, low, high):
+    """Shares of the key's and of the sample's empty events among which phase errors are counted with single photons.
+
+    Empty pulses are less often signal than single photons are; a key of the signal holds fewer of them than the sample.
+    """
+    if not signal_only:
+        return kept, kept
+    least = low[0, 0] / (low[0, 0] + high[0, 1] + high[0, 2]) * (high[1, 0] + low[1, 1] + low[1, 2]) / high[1, 0]
+    most = high[0, 0] / (high[0, 0] + low[0, 1] + low[0, 2]) * (low[1, 0] + high[1, 1] + high[1, 2]) / low[1, 0]
+    return kept * min(least / most, 1.0) * (1.0 - _RELATIVE), kept * min(least, 1.0)
+
+
+@compiled
+def account(
+    key, key_errors, sample, sample_errors, mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only,
+    two_way, searched, ways, out,
+):  # fmt: skip
+    """Account of the key from one basis; fills `out` in the order of `satqkd.key.proofs.decoy_bounds.ACCOUNT`.
+
+    Parameters
+    ----------
+    key, key_errors, sample, sample_errors, mu, p : ndarray, shape (3,)
+        Counts in the basis of the key and in the other one, mean photon numbers, probabilities.
+    eps_sec, f_ec, mismatch, security, fluctuation : float
+        Secrecy, inefficiency of error correction, detector mismatch, price of the failure probabilities [bit], and
+        largest relative error of the signal's and the decoy's mean photon number.
+    signal_only : bool
+        Whether key is made of the signal pulses alone.
+    two_way : bool
+        Whether error correction makes public where the errors were: then empty events are no secret.
+    searched : bool
+        As of `least_events`.
+    ways : int
+        How to bound the phase errors: `DECOYS`, `CAPPED`, or the better of `BOTH`.
+    """
+    low, high = np.empty((3, 3)), np.empty((3, 3))
+    plan, planned = np.empty(3), np.empty(3)
+    # Of one layout in memory, so that what is called here is compiled once.
+    key, sample, sample_errors = key.copy(), sample.copy(), sample_errors.copy()
+    photon_shares(mu, p, fluctuation, low, high)
+    price, kept = -math.log(ESTIMATE * eps_sec), 1.0 / (1.0 + mismatch)
+    share_key, share_sample = _shares_of_empty(kept, signal_only, low, high)
+    seen = sample_errors[0] + sample_errors[1] + sample_errors[2]
+    # The phase errors may be wrong with (PHASE eps_sec)^2, shared by the two ways to bound them.
+    log_tail = 2.0 * math.log(PHASE * eps_sec) + math.log1p(-PHASE * eps_sec) - math.log(2.0)
+    secret, empty, photons, phase_error, sample_of, errors_of = -1.0, 0.0, 0.0, 0.5, 0.0, seen
+    for way in (DECOYS, CAPPED):
+        if not ways & way:
+            continue
+        _planned(sample, key[0] + key[1] + key[2], p, plan)
+        in_key = 1.0 if not two_way else share_key if way == CAPPED else 0.0
+        credited = least_events(key, plan, price, signal_only, in_key, kept, low, high, searched)
+        free = 0.0 if two_way else min(least_empty(key, plan, price, signal_only, low, high, searched), credited)
+        _planned(key, sample[0] + sample[1] + sample[2], p, plan)
+        in_sample, among, errors = (share_sample, credited, seen) if way == CAPPED else (0.0, credited - free, seen)
+        held = least_events(sample, plan, price, 0, in_sample, kept, low, high, searched)
+        if way == DECOYS:
+            _planned_errors(plan, seen, p, planned)
+            errors = min(most_errors(sample_errors, planned, price, low, high, searched), seen)
+        rate, single = 0.5, credited - free
+        if single > 0.0:
+            rate = min(most_phase_errors(among, held, errors, log_tail) / single, 0.5)
+        if free + single * (1.0 - entropy(rate)) > secret:
+            secret, empty, photons = free + single * (1.0 - entropy(rate)), free, single
+            phase_error, sample_of, errors_of = rate, held, errors
+    n_sifted = key[0] if signal_only else key[0] + key[1] + key[2]
+    wrong = key_errors[0] if signal_only else key_errors[0] + key_errors[1] + key_errors[2]
+    qber = min(wrong / n_sifted, 0.5) if n_sifted > 0.0 else 0.5
+    leak_ec = f_ec * n_sifted * entropy(qber)
+    out[0], out[1], out[2], out[3] = n_sifted, qber, empty, photons
+    out[4], out[5], out[6], out[7] = sample_of, errors_of, phase_error, leak_ec
+    out[8] = secret - leak_ec - security
+
+
+@cache
+def _accounts():
+    """`account` as a numpy function, compiled when it is first asked for."""
+    layout = ",".join(["(k)"] * 6 + ["()"] * 9 + ["(m)"]) + "->(m)"
+    types = [float64[:]] * 6 + [float64] * 5 + [int64] * 4 + [float64[:]] * 2
+
+    @guvectorize([tuple(types)], layout, cache=True)
+    def accounts(
+        key, key_errors, sample, sample_errors, mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only,
+        two_way, searched, ways, like, out,
+    ):  # fmt: skip
+        account(
+            key, key_errors, sample, sample_errors, mu, p, eps_sec, f_ec, mismatch, security, fluctuation,
+            signal_only, two_way, searched, ways, out,
+        )  # fmt: skip
+
+    return accounts
+
+
+def accounts_of(*arguments, searched=True, ways=BOTH):
+    """The account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
+    with np.errstate(all="ignore"):
+        return _accounts()(*arguments, searched, ways, np.empty(9))
+
+
+def lengths_of(
+    x, x_errors, z, z_errors, mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way, both, ways
+):
+    """Length of the key before it is cut at zero, for an optimiser: -inf for what is not allowed.
+
+    The weights are not searched for, which takes a few parts in ten thousand of the length and most of the time away.
+
+    Parameters
+    ----------
+    x, x_errors, z, z_errors, mu, p : ndarray, shape (n, 3)
+        Counts by basis, mean photon numbers, and probabilities, of which one below 1e-6 is not allowed.
+    eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way, ways
+        As of `account`.
+    both : bool
+        Whether both bases give key; where neither has any, the one that is nearer to it counts.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    rest = (mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way)
+    lengths = accounts_of(x, x_errors, z, z_errors, *rest, searched=False, ways=ways)[:, -1]
+    if both:
+        other = accounts_of(z, z_errors, x, x_errors, *rest, searched=False, ways=ways)[:, -1]
+        nearest = np.maximum(lengths, other)
+        lengths = np.where(nearest > 0.0, np.maximum(lengths, 0.0) + np.maximum(other, 0.0), nearest)
+    least_decoy, most_decoy = mu[:, 1] * (1.0 - fluctuation), mu[:, 1] * (1.0 + fluctuation)
+    allowed = (least_decoy > mu[:, 2]) & (mu[:, 0] * (1.0 - fluctuation) > most_decoy + mu[:, 2])
+    return np.where(allowed & (p.min(axis=-1) >= 1e-6), lengths, -np.inf)
+
+
+def security_bits(eps_sec, eps_cor):
+    """Price of hashing, of rounding to whole events, and of the tag of the verification [bit]; docs/proofs.md."""
+    return 1.0 - 2.0 * np.log2(2.0 * HASHING * eps_sec) + np.log2(2.0 / eps_cor)

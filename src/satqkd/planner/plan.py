@@ -1,0 +1,226 @@
+"""The coming days for given satellites and stations: every pass, and what it will yield."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from satqkd.analytic.forecast import Counts, expected_counts, pooled_secret_bits, secret_bits
+from satqkd.orbit import Elements
+from satqkd.orbit.elements import nearest
+from satqkd.orbit.passes import Trajectory, trajectory
+from satqkd.orbit.search import pass_times
+from satqkd.planner.planfile import DAY, Plan, PlanStation
+from satqkd.planner.windows import Sun, View, joint_times_s, longest_windows, may_be_dark, usable, view
+from satqkd.scenario import Scenario, ScenarioError
+
+NODES, MOST_NODES = 16, 64  # of the quadrature over a window: 16 give a low orbit's counts to 3e-6
+NODE_SPACING_S = 20.0
+SHORTEST_S = 1.0
+EDGES = ("rise", "culmination", "set")
+YIELDS = {"sifted_bits": 1, "qber": 5, "secret_bits": 1}  # and the digits behind the point
+RECEIVER_KEYS = ("aperture_m", "receiver_efficiency", "zenith_extinction_db", "background_rate_hz")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A computed plan.
+
+    Attributes
+    ----------
+    plan : Plan
+    passes : pandas.DataFrame
+        One row for each pass of each link in order of time; docs/planner.md lists the columns.
+    links : pandas.DataFrame
+        One row for each satellite with its station, or pair of stations.
+    trajectories : dict of str to Trajectory
+        By satellite.
+    """
+
+    plan: Plan
+    passes: pd.DataFrame
+    links: pd.DataFrame
+    trajectories: dict[str, Trajectory]
+
+
+def placed(scenario: Scenario, stations: tuple[PlanStation, ...]) -> Scenario:
+    """The scenario with receivers at other places: of the same name where it has such a station, else its first."""
+    receivers = {station.name: station for station in scenario.stations}
+    there = []
+    for station in stations:
+        values = {key: getattr(station, key) for key in ("name", "latitude_deg", "longitude_deg", "altitude_m")}
+        values |= {key: value for key in RECEIVER_KEYS if (value := getattr(station, key)) is not None}
+        there.append(receivers.get(station.name, scenario.stations[0]).model_copy(update=values))
+    return scenario.model_copy(update={"stations": tuple(there)})
+
+
+def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:
+    """Find every pass of a plan and say what it will yield.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `load_plan`.
+    progress : bool
+        Show a bar over the links.
+
+    Raises
+    ------
+    ScenarioError
+        If SGP4 cannot compute a position, as after decay.
+    """
+    sun, fleet = Sun.during(plan.start_utc, plan.end_utc), plan.fleet()
+    trajectories, tables, links = {}, [], []
+    total = sum(len(plan.links(scenario)) for _, _, scenario in fleet)
+    with tqdm(total=total, desc="links", disable=not progress, mininterval=1.0) as bar:
+        for satellite, elements, scenario in fleet:
+            path = trajectories[satellite.name] = _trajectory(plan, satellite.name, elements)
+            single = {station.name: pass_times(path, station, plan.min_elevation_deg) for station in plan.stations}
+            for stations in plan.links(scenario):
+                times = joint_times_s(path, stations, [single[station.name] for station in stations])
+                link = _Link(satellite.name, elements, stations, placed(scenario, stations), path, sun)
+                table, summary = link.forecast(times)
+                tables.append(table)
+                links.append(summary)
+                bar.update()
+    order = ["rise_utc", "satellite", "stations"]
+    passes = pd.concat(tables, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
+    return Forecast(plan, passes, pd.DataFrame(links), trajectories)
+
+
+def _trajectory(plan: Plan, name: str, elements: Elements) -> Trajectory:
+    try:
+        return trajectory(elements, plan.start_utc, plan.end_utc, max_age_days=plan.max_age_days + 1)
+    except ValueError as error:
+        raise ScenarioError(f"{plan.path}: satellite {name}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A satellite and the station, or the pair of stations, that it serves; times are seconds of its path."""
+
+    satellite: str
+    elements: Elements
+    stations: tuple[PlanStation, ...]
+    scenario: Scenario
+    path: Trajectory
+    sun: Sun
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {"satellite": self.satellite, "stations": "+".join(station.name for station in self.stations)}
+
+    @property
+    def clear_probability(self) -> float:
+        return float(np.prod([1 - station.cloud_probability for station in self.stations]))
+
+    def view(self, seconds: np.ndarray) -> View:
+        return view(self.path, self.stations, self.sun, seconds)
+
+    def forecast(self, times: np.ndarray) -> tuple[pd.DataFrame, dict]:
+        """The passes with rise, culmination and set at times, shape (pass, 3), and what they add up to."""
+        highest = self.view(times[:, 1])
+        windows = self.windows(times, highest)
+        is_open = windows[:, 1] > windows[:, 0]
+        counts = self.counts(windows[is_open]) if is_open.any() else None
+        table = pd.concat(
+            [self.geometry(times, highest), self.opening(windows), self.yields(is_open, counts)], axis="columns"
+        )
+        return table, self.summary(table, counts)
+
+    def windows(self, times: np.ndarray, highest: View) -> np.ndarray:
+        """When the conditions are fulfilled, shape (pass, 2); both equal where they are not for long enough."""
+        conditions, edges = self.scenario.orbit, times[:, ::2]
+        windows = np.repeat(edges[:, :1], 2, axis=1)
+        dark = may_be_dark(highest, edges[:, 1] - edges[:, 0], conditions.max_sun_elevation_deg)
+        windows[dark] = longest_windows(lambda seconds: usable(self.view(seconds), conditions), edges[dark])
+        if conditions.max_duration_s is not None:
+            windows[:, 1] = np.minimum(windows[:, 1], windows[:, 0] + conditions.max_duration_s)
+        short = windows[:, 1] - windows[:, 0] < max(conditions.min_duration_s, SHORTEST_S)
+        windows[short, 1] = windows[short, 0]
+        return windows
+
+    def counts(self, windows: np.ndarray) -> Counts:
+        """Expected counts by Gauss-Legendre quadrature over each window."""
+        duration_s = windows[:, 1] - windows[:, 0]
+        count = int(np.clip(np.ceil(duration_s.max() / NODE_SPACING_S), NODES, MOST_NODES))
+        node, weight = np.polynomial.legendre.leggauss(count)
+        seconds = windows[:, :1] + duration_s[:, None] * (1 + node) / 2
+        seen, shape = self.view(seconds.ravel()), (*seconds.shape, len(self.stations))
+        return expected_counts(
+            self.scenario,
+            range_m=seen.range_m.reshape(shape),
+            elevation_deg=seen.elevation_deg.reshape(shape),
+            weights_s=duration_s[:, None] * weight / 2,
+        )
+
+    def geometry(self, times: np.ndarray, highest: View) -> pd.DataFrame:
+        night = (highest.sun_elevation_deg <= self.scenario.orbit.max_sun_elevation_deg).all(axis=1)
+        moments = _moments(self.path, times[:, 1])
+        age_days = np.abs(moments - self.elements.epochs[nearest(self.elements, moments)]) / DAY
+        return pd.DataFrame(
+            self.names
+            | {f"{name}_utc": _utc(self.path, column) for name, column in zip(EDGES, times.T, strict=True)}
+            | {
+                "max_elevation_deg": np.round(highest.elevation_deg.min(axis=1), 2),
+                "range_km": np.round(highest.range_m.sum(axis=1) / 1e3, 1),
+                "element_age_days": np.round(age_days, 1),
+                "night": night,
+                "satellite_sunlit": highest.sunlit,
+            }
+        )
+
+    def opening(self, windows: np.ndarray) -> pd.DataFrame:
+        duration_s = windows[:, 1] - windows[:, 0]
+        start, end = (np.where(duration_s > 0, _utc(self.path, column), "") for column in windows.T)
+        return pd.DataFrame(
+            {
+                "window_start_utc": start,
+                "window_end_utc": end,
+                "window_s": np.round(duration_s, 1),
+                "clear_probability": self.clear_probability,
+            }
+        )
+
+    def yields(self, is_open: np.ndarray, counts: Counts | None) -> pd.DataFrame:
+        """Under clear sky, and with the clouds weighed in."""
+        columns = np.zeros((6, is_open.size))
+        columns[2:4] = np.nan  # no error rate without a bit
+        if counts is not None:
+            columns[:, is_open] = [*counts.sifted(), *counts.qber(), *secret_bits(self.scenario, counts)]
+        table, p = {}, self.clear_probability
+        for (name, digits), mean, sigma in zip(YIELDS.items(), columns[::2], columns[1::2], strict=True):
+            table |= {name: np.round(mean, digits), f"{name}_sigma": np.round(sigma, digits)}
+        *_, mean, sigma = columns
+        return pd.DataFrame(
+            table
+            | {
+                "expected_secret_bits": np.round(p * mean, 1),
+                "expected_secret_bits_sigma": np.round(np.sqrt(p * sigma**2 + p * (1 - p) * mean**2), 1),
+            }
+        )
+
+    def summary(self, table: pd.DataFrame, counts: Counts | None) -> dict:
+        p = self.clear_probability
+        pooled, pooled_sigma = pooled_secret_bits(self.scenario, counts, p) if counts is not None else (0.0, 0.0)
+        return self.names | {
+            "passes": len(table),
+            "usable_passes": int((table.window_s > 0).sum()),
+            "window_s": round(float(table.window_s.sum()), 1),
+            "clear_probability": p,
+            "secret_bits": round(float(table.expected_secret_bits.sum()), 1),
+            "secret_bits_sigma": round(float(np.sqrt((table.expected_secret_bits_sigma**2).sum())), 1),
+            "pooled_secret_bits": round(pooled, 1),
+            "pooled_secret_bits_sigma": round(pooled_sigma, 1),
+        }
+
+
+def _moments(path: Trajectory, seconds: np.ndarray) -> np.ndarray:
+    return path.start + np.rint(1e9 * seconds).astype("timedelta64[ns]")
+
+
+def _utc(path: Trajectory, seconds: np.ndarray) -> np.ndarray:
+    """Times to the nearest second as text."""
+    nearest_second = (_moments(path, seconds) + np.timedelta64(500, "ms")).astype("datetime64[s]")
+    return np.char.add(np.datetime_as_string(nearest_second, unit="s"), "Z")

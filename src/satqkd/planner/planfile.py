@@ -1,0 +1,194 @@
+"""What the user of the planner writes: satellites, stations, and the days to plan."""
+
+from datetime import date
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from satqkd.analytic.expected import require_compensated
+from satqkd.orbit import Elements, read_elements
+from satqkd.orbit.elements import nearest
+from satqkd.scenario import Scenario, ScenarioError, load_scenario
+from satqkd.scenario.fields import (
+    Altitude,
+    Elevation,
+    FileName,
+    Latitude,
+    Longitude,
+    NonNegative,
+    Number,
+    Positive,
+    Section,
+    Whole,
+)
+from satqkd.scenario.messages import validated
+from satqkd.scenario.reading import read_tree
+from satqkd.workflow.check import require_proof
+
+DAY = np.timedelta64(1, "D")
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, date | str):
+        return value
+    raise ValueError("is not a day: write it as in 2018-10-01")  # a bare number would be seconds since 1970
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
+
+
+class PlanStation(Section):
+    """A ground station; its receiver is the scenario's of the same name, else the scenario's first."""
+
+    name: Name = Field(description="name in lower case")
+    latitude_deg: Latitude = Field(description="WGS84 [degree]")
+    longitude_deg: Longitude = Field(description="WGS84, east positive [degree]")
+    altitude_m: Altitude = Field(description="above the WGS84 ellipsoid [m]")
+    cloud_probability: Annotated[Number, Field(ge=0, le=1)] = Field(
+        0, description="that clouds close a link to it; 0 leaves the weather out [1]"
+    )
+    aperture_m: Positive | None = Field(None, description="in place of the receiver's [m]")
+    receiver_efficiency: Annotated[Number, Field(gt=0, le=1)] | None = Field(
+        None, description="in place of the receiver's [1]"
+    )
+    zenith_extinction_db: NonNegative | None = Field(None, description="in place of the receiver's [dB]")
+    background_rate_hz: NonNegative | None = Field(None, description="in place of the receiver's [1/s]")
+
+
+class PlanSatellite(Section):
+    """A satellite, its orbit, and the scenario whose source, optics and protocol it carries."""
+
+    name: Name = Field(description="name in lower case")
+    elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the plan")
+    norad_id: Whole | None = Field(None, description="catalogue number, where the file holds several satellites")
+    scenario: Name = Field(description="a mission of data/scenarios")
+
+
+class Plan(Section):
+    """The days to plan, for satellites and stations."""
+
+    name: Name = Field(description="name of the results folder, and of the file")
+    title: str = Field(min_length=1, description="one line for the figure and the calendar")
+    start: Annotated[date, BeforeValidator(_day)] = Field(description="first day, from 0 h UTC")
+    days: Annotated[Whole, Field(le=1100)] = Field(description="how many days")
+    min_elevation_deg: Elevation = Field(description="lowest elevation of a pass [degree]")
+    max_age_days: Positive = Field(14, description="how far an element set may lie from any of the days [day]")
+    czml_days: Whole = Field(7, description="how many of the days the CZML file shows")
+    satellites: Annotated[tuple[PlanSatellite, ...], Field(min_length=1)]
+    stations: Annotated[tuple[PlanStation, ...], Field(min_length=1)]
+
+    _path: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _distinct(self):
+        for what in ("satellites", "stations"):
+            names = [entry.name for entry in getattr(self, what)]
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ValueError(f"{what} has {twice[0]} twice: give each its own name")
+        return self
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    @property
+    def start_utc(self) -> np.datetime64:
+        """The first moment of the plan [UTC]."""
+        return np.datetime64(self.start, "ns")
+
+    @property
+    def end_utc(self) -> np.datetime64:
+        """The moment after its last [UTC]."""
+        return self.start_utc + self.days * DAY
+
+    @property
+    def files(self) -> list[Path]:
+        """The plan, its element sets and its scenarios."""
+        named = [[self._elements_file(s), self._scenario_file(s)] for s in self.satellites]
+        return [self._path, *dict.fromkeys(file for pair in named for file in pair)]
+
+    def fleet(self) -> list[tuple[PlanSatellite, Elements, Scenario]]:
+        """Every satellite with its element sets and its scenario, read and checked."""
+        return [(s, self._elements(s), self._scenario(s)) for s in self.satellites]
+
+    def links(self, scenario: Scenario) -> list[tuple[PlanStation, ...]]:
+        """The stations, or the pairs of stations, that a satellite with this scenario can serve."""
+        return list(combinations(self.stations, len(scenario.stations)))
+
+    def _elements_file(self, satellite: PlanSatellite) -> Path:
+        candidates = [self._path.parent / satellite.elements, self._path.parent.parent / "orbits" / satellite.elements]
+        if found := [candidate for candidate in candidates if candidate.is_file()]:
+            return found[0]
+        raise ScenarioError(
+            f"{self._path}: satellite {satellite.name} names the file {satellite.elements}, found neither beside the "
+            f"plan nor in {candidates[1].parent}: put the element sets there"
+        )
+
+    def _scenario_file(self, satellite: PlanSatellite) -> Path:
+        return self._path.parent.parent / "scenarios" / f"{satellite.scenario}.yaml"
+
+    def _elements(self, satellite: PlanSatellite) -> Elements:
+        try:
+            elements = read_elements(self._elements_file(satellite), satellite.norad_id)
+        except ScenarioError:
+            raise
+        except ValueError as error:
+            raise ScenarioError(f"{self._path}: satellite {satellite.name}: {error}") from None
+        days = np.append(np.arange(self.start_utc, self.end_utc, DAY), self.end_utc)
+        epochs = elements.epochs[nearest(elements, days)]
+        age_days = np.abs(days - epochs) / DAY
+        if age_days.max() > self.max_age_days:
+            worst = int(age_days.argmax())
+            raise ScenarioError(
+                f"{self._path}: satellite {satellite.name} has no element set within "
+                f"max_age_days={self.max_age_days:g} of {np.datetime_as_string(days[worst], 'D')}, the nearest is of "
+                f"{np.datetime_as_string(epochs[worst], 'D')}, {age_days[worst]:.0f} days away: add a nearer set to "
+                f"{satellite.elements}, plan fewer or other days, or raise max_age_days and trust the times less"
+            )
+        return elements
+
+    def _scenario(self, satellite: PlanSatellite) -> Scenario:
+        scenario = load_scenario(self._scenario_file(satellite))
+        if scenario.kind != "mission":
+            raise ScenarioError(
+                f"{self._path}: satellite {satellite.name}: scenario={satellite.scenario} is of kind {scenario.kind}: "
+                "take a mission"
+            )
+        require_compensated(scenario)
+        require_proof(scenario)
+        if len(self.stations) < len(scenario.stations):
+            raise ScenarioError(
+                f"{self._path}: satellite {satellite.name} sends pairs to two stations, and stations has "
+                f"{len(self.stations)}: give at least two"
+            )
+        return scenario
+
+
+def load_plan(path: str | Path, *, start: str | date | None = None, days: int | str | None = None) -> Plan:
+    """Read and check a plan with its element sets and scenarios.
+
+    Parameters
+    ----------
+    path : str or Path
+        YAML file in data/plans.
+    start, days : optional
+        In place of the file's.
+
+    Raises
+    ------
+    ScenarioError
+        One sentence that names the file, the key, the value, the bound and a way out; element sets too far from the
+        days of the plan are such an error.
+    """
+    path = Path(path)
+    tree = read_tree(path, "a plan", "data/plans/example.yaml")
+    tree |= {key: value for key, value in (("start", start), ("days", days)) if value is not None}
+    plan = validated(Plan, tree, path)
+    plan._path = path
+    if plan.name != path.stem:
+        raise ScenarioError(f"{path}: name={plan.name} is not the file's: call it {path.stem}")
+    plan.fleet()  # every file that the plan names is read before any work
+    return plan

@@ -1,0 +1,83 @@
+"""Types of the values that a user writes, each with the bounds and the sentence of its own."""
+
+import math
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 5.9e6 as text: take it as the number that the user meant."""
+    if isinstance(value, bool):
+        raise ValueError("is not a number")
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError("is not a number: write the number alone, its unit stands in the key") from None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("is not a finite number")
+    return value
+
+
+def _angle(letters: str) -> BeforeValidator:
+    """Degrees, or degrees, minutes and seconds with a compass letter as papers print them: 37 22 44.43 N."""
+    printed = re.compile(rf"\s*([0-9]+) +([0-5]?[0-9]) +([0-5]?[0-9](?:\.[0-9]+)?) *([{letters}])\s*")
+
+    def degrees_of(value: Any) -> Any:
+        if isinstance(value, str) and re.search(r"[NSEW]\s*$", value):
+            if not (parts := printed.fullmatch(value)):
+                raise ValueError(f"is not an angle: give degrees, or as in 37 22 44.43 {letters[0]}")
+            degrees, minutes, seconds = (float(part) for part in parts.groups()[:3])
+            return (degrees + minutes / 60 + seconds / 3600) * (-1 if parts[4] in "SW" else 1)
+        return _number(value)
+
+    return BeforeValidator(degrees_of)
+
+
+def _written_time(value: Any) -> Any:
+    if isinstance(value, datetime) or isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", value):
+        return value
+    raise ValueError("is not a time: write it as in 2016-12-19T16:00:00Z")  # a bare number would be seconds since 1970
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None or value.utcoffset().total_seconds() != 0:
+        raise ValueError("is not in UTC: end it with Z, as in 2016-12-19T16:00:00Z")
+    if not 1957 <= value.year < 2200:
+        raise ValueError("is outside the years 1957 to 2199: give a time for which there are element sets")
+    return value.astimezone(UTC)
+
+
+def _file_name(value: str) -> str:
+    if len(value) > 255 or not value.isprintable():
+        raise ValueError("is no name of a file: give one of up to 255 printable characters")
+    if Path(value).is_absolute() or ".." in Path(value).parts:
+        raise ValueError("leaves its folder: give a path below the scenario file or below data/orbits")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Positive = Annotated[Number, Field(gt=0)]
+NonNegative = Annotated[Number, Field(ge=0)]
+Fraction = Annotated[Number, Field(gt=0, le=1)]
+Probability = Annotated[Number, Field(gt=0, lt=1)]
+Elevation = Annotated[Number, Field(ge=0, lt=90)]
+Latitude = Annotated[float, _angle("NS"), Field(ge=-90, le=90)]
+Longitude = Annotated[float, _angle("EW"), Field(ge=-180, le=360)]
+Altitude = Annotated[Number, Field(ge=-500, le=9000)]
+TimeZone = Annotated[Number, Field(ge=-12, le=14)]
+Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_utc)]
+FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
+Whole = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+ChannelNumber = Annotated[int, BeforeValidator(_number), Field(ge=0, le=255)]
+BellState = Literal["psi_minus", "psi_plus", "phi_minus", "phi_plus"]
+
+
+class Section(BaseModel):
+    """A part of a scenario: closed, so that a key nobody reads is an error, and frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

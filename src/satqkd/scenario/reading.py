@@ -1,0 +1,136 @@
+"""Read the YAML files that users write, and check them against a model."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from satqkd.scenario.messages import ScenarioError, validated
+from satqkd.scenario.mission import Experiment, Scenario
+from satqkd.scenario.recorded import Recorded
+
+ORIGINS = ("published", "assumed", "calibrated")
+KINDS: dict[str, type[Experiment]] = {"mission": Scenario, "recorded": Recorded}
+DEEPEST = 20
+# libyaml's is several times faster, where PyYAML was built with it.
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(SAFE_LOADER):
+    """Safe YAML without duplicate keys."""
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except ScenarioError:
+            raise
+        except (ValueError, LookupError, AttributeError) as error:  # such as 2016-02-30, which looks like a date
+            shown = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "what stands here"
+            raise ScenarioError(f"line {node.start_mark.line + 1}: {shown} cannot be read ({error})") from None
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float):
+                raise ScenarioError(f"line {key_node.start_mark.line + 1}: a key has to be a plain word")
+            if key in seen:
+                raise ScenarioError(f"line {key_node.start_mark.line + 1}: the key {key} stands twice: keep one")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _require_flat(text: str) -> None:
+    """Refuse YAML of many levels, and aliases, which can explode."""
+    depth = 0
+    for event in yaml.parse(text, SAFE_LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            raise ScenarioError(f"line {event.start_mark.line + 1}: YAML aliases are not allowed: write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth >= DEEPEST:
+            raise ScenarioError("is nested too deeply: a scenario has four levels")
+
+
+def _unwrapped(node: Any, key: str, origins: dict) -> Any:
+    """Strip {value: …, published: …} down to the value and note where it comes from."""
+    if isinstance(node, dict):
+        named = [origin for origin in ORIGINS if origin in node]
+        if "value" in node or named:
+            if set(node) - {"value", *ORIGINS} or "value" not in node or len(named) != 1:
+                raise ScenarioError(
+                    f"{key} wants value and one of {', '.join(ORIGINS)}, and has {', '.join(map(str, node))}"
+                )
+            where = node[named[0]]
+            if not isinstance(where, str) or not where.strip():
+                raise ScenarioError(f"{key}.{named[0]}={str(where)[:60]} says nothing: write where the value is from")
+            origins[key] = (named[0], where)
+            return node["value"]
+        return {k: _unwrapped(v, f"{key}.{k}".lstrip("."), origins) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_unwrapped(v, f"{key}.{i}", origins) for i, v in enumerate(node)]
+    return node
+
+
+def read_tree(path: Path, what: str, example: str) -> dict:
+    """The mapping in a YAML file that a user wrote.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What the file should be, as in "a scenario".
+    example : str
+        A file to start from.
+
+    Raises
+    ------
+    ScenarioError
+        One sentence that names the file, the line where there is one, and a way out.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        _require_flat(text)
+        tree = yaml.load(text, _Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give {what}, a YAML file") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise ScenarioError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from None
+    if not isinstance(tree, dict):
+        raise ScenarioError(f"{path}: holds no mapping: start from {example}")
+    return tree
+
+
+def _scenario(tree: dict, path: Path) -> Experiment:
+    kind = tree.get("kind", "mission")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ScenarioError(f"{path}: kind={str(kind)[:60]} is wrong: it is one of {', '.join(KINDS)}")
+    return validated(KINDS[kind], tree, path)
+
+
+def load_scenario(path: str | Path) -> Scenario | Recorded:
+    """Read and check a scenario file.
+
+    Parameters
+    ----------
+    path : str or Path
+        YAML file; each value may be written as ``{value: …, published|assumed|calibrated: …}``.
+
+    Raises
+    ------
+    ScenarioError
+        One sentence that names the file, the key, the value, the bound and a way out.
+    """
+    path = Path(path)
+    tree = read_tree(path, "a scenario", "data/scenarios/yin2020.yaml")
+    origins: dict[str, tuple[str, str]] = {}
+    try:
+        tree = _unwrapped(tree, "", origins)
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: {error}") from None
+    scenario = _scenario(tree, path)
+    scenario._path, scenario._origins = path, origins
+    return scenario

@@ -1,0 +1,101 @@
+"""The model of recordings: tags that laboratories recorded of photon pairs."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from satqkd.scenario.fields import (
+    Altitude,
+    BellState,
+    ChannelNumber,
+    FileName,
+    Latitude,
+    Longitude,
+    NonNegative,
+    Number,
+    Section,
+    Time,
+    TimeZone,
+)
+from satqkd.scenario.mission import Experiment, Polarization
+
+
+class RecordedStation(Section):
+    """One of the two parties: what it recorded, which channel is which outcome, and where it stood."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name in lower case")
+    recording: FileName = Field(description="its tags, below data/recordings or beside the scenario")
+    format: Literal["zarr", "npy", "csv", "parquet", "ptu", "ht3", "sfifteen", "sfifteen_swapped"] | None = Field(
+        None, description="of the recording; without it, what the suffix says"
+    )
+    channels: Annotated[tuple[ChannelNumber, ...], Field(min_length=4, max_length=4)] = Field(
+        description="the recording's channel by (setting, outcome): 0+, 0-, 1+, 1-"
+    )
+    ignored_channels: tuple[ChannelNumber, ...] = Field(
+        (), description="other channels of the recording, such as a trigger or the second of GPS"
+    )
+    latitude_deg: Latitude | None = Field(None, description="WGS84, with an orbit [degree]")
+    longitude_deg: Longitude | None = Field(None, description="WGS84, east positive, with an orbit [degree]")
+    altitude_m: Altitude | None = Field(None, description="above the WGS84 ellipsoid, with an orbit [m]")
+    time_zero: Time | None = Field(None, description="UTC time at which the recording's time is 0, with an orbit")
+    utc_offset_h: TimeZone = Field(0, description="local time minus UTC [h]")
+    mount: ClassVar[str] = "altazimuth"
+
+    @model_validator(mode="after")
+    def _distinct(self):
+        numbers = [*self.channels, *self.ignored_channels]
+        if twice := [number for number in numbers if numbers.count(number) > 1]:
+            raise ValueError(f"channel {twice[0]} stands twice in channels and ignored_channels: keep one")
+        return self
+
+
+class RecordedOrbit(Section):
+    """Where the satellite was while the recordings were made, for the time of flight."""
+
+    elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
+    start: Time = Field(description="UTC time at which the part to analyse begins")
+    duration_s: Annotated[Number, Field(ge=1, le=86400)] = Field(description="whole seconds of it, one pass [s]")
+    showcase: ClassVar[None] = None
+    survey: ClassVar[None] = None
+
+
+class RecordedSource(Section):
+    """What is known of the source: the intended state fixes the signs before the first count."""
+
+    bell_state: BellState = Field(description="the intended state")
+    kind: ClassVar[str] = "entangled"
+    polarization_contrast: ClassVar[None] = None
+
+
+class RecordedDetection(Section):
+    """What the detectors do to the clicks."""
+
+    dead_time_ns: NonNegative = Field(description="of the slowest detector after a click [ns]")
+    measurement_delay_ns: ClassVar[None] = None
+
+
+class Recorded(Experiment):
+    """Tags that two laboratories recorded of photon pairs."""
+
+    kind: Literal["recorded"] = Field(description="recorded by laboratories")
+    stations: Annotated[tuple[RecordedStation, ...], Field(min_length=2, max_length=2)]
+    orbit: RecordedOrbit | None = None
+    source: RecordedSource
+    detection: RecordedDetection
+    reference: ClassVar[None] = None
+    relay: ClassVar[None] = None
+    polarization: ClassVar[Polarization] = Polarization()
+
+    @model_validator(mode="after")
+    def _placed(self):
+        for station in self.stations:
+            for key in ("latitude_deg", "longitude_deg", "altitude_m", "time_zero"):
+                if (getattr(station, key) is None) != (self.orbit is None):
+                    word = "wants" if self.orbit else "has"
+                    raise ValueError(f"station {station.name} {word} {key}: it goes with orbit, and only with it")
+        return self
+
+    def recording(self, station: RecordedStation) -> Path:
+        """The file that a station names: beside the scenario file, or in data/recordings beside its folder."""
+        return self._file(station.recording, "recordings", f"station {station.name}", "recording")

@@ -1,0 +1,48 @@
+"""The JSON schema of a scenario file."""
+
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from satqkd.scenario.reading import KINDS, ORIGINS
+
+
+def _as_written(node: Any) -> Any:
+    """The schema with numbers that YAML 1.1 takes for text (5.9e6), and with the angles that papers print."""
+    if isinstance(node, list):
+        return [_as_written(entry) for entry in node]
+    if not isinstance(node, dict):
+        return node
+    # pydantic leaves its own words for bounds where a validator runs before them.
+    bounds = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+    node = {bounds.get(name, name): _as_written(entry) for name, entry in node.items()}
+    if node.get("type") in ("number", "integer"):
+        node |= {"type": [node["type"], "string"], "pattern": r"^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$|^[0-9]+ .*[NSEW]$"}
+    return node
+
+
+def json_schema() -> dict:
+    """The JSON schema of a scenario file, each value with or without its provenance."""
+    _, models = models_json_schema([(model, "validation") for model in KINDS.values()])
+    schema = _as_written(models)
+    sourced = {
+        "type": "object",
+        "required": ["value"],
+        "minProperties": 2,
+        "maxProperties": 2,
+        "properties": {"value": {}, **{origin: {"type": "string"} for origin in ORIGINS}},
+        "additionalProperties": False,
+    }
+    for definition in schema["$defs"].values():
+        for name, node in definition.get("properties", {}).items():
+            if name == "kind" or "$ref" in node or "discriminator" in node:
+                continue
+            description = node.pop("description", None)
+            if isinstance(inner := node.get("additionalProperties"), dict):
+                node["additionalProperties"] = {"anyOf": [inner, {"$ref": "#/$defs/Sourced"}]}
+            definition["properties"][name] = {"anyOf": [node, {"$ref": "#/$defs/Sourced"}]} | (
+                {"description": description} if description else {}
+            )
+    schema["$defs"]["Sourced"] = sourced
+    recorded = {"type": "object", "properties": {"kind": {"const": "recorded"}}, "required": ["kind"]}
+    return schema | {"if": recorded, "then": {"$ref": "#/$defs/Recorded"}, "else": {"$ref": "#/$defs/Scenario"}}

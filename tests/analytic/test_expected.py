@@ -1,0 +1,148 @@
+"""The analytic chain against the event simulation, and against formulas by hand."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from satqkd import ScenarioError, bell, coincidence, key
+from satqkd.analytic import expected
+from satqkd.analytic.expected import window_acceptance
+
+FOUR_SIGMA = 4
+# The chain takes each second's value at its beginning: half a second of a link that changes by this share in a second.
+HALF_A_SECOND = 0.003
+
+
+def fading_share(run, seconds):
+    """Relative standard deviation of a sum of counts that comes from fading, both links together."""
+    variance = (1 + run.channel.fading_variance.values[seconds]).prod(axis=1) - 1
+    rate = run.channel.transmittance.values[seconds].prod(axis=1)
+    cells = 1e3 / run.scenario.channel.fading_coherence_ms
+    return np.sqrt((rate**2 * variance / cells).sum()) / rate.sum()
+
+
+def agrees(found, expectation, run, seconds):
+    sigma = expectation * np.hypot(1 / np.sqrt(expectation), fading_share(run, seconds))
+    return abs(found - expectation) < FOUR_SIGMA * sigma + HALF_A_SECOND * expectation
+
+
+@pytest.fixture(params=["bright", "bright_active"])
+def pairs(request):
+    """A run with its expectation and what the stages found."""
+    run = request.getfixturevalue(request.param)
+    found = {name: value for name, (value, _) in coincidence.observables(run.coincidence).items()}
+    found |= {name: value for name, (value, _) in key.observables(key.distill(run.scenario, run.coincidence)).items()}
+    return run, expected(run.scenario, run.channel), found
+
+
+def test_coincidences_of_each_measurement(pairs):
+    run, expectation, found = pairs
+    for name, seconds in [("key", slice(0, 20)), ("bell", slice(20, 30))]:
+        assert agrees(found[f"{name}_coincidences"], expectation[f"{name}_coincidences"], run, seconds)
+    assert agrees(found["coincidence_rate"] * 30, expectation["coincidence_rate"] * 30, run, slice(0, 30))
+
+
+def test_accidentals_and_signal_to_noise(pairs):
+    run, expectation, found = pairs
+    # Accidentals are counted in forty windows, and each click takes part in few of them.
+    sigma = 1 / np.sqrt(40 * expectation["accidental_rate"] * 30) + HALF_A_SECOND
+    assert found["accidental_rate"] == pytest.approx(expectation["accidental_rate"], rel=FOUR_SIGMA * sigma)
+    assert found["signal_to_noise"] == pytest.approx(
+        expectation["signal_to_noise"], rel=FOUR_SIGMA * (sigma + 1 / np.sqrt(found["coincidence_rate"] * 30))
+    )
+
+
+def test_error_rates(pairs):
+    _, expectation, found = pairs
+    for name, share in [("qber", 1), ("qber_z", 0.5), ("qber_x", 0.5)]:
+        q = expectation[name]
+        sigma = np.sqrt(q * (1 - q) / (share * found["sifted_bits"]))
+        assert abs(found[name] - q) < FOUR_SIGMA * sigma
+
+
+def test_chsh(pairs):
+    run, expectation, _ = pairs
+    result = bell.bell_test(run.scenario, run.coincidence)
+    assert abs(float(result.s) - expectation["chsh_s"]) < FOUR_SIGMA * float(result.sigma)
+    assert 2 < expectation["chsh_s"] < 2 * np.sqrt(2)
+
+
+@pytest.fixture
+def decoy(pulses):
+    found = {name: value for name, (value, _) in coincidence.observables(pulses.coincidence).items()}
+    return pulses, expected(pulses.scenario, pulses.channel), found
+
+
+def test_detections_and_sifted_bits(decoy):
+    run, expectation, found = decoy
+    for name in ("detection_events", "sifted_bits"):
+        assert agrees(found[name], expectation[name], run, slice(0, 143))
+    assert agrees(found["sifted_rate"] * 143, expectation["sifted_rate"] * 143, run, slice(0, 143))
+
+
+@pytest.mark.parametrize(("name", "end"), [("sifted_rate_nearest", 0), ("sifted_rate_farthest", -10)])
+def test_rates_at_the_ends(decoy, name, end):
+    run, expectation, found = decoy
+    seconds = np.argsort(run.orbit.range.values[:143, 0])[end:][:10]
+    assert agrees(found[name] * 10, expectation[name] * 10, run, seconds)
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "factor"), [("gain_signal", 0.5, 1), ("gain_decoy", 0.25, 1), ("yield_vacuum", 0.25, 2)]
+)
+def test_gains(decoy, name, share, factor):
+    run, expectation, found = decoy
+    pulses = 5e7 * 143 * share / factor
+    assert agrees(found[name] * pulses, expectation[name] * pulses, run, slice(0, 143))
+
+
+@pytest.mark.parametrize(("name", "share"), [("qber_signal", 0.5), ("qber_decoy", 0.25)])
+def test_error_rates_by_intensity(decoy, name, share):
+    _, expectation, found = decoy
+    sifted = expectation[name.replace("qber", "gain")] * 5e7 * 143 * share
+    sigma = np.sqrt(expectation[name] * (1 - expectation[name]) / sifted)
+    assert abs(found[name] - expectation[name]) < FOUR_SIGMA * sigma
+
+
+def test_the_window_takes_its_share_of_a_gaussian():
+    assert window_acceptance(2e-9, 1e-9) == pytest.approx(norm.cdf(1) - norm.cdf(-1))
+    assert window_acceptance(2.5e-9, 0.77e-9) == pytest.approx(1 - 2 * norm.sf(1.25 / 0.77))
+    assert window_acceptance(1e-9, 0) == 1
+
+
+def test_pairs_by_hand(missions, channels):
+    """One second of a constant link, after the formulas of the field."""
+    scenario, channel = missions["yin2020"], channels["yin2020"].isel(time=[0, 1]).copy(deep=True)
+    channel["transmittance"] = channel.transmittance * 0 + 1e-3
+    channel.measurement[:] = [0, 1]
+    found = expected(scenario, channel)
+    eta = [np.mean([d.efficiency for d in s.detectors]) * 1e-3 for s in scenario.stations]
+    noise = [sum(d.dark_rate_hz + s.background_rate_hz for d in s.detectors) for s in scenario.stations]
+    singles = [5.9e6 * e + n for e, n in zip(eta, noise, strict=True)]
+    accidental = singles[0] * singles[1] * 2.5e-9
+    true = 5.9e6 * eta[0] * eta[1] * (1 - 2 * norm.sf(1.25 / (0.544 * np.sqrt(2))))
+    weight = (4 * scenario.source.fidelity - 1) / 3 * true / (true + accidental)
+    assert found["coincidence_rate"] == pytest.approx(true + accidental)
+    assert found["signal_to_noise"] == pytest.approx(true / accidental)
+    assert found["qber"] == pytest.approx((1 - weight) / 2)
+    assert found["chsh_s"] == pytest.approx(2 * np.sqrt(2) * weight)
+
+
+def test_pulses_by_hand(missions, channels):
+    scenario, channel = missions["liao2017"], channels["liao2017"].isel(time=slice(0, 20)).copy(deep=True)
+    channel["transmittance"] = channel.transmittance * 0 + 1e-4
+    found = expected(scenario, channel)
+    inside = 1 - 2 * norm.sf(1e3 / np.hypot(550, 200 / 2.3548))
+    noise = 4 * 25 * 2e-9
+    signal = 0.8 * 1e-4 * 0.5 * inside
+    wrong = scenario.source.preparation_error * 280 / 281 + (1 - scenario.source.preparation_error) / 281
+    assert found["gain_signal"] == pytest.approx((signal + noise) / 2, rel=1e-5)
+    assert found["yield_vacuum"] == pytest.approx(noise)
+    assert found["qber_signal"] == pytest.approx((signal * wrong + noise / 2) / (signal + noise), rel=1e-5)
+    assert found["sifted_rate"] == pytest.approx(1e8 * 0.5 * found["gain_signal"])
+
+
+def test_a_turned_polarisation_is_not_passed_over(bright):
+    turned = bright.scenario.replaced({"polarization.compensated": False})
+    with pytest.raises(ScenarioError, match="polarization turns.*set compensated: true"):
+        expected(turned, bright.channel)

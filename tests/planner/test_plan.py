@@ -1,0 +1,262 @@
+"""A computed plan: its table against the stages, its files, and the same bytes again."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.interpolate import lagrange
+
+from satqkd.analytic import expected
+from satqkd.planner import load_plan, make_plan
+from satqkd.planner.calendar import growing, night_of, nightly
+from satqkd.planner.icalendar import escaped, folded
+from satqkd.planner.write import save_plan
+from satqkd.scenario import ScenarioError, load_scenario
+
+FILES = ("passes.csv", "links.csv", "plan.ics", "plan.czml", "calendar.svg", "calendar.png")
+
+
+@pytest.fixture(scope="module")
+def example(root):
+    """A week of the example."""
+    return make_plan(load_plan(root / "data/plans/example.yaml", days=6))
+
+
+@pytest.fixture(scope="module")
+def folder(example, tmp_path_factory):
+    path = tmp_path_factory.mktemp("plan")
+    save_plan(example, path)
+    return path
+
+
+def seconds(text):
+    return pd.to_datetime(text).astype("int64") / 1e9 if isinstance(text, pd.Series) else pd.Timestamp(text).timestamp()
+
+
+def own_plan(root, tmp_path, scenario, **values):
+    """The plan that asks for a scenario's own satellite and stations."""
+    for name in ("orbits", "scenarios"):
+        (tmp_path / name).symlink_to(root / "data" / name)
+    stations = [
+        {key: getattr(station, key) for key in ("name", "latitude_deg", "longitude_deg", "altitude_m")}
+        for station in scenario.stations
+    ]
+    tree = {
+        "name": "own",
+        "title": "own",
+        "min_elevation_deg": scenario.orbit.min_elevation_deg,
+        "max_age_days": 60,
+        "satellites": [{"name": "it", "elements": scenario.orbit.elements, "scenario": scenario.name}],
+        "stations": stations,
+    }
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans/own.yaml").write_text(yaml.safe_dump(tree | values))
+    return load_plan(tmp_path / "plans/own.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "days"),
+    [("liao2017", "2016-12-19", 1), ("tiangong2", "2017-03-25", 2), ("yin2020", "2018-10-01", 1)],
+)
+def test_a_plan_has_the_session_that_stage_1_finds(root, tmp_path, missions, orbits, channels, name, start, days):
+    """Window and counts of the sessions of the three experiments with a key."""
+    scenario, orbit, channel = missions[name], orbits[name], channels[name]
+    passes = make_plan(own_plan(root, tmp_path, scenario, start=start, days=days)).passes
+    open_s, one_second = float(orbit.session_duration[0]), 1.0
+    wanted = orbit.session_start.values[0].astype("datetime64[ns]").astype(np.int64) / 1e9
+    [row] = [p for p in passes[passes.window_s > 0].itertuples() if abs(seconds(p.window_start_utc) - wanted) < 2]
+    assert row.window_s == pytest.approx(open_s, abs=one_second) and row.night
+    assert seconds(row.window_start_utc) == pytest.approx(wanted, abs=one_second)
+    assert seconds(row.window_end_utc) == pytest.approx(wanted + open_s, abs=one_second + 0.5)
+    session = channel.isel(time=channel.pass_number.values == 0)
+    # The stages count whole seconds and take each at its beginning.
+    a_second_at_the_ends = 2 * one_second / open_s
+    if scenario.source.kind == "decoy":
+        chain = expected(scenario, session)
+        assert row.sifted_bits == pytest.approx(chain["sifted_bits"], rel=a_second_at_the_ends)
+        assert row.qber == pytest.approx(chain["qber_signal"], rel=a_second_at_the_ends)
+    else:
+        chain = expected(scenario, session)
+        assert 2 * row.sifted_bits == pytest.approx(chain["coincidence_rate"] * open_s, rel=a_second_at_the_ends)
+
+
+def test_every_row_is_possible(example):
+    table = example.passes
+    rise, top, end = (seconds(table[f"{name}_utc"]) for name in ("rise", "culmination", "set"))
+    assert ((rise <= top) & (top <= end)).all() and rise.is_monotonic_increasing
+    assert (table.max_elevation_deg >= example.plan.min_elevation_deg - 0.01).all()
+    usable = table[table.window_s > 0]
+    assert 20 < len(usable) < len(table) and usable.night.any() and not table.night.all()
+    begin, close = seconds(usable.window_start_utc), seconds(usable.window_end_utc)
+    assert ((rise[usable.index] <= begin + 1) & (close <= end[usable.index] + 1)).all()
+    assert usable.qber.between(0, 0.5).all() and (usable.sifted_bits > usable.secret_bits).all()
+    assert (usable.expected_secret_bits <= usable.secret_bits).all()
+    closed = table[table.window_s == 0]
+    assert (closed.secret_bits == 0).all() and closed.qber.isna().all() and (closed.window_start_utc == "").all()
+    assert table.element_age_days.max() <= 6
+
+
+def test_links_add_up(example):
+    for link in example.links.itertuples():
+        rows = example.passes[(example.passes.satellite == link.satellite) & (example.passes.stations == link.stations)]
+        assert link.passes == len(rows) and link.usable_passes == (rows.window_s > 0).sum()
+        assert link.secret_bits == pytest.approx(rows.expected_secret_bits.sum(), abs=0.1 * len(rows) + 0.1)
+        variance = (rows.expected_secret_bits_sigma**2).sum()
+        assert link.secret_bits_sigma == pytest.approx(np.sqrt(variance), rel=1e-3, abs=0.2)
+    decoy = example.links[example.links.satellite == "micius"]
+    assert (decoy.pooled_secret_bits > decoy.secret_bits).all()
+
+
+def test_weather_lowers_the_expectation_and_widens_it(root, example):
+    clear = make_plan(
+        example.plan.model_copy(
+            update={
+                "satellites": example.plan.satellites[:1],
+                "stations": tuple(s.model_copy(update={"cloud_probability": 0.0}) for s in example.plan.stations),
+            }
+        )
+    ).links
+    cloudy = example.links[example.links.satellite == "micius"]
+    assert (clear.secret_bits.values * cloudy.clear_probability.values) == pytest.approx(cloudy.secret_bits, rel=1e-6)
+    assert (clear.secret_bits_sigma.values < cloudy.secret_bits_sigma.values).all()
+
+
+def test_nights(example):
+    table = nightly(example.plan, example.passes)
+    assert table.to_numpy()[np.isfinite(table.to_numpy())].sum() == pytest.approx(
+        example.passes.expected_secret_bits.sum(), rel=1e-9
+    )
+    total = sum(mean[-1] for mean, _ in growing(example.plan, example.passes).values())
+    assert total == pytest.approx(example.passes.expected_secret_bits.sum(), rel=1e-9)
+    midnight = np.array(["2018-09-11T00:30"], "datetime64[s]")
+    days = [str(night_of(midnight, np.array([longitude]))[0]) for longitude in (-75, 0, 15, 100, 350)]
+    assert days == ["2018-09-10", "2018-09-10", "2018-09-10", "2018-09-10", "2018-09-10"]
+    noon = np.array(["2018-09-11T05:00"], "datetime64[s]")
+    assert [str(night_of(noon, np.array([longitude]))[0]) for longitude in (0, 120)] == ["2018-09-10", "2018-09-11"]
+
+
+@pytest.mark.slow
+def test_the_same_bytes_again(root, example, folder, tmp_path):
+    save_plan(make_plan(load_plan(root / "data/plans/example.yaml", days=6)), tmp_path)
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    assert (folder / "passes.csv.provenance.json").is_file()
+
+
+def test_the_table_reads_back(example, folder):
+    rows = list(csv.DictReader(io.StringIO((folder / "passes.csv").read_text())))
+    assert len(rows) == len(example.passes) and list(rows[0]) == list(example.passes.columns)
+    assert b"\r" not in (folder / "passes.csv").read_bytes()
+
+
+def unfolded(data: bytes) -> list[str]:
+    assert data.endswith(b"\r\n") and b"\n" not in data.replace(b"\r\n", b"")
+    assert max(len(line) for line in data.split(b"\r\n")) <= 75
+    return data.replace(b"\r\n ", b"").decode().removesuffix("\r\n").split("\r\n")
+
+
+@given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs", "Cc")), max_size=300))
+def test_folding_is_undone_by_unfolding(text):
+    assert unfolded(folded(f"SUMMARY:{text}").encode()) == [f"SUMMARY:{text}"]
+
+
+@given(st.text(max_size=50))
+def test_escaped_text_is_one_line_and_reads_back(text):
+    found = escaped(text)
+    assert "\n" not in found and not re.search(r"(?<!\\)(\\\\)*[;,]", found)
+    read = re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], found)
+    assert read == text
+
+
+def test_the_calendar_follows_rfc_5545(example, folder):
+    lines = unfolded((folder / "plan.ics").read_bytes())
+    assert lines[:2] == ["BEGIN:VCALENDAR", "VERSION:2.0"] and lines[-1] == "END:VCALENDAR"
+    assert sum(line.startswith("PRODID:") for line in lines) == 1
+    events, current = [], None
+    for line in lines:
+        name, _, value = line.partition(":")
+        if line == "BEGIN:VEVENT":
+            current = {}
+        elif line == "END:VEVENT":
+            events.append(current)
+            current = None
+        elif current is not None:
+            assert name not in current
+            current[name] = value
+    usable = example.passes[example.passes.window_s > 0]
+    assert len(events) == len(usable) == len({event["UID"] for event in events})
+    for event, row in zip(events, usable.itertuples(), strict=True):
+        assert {"UID", "DTSTAMP", "DTSTART", "DTEND", "SUMMARY"} <= set(event)
+        assert event["DTSTAMP"] == "20180910T000000Z"
+        assert event["DTSTART"] == re.sub("[-:]", "", row.window_start_utc)
+        assert re.fullmatch(r"\d{8}T\d{6}Z", event["DTEND"]) and event["DTEND"] > event["DTSTART"]
+        assert row.stations.split("+")[0] in event["SUMMARY"]
+
+
+def test_czml_shows_the_orbits_and_the_links(example, folder):
+    packets = json.loads((folder / "plan.czml").read_text())
+    by_id = {packet["id"]: packet for packet in packets}
+    assert packets[0]["id"] == "document" and packets[0]["version"] == "1.0" and len(by_id) == len(packets)
+    whole = "2018-09-10T00:00:00Z/2018-09-16T00:00:00Z"
+    assert packets[0]["clock"]["interval"] == whole
+    for station in example.plan.stations:
+        place = by_id[f"station/{station.name}"]["position"]["cartographicDegrees"]
+        assert place == [station.longitude_deg, station.latitude_deg, station.altitude_m]
+    path, satellite = example.trajectories["micius"], by_id["satellite/micius"]
+    samples = np.array(satellite["position"]["cartesian"]).reshape(-1, 4)
+    assert satellite["availability"] == whole and samples[0, 0] == 0 and samples[-1, 0] == 6 * 86400
+    degree = satellite["position"]["interpolationDegree"]
+    near, metres = samples[1000 : 1000 + degree + 1], 2.0
+    middle = (near[2, 0] + near[3, 0]) / 2
+    position = [lagrange((near[:, 0] - middle) / 100, near[:, axis])(0) for axis in (1, 2, 3)]
+    assert np.abs(position - path.at(np.array([middle]))[0][0]).max() < metres
+    links = [packet for packet in packets if packet["id"].startswith("link/")]
+    for link in links:
+        ends = [reference.removesuffix("#position") for reference in link["polyline"]["positions"]["references"]]
+        assert set(ends) <= set(by_id)
+        first, *shown = link["polyline"]["show"]
+        assert first == {"interval": whole, "boolean": False} and shown
+        assert all(begin < end for begin, end in (entry["interval"].split("/") for entry in shown))
+    usable = example.passes[example.passes.window_s > 0]
+    assert sum(len(link["polyline"]["show"]) - 1 for link in links) == (usable.stations.str.count(r"\+") + 1).sum()
+
+
+def test_a_plan_without_a_dark_pass_still_has_its_files(root, tmp_path):
+    plan = load_plan(root / "data/plans/example.yaml", days=1)
+    none = plan.model_copy(update={"stations": (plan.stations[0],), "satellites": plan.satellites[:1]})
+    high = make_plan(none.model_copy(update={"min_elevation_deg": 89.0}))
+    assert not len(high.passes) and high.links.passes.tolist() == [0]
+    save_plan(high, tmp_path)
+    assert all((tmp_path / name).is_file() for name in FILES)
+
+
+def test_a_satellite_that_comes_down_ends_in_one_sentence(root, tmp_path, missions):
+    with (root / "data/orbits/micius.csv").open(newline="") as handle:
+        [row] = [row for row in csv.DictReader(handle) if row["EPOCH"].startswith("2018-09-15")]
+    plan = own_plan(root, tmp_path, missions["liao2017"], start="2018-09-15", days=60)
+    with (tmp_path / "plans/micius.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, row)
+        writer.writeheader()
+        writer.writerow(row | {"BSTAR": "0.05"})
+    with pytest.raises(ScenarioError, match="satellite it: SGP4 gives no position of MICIUS"):
+        make_plan(plan)
+
+
+def test_clouds_for_sure_leave_nothing(root):
+    plan = load_plan(root / "data/plans/example.yaml", days=1)
+    station = plan.stations[0].model_copy(update={"cloud_probability": 1.0})
+    forecast = make_plan(plan.model_copy(update={"stations": (station,), "satellites": plan.satellites[:1]}))
+    assert forecast.links.secret_bits.tolist() == [0] and forecast.links.pooled_secret_bits.tolist() == [0]
+    assert forecast.passes.secret_bits.max() > 0
+
+
+def test_the_scenario_of_the_example_is_read_as_it_stands(root, example):
+    fleet = {satellite.name: scenario for satellite, _, scenario in example.plan.fleet()}
+    assert fleet["micius"].content_hash == load_scenario(root / "data/scenarios/liao2017.yaml").content_hash

@@ -1,0 +1,183 @@
+"""A sweep is the analytic chain at every point, and the event simulation at some."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from satqkd.analytic.prospect import answer
+from satqkd.dataset import load
+from satqkd.files import hash_of
+from satqkd.orbit import find_sessions
+from satqkd.plot import save_figure
+from satqkd.scenario import ScenarioError
+from satqkd.sweep import grid as module
+from satqkd.sweep.figures import sweep_figure
+from satqkd.sweep.grid import ANSWERS, block, gather, simulate_point
+from satqkd.sweep.sweepfile import load_sweep
+
+PARAMETERS = {
+    "aperture": ("stations.0.aperture_m", [0.8, 1.2, 1.6]),
+    "lowest": ("orbit.min_elevation_deg", [10, 45]),
+    "proof": ("key.bound", ["tiangong2", "chernoff"]),
+    "jitter": ("transmitter.pointing_jitter_urad", [0, 2]),
+}
+
+
+@pytest.fixture(scope="module")
+def sweep_of(root, tmp_path_factory):
+    """A sweep of Tiangong-2 over some of the parameters."""
+
+    def make(*names, **changes):
+        data = tmp_path_factory.mktemp("project") / "data"
+        (data / "sweeps").mkdir(parents=True)
+        for folder in ("scenarios", "orbits"):
+            (data / folder).symlink_to(root / "data" / folder)
+        parameters = [
+            {"name": name, "keys": [PARAMETERS[name][0]], "values": PARAMETERS[name][1], "unit": "m"} for name in names
+        ]
+        tree = {"name": "mine", "title": "mine", "scenario": "tiangong2", "parameters": parameters}
+        (data / "sweeps/mine.yaml").write_text(yaml.safe_dump(tree | changes))
+        return load_sweep(data / "sweeps/mine.yaml")
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def gathered(sweep_of):
+    sweep = sweep_of("aperture", "lowest", "proof", points_per_job=5)
+    return sweep, gather(sweep, [block(sweep, *ends) for ends in sweep.blocks().values], [])
+
+
+def test_every_point_is_what_the_explorer_answers(gathered):
+    sweep, data = gathered
+    assert dict(data.key.sizes) == {"aperture": 3, "lowest": 2, "proof": 2}
+    for point in sweep.points(0, sweep.size - 1):
+        scenario = sweep.at(point)
+        expected = answer(scenario, find_sessions(scenario))
+        there = data.sel(point)
+        assert {name: float(there[name]) for name in ANSWERS if name in data} == {
+            name: value for name, value in expected.items() if name not in ("budget", "no_key")
+        }
+        assert str(there.no_key.values) == expected["no_key"] and bool(expected["no_key"]) == (expected["key"] == 0)
+        assert {str(c): float(there.loss.sel(component=c)) for c in data.component.values} == expected["budget"]
+
+
+def test_a_higher_horizon_shortens_the_link_and_a_larger_mirror_helps(gathered):
+    _, data = gathered
+    assert (data.open_s.sel(lowest=45) < data.open_s.sel(lowest=10)).all()
+    assert (data.sifted.diff("aperture") > 0).all() and (data.qber.diff("aperture") < 0).all()
+
+
+def test_the_data_set_says_what_it_is(gathered):
+    _, data = gathered
+    assert data.aperture.attrs == {"units": "m", "keys": "stations.0.aperture_m"}
+    assert data.attrs["sweep"] == "mine" and len(data.attrs["scenario_hash"]) == 64
+    assert all({"units", "long_name"} <= set(values.attrs) for values in data.data_vars.values())
+
+
+def test_jobs_of_another_size_and_order_give_the_same(gathered):
+    sweep, data = gathered
+    parts = [block(sweep, first, last) for first, last in ((7, 11), (0, 0), (1, 6))]
+    assert gather(sweep, parts, []).identical(data)
+    with pytest.raises(ValueError, match="blocks hold 7 points and not each of 12 once"):
+        gather(sweep, parts[1:], [])
+    with pytest.raises(ValueError, match="blocks hold 13 points"):
+        gather(sweep, [*parts, parts[1]], [])
+
+
+def test_pairs_have_s_as_well(sweep_of):
+    sweep = sweep_of("jitter", scenario="yin2020")
+    data = gather(sweep, [block(sweep, 0, 1)], [])
+    assert data.chsh_s.dims == ("jitter",) and (np.abs(data.chsh_s) < 2 * np.sqrt(2)).all()
+
+
+@pytest.mark.slow
+def test_simulations_agree_with_the_analytic_chain_and_are_independent(sweep_of):
+    sweep = sweep_of("aperture", simulate=[{"aperture": 1.2}], replicates=2)
+    rows = sweep.events().to_dict("records")
+    events = [
+        vars(simulate_point(sweep, {"aperture": row["aperture"]}, replicate=row["replicate"], seed=7))
+        | {"point": {"aperture": row["aperture"]}, "replicate": row["replicate"], "seed": 7}
+        for row in rows
+    ]
+    data = gather(sweep, [block(sweep, 0, 2)], events)
+    assert data.simulated_key.dims == ("aperture", "replicate")
+    assert np.isnan(data.simulated_key.sel(aperture=[0.8, 1.6])).all()
+    there = data.sel(aperture=1.2)
+    five_sigma = 5
+    assert (abs(there.simulated_key - there.key) < five_sigma * there.key_sigma).all()
+    assert (abs(there.simulated_qber - there.qber) < five_sigma * np.sqrt(there.qber / there.sifted)).all()
+    assert there.simulated_sifted[0] != there.simulated_sifted[1]
+    again = simulate_point(sweep, {"aperture": 1.2}, replicate=1, seed=7)
+    assert again.sifted == there.simulated_sifted[0] and again.key == there.simulated_key[0]
+    assert simulate_point(sweep, {"aperture": 1.2}, replicate=1, seed=8) != again
+
+
+@pytest.mark.parametrize("names", [("aperture",), ("proof",), ("aperture", "proof"), tuple(PARAMETERS)], ids="+".join)
+def test_the_figure_has_a_line_for_each_value(sweep_of, names):
+    events = [
+        {"point": {"aperture": 1.2}, "replicate": r, "sifted": 1, "qber": 0.02, "key": 9e3, "seed": 7} for r in (1, 2)
+    ]
+    simulated = {"simulate": [{"aperture": 1.2}]} if names == ("aperture",) else {}
+    sweep = sweep_of(*names, **simulated)
+    data = gather(sweep, [block(sweep, 0, sweep.size - 1)], events if simulated else [])
+    figure = sweep_figure(data)
+    axes = np.reshape(figure.axes, (2, -1))
+    assert axes.shape[1] == (2 if len(names) > 2 else 1)
+    drawn = [line for line in axes[0, 0].lines if line.get_marker() == "."]
+    second = dict(sweep.shape).get(names[1], 1) if len(names) > 1 else 1
+    assert len(drawn) == second
+    one = data.key[(slice(None), *[0] * (len(names) - 1))]
+    np.testing.assert_array_equal(drawn[0].get_ydata(), one)
+    if simulated:
+        (bars,) = axes[0, 0].containers
+        assert list(bars[0].get_ydata())[1] == 9e3
+
+
+@pytest.mark.slow
+def test_the_figure_has_the_same_bytes_again(gathered, tmp_path):
+    for name in ("a", "b"):
+        save_figure(sweep_figure(gathered[1]), tmp_path / f"{name}.svg")
+    for suffix in ("svg", "png"):
+        assert hash_of(tmp_path / f"a.{suffix}") == hash_of(tmp_path / f"b.{suffix}")
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["sweep", *map(str, arguments)])
+    module.main()
+
+
+@pytest.mark.slow
+def test_the_jobs_of_the_workflow(sweep_of, monkeypatch, tmp_path):
+    sweep = sweep_of("aperture", "proof", simulate=[{"aperture": 1.2, "proof": "chernoff"}], replicates=1)
+    for first, last in ((0, 3), (4, 5)):
+        run(monkeypatch, sweep.path, "block", "--first", first, "--last", last, "--output", tmp_path / f"{first}.nc")
+    point = ("--point", "aperture=1.2", "proof=chernoff")
+    run(monkeypatch, sweep.path, "event", *point, "--replicate", 1, "--seed", 3, "--output", tmp_path / "e.json")
+    parts = ("--blocks", tmp_path / "4.nc", tmp_path / "0.nc", "--events", tmp_path / "e.json")
+    run(monkeypatch, sweep.path, "gather", *parts, "--output", tmp_path / "out/sweep.nc")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("sweep.nc", "sweep.svg", "sweep.png", "sweep.nc.provenance.json")
+    }
+    data, event = load(tmp_path / "out/sweep.nc"), json.loads((tmp_path / "e.json").read_text())
+    assert data.attrs["seed"] == 3
+    assert float(data.simulated_key.sel(aperture=1.2, proof="chernoff", replicate=1)) == event["key"]
+
+
+def test_a_point_without_a_session_is_named(sweep_of):
+    sweep = sweep_of(
+        "aperture", parameters=[{"name": "lowest", "keys": ["orbit.min_elevation_deg"], "values": [10, 85]}]
+    )
+    with pytest.raises(ScenarioError, match=r"mine.yaml: lowest=85.0: .*orbit gives 0 s of sessions"):
+        block(sweep, 0, 1)
+
+
+def test_a_wrong_job_ends_in_one_sentence(sweep_of, monkeypatch, tmp_path):
+    hole = {"name": "hole", "keys": ["stations.0.obscuration_m"], "values": [0.1, 3]}
+    sweep = sweep_of("aperture", parameters=[hole])
+    with pytest.raises(SystemExit, match=r"hole=3.0: obscuration_m=3 is outside \[0, 1.2\)"):
+        run(monkeypatch, sweep.path, "block", "--first", 0, "--last", 1, "--output", tmp_path / "b.nc")
+    assert list(tmp_path.iterdir()) == []
