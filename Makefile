@@ -84,9 +84,10 @@ bench: $(VENV)/.tests  ## side by side with peers
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
 	python -m benchmarks
 
-lint: $(VENV)/.tests  ## ruff, snakefmt, snakemake --lint
+lint: $(VENV)/.tests  ## ruff, mypy, snakefmt, snakemake --lint
 	ruff check .
 	ruff format --check .
+	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
