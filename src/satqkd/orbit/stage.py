@@ -9,8 +9,9 @@ import xarray as xr
 from satqkd.dataset import label, variable
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements, nearest, read_elements
-from satqkd.orbit.passes import LookAngles, joint_passes, look_angles, passes, propagate
+from satqkd.orbit.passes import joint_passes, passes
 from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
+from satqkd.orbit.propagation import LookAngles, look_angles, propagate
 from satqkd.scenario import Recorded, Scenario, ScenarioError
 
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
