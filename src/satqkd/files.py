@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from pathlib import Path
 
 
 @contextmanager
-def finished(path: str | Path):
+def finished(path: str | Path) -> Iterator[Path]:
     """A place to write in that takes its real name only when the writing has succeeded."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

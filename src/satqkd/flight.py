@@ -11,7 +11,7 @@ from scipy.constants import c
 
 
 @numba.njit(cache=True)
-def hermite(x, nodes, values, slopes):
+def hermite(x: np.ndarray, nodes: np.ndarray, values: np.ndarray, slopes: np.ndarray) -> np.ndarray:
     """Cubic Hermite interpolation at ascending points.
 
     Parameters
@@ -38,7 +38,9 @@ def hermite(x, nodes, values, slopes):
     return result
 
 
-def arrival_times(emission_s, *, node_s, range_m, range_rate_m_s):
+def arrival_times(
+    emission_s: np.ndarray, *, node_s: np.ndarray, range_m: np.ndarray, range_rate_m_s: np.ndarray
+) -> np.ndarray:
     """Arrival at the station of what is emitted at given times.
 
     Parameters
@@ -56,7 +58,9 @@ def arrival_times(emission_s, *, node_s, range_m, range_rate_m_s):
     return emission_s + hermite(emission_s, node_s, range_m, range_rate_m_s) / c
 
 
-def emission_times(arrival_s, *, node_s, range_m, range_rate_m_s):
+def emission_times(
+    arrival_s: np.ndarray, *, node_s: np.ndarray, range_m: np.ndarray, range_rate_m_s: np.ndarray
+) -> np.ndarray:
     """Emission on the satellite of what arrives at given, ascending times: the inverse of `arrival_times` [s]."""
     return arrival_s - hermite(
         arrival_s, node_s + range_m / c, range_m / c, range_rate_m_s / c / (1.0 + range_rate_m_s / c)

@@ -29,7 +29,7 @@ def _word(name: str | int) -> int:
 
 
 @numba.njit(cache=True)
-def random_words(key, counters):
+def random_words(key: np.uint64, counters: np.ndarray) -> np.ndarray:
     """The random 64-bit words that a record holds at given places.
 
     A transmitter logs ten billion choices in a pass, and a station switches its basis thousands of times a second.

@@ -1,6 +1,9 @@
 """Figures of stage 6."""
 
 import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy.constants import c
 
 from satqkd.plot import (
@@ -28,7 +31,7 @@ BASIS_OUTCOMES = {"H/V": ("HH", "HV", "VH", "VV"), "diagonal": ("++", "+âˆ’", "â
 
 
 @in_style
-def correlation_figure(bell):
+def correlation_figure(bell: xr.Dataset) -> Figure:
     """Correlation at the four settings of the Bell test with its error, the ideal state's as an outline."""
     if "e" not in bell:
         return no_data("No Bell test in this scenario")
@@ -45,7 +48,7 @@ def correlation_figure(bell):
 
 
 @in_style
-def counts_figure(bell):
+def counts_figure(bell: xr.Dataset) -> Figure:
     """Share of each pair of outcomes in equal bases, with its count in brackets."""
     if "basis_counts" not in bell:
         return no_data("No coincidences in equal bases in this scenario")
@@ -61,7 +64,7 @@ def counts_figure(bell):
 
 
 @in_style
-def locality_figure(bell):
+def locality_figure(bell: xr.Dataset) -> Figure:
     """A trial in space and time where the paths differ most, and the separations through the showcase session."""
     if "separation" not in bell:
         return no_data("No Bell test whose locality can be computed")
@@ -77,7 +80,7 @@ def locality_figure(bell):
     return figure
 
 
-def _space_time(axis, trial):
+def _space_time(axis: Axes, trial: xr.Dataset) -> None:
     """The paths of the photons, the choices, the measurements and the light cones of the earliest choices."""
     baseline_km, foot_km = float(trial.baseline) / 1e3, float(trial.along_baseline) / 1e3
     cone_us = float(trial.baseline) / SPEED_OF_LIGHT_M_US

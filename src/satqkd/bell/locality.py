@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.constants import c
 
 
@@ -61,7 +62,7 @@ def trial_timing(
     return Timing(last - hold_s, last, measurement)
 
 
-def separation_s(distance_m: np.ndarray, earliest_s: np.ndarray, latest_s: np.ndarray) -> np.ndarray:
+def separation_s(distance_m: ArrayLike, earliest_s: ArrayLike, latest_s: ArrayLike) -> np.ndarray:
     r"""Time by which two events lie outside each other's light cones, at the worst; negative where they may not.
 
     Parameters

@@ -6,11 +6,12 @@ extinction of 3 dB per air mass, 0.14, 0.05 and 0.01 dB.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.channel.diffraction import named_model
 
 
-def kasten_young_air_mass(elevation_deg):
+def kasten_young_air_mass(elevation_deg: ArrayLike) -> np.ndarray:
     r"""Relative optical air mass at sea-level refraction.
 
     Parameters
@@ -31,7 +32,7 @@ def kasten_young_air_mass(elevation_deg):
     return 1.0 / (np.sin(np.radians(h)) + 0.50572 * (h + 6.07995) ** -1.6364)
 
 
-def plane_parallel_air_mass(elevation_deg):
+def plane_parallel_air_mass(elevation_deg: ArrayLike) -> np.ndarray:
     r"""Air mass of a flat atmosphere, :math:`1/\sin h`; infinite at the horizon.
 
     Parameters
@@ -51,7 +52,7 @@ def plane_parallel_air_mass(elevation_deg):
 AIR_MASS_MODELS = {"kasten_young": kasten_young_air_mass, "plane_parallel": plane_parallel_air_mass}
 
 
-def air_mass(elevation_deg, *, model="kasten_young"):
+def air_mass(elevation_deg: ArrayLike, *, model: str = "kasten_young") -> np.ndarray:
     """Relative optical air mass, infinite below the horizon, where there is no link.
 
     Parameters
@@ -78,7 +79,7 @@ def air_mass(elevation_deg, *, model="kasten_young"):
     return np.where(above, named_model(AIR_MASS_MODELS, model)(np.where(above, elevation_deg, 0.0)), np.inf)
 
 
-def extinction_db(elevation_deg, *, zenith_extinction_db, model="kasten_young"):
+def extinction_db(elevation_deg: ArrayLike, *, zenith_extinction_db: float, model: str = "kasten_young") -> np.ndarray:
     """Loss by scattering and absorption along the slant path (Beer-Lambert law with one scale height for all of it).
 
     Parameters

@@ -5,15 +5,19 @@ Two models of the beam. ``gaussian`` starts from a measured far-field divergence
 perfect telescope.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.polynomial import Chebyshev
+from numpy.typing import ArrayLike
 from scipy import optimize, special
 
 _WAYS_OUT = {"m": "it in metres", "rad": "it in radians", "s": "it in SI units"}
 _ONE_OVER_E_SQUARED = float(np.exp(-2.0))
 
 
-def check_positive(**quantities):
+def check_positive(**quantities: ArrayLike) -> None:
     """Refuse quantities that are not above zero, naming the first one that is not.
 
     Parameters
@@ -32,7 +36,7 @@ def check_positive(**quantities):
             raise ValueError(f"{name}={np.min(value):g} is not above 0: give {way_out}")
 
 
-def named_model(models, name):
+def named_model(models: dict[str, Callable], name: str) -> Callable:
     """Look a model up by name; a wrong name lists the right ones.
 
     Parameters
@@ -50,7 +54,7 @@ def named_model(models, name):
     return models[name]
 
 
-def axis_pair(name, value):
+def axis_pair(name: str, value: float | tuple[float, float]) -> tuple[float, ...]:
     """Spread a scalar over both axes of the beam, or pass a pair on.
 
     Parameters
@@ -75,7 +79,7 @@ def axis_pair(name, value):
     return float(values[0]), float(values[-1])
 
 
-def beam_diameter_m(range_m, divergence_full_angle_rad):
+def beam_diameter_m(range_m: ArrayLike, divergence_full_angle_rad: ArrayLike) -> np.ndarray:
     r"""Far-field diameter of the beam, :math:`2w = \theta L`.
 
     The width of the beam at the transmitter is neglected: 0.3 m against 5 m at 500 km and 10 urad, added in quadrature,
@@ -97,7 +101,9 @@ def beam_diameter_m(range_m, divergence_full_angle_rad):
     return np.multiply(range_m, divergence_full_angle_rad)
 
 
-def captured_fraction(range_m, *, aperture_m, obscuration_m=0.0, model="gaussian", **beam):
+def captured_fraction(
+    range_m: ArrayLike, *, aperture_m: float, obscuration_m: float = 0.0, model: str = "gaussian", **beam: Any
+) -> np.ndarray:
     """Fraction of the light leaving the transmitter that falls on the centred receiver.
 
     Parameters
@@ -132,7 +138,13 @@ def captured_fraction(range_m, *, aperture_m, obscuration_m=0.0, model="gaussian
     return fraction(np.asarray(range_m, dtype=float), aperture_m=aperture_m, obscuration_m=obscuration_m, **beam)
 
 
-def gaussian_captured_fraction(range_m, *, divergence_full_angle_rad, aperture_m, obscuration_m=0.0):
+def gaussian_captured_fraction(
+    range_m: ArrayLike,
+    *,
+    divergence_full_angle_rad: float | tuple[float, float],
+    aperture_m: float,
+    obscuration_m: float = 0.0,
+) -> np.ndarray:
     r"""Fraction of a round or elliptical Gaussian beam on a centred annular aperture.
 
     Parameters
@@ -175,7 +187,7 @@ def gaussian_captured_fraction(range_m, *, divergence_full_angle_rad, aperture_m
     return 2.0 / (w_x * w_y) * np.mean(ring / q, axis=-1)
 
 
-def transmitted_fraction(truncation_ratio, obscuration_ratio=0.0):
+def transmitted_fraction(truncation_ratio: ArrayLike, obscuration_ratio: ArrayLike = 0.0) -> np.ndarray:
     r"""Fraction of a Gaussian beam that passes the rim and the secondary mirror of the transmitter.
 
     Parameters
@@ -194,7 +206,7 @@ def transmitted_fraction(truncation_ratio, obscuration_ratio=0.0):
     return -np.exp(-2.0 * gamma_squared * alpha_squared) * np.expm1(-2.0 * alpha_squared * (1.0 - gamma_squared))
 
 
-def on_axis_gain_efficiency(truncation_ratio, obscuration_ratio=0.0):
+def on_axis_gain_efficiency(truncation_ratio: ArrayLike, obscuration_ratio: ArrayLike = 0.0) -> np.ndarray:
     r"""On-axis far-field gain over that of a uniformly lit, unobscured aperture taking all the power.
 
     Parameters
@@ -218,7 +230,7 @@ def on_axis_gain_efficiency(truncation_ratio, obscuration_ratio=0.0):
     return 2.0 / alpha_squared * np.square(amplitude)
 
 
-def far_field_amplitude(x, *, truncation_ratio, obscuration_ratio=0.0):
+def far_field_amplitude(x: ArrayLike, *, truncation_ratio: float, obscuration_ratio: float = 0.0) -> np.ndarray:
     r"""Far field of the truncated Gaussian beam, as its Hankel integral.
 
     Parameters
@@ -245,8 +257,13 @@ def far_field_amplitude(x, *, truncation_ratio, obscuration_ratio=0.0):
 
 
 def diffraction_limited_divergence(
-    wavelength_m, transmitter_aperture_m, *, truncation_ratio, obscuration_ratio=0.0, level=_ONE_OVER_E_SQUARED
-):
+    wavelength_m: float,
+    transmitter_aperture_m: float,
+    *,
+    truncation_ratio: float,
+    obscuration_ratio: float = 0.0,
+    level: float = _ONE_OVER_E_SQUARED,
+) -> float:
     r"""Full angle at which the far field of a perfect transmitter has fallen to a level of its peak.
 
     Parameters
@@ -283,7 +300,7 @@ def diffraction_limited_divergence(
     shape = {"truncation_ratio": truncation_ratio, "obscuration_ratio": obscuration_ratio}
     on_axis = far_field_amplitude(0.0, **shape)
 
-    def excess(x):
+    def excess(x: np.ndarray) -> np.ndarray:
         return (far_field_amplitude(x, **shape) / on_axis) ** 2 - level
 
     # The main lobe of the Airy pattern ends at x = 3.83; a Gaussian of ratio alpha falls as exp(-x^2 / 2 alpha^2). The
@@ -295,15 +312,15 @@ def diffraction_limited_divergence(
 
 
 def truncated_gaussian_captured_fraction(
-    range_m,
+    range_m: ArrayLike,
     *,
-    wavelength_m,
-    transmitter_aperture_m,
-    truncation_ratio,
-    aperture_m,
-    obscuration_m=0.0,
-    obscuration_ratio=0.0,
-):
+    wavelength_m: float,
+    transmitter_aperture_m: float,
+    truncation_ratio: float,
+    aperture_m: float,
+    obscuration_m: float = 0.0,
+    obscuration_ratio: float = 0.0,
+) -> np.ndarray:
     r"""Fraction of a diffraction-limited truncated Gaussian beam on a centred annular aperture.
 
     Of the light that leaves the telescope; what the rim and the secondary mirror keep back is `transmitted_fraction`.
@@ -349,7 +366,7 @@ def truncated_gaussian_captured_fraction(
     return (encircled(x_outer) - encircled(x_inner)) / emitted
 
 
-CAPTURE_MODELS = {
+CAPTURE_MODELS: dict[str, Callable] = {
     "gaussian": gaussian_captured_fraction,
     "truncated_gaussian": truncated_gaussian_captured_fraction,
 }

@@ -1,5 +1,8 @@
 """Figures of stage 2."""
 
+import xarray as xr
+from matplotlib.figure import Figure
+
 from satqkd.plot import (
     BLACK,
     BLUE,
@@ -20,7 +23,7 @@ COMPONENT_COLOURS = (PINK, BLUE, VERMILION, SKY, GREEN, ORANGE)
 
 
 @in_style
-def attenuation_figure(channel):
+def attenuation_figure(channel: xr.Dataset) -> Figure:
     """Attenuation of each link, and of all together as the publication counts it, through the showcase session."""
     shown = showcase(channel)
     elapsed = shown.elapsed.values
@@ -34,7 +37,7 @@ def attenuation_figure(channel):
 
 
 @in_style
-def budget_figure(channel):
+def budget_figure(channel: xr.Dataset) -> Figure:
     """Losses of each link, one component on another, through the showcase session."""
     shown = showcase(channel)
     elapsed = shown.elapsed.values

@@ -1,11 +1,14 @@
 """Pointing: what the jitter of the transmitter's axis costs, on average and from moment to moment."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.channel.diffraction import axis_pair, check_positive
 
 
-def _squared_jitter_ratio(jitter_rad, divergence_full_angle_rad):
+def _squared_jitter_ratio(
+    jitter_rad: float | tuple[float, float], divergence_full_angle_rad: float | tuple[float, float]
+) -> np.ndarray:
     """(2 sigma / w)^2 for both axes, w being the 1/e^2 half angle; shape (2,)."""
     jitter = np.array(axis_pair("jitter_rad", jitter_rad))
     divergence = np.array(axis_pair("divergence_full_angle_rad", divergence_full_angle_rad))
@@ -15,7 +18,9 @@ def _squared_jitter_ratio(jitter_rad, divergence_full_angle_rad):
     return np.square(4.0 * jitter / divergence)
 
 
-def mean_pointing_factor(jitter_rad, divergence_full_angle_rad):
+def mean_pointing_factor(
+    jitter_rad: float | tuple[float, float], divergence_full_angle_rad: float | tuple[float, float]
+) -> float:
     r"""Mean of the captured light under Gaussian pointing jitter, over that of perfect pointing.
 
     Parameters
@@ -44,7 +49,9 @@ def mean_pointing_factor(jitter_rad, divergence_full_angle_rad):
     return float(np.prod(1.0 / np.sqrt(1.0 + _squared_jitter_ratio(jitter_rad, divergence_full_angle_rad))))
 
 
-def jittered_divergence_rad(jitter_rad, divergence_full_angle_rad):
+def jittered_divergence_rad(
+    jitter_rad: float | tuple[float, float], divergence_full_angle_rad: float | tuple[float, float]
+) -> tuple[float, ...]:
     r"""Divergence of the mean beam: a Gaussian smeared by Gaussian jitter is again a Gaussian.
 
     Parameters
@@ -63,7 +70,7 @@ def jittered_divergence_rad(jitter_rad, divergence_full_angle_rad):
     return float(theta_x), float(theta_y)
 
 
-def pointing_factor_pdf(factor, *, jitter_rad, divergence_full_angle_rad):
+def pointing_factor_pdf(factor: ArrayLike, *, jitter_rad: float, divergence_full_angle_rad: float) -> np.ndarray:
     r"""Probability density of the momentary pointing factor of a round beam with equal jitter in both axes.
 
     Parameters
@@ -96,7 +103,13 @@ def pointing_factor_pdf(factor, *, jitter_rad, divergence_full_angle_rad):
     return np.where(inside, power * np.where(inside, factor, 1.0) ** (power - 1.0), 0.0)
 
 
-def sample_pointing_factor(rng, size, *, jitter_rad, divergence_full_angle_rad):
+def sample_pointing_factor(
+    rng: np.random.Generator,
+    size: int | tuple[int, ...],
+    *,
+    jitter_rad: float | tuple[float, float],
+    divergence_full_angle_rad: float | tuple[float, float],
+) -> np.ndarray:
     r"""Draw momentary pointing factors :math:`e^{-2\theta_x^2/w_x^2 - 2\theta_y^2/w_y^2}`, independent of each other.
 
     Parameters
@@ -117,7 +130,9 @@ def sample_pointing_factor(rng, size, *, jitter_rad, divergence_full_angle_rad):
     return np.exp(-0.5 * (x_ratio * np.square(x_error) + y_ratio * np.square(y_error)))
 
 
-def pointing_variance(jitter_rad, divergence_full_angle_rad):
+def pointing_variance(
+    jitter_rad: float | tuple[float, float], divergence_full_angle_rad: float | tuple[float, float]
+) -> float:
     r"""Variance of the momentary pointing factor over its squared mean.
 
     Parameters

@@ -1,9 +1,11 @@
 """Stage 2: what does the link lose?"""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.channel.atmosphere import extinction_db
 from satqkd.channel.diffraction import beam_diameter_m, captured_fraction
@@ -11,13 +13,14 @@ from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
 from satqkd.channel.turbulence import HufnagelValley, flux_variance, scintillation_index, turbulent_divergence_rad
 from satqkd.dataset import label, variable
 from satqkd.scenario import Scenario
+from satqkd.scenario.mission import Station
 
 # Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
 PART = 4096
 COMPONENTS = ("transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "receiver")
 
 
-def to_db(transmittance):
+def to_db(transmittance: ArrayLike) -> np.ndarray:
     """Loss [dB] of a transmittance [1]."""
     return -10 * np.log10(transmittance)
 
@@ -101,13 +104,17 @@ def _in_parts(each: Callable, scenario: Scenario, orbit: xr.Dataset) -> np.ndarr
     )
 
 
-def _losses(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
+def _losses(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarray:
     """Shape (time, component) [dB]."""
     transmitter = scenario.transmitter
     divergence = transmitter.divergence_rad
     range_m, elevation_deg = orbit.range.values, orbit.elevation.values
-    mirror = {"aperture_m": station.aperture_m, "obscuration_m": station.obscuration_m}
-    captured = captured_fraction(range_m, divergence_full_angle_rad=tuple(divergence), **mirror)
+    captured = captured_fraction(
+        range_m,
+        divergence_full_angle_rad=tuple(divergence),
+        aperture_m=station.aperture_m,
+        obscuration_m=station.obscuration_m,
+    )
     added = turbulent_divergence_rad(elevation_deg, range_m=range_m, **_air(scenario, station))
     # Turbulence widens the beam so little that one mean width serves for the seconds of a pass, to 0.001 dB.
     widened = (
@@ -129,7 +136,7 @@ def _losses(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
     )
 
 
-def _air(scenario: Scenario, station) -> dict:
+def _air(scenario: Scenario, station: Station) -> dict:
     profile = HufnagelValley(
         ground_cn2=scenario.channel.ground_cn2,
         wind_rms_m_s=scenario.channel.wind_rms_m_s,
@@ -138,7 +145,7 @@ def _air(scenario: Scenario, station) -> dict:
     return {"wavelength_m": scenario.transmitter.wavelength_nm * 1e-9, "profile": profile}
 
 
-def _fading_variance(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
+def _fading_variance(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarray:
     """Scintillation on the mirror and pointing jitter, independent of each other."""
     flux = flux_variance(orbit.elevation.values, aperture_m=station.aperture_m, **_air(scenario, station))
     pointing = pointing_variance(
@@ -151,7 +158,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     """What the link budget says that a publication can be held against: name to (value or [low, high], unit)."""
     shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
     total = shown.total_attenuation.values
-    result = {"attenuation": ([total.min(), total.max()], "dB")}
+    result: dict[str, tuple[Any, str]] = {"attenuation": ([total.min(), total.max()], "dB")}
     for i, station in enumerate(data.station.values):
         high = total[shown.elevation.values[:, i] >= 15]
         result[f"attenuation_{station}_above_15deg"] = ([high.min(), high.max()] if high.size else [np.nan] * 2, "dB")

@@ -5,9 +5,11 @@ above the station [m] that returns the structure constant Cn^2 [m^(-2/3)]; `Hufn
 slant path lengths grow as the secant of the zenith angle; below the horizon, where there is no path, results are nan.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
 from satqkd.channel.diffraction import check_positive
@@ -45,10 +47,10 @@ class HufnagelValley:
     wind_rms_m_s: float = 21.0
     station_altitude_m: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_positive(ground_cn2=self.ground_cn2, wind_rms_m_s=self.wind_rms_m_s)
 
-    def __call__(self, height_m):
+    def __call__(self, height_m: ArrayLike) -> np.ndarray:
         """Structure constant [m^(-2/3)] at heights above the station [m], of the same shape."""
         height_m = np.asarray(height_m, dtype=float)
         altitude_m = height_m + self.station_altitude_m
@@ -57,7 +59,7 @@ class HufnagelValley:
         return jet_stream + free_air + self.ground_cn2 * np.exp(-height_m / 100.0)
 
 
-def layers(profile):
+def layers(profile: Callable) -> tuple[np.ndarray, ...]:
     """Quadrature over the height: heights [m] and Cn^2 dh [m^(1/3)] of 200 layers.
 
     Gauss-Legendre in the cube root of the height, which crowds the nodes where the surface layer needs them.
@@ -76,7 +78,7 @@ def layers(profile):
     return height_m, profile(height_m) * (1.5 * _TOP_M) * t**2 * _WEIGHTS
 
 
-def turbulence_moment(profile, power):
+def turbulence_moment(profile: Callable, power: float) -> float:
     r"""Moment of the profile, :math:`\int C_n^2(h)\,h^p\,dh` [m^(1/3 + p)].
 
     Parameters
@@ -94,7 +96,7 @@ def turbulence_moment(profile, power):
     return float(np.sum(strength * height_m**power))
 
 
-def secant(elevation_deg):
+def secant(elevation_deg: ArrayLike) -> np.ndarray:
     """Length of the slant path over the vertical one on a flat atmosphere; nan below the horizon.
 
     Parameters
@@ -115,7 +117,7 @@ def secant(elevation_deg):
     return 1.0 / np.where(sine > 0.0, sine, np.nan)
 
 
-def fried_parameter_m(elevation_deg, *, wavelength_m, profile):
+def fried_parameter_m(elevation_deg: ArrayLike, *, wavelength_m: float, profile: Callable) -> np.ndarray:
     r"""Fried parameter of a plane wave, :math:`r_0 = [0.423\,k^2 \sec\zeta \int C_n^2\,dh]^{-3/5}`.
 
     A satellite is so far above the turbulence that its spherical wave is plane: at 500 km that changes 0.2 per cent.
@@ -143,7 +145,7 @@ def fried_parameter_m(elevation_deg, *, wavelength_m, profile):
     return (0.423 * wavenumber**2 * secant(elevation_deg) * turbulence_moment(profile, 0.0)) ** -0.6
 
 
-def isoplanatic_angle_rad(elevation_deg, *, wavelength_m, profile):
+def isoplanatic_angle_rad(elevation_deg: ArrayLike, *, wavelength_m: float, profile: Callable) -> np.ndarray:
     r"""Isoplanatic angle, :math:`\theta_0 = [2.914\,k^2 \sec^{8/3}\zeta \int C_n^2\,h^{5/3}\,dh]^{-3/5}`.
 
     Parameters
@@ -166,7 +168,7 @@ def isoplanatic_angle_rad(elevation_deg, *, wavelength_m, profile):
     return (2.914 * wavenumber**2 * path) ** -0.6
 
 
-def rytov_variance(elevation_deg, *, wavelength_m, profile):
+def rytov_variance(elevation_deg: ArrayLike, *, wavelength_m: float, profile: Callable) -> np.ndarray:
     r"""Rytov variance of a downlink, :math:`\sigma_R^2 = 2.25\,k^{7/6}\sec^{11/6}\zeta\int C_n^2\,h^{5/6}\,dh`.
 
     The scintillation index of a point receiver in weak turbulence.
@@ -191,7 +193,7 @@ def rytov_variance(elevation_deg, *, wavelength_m, profile):
     return 2.25 * wavenumber ** (7.0 / 6.0) * path
 
 
-def flux_variance(elevation_deg, *, wavelength_m, profile, aperture_m):
+def flux_variance(elevation_deg: ArrayLike, *, wavelength_m: float, profile: Callable, aperture_m: float) -> np.ndarray:
     r"""Variance of the power on a receiver of finite size, over its squared mean, in weak turbulence.
 
     Parameters
@@ -239,7 +241,9 @@ def flux_variance(elevation_deg, *, wavelength_m, profile, aperture_m):
     return constant * wavenumber**2 * slant * soft ** (5.0 / 6.0) * (growth @ strength)
 
 
-def aperture_averaging_factor(elevation_deg, *, wavelength_m, profile, aperture_m):
+def aperture_averaging_factor(
+    elevation_deg: ArrayLike, *, wavelength_m: float, profile: Callable, aperture_m: float
+) -> np.ndarray:
     """Variance on the receiver over that on a point, in weak turbulence; 1 for a point, falling with the diameter.
 
     Parameters
@@ -252,12 +256,14 @@ def aperture_averaging_factor(elevation_deg, *, wavelength_m, profile, aperture_
     ndarray, shape of elevation_deg
         Factor in (0, 1].
     """
-    path = {"wavelength_m": wavelength_m, "profile": profile}
-    point = flux_variance(elevation_deg, aperture_m=0.0, **path)
-    return flux_variance(elevation_deg, aperture_m=aperture_m, **path) / point
+    on_mirror, on_point = (
+        flux_variance(elevation_deg, wavelength_m=wavelength_m, profile=profile, aperture_m=diameter_m)
+        for diameter_m in (aperture_m, 0.0)
+    )
+    return on_mirror / on_point
 
 
-def scintillation_index(variance):
+def scintillation_index(variance: ArrayLike) -> np.ndarray:
     r"""Scintillation index of a plane wave from weak to strong turbulence.
 
     Parameters
@@ -291,7 +297,9 @@ def scintillation_index(variance):
     return np.expm1(large_scale + small_scale)
 
 
-def turbulent_divergence_rad(elevation_deg, *, wavelength_m, profile, range_m):
+def turbulent_divergence_rad(
+    elevation_deg: ArrayLike, *, wavelength_m: float, profile: Callable, range_m: ArrayLike
+) -> np.ndarray:
     r"""1/e^2 full angle that turbulence adds, in quadrature, to the long-term divergence of a downlink.
 
     Parameters
@@ -322,7 +330,7 @@ def turbulent_divergence_rad(elevation_deg, *, wavelength_m, profile, range_m):
     return np.sqrt(32.0) / (wavenumber * coherence_radius_m)
 
 
-def field_of_view_fraction(fried_m, *, wavelength_m, field_of_view_rad):
+def field_of_view_fraction(fried_m: ArrayLike, *, wavelength_m: float, field_of_view_rad: float) -> np.ndarray:
     r"""Share of a star-like image, blurred by turbulence, that the receiver's field stop lets pass.
 
     Parameters
@@ -355,7 +363,7 @@ def field_of_view_fraction(fried_m, *, wavelength_m, field_of_view_rad):
     return z * (special.j1(z[..., None] * u**3) @ transfer)
 
 
-def scintillation_height_m(profile):
+def scintillation_height_m(profile: Callable) -> float:
     r"""Height of the one layer that would scintillate as the whole profile does on a large receiver.
 
     Parameters
@@ -375,7 +383,15 @@ def scintillation_height_m(profile):
     return float((turbulence_moment(profile, 2.0) / turbulence_moment(profile, 5.0 / 6.0)) ** (6.0 / 7.0))
 
 
-def coherence_time_s(elevation_deg, *, wavelength_m, aperture_m, height_m, wind_speed_m_s, slew_rate_rad_s):
+def coherence_time_s(
+    elevation_deg: ArrayLike,
+    *,
+    wavelength_m: float,
+    aperture_m: float,
+    height_m: float,
+    wind_speed_m_s: float,
+    slew_rate_rad_s: ArrayLike,
+) -> np.ndarray:
     r"""Time for which the fading stays about the same: the pattern crosses one aperture, or one of its own grains.
 
     Parameters
@@ -403,4 +419,4 @@ def coherence_time_s(elevation_deg, *, wavelength_m, aperture_m, height_m, wind_
     check_positive(wavelength_m=wavelength_m, height_m=height_m, wind_speed_m_s=wind_speed_m_s)
     distance_m = height_m * secant(elevation_deg)
     grain_m = np.maximum(aperture_m, np.sqrt(wavelength_m * distance_m))
-    return grain_m / (wind_speed_m_s + slew_rate_rad_s * distance_m)
+    return grain_m / (wind_speed_m_s + np.asarray(slew_rate_rad_s) * distance_m)

@@ -1,10 +1,13 @@
 """Figures of stage 7."""
 
+import xarray as xr
+from matplotlib.figure import Figure
+
 from satqkd.plot import BLUE, GREEN, VERMILION, in_style, legend_above, new_figure
 
 
 @in_style
-def rates_figure(fiber):
+def rates_figure(fiber: xr.Dataset) -> Figure:
     """Rate through fibre against its attenuation, with the time to a bit, beside the satellite's rate of key."""
     attenuation = fiber.fiber.values
     figure, axis = new_figure()

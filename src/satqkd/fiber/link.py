@@ -1,11 +1,12 @@
 """What a fibre of the same length would do: loss, the PLOB bound, rates, and orders of magnitude."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 JULIAN_YEAR_S = 365.25 * 86400.0
 
 
-def _check_not_negative(**quantities):
+def _check_not_negative(**quantities: ArrayLike) -> None:
     for name, value in quantities.items():
         if not np.all(np.asarray(value) >= 0.0):
             raise ValueError(
@@ -13,7 +14,7 @@ def _check_not_negative(**quantities):
             )
 
 
-def fiber_loss_db(length_m, *, attenuation_db_per_km):
+def fiber_loss_db(length_m: ArrayLike, *, attenuation_db_per_km: ArrayLike) -> np.ndarray:
     """Loss of a fibre.
 
     Parameters
@@ -37,7 +38,7 @@ def fiber_loss_db(length_m, *, attenuation_db_per_km):
     return np.multiply(length_m, attenuation_db_per_km) / 1e3
 
 
-def fiber_transmittance(length_m, *, attenuation_db_per_km):
+def fiber_transmittance(length_m: ArrayLike, *, attenuation_db_per_km: ArrayLike) -> np.ndarray:
     r"""Transmittance of a fibre, :math:`10^{-\alpha L / 10}`.
 
     Parameters
@@ -52,7 +53,7 @@ def fiber_transmittance(length_m, *, attenuation_db_per_km):
     return 10.0 ** (-fiber_loss_db(length_m, attenuation_db_per_km=attenuation_db_per_km) / 10.0)
 
 
-def plob_bound(transmittance):
+def plob_bound(transmittance: ArrayLike) -> np.ndarray:
     r"""Highest secret key capacity of a lossy channel without repeater, :math:`-\log_2(1 - \eta)`.
 
     Parameters
@@ -84,7 +85,7 @@ def plob_bound(transmittance):
         return -np.log1p(-transmittance) / np.log(2.0)
 
 
-def advantage_orders_of_magnitude(satellite_loss_db, fiber_loss_db):
+def advantage_orders_of_magnitude(satellite_loss_db: ArrayLike, fiber_loss_db: ArrayLike) -> np.ndarray:
     """By how many powers of ten the satellite link transmits more than the fibre.
 
     Parameters
@@ -100,7 +101,7 @@ def advantage_orders_of_magnitude(satellite_loss_db, fiber_loss_db):
     return np.subtract(fiber_loss_db, satellite_loss_db) / 10.0
 
 
-def pair_rate_hz(source_rate_hz, *, transmittance_a, transmittance_b):
+def pair_rate_hz(source_rate_hz: ArrayLike, *, transmittance_a: ArrayLike, transmittance_b: ArrayLike) -> np.ndarray:
     """Coincidences per second of a pair source between two links.
 
     Parameters
@@ -124,7 +125,9 @@ def pair_rate_hz(source_rate_hz, *, transmittance_a, transmittance_b):
     return np.multiply(source_rate_hz, transmittance_a) * transmittance_b
 
 
-def sifted_rate_hz(pulse_rate_hz, *, transmittance, sifting_fraction=0.5):
+def sifted_rate_hz(
+    pulse_rate_hz: ArrayLike, *, transmittance: ArrayLike, sifting_fraction: ArrayLike = 0.5
+) -> np.ndarray:
     """Sifted bits per second of a perfect single-photon source.
 
     Parameters
@@ -150,7 +153,7 @@ def sifted_rate_hz(pulse_rate_hz, *, transmittance, sifting_fraction=0.5):
     return np.multiply(pulse_rate_hz, transmittance) * sifting_fraction
 
 
-def years_per_bit(rate_hz):
+def years_per_bit(rate_hz: ArrayLike) -> np.ndarray:
     """Mean time between two bits.
 
     Parameters

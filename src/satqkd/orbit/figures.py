@@ -1,12 +1,15 @@
 """Figures of stage 1."""
 
 import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from satqkd.plot import STATION_STYLES, TOTAL_STYLE, in_style, legend_above, new_figure, showcase
 
 
 @in_style
-def ranges_figure(orbit):
+def ranges_figure(orbit: xr.Dataset) -> Figure:
     """Range of each station and their sum, and the elevation, through the showcase session."""
     shown = showcase(orbit)
     elapsed = shown.elapsed.values
@@ -25,7 +28,7 @@ def ranges_figure(orbit):
 
 
 @in_style
-def sky_figure(orbit):
+def sky_figure(orbit: xr.Dataset) -> Figure:
     """Track over each station in the showcase session: zenith in the middle, north up, a dot at each whole minute."""
     shown = showcase(orbit)
     count = shown.sizes["station"]
@@ -47,7 +50,7 @@ def sky_figure(orbit):
 
 
 @in_style
-def polarization_figure(orbit):
+def polarization_figure(orbit: xr.Dataset) -> Figure:
     """Turn of the polarisation frames in the showcase session, and the contrast with and without compensation."""
     shown = showcase(orbit)
     elapsed = shown.elapsed.values
@@ -71,7 +74,7 @@ def polarization_figure(orbit):
     return figure
 
 
-def _mark_minutes(axis, time, azimuth, elevation, color):
+def _mark_minutes(axis: Axes, time: xr.DataArray, azimuth: np.ndarray, elevation: np.ndarray, color: str) -> None:
     """Dots with the time beside them, on that side of the track that faces right."""
     across = np.gradient((90 - elevation) * np.exp(1j * azimuth)) * 1j  # north is real, east imaginary
     across *= np.where(across.imag < 0, -1, 1) / np.abs(across)

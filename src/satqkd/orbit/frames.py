@@ -178,8 +178,8 @@ def sun_direction(times: np.ndarray) -> np.ndarray:
     hours = np.unique(times.astype("datetime64[h]"))
     nodes = np.union1d(hours, hours + hour)
     at_nodes = sun_direction_teme(nodes)
-    since = [(moments - nodes[0]) / hour for moments in (times, nodes)]
-    sun = np.stack([np.interp(*since, component) for component in at_nodes.T], axis=-1)
+    here, there = ((moments - nodes[0]) / hour for moments in (times, nodes))
+    sun = np.stack([np.interp(here, there, component) for component in at_nodes.T], axis=-1)
     return rotate_about_pole(sun / np.linalg.norm(sun, axis=-1, keepdims=True), sidereal_angle_rad(times))
 
 

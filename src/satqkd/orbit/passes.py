@@ -8,7 +8,7 @@ import numpy as np
 
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements
-from satqkd.orbit.propagation import SECOND, Station, Trajectory, trajectory
+from satqkd.orbit.propagation import SECOND, Place, Trajectory, trajectory
 
 STRONGEST_ACCELERATION_M_S2 = 12.0  # gravity at the ground, and Coriolis in low orbit or beyond the Moon
 SETTLED = 1e-6  # of the spacing, 0.1 ms: no better than the interpolation
@@ -44,7 +44,7 @@ class JointPass:
 
 def passes(
     elements: Elements,
-    station: Station,
+    station: Place,
     start: np.datetime64,
     end: np.datetime64,
     min_elevation_deg: float,
@@ -57,8 +57,8 @@ def passes(
     ----------
     elements : Elements
         Element sets of the satellite.
-    station : Station
-        Or anything with `latitude_deg`, `longitude_deg` and `altitude_m`.
+    station : Place
+        A `Station`, or anything with `latitude_deg`, `longitude_deg` and `altitude_m`.
     start, end : datetime64[ns]
         Limits of the search [UTC].
     min_elevation_deg : float
@@ -79,15 +79,15 @@ def passes(
     return passes_over(trajectory(elements, start, end, max_age_days=max_age_days), station, min_elevation_deg)
 
 
-def passes_over(path: Trajectory, station: Station, min_elevation_deg: float) -> list[Pass]:
+def passes_over(path: Trajectory, station: Place, min_elevation_deg: float) -> list[Pass]:
     """Every pass of a known trajectory over one station.
 
     Parameters
     ----------
     path : Trajectory
         Path of the satellite.
-    station : Station
-        Or anything with `latitude_deg`, `longitude_deg` and `altitude_m`.
+    station : Place
+        A `Station`, or anything with `latitude_deg`, `longitude_deg` and `altitude_m`.
     min_elevation_deg : float
         Elevation above which the satellite counts as seen [degree], 0 to below 90.
 
@@ -113,7 +113,7 @@ def passes_over(path: Trajectory, station: Station, min_elevation_deg: float) ->
 
 def joint_passes(
     elements: Elements,
-    stations: Sequence[Station],
+    stations: Sequence[Place],
     start: np.datetime64,
     end: np.datetime64,
     min_elevation_deg: float | Sequence[float],
@@ -126,7 +126,7 @@ def joint_passes(
     ----------
     elements : Elements
         Element sets of the satellite.
-    stations : sequence of Station
+    stations : sequence of Place
         At least one.
     start, end : datetime64[ns]
         Limits of the search [UTC].
@@ -145,9 +145,9 @@ def joint_passes(
     ValueError
         Whatever `passes` raises, or if the elevations are neither one nor as many as the stations.
     """
-    if np.ndim(min_elevation_deg) and len(min_elevation_deg) != len(stations):
+    if np.ndim(min_elevation_deg) and np.size(min_elevation_deg) != len(stations):
         raise ValueError(
-            f"min_elevation_deg has {len(min_elevation_deg)} values for {len(stations)} stations: "
+            f"min_elevation_deg has {np.size(min_elevation_deg)} values for {len(stations)} stations: "
             "give one for all or one for each"
         )
     path = trajectory(elements, start, end, max_age_days=max_age_days)
@@ -161,14 +161,14 @@ def joint_passes(
     return [interval for interval in intervals if interval.duration_s > 0.0]
 
 
-def pass_times(path: Trajectory, station: Station, min_elevation_deg: float) -> np.ndarray:
+def pass_times(path: Trajectory, station: Place, min_elevation_deg: float) -> np.ndarray:
     """Rise, culmination and set of every pass of a trajectory over one station.
 
     Parameters
     ----------
     path : Trajectory
-    station : Station
-        Or anything with `latitude_deg`, `longitude_deg` and `altitude_m`.
+    station : Place
+        A `Station`, or anything with `latitude_deg`, `longitude_deg` and `altitude_m`.
     min_elevation_deg : float
         Elevation above which the satellite counts as seen [degree], 0 to below 90.
 
@@ -202,14 +202,16 @@ def pass_times(path: Trajectory, station: Station, min_elevation_deg: float) -> 
     )
 
 
-def _place(station: Station) -> tuple[np.ndarray, np.ndarray]:
+def _place(station: Place) -> tuple[np.ndarray, np.ndarray]:
     """Return a station's position [m] and its vertical, each shape (3,)."""
     site = frames.geodetic_to_itrs(station.latitude_deg, station.longitude_deg, station.altitude_m)
     return site, frames.local_axes(station.latitude_deg, station.longitude_deg)[2]
 
 
 @numba.njit(cache=True)
-def _seen(position, velocity, site, up):
+def _seen(
+    position: np.ndarray, velocity: np.ndarray, site: np.ndarray, up: np.ndarray
+) -> tuple[float, float, float, float]:
     """Return the sine of the elevation [1], its rate times the range, the range's rate [m/s], and the range [m]."""
     along = square = climbing = receding = 0.0
     for axis in range(3):
@@ -224,7 +226,7 @@ def _seen(position, velocity, site, up):
 
 
 @numba.njit(cache=True)
-def _polynomial(position, velocity, acceleration, i, h):
+def _polynomial(position: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, i: int, h: float) -> np.ndarray:
     """Return the quintic from node i to the next, shape (6, 3), as `Trajectory.polynomial` does."""
     c = np.empty((6, 3))
     for axis in range(3):
@@ -240,7 +242,7 @@ def _polynomial(position, velocity, acceleration, i, h):
 
 
 @numba.njit(cache=True)
-def _between(c, h, u, site, up):
+def _between(c: np.ndarray, h: float, u: float, site: np.ndarray, up: np.ndarray) -> tuple[float, float, float, float]:
     """Return what `_seen` gives at a fraction u of the way from node to node."""
     position, velocity = np.empty(3), np.empty(3)
     for axis in range(3):
@@ -254,7 +256,9 @@ def _between(c, h, u, site, up):
 
 
 @numba.njit(cache=True)
-def _root(c, h, site, up, which, level, low, high):
+def _root(
+    c: np.ndarray, h: float, site: np.ndarray, up: np.ndarray, which: int, level: float, low: float, high: float
+) -> float:
     """Return where a quantity of `_seen` passes a level between low and high: regula falsi, Illinois variant."""
     first, last = low, high
     f_low = _between(c, h, low, site, up)[which] - level
@@ -275,7 +279,16 @@ def _root(c, h, site, up, which, level, low, high):
 
 
 @numba.njit(cache=True)
-def _pass_times(position, velocity, acceleration, h, site, up, lowest_sine, bulge_m):
+def _pass_times(
+    position: np.ndarray,
+    velocity: np.ndarray,
+    acceleration: np.ndarray,
+    h: float,
+    site: np.ndarray,
+    up: np.ndarray,
+    lowest_sine: float,
+    bulge_m: float,
+) -> np.ndarray:
     """Return rise, culmination and set of each pass, shape (pass, 3)."""
     last = position.shape[0] - 1
     times = np.empty((last + 1, 3))
@@ -322,7 +335,15 @@ def _pass_times(position, velocity, acceleration, h, site, up, lowest_sine, bulg
 
 
 @numba.njit(cache=True)
-def _shortest_ranges(position, velocity, acceleration, h, site, up, times):
+def _shortest_ranges(
+    position: np.ndarray,
+    velocity: np.ndarray,
+    acceleration: np.ndarray,
+    h: float,
+    site: np.ndarray,
+    up: np.ndarray,
+    times: np.ndarray,
+) -> np.ndarray:
     """Return the shortest range [m] of each pass: at its ends, or where the range turns between them."""
     last = position.shape[0] - 1
     shortest = np.full(times.shape[0], np.inf)

@@ -1,6 +1,7 @@
 """Where the satellite is, and how a station sees it."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from sgp4.api import SGP4_ERRORS
@@ -14,6 +15,17 @@ NODE_SPACING_S = 120.0
 GRAVITATIONAL_PARAMETER_M3_S2 = 3.986004418e14
 J2 = 1.08263e-3
 STRAYED = 1.1  # times the apogee of the set, which no force takes a satellite to within months
+
+
+class Place(Protocol):
+    """Anything on the ground: WGS84 latitude and longitude [degree], height above the ellipsoid [m]."""
+
+    @property
+    def latitude_deg(self) -> float: ...
+    @property
+    def longitude_deg(self) -> float: ...
+    @property
+    def altitude_m(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -172,7 +184,7 @@ def trajectory(
     ValueError
         If `end` is not after `start`, and whatever `propagate` raises.
     """
-    start, end = np.datetime64(start, "ns"), np.datetime64(end, "ns")
+    start, end = np.asarray([start, end], "datetime64[ns]")
     if not end > start:
         raise ValueError(f"end={_iso(end)} is not after start={_iso(start)}: give a later end")
     # The ages are the largest at the ends and half-way between sets: refused before millions of nodes are made.
@@ -221,15 +233,15 @@ def gravity_on_earth_m_s2(position_itrs_m: np.ndarray, velocity_itrs_m_s: np.nda
     )
 
 
-def look_angles(elements: Elements, station: Station, times: np.ndarray, *, max_age_days: float = 60.0) -> LookAngles:
+def look_angles(elements: Elements, station: Place, times: np.ndarray, *, max_age_days: float = 60.0) -> LookAngles:
     """How a station sees the satellite, and whether both are in the dark.
 
     Parameters
     ----------
     elements : Elements
         Element sets of the satellite.
-    station : Station
-        Or anything with `latitude_deg`, `longitude_deg` and `altitude_m`.
+    station : Place
+        A `Station`, or anything with `latitude_deg`, `longitude_deg` and `altitude_m`.
     times : ndarray of datetime64[ns], shape (time,)
         Times [UTC].
     max_age_days : float
