@@ -15,12 +15,18 @@ from satqkd.scenario import Experiment
 
 
 def variable(dims: str | tuple[str, ...], values: ArrayLike, units: str, long_name: str) -> xr.Variable:
-    """A variable with its CF attributes."""
+    """Return a variable with its CF attributes.
+
+    Examples
+    --------
+    >>> variable("time", [1.0, 2.0], "m", "range").attrs
+    {'units': 'm', 'long_name': 'range'}
+    """
     return xr.Variable(dims, values, {"units": units, "long_name": long_name})
 
 
 def label(data: xr.Dataset, stage: str, scenario: Experiment, seed: int | None = None) -> xr.Dataset:
-    """The same data set with the global attributes that say what it is: no time of day, no place."""
+    """Set the CF global attributes. No timestamp or path is stored, so equal inputs give identical files."""
     data.attrs = (
         {
             "Conventions": "CF-1.11",
@@ -50,7 +56,7 @@ def save(data: xr.Dataset, path: str | Path) -> None:
 
 @contextmanager
 def growing(path: str | Path, dim: str) -> Iterator[tuple[Callable, Callable]]:
-    """Write a data set whose rows along a dimension are more than the memory may hold.
+    """Write a data set that may have more rows along a dimension than the memory can hold.
 
     Parameters
     ----------
@@ -102,7 +108,7 @@ def _encoding(data: xr.Dataset) -> dict[Any, dict]:
 
 
 def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
-    """Read a data set whole, or leave what lies along a dimension in the file, to be read when it is asked for."""
+    """Read a data set whole, or leave what lies along a dimension in the file, to be read on demand."""
     if leave is None:
         with xr.open_dataset(path, engine="netcdf4") as data:
             return data.load()
@@ -114,6 +120,6 @@ def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
 
 
 def in_parts(data: xr.Dataset, dim: str) -> Iterator[xr.Dataset]:
-    """The rows of a long data set, so many at a time that they fit the memory."""
+    """Yield the rows of a long data set in parts that fit the memory."""
     for first in range(0, data.sizes[dim], PART):
         yield data.isel({dim: slice(first, first + PART)})

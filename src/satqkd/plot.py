@@ -51,7 +51,7 @@ TOTAL_STYLE: dict[Any, Any] = {"color": BLACK, "ls": "-", "lw": 1.2}
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows by itself, without pyplot's books of open figures."""
+    """A figure that a notebook shows by itself, without pyplot's list of open figures."""
 
     def _repr_png_(self) -> bytes:
         image = BytesIO()
@@ -63,14 +63,14 @@ class ShownFigure(Figure):
 def new_figure(
     rows: int = 1, columns: int = 1, *, width_cm: float = 16, height_cm: float = 9, **subplots: Any
 ) -> tuple[Figure, Any]:
-    """A figure and its axes in the common style, as ``plt.subplots`` gives them, without pyplot's state."""
+    """Return a figure and its axes in the common style, as ``plt.subplots`` does, without pyplot's state."""
     with mpl.rc_context(STYLE):
         figure = ShownFigure(figsize=(width_cm / 2.54, height_cm / 2.54))
         return figure, figure.subplots(rows, columns, **subplots)
 
 
 def showcase(data: xr.Dataset) -> xr.Dataset:
-    """The session that figures show, with `elapsed`, the seconds since it began, and the words for that axis."""
+    """Return the session that figures show, with `elapsed`, the seconds since it began, and the label of that axis."""
     shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
     start = shown.time.values[0]
     text = f"Time since {np.datetime_as_string(start, unit='s').replace('T', ' ')} UTC (s)"
@@ -80,7 +80,7 @@ def showcase(data: xr.Dataset) -> xr.Dataset:
 def session_stairs(
     axis: Axes, values: np.ndarray, durations_s: np.ndarray, *, block_s: int = 1, label: str | None, **style: Any
 ) -> None:
-    """Counts in each second of open link, session after session, as means over blocks of so many seconds.
+    """Draw counts in each second of open link, session after session, as means over blocks of seconds.
 
     Parameters
     ----------
@@ -101,12 +101,12 @@ def session_stairs(
 
 
 def legend_above(axis: Axes, columns: int = 4) -> None:
-    """A legend above the axes, where no curve can run into it."""
+    """Put the legend above the axes, where no curve can run into it."""
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
 
 
 def no_data(text: str) -> Figure:
-    """A figure that only says why there is nothing to draw."""
+    """Return a figure that only says why there is nothing to draw."""
     figure, axis = new_figure(height_cm=4)
     axis.set_axis_off()
     axis.text(0.5, 0.5, text, ha="center", va="center")

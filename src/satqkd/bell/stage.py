@@ -14,7 +14,7 @@ FREEDOM_OF_CHOICE = ("emission, choice a", "emission, choice b")
 
 
 def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | None = None) -> xr.Dataset:
-    """CHSH test of the coincidences that are for it, whether it was local, and the fidelity from those in two bases.
+    """Run the CHSH test, the locality analysis and the fidelity estimate on the coincidences measured for them.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def _chsh(data: xr.Dataset, counted: xr.Dataset) -> None:
 
 
 def _unfinished(counts: np.ndarray) -> Chsh:
-    """A CHSH test with a setting that has no coincidence: no S, and nothing that speaks against local realism."""
+    """Return a CHSH test with a setting that has no coincidence: S is nan, and the p-value 1."""
     e, sigma = np.full((2, 4), np.nan)
     seen = counts.any(axis=1)
     e[seen], sigma[seen] = correlation(counts[seen])
@@ -130,7 +130,7 @@ def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """What the Bell test says that a publication can be held against: name to (value, unit)."""
+    """Return what a publication can be compared with: name to (value, unit)."""
     result: dict[str, tuple[float, str]] = {}
     if "s" in data:
         result |= {

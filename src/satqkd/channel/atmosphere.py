@@ -12,7 +12,7 @@ from satqkd.channel.diffraction import named_model
 
 
 def kasten_young_air_mass(elevation_deg: ArrayLike) -> np.ndarray:
-    r"""Relative optical air mass at sea-level refraction.
+    r"""Return the relative optical air mass by the formula of Kasten and Young.
 
     Parameters
     ----------
@@ -27,13 +27,18 @@ def kasten_young_air_mass(elevation_deg: ArrayLike) -> np.ndarray:
     Notes
     -----
     F. Kasten and A. T. Young, Appl. Opt. 28, 4735 (1989).
+
+    Examples
+    --------
+    >>> kasten_young_air_mass([90.0, 30.0, 10.0]).round(3)
+    array([1.   , 1.994, 5.586])
     """
     h = np.asarray(elevation_deg, dtype=float)
     return 1.0 / (np.sin(np.radians(h)) + 0.50572 * (h + 6.07995) ** -1.6364)
 
 
 def plane_parallel_air_mass(elevation_deg: ArrayLike) -> np.ndarray:
-    r"""Air mass of a flat atmosphere, :math:`1/\sin h`; infinite at the horizon.
+    r"""Return the air mass of a flat atmosphere, :math:`1/\sin h`; infinite at the horizon.
 
     Parameters
     ----------
@@ -44,6 +49,11 @@ def plane_parallel_air_mass(elevation_deg: ArrayLike) -> np.ndarray:
     -------
     ndarray
         Air mass [1].
+
+    Examples
+    --------
+    >>> plane_parallel_air_mass([90.0, 30.0]).round(3)
+    array([1., 2.])
     """
     with np.errstate(divide="ignore", over="ignore"):
         return 1.0 / np.sin(np.radians(np.asarray(elevation_deg, dtype=float)))
@@ -53,7 +63,7 @@ AIR_MASS_MODELS = {"kasten_young": kasten_young_air_mass, "plane_parallel": plan
 
 
 def air_mass(elevation_deg: ArrayLike, *, model: str = "kasten_young") -> np.ndarray:
-    """Relative optical air mass, infinite below the horizon, where there is no link.
+    """Return the relative optical air mass, infinite below the horizon, where there is no link.
 
     Parameters
     ----------
@@ -70,6 +80,11 @@ def air_mass(elevation_deg: ArrayLike, *, model: str = "kasten_young") -> np.nda
     ------
     ValueError
         For an unknown model or an elevation beyond 90 degrees.
+
+    Examples
+    --------
+    >>> air_mass([90.0, 30.0, -1.0]).round(3)
+    array([1.   , 1.994,   inf])
     """
     elevation_deg = np.asarray(elevation_deg, dtype=float)
     if np.any(np.abs(elevation_deg) > 90.0):
@@ -80,7 +95,7 @@ def air_mass(elevation_deg: ArrayLike, *, model: str = "kasten_young") -> np.nda
 
 
 def extinction_db(elevation_deg: ArrayLike, *, zenith_extinction_db: float, model: str = "kasten_young") -> np.ndarray:
-    """Loss by scattering and absorption along the slant path (Beer-Lambert law with one scale height for all of it).
+    """Return the loss by scattering and absorption along the slant path (Beer-Lambert law, one scale height for both).
 
     Parameters
     ----------
@@ -100,6 +115,11 @@ def extinction_db(elevation_deg: ArrayLike, *, zenith_extinction_db: float, mode
     ------
     ValueError
         For a negative extinction, an unknown model or an elevation beyond 90 degrees.
+
+    Examples
+    --------
+    >>> extinction_db([90.0, 30.0], zenith_extinction_db=0.5).round(3)
+    array([0.5  , 0.997])
     """
     if not zenith_extinction_db >= 0.0:
         raise ValueError(

@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a calibration found.
+    """The values that a calibration found.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Calibration:
 def read_plan(
     path: str | Path, scenario: str, published: dict[str, tuple[float, ...]]
 ) -> tuple[list[Parameter], list[Target]]:
-    """Parameters and targets of a scenario's calibration.
+    """Read parameters and targets of a scenario's calibration.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def read_plan(
 def calibrate(
     model: Callable[[Scenario], dict], scenario: Scenario, *, parameters: list[Parameter], targets: list[Target]
 ) -> Calibration:
-    """Least squares of a scenario's parameters against observed values.
+    """Fit a scenario's parameters to observed values by least squares.
 
     Parameters
     ----------

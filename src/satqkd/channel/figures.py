@@ -24,7 +24,9 @@ COMPONENT_COLOURS = (PINK, BLUE, VERMILION, SKY, GREEN, ORANGE)
 
 @in_style
 def attenuation_figure(channel: xr.Dataset) -> Figure:
-    """Attenuation of each link, and of all together as the publication counts it, through the showcase session."""
+    """Draw the attenuation of each link, and of all together as the publication counts it, through the showcase
+    session.
+    """
     shown = showcase(channel)
     elapsed = shown.elapsed.values
     figure, axis = new_figure()
@@ -38,7 +40,7 @@ def attenuation_figure(channel: xr.Dataset) -> Figure:
 
 @in_style
 def budget_figure(channel: xr.Dataset) -> Figure:
-    """Losses of each link, one component on another, through the showcase session."""
+    """Draw the losses of each link as stacked components through the showcase session."""
     shown = showcase(channel)
     elapsed = shown.elapsed.values
     figure, axes = new_figure(1, shown.sizes["station"], height_cm=10, sharey=True, squeeze=False)

@@ -15,7 +15,7 @@ def _check_not_negative(**quantities: ArrayLike) -> None:
 
 
 def fiber_loss_db(length_m: ArrayLike, *, attenuation_db_per_km: ArrayLike) -> np.ndarray:
-    """Loss of a fibre.
+    """Return the loss of a fibre.
 
     Parameters
     ----------
@@ -33,13 +33,18 @@ def fiber_loss_db(length_m: ArrayLike, *, attenuation_db_per_km: ArrayLike) -> n
     ------
     ValueError
         When either is negative.
+
+    Examples
+    --------
+    >>> round(float(fiber_loss_db(1.2e6, attenuation_db_per_km=0.16)), 1)
+    192.0
     """
     _check_not_negative(length_m=length_m, attenuation_db_per_km=attenuation_db_per_km)
     return np.multiply(length_m, attenuation_db_per_km) / 1e3
 
 
 def fiber_transmittance(length_m: ArrayLike, *, attenuation_db_per_km: ArrayLike) -> np.ndarray:
-    r"""Transmittance of a fibre, :math:`10^{-\alpha L / 10}`.
+    r"""Return the transmittance of a fibre, :math:`10^{-\alpha L / 10}`.
 
     Parameters
     ----------
@@ -49,12 +54,17 @@ def fiber_transmittance(length_m: ArrayLike, *, attenuation_db_per_km: ArrayLike
     Returns
     -------
     ndarray or float
+
+    Examples
+    --------
+    >>> round(float(fiber_transmittance(100e3, attenuation_db_per_km=0.2)), 4)
+    0.01
     """
     return 10.0 ** (-fiber_loss_db(length_m, attenuation_db_per_km=attenuation_db_per_km) / 10.0)
 
 
 def plob_bound(transmittance: ArrayLike) -> np.ndarray:
-    r"""Highest secret key capacity of a lossy channel without repeater, :math:`-\log_2(1 - \eta)`.
+    r"""Return the highest secret key capacity of a lossy channel without repeater, :math:`-\log_2(1 - \eta)`.
 
     Parameters
     ----------
@@ -74,6 +84,11 @@ def plob_bound(transmittance: ArrayLike) -> np.ndarray:
     Notes
     -----
     Pirandola, Laurenza, Ottaviani, Banchi, Nat. Commun. 8, 15043 (2017).
+
+    Examples
+    --------
+    >>> round(float(plob_bound(0.5)), 3)
+    1.0
     """
     transmittance = np.asarray(transmittance, dtype=float)
     outside = ~((transmittance >= 0.0) & (transmittance <= 1.0))
@@ -86,7 +101,7 @@ def plob_bound(transmittance: ArrayLike) -> np.ndarray:
 
 
 def advantage_orders_of_magnitude(satellite_loss_db: ArrayLike, fiber_loss_db: ArrayLike) -> np.ndarray:
-    """By how many powers of ten the satellite link transmits more than the fibre.
+    """Return by how many powers of ten the satellite link transmits more than the fibre.
 
     Parameters
     ----------
@@ -102,7 +117,7 @@ def advantage_orders_of_magnitude(satellite_loss_db: ArrayLike, fiber_loss_db: A
 
 
 def pair_rate_hz(source_rate_hz: ArrayLike, *, transmittance_a: ArrayLike, transmittance_b: ArrayLike) -> np.ndarray:
-    """Coincidences per second of a pair source between two links.
+    """Return the coincidences per second of a pair source between two links.
 
     Parameters
     ----------
@@ -128,7 +143,7 @@ def pair_rate_hz(source_rate_hz: ArrayLike, *, transmittance_a: ArrayLike, trans
 def sifted_rate_hz(
     pulse_rate_hz: ArrayLike, *, transmittance: ArrayLike, sifting_fraction: ArrayLike = 0.5
 ) -> np.ndarray:
-    """Sifted bits per second of a perfect single-photon source.
+    """Return the sifted bits per second of a perfect single-photon source.
 
     Parameters
     ----------
@@ -148,13 +163,18 @@ def sifted_rate_hz(
     ------
     ValueError
         When anything is negative.
+
+    Examples
+    --------
+    >>> float(sifted_rate_hz(1e10, transmittance=1e-3))
+    5000000.0
     """
     _check_not_negative(pulse_rate_hz=pulse_rate_hz, transmittance=transmittance, sifting_fraction=sifting_fraction)
     return np.multiply(pulse_rate_hz, transmittance) * sifting_fraction
 
 
 def years_per_bit(rate_hz: ArrayLike) -> np.ndarray:
-    """Mean time between two bits.
+    """Return the mean time between two bits.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from satqkd.scenario.mission import EntangledSource
 
 
 def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Dataset:
-    """The same source and detectors through fibre of several kinds over the same distance.
+    """Compute the same source and detectors through fibre of several kinds over the same distance.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Data
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
-    """What the comparison says that a publication can be held against: name to (value or [low, high], unit)."""
+    """Return what a publication can be compared with: name to (value or [low, high], unit)."""
     advantage = dict(zip(data.fiber.values.tolist(), data.advantage.values.tolist(), strict=True))
     result = {f"advantage_{per_km:g}": (value, "orders of magnitude") for per_km, value in advantage.items()}
     if {0.13, 0.095} <= advantage.keys():

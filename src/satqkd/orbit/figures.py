@@ -10,7 +10,7 @@ from satqkd.plot import STATION_STYLES, TOTAL_STYLE, in_style, legend_above, new
 
 @in_style
 def ranges_figure(orbit: xr.Dataset) -> Figure:
-    """Range of each station and their sum, and the elevation, through the showcase session."""
+    """Draw the range of each station and their sum, and the elevation, through the showcase session."""
     shown = showcase(orbit)
     elapsed = shown.elapsed.values
     figure, (above, below) = new_figure(2, 1, height_cm=12, sharex=True, height_ratios=(3, 2))
@@ -29,7 +29,9 @@ def ranges_figure(orbit: xr.Dataset) -> Figure:
 
 @in_style
 def sky_figure(orbit: xr.Dataset) -> Figure:
-    """Track over each station in the showcase session: zenith in the middle, north up, a dot at each whole minute."""
+    """Draw the track over each station in the showcase session: zenith in the middle, north up, a dot each whole
+    minute.
+    """
     shown = showcase(orbit)
     count = shown.sizes["station"]
     figure, axes = new_figure(
@@ -51,7 +53,9 @@ def sky_figure(orbit: xr.Dataset) -> Figure:
 
 @in_style
 def polarization_figure(orbit: xr.Dataset) -> Figure:
-    """Turn of the polarisation frames in the showcase session, and the contrast with and without compensation."""
+    """Draw the rotation of the polarisation frames in the showcase session, and the contrast with and without
+    compensation.
+    """
     shown = showcase(orbit)
     elapsed = shown.elapsed.values
     with_contrast = "contrast_compensated" in shown
@@ -75,7 +79,7 @@ def polarization_figure(orbit: xr.Dataset) -> Figure:
 
 
 def _mark_minutes(axis: Axes, time: xr.DataArray, azimuth: np.ndarray, elevation: np.ndarray, color: str) -> None:
-    """Dots with the time beside them, on that side of the track that faces right."""
+    """Draw dots with their time, on the side of the track that faces right."""
     across = np.gradient((90 - elevation) * np.exp(1j * azimuth)) * 1j  # north is real, east imaginary
     across *= np.where(across.imag < 0, -1, 1) / np.abs(across)
     for i in np.flatnonzero(time.dt.second.values == 0):

@@ -51,7 +51,7 @@ def passes(
     *,
     max_age_days: float = 60.0,
 ) -> list[Pass]:
-    """Every pass of the satellite over one station between start and end.
+    """Find every pass of the satellite over one station between start and end.
 
     Parameters
     ----------
@@ -75,12 +75,23 @@ def passes(
     ------
     ValueError
         If `min_elevation_deg` is outside its bounds, and whatever `trajectory` raises.
+
+    Examples
+    --------
+    >>> from satqkd.orbit import Station, read_elements
+    >>> micius = read_elements("data/orbits/micius.csv")
+    >>> xinglong = Station("xinglong", 40.3959, 117.5775, 890.0)
+    >>> start = np.datetime64("2016-12-19", "ns")
+    >>> for one in passes(micius, xinglong, start, start + np.timedelta64(1, "D"), 30.0):
+    ...     print(one.culmination.astype("datetime64[s]"), round(one.max_elevation_deg, 1), "degrees")
+    2016-12-19T03:50:03 71.5 degrees
+    2016-12-19T16:52:13 47.8 degrees
     """
     return passes_over(trajectory(elements, start, end, max_age_days=max_age_days), station, min_elevation_deg)
 
 
 def passes_over(path: Trajectory, station: Place, min_elevation_deg: float) -> list[Pass]:
-    """Every pass of a known trajectory over one station.
+    """Find every pass of a known trajectory over one station.
 
     Parameters
     ----------
@@ -120,7 +131,7 @@ def joint_passes(
     *,
     max_age_days: float = 60.0,
 ) -> list[JointPass]:
-    """Intervals between start and end in which all stations see the satellite.
+    """Find the intervals between start and end in which all stations see the satellite.
 
     Parameters
     ----------
@@ -144,6 +155,15 @@ def joint_passes(
     ------
     ValueError
         Whatever `passes` raises, or if the elevations are neither one nor as many as the stations.
+
+    Examples
+    --------
+    >>> from satqkd.orbit import Station, read_elements
+    >>> micius = read_elements("data/orbits/micius.csv")
+    >>> stations = [Station("delingha", 37.379, 97.727, 3153.0), Station("lijiang", 26.694, 100.029, 3233.0)]
+    >>> start = np.datetime64("2016-12-19", "ns")
+    >>> [round(one.duration_s) for one in joint_passes(micius, stations, start, start + np.timedelta64(1, "D"), 10.0)]
+    [254, 138, 125]
     """
     if np.ndim(min_elevation_deg) and np.size(min_elevation_deg) != len(stations):
         raise ValueError(
@@ -162,7 +182,7 @@ def joint_passes(
 
 
 def pass_times(path: Trajectory, station: Place, min_elevation_deg: float) -> np.ndarray:
-    """Rise, culmination and set of every pass of a trajectory over one station.
+    """Find rise, culmination and set of every pass of a trajectory over one station.
 
     Parameters
     ----------

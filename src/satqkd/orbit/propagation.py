@@ -40,7 +40,7 @@ class Station:
 
 @dataclass(frozen=True)
 class LookAngles:
-    """How a station sees the satellite; every attribute is an array of shape (time,).
+    """Describe how a station sees the satellite; every attribute is an array of shape (time,).
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Trajectory:
         return self.duration_s / (len(self.position_m) - 1)
 
     def at(self, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Position [m] and velocity [m/s], shape (time, 3), at times in seconds after the start, shape (time,).
+        """Return position [m] and velocity [m/s], shape (time, 3), at times in seconds after the start, shape (time,).
 
         Notes
         -----
@@ -107,7 +107,9 @@ class Trajectory:
         return self.between(self.polynomial(first), seconds / self.spacing_s - first)
 
     def polynomial(self, first: np.ndarray) -> np.ndarray:
-        """Coefficients, shape (6, interval, 3), of the position from nodes, shape (interval,), to the next."""
+        """Return the coefficients, shape (6, interval, 3), of the position from nodes, shape (interval,), to the
+        next.
+        """
         h, last = self.spacing_s, first + 1
         p, v, a = self.position_m[first], h * self.velocity_m_s[first], h**2 * self.acceleration_m_s2[first]
         position = self.position_m[last] - p - v - a / 2
@@ -119,7 +121,7 @@ class Trajectory:
         return np.stack([p, v, a / 2, c3, c4, c5])
 
     def between(self, polynomial: np.ndarray, fraction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Position [m] and velocity [m/s], shape (interval, 3), at fractions of the way from node to node."""
+        """Return position [m] and velocity [m/s], shape (interval, 3), at fractions of the way from node to node."""
         c0, c1, c2, c3, c4, c5 = polynomial
         u = fraction[:, None]
         position = c0 + u * (c1 + u * (c2 + u * (c3 + u * (c4 + u * c5))))
@@ -127,7 +129,7 @@ class Trajectory:
 
 
 def propagate(elements: Elements, times: np.ndarray, *, max_age_days: float = 60.0) -> tuple[np.ndarray, np.ndarray]:
-    """Position and velocity by SGP4, each time from the element set nearest to it.
+    """Compute position and velocity by SGP4, each time from the element set nearest to it.
 
     Parameters
     ----------
@@ -154,6 +156,14 @@ def propagate(elements: Elements, times: np.ndarray, *, max_age_days: float = 60
     Notes
     -----
     Half-way between two epochs the position jumps by the disagreement of the two sets.
+
+    Examples
+    --------
+    >>> from satqkd.orbit.elements import read_elements
+    >>> micius = read_elements("data/orbits/micius.csv")
+    >>> position_m, velocity_m_s = propagate(micius, np.array(["2018-10-01T12:00"], "datetime64[ns]"))
+    >>> (np.linalg.norm(position_m, axis=1) / 1e3).round(), (np.linalg.norm(velocity_m_s, axis=1) / 1e3).round(2)
+    (array([6873.]), array([7.62]))
     """
     times = np.asarray(times, dtype="datetime64[ns]")
     index = nearest(elements, times)
@@ -177,12 +187,21 @@ def propagate(elements: Elements, times: np.ndarray, *, max_age_days: float = 60
 def trajectory(
     elements: Elements, start: np.datetime64, end: np.datetime64, *, max_age_days: float = 60.0
 ) -> Trajectory:
-    """Path of a satellite over the turning Earth from start to end [UTC], with nodes at most two minutes apart.
+    """Compute the path of a satellite over the turning Earth from start to end [UTC], at nodes at most two minutes
+    apart.
 
     Raises
     ------
     ValueError
         If `end` is not after `start`, and whatever `propagate` raises.
+
+    Examples
+    --------
+    >>> from satqkd.orbit.elements import read_elements
+    >>> start = np.datetime64("2018-10-01", "ns")
+    >>> path = trajectory(read_elements("data/orbits/micius.csv"), start, start + np.timedelta64(1, "h"))
+    >>> path.spacing_s, path.position_m.shape
+    (np.float64(120.0), (31, 3))
     """
     start, end = np.asarray([start, end], "datetime64[ns]")
     if not end > start:
@@ -200,7 +219,7 @@ def trajectory(
 
 
 def gravity_on_earth_m_s2(position_itrs_m: np.ndarray, velocity_itrs_m_s: np.ndarray) -> np.ndarray:
-    """Acceleration [m/s^2], shape (time, 3), of a satellite as seen from the turning Earth.
+    """Return the acceleration [m/s^2], shape (time, 3), of a satellite as seen from the turning Earth.
 
     Parameters
     ----------
@@ -216,6 +235,11 @@ def gravity_on_earth_m_s2(position_itrs_m: np.ndarray, velocity_itrs_m_s: np.nda
     Notes
     -----
     Gradient of the potential up to J2, Montenbruck and Gill, "Satellite Orbits" (2000), section 3.2.
+
+    Examples
+    --------
+    >>> gravity_on_earth_m_s2(np.array([[7e6, 0.0, 0.0]]), np.zeros((1, 3))).round(3) + 0.0
+    array([[-8.108,  0.   ,  0.   ]])
     """
     x, y, z = np.moveaxis(position_itrs_m, -1, 0)
     squared = x * x + y * y + z * z
@@ -234,7 +258,7 @@ def gravity_on_earth_m_s2(position_itrs_m: np.ndarray, velocity_itrs_m_s: np.nda
 
 
 def look_angles(elements: Elements, station: Place, times: np.ndarray, *, max_age_days: float = 60.0) -> LookAngles:
-    """How a station sees the satellite, and whether both are in the dark.
+    """Compute how a station sees the satellite, and whether both are in the dark.
 
     Parameters
     ----------
@@ -256,6 +280,15 @@ def look_angles(elements: Elements, station: Place, times: np.ndarray, *, max_ag
     ------
     ValueError
         Whatever `propagate` raises.
+
+    Examples
+    --------
+    >>> from satqkd.orbit.elements import read_elements
+    >>> micius = read_elements("data/orbits/micius.csv")
+    >>> xinglong = Station("xinglong", 40.3959, 117.5775, 890.0)
+    >>> seen = look_angles(micius, xinglong, np.array(["2016-12-19T16:47"], "datetime64[ns]"))
+    >>> seen.elevation_deg.round(1), (seen.range_m / 1e3).round()
+    (array([1.5]), array([2407.]))
     """
     position, velocity = frames.teme_to_itrs(*propagate(elements, times, max_age_days=max_age_days), times)
     axes = frames.local_axes(station.latitude_deg, station.longitude_deg)

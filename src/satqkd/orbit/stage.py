@@ -40,6 +40,13 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     ------
     ScenarioError
         When no pass fulfils the conditions, or not enough of them.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> orbit = find_sessions(load_scenario("data/scenarios/yin2020.yaml"))
+    >>> round(float(orbit.baseline) / 1e3), orbit.sizes["session"]
+    (1120, 12)
     """
     assert scenario.orbit is not None
     elements = read_elements(scenario.file(scenario.orbit.elements))
@@ -80,7 +87,7 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
 
 
 def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:
-    """Sessions in order of time until the measurements have their seconds."""
+    """Return sessions in order of time until the measurements have their seconds."""
     wanted = _wanted_seconds(scenario)
     sessions, open_s = [], 0
     for joint in joint_passes(
@@ -143,7 +150,7 @@ def _wanted_seconds(scenario: Scenario | Recorded) -> float:
 
 
 def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dataset | None:
-    """The part of a joint pass that fulfils the scenario's conditions, or None."""
+    """Return the part of a joint pass that fulfils the scenario's conditions, or None."""
     conditions = scenario.orbit
     days = float((joint.end - joint.start) / SECOND) / 86400
     if days > LONGEST_DAYS:  # every tenth of a second of it would be computed
@@ -170,7 +177,7 @@ def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dat
 
 
 def _usable(conditions: Orbit, view: LookAngles) -> np.ndarray:
-    """When a station that sees the satellite can use it."""
+    """Return when a station that sees the satellite can use it."""
     usable = view.sun_elevation_deg <= conditions.max_sun_elevation_deg
     if conditions.satellite_in_shadow:
         usable &= ~view.sunlit
@@ -188,7 +195,7 @@ def _longest_run(usable: np.ndarray) -> tuple[int, int]:
 
 
 def _one_set(elements: Elements, times: np.ndarray) -> Elements:
-    """One element set for a whole session: a change of set in its middle would be a jump of kilometres."""
+    """Return one element set for a whole session, since a change of set within it would be a jump of kilometres."""
     index = nearest(elements, times[times.size // 2 : times.size // 2 + 1])[0]
     return Elements(
         elements.name, elements.norad_id, elements.satrecs[index : index + 1], elements.epochs[index : index + 1]
@@ -212,11 +219,11 @@ def _frame_rotations_deg(elements: Elements, scenario: Scenario | Recorded, time
     )
     held = satellite_axis(scenario.polarization.satellite_axis, position, velocity)
     rotations = []
-    for station, place in zip(scenario.stations, _places(scenario), strict=True):
+    for place, mount in zip(_places(scenario), [station.mount for station in scenario.stations], strict=True):
         sight = frames.geodetic_to_itrs(place.latitude_deg, place.longitude_deg, place.altitude_m) - position
         sight /= np.linalg.norm(sight, axis=1, keepdims=True)
         axes = frames.local_axes(place.latitude_deg, place.longitude_deg)
-        rotations.append(frame_rotation_deg(sight, held, station_axis(station.mount, axes)))
+        rotations.append(frame_rotation_deg(sight, held, station_axis(mount, axes)))
     return np.stack(rotations, axis=1)
 
 
@@ -284,7 +291,7 @@ def _extent(fine: np.ndarray, views: list[LookAngles], duration_s: float) -> xr.
 
 
 def _polarization(scenario: Scenario | Recorded, data: xr.Dataset) -> None:
-    """What the analysers see of the rotation, and the contrast with and without a plate that follows it."""
+    """Add the rotation that the analysers see, and the contrast with and without a plate that follows it."""
     rotation, number = data.frame_rotation.values, data.pass_number.values
     # Without compensation the plate stays where it fits at the start of each session.
     standing = rotation - rotation[np.searchsorted(number, number)]
@@ -302,7 +309,7 @@ def _polarization(scenario: Scenario | Recorded, data: xr.Dataset) -> None:
 
 
 def _schedule(scenario: Scenario | Recorded, number: np.ndarray) -> np.ndarray:
-    """What each second is for: the measurements in their order, the last node of a session closing it."""
+    """Return what each second is for: the measurements in their order; the last node of a session only closes it."""
     closing = np.append(number[1:] != number[:-1], True)
     seconds = np.flatnonzero(~closing)
     result = np.full(number.size, -1, np.int8)
@@ -332,7 +339,7 @@ def _showcase(near: datetime | None, data: xr.Dataset) -> int:
 
 
 def _survey(scenario: Scenario, elements: Elements, survey: str) -> xr.Dataset:
-    """The highest pass of each night of the survey, over the station whose line names it."""
+    """Find the highest pass of each night of the survey, over the station that its line names."""
     path = scenario.file(survey)
     with path.open(newline="") as handle:
         nights = list(csv.DictReader(handle))
@@ -358,7 +365,9 @@ def _survey(scenario: Scenario, elements: Elements, survey: str) -> xr.Dataset:
 
 
 def _relay(scenario: Scenario, elements: Elements, data: xr.Dataset, station: Relay) -> xr.Dataset:
-    """The first pass over the second station, after the session shown, that fulfils the conditions at its highest."""
+    """Find the first pass over the second station, after the session shown, that fulfils the conditions at its
+    highest.
+    """
     shown = data.isel(session=data.attrs["showcase"])
     start = shown.closest_approach.values
     end = start + np.timedelta64(round(3600 * station.max_delay_h), "s")
@@ -391,7 +400,7 @@ class _SurveyStation:
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
-    """What the orbit says that a publication can be held against: name to (value or [low, high], unit)."""
+    """Return what a publication can be compared with: name to (value or [low, high], unit)."""
     shown = data.isel(session=data.attrs["showcase"])
     result: dict[str, tuple[float | list[float], str]] = {
         "session_duration": (float(shown.session_duration), "s"),
