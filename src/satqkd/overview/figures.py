@@ -1,6 +1,9 @@
 """Figures of a mission at a glance."""
 
 import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from satqkd.plot import BLACK, BLUE, STATION_STYLES, VERMILION, in_style, legend_above, new_figure, showcase
@@ -16,8 +19,9 @@ AROUND_DEG = 8.0
 
 
 @in_style
-def map_figure(orbit, track, footprints: dict, land: list):
-    """World map with the ground track of a revolution, and the stations with their footprints, near by.
+def map_figure(orbit: xr.Dataset, track: tuple[np.ndarray, ...], footprints: dict, land: list) -> Figure:
+    """Draw the world map with the ground track of one revolution, and an enlarged view of the stations with their
+    footprints.
 
     Parameters
     ----------
@@ -58,8 +62,8 @@ def map_figure(orbit, track, footprints: dict, land: list):
 
 
 @in_style
-def sensitivity_figure(table):
-    """Secret bits per pass against one parameter a panel; a dot is the scenario itself."""
+def sensitivity_figure(table: pd.DataFrame) -> Figure:
+    """Draw the secret bits per pass against one parameter a panel; a dot marks the scenario itself."""
     styles = dict(
         zip(table.bound.unique(), ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"}), strict=False)
     )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
@@ -355,7 +355,7 @@ class Experiment(Section):
             f"{candidates[1].parent}: put the {what} there"
         )
 
-    def replaced(self, values: dict[str, float]) -> Self:
+    def replaced(self, values: dict[str, Any]) -> Self:
         """The same scenario with some values changed; keys are dotted, as in stations.0.receiver_efficiency."""
         tree = self.model_dump(mode="python")
         for key, value in values.items():
