@@ -42,6 +42,14 @@ def test_commands_of_make_are_targets_of_the_makefile():
         assert named <= targets, page.name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_list_on_a_command_line_is_quoted(page):
+    """zsh takes what stands in brackets for a pattern of file names."""
+    for line in page.read_text().splitlines():
+        if found := re.search(r"--config\b(.*)", line):
+            assert not re.search(r"""(?<!['"\w])\w+=\[""", found[1]), line
+
+
 def test_scenario_keys_are_current():
     spec = importlib.util.spec_from_file_location("scenario_keys", ROOT / "docs/scenario_keys.py")
     script = importlib.util.module_from_spec(spec)
