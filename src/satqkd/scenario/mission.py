@@ -261,8 +261,8 @@ class Measurement(Section):
     name: Literal["key", "bell", "state"] = Field(description="what the coincidences are for")
     duration_s: Positive | None = Field(
         None,
-        description="seconds of open link; the last may leave it out, and takes what is left of the sessions that those "
-        "before it need (alone: one whole session; recordings: their rest) [s]",
+        description="seconds of open link; the last may leave it out, and takes what is left of the sessions that "
+        "those before it need (alone: one whole session; recordings: their rest) [s]",
     )
     angles_deg: Annotated[tuple[tuple[Number, Number], ...], Field(min_length=1, max_length=2)] = Field(
         description="for each station the analyser angles of settings 0 and 1 [degree]"

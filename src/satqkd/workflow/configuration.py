@@ -6,7 +6,7 @@ from typing import Any
 
 from satqkd.scenario import ScenarioError
 
-# What the file holds, and what only a command line says: which experiment, plan or sweep is asked for, and the plan's days.
+# The last five stand on a command line only: which experiment, plan or sweep is asked for, and the plan's days.
 KEYS = ("scenarios", "seed", "replicates", "quick", "plan", "start", "days", "sweep")
 
 
