@@ -134,7 +134,9 @@ class Project:
         return {
             str(name): (folder / name).read_bytes()
             for name in names
-            if not of_the_run & set(name.parts) and not name.match("*.provenance.json") and name.name != "report.html"
+            if not of_the_run & set(name.parts)
+            and not name.match("*.provenance.json")
+            and not name.match("report*.html")
         }
 
     def whole(self, expected: dict[str, bytes]) -> int:
@@ -176,7 +178,7 @@ def root() -> Path:
 def whole_run(project_in, tmp_path_factory) -> Project:
     """All results and the report of one scenario with two runs, made on two cores."""
     project = project_in(tmp_path_factory.mktemp("whole") / "project", scenarios=["tiangong2"], replicates=2)
-    for what in (["--cores", "2"], ["--report", "results/report.html"]):
+    for what in (["--cores", "2"], ["--report", "results/report-snakemake.html"]):
         status, said = project.run("snakemake", *what)
         assert status == 0, said
     return project

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from satqkd.papers import figures, links, pairs, passes, pulses, survey
 from satqkd.papers.results import Results
+from satqkd.validation.reference import figure_id
 
 NEAREST_S = 10  # seconds over which a paper's rate at a range is read off its curve, as in stage 4
 
@@ -33,11 +34,6 @@ class PaperFigure:
     table: Callable[[Results], pd.DataFrame]
     draw: Callable[[pd.DataFrame, dict], Figure]
     values: Callable[[pd.DataFrame], dict]
-
-
-def figure_id(title: str) -> str:
-    """Name of a figure's files: "ED Fig 5a: histogram" is ed_fig_5a."""
-    return title.partition(":")[0].lower().replace(" ", "_")
 
 
 def extremes(values: pd.Series) -> tuple[float, float]:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from satqkd.files import finished
-from satqkd.report import parameters_page, renew, rotten, validation_page
+from satqkd.report import parameters_page, renew, rotten, validation_page, write_first_page
 from satqkd.scenario import ScenarioError, load_scenario
 from satqkd.validation.stage import read_table
 
@@ -20,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=f"page {what}")
         command.add_argument("source", help="scenario file" if name == "parameters" else TABLE)
         command.add_argument("output", help="HTML file to write")
+    command = commands.add_parser("results", help="first page of the results: results/report.html")
+    command.add_argument("source", nargs="?", default="results", help="default: results")
     for name, what in (("readme", "renew"), ("check", "check")):
         command = commands.add_parser(name, help=f"{what} the summary in README.md")
         command.add_argument("source", nargs="?", default=TABLE, help=f"default: {TABLE}")
@@ -31,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _done(given: argparse.Namespace) -> int:
+    if given.command == "results":
+        write_first_page(given.source)
+        return 0
     frame = None if given.command == "parameters" else read_table(given.source)
     if given.command == "readme":
         renew(frame, Path())
