@@ -65,12 +65,15 @@ def first_page(results: str | Path) -> str:
     results = Path(results)
     data = results.parent / "data"
     scenarios, faults = _scenarios(results, data / "scenarios")
-    published = {name: one for name, one in scenarios.items() if getattr(one, "reference", None)}
+    references = {
+        name: data / "reference" / f"{getattr(one, 'reference', None)}.yaml" for name, one in scenarios.items()
+    }
+    published = {name: one for name, one in scenarios.items() if references[name].is_file()}
     verdicts = validate_results(results, published, data / "reference") if published else pd.DataFrame()
     parts = [f"<p>{escape(INTRODUCTION)}</p>", _tally(results, verdicts)]
     for name, scenario in scenarios.items():
         if name in published:
-            reference = load_reference(data / "reference" / f"{scenario.reference}.yaml")
+            reference = load_reference(references[name])
             parts.append(_experiment(results, scenario, reference, verdicts[verdicts.scenario == name]))
         else:
             parts.append(_own(results, scenario))
