@@ -1,4 +1,4 @@
-"""The first page of the results, and the tables in Snakemake's report, in a real Chromium on a desk and on a phone."""
+"""The tables in Snakemake's report, in a real Chromium on a desk and on a phone."""
 
 import pytest
 
