@@ -1,4 +1,4 @@
-"""The page on which the results open: what is there stands on it, links lead somewhere, and nothing is asked of others."""
+"""The page on which the results open: what is there stands on it, links lead somewhere, no other host is asked."""
 
 import json
 import re
