@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from satqkd.files import finished
@@ -138,7 +139,9 @@ def _experiment(results: Path, scenario: Experiment, reference: Reference, verdi
     figure = _figure(results / scenario.name, [*first, *OWN_FIGURES], titles)
     count = verdicts.verdict.value_counts()
     words = ", ".join(f"{count[name]} {name}" for name in KINDS if count.get(name))
-    anchor = _link(results, "validation.html", words, f"#{scenario.name}") or escape(words)
+    table_page = results / "validation.html"
+    there = table_page.is_file() and f'id="{scenario.name}"' in table_page.read_text(encoding="utf-8")
+    anchor = _link(results, "validation.html", words, f"#{scenario.name}") if there else escape(words)
     text = table(["value", "published", "simulated", "verdict"], rows) + f"<p>Of {len(verdicts)} values: {anchor}.</p>"
     return _section(scenario, f"<p>{escape(reference.paper)}</p>", figure, text + _files(results, scenario, titles))
 
@@ -231,10 +234,17 @@ def _shown(text: Any, unit: str, sigma: float | None = None) -> str:
     """A value of the table to four digits, with its standard deviation and its unit."""
     if pd.isna(text):
         return ""
-    short = re.sub(r"\d+\.\d+(e[-+]\d+)?", lambda found: f"{float(found[0]):.4g}", str(text))
+    short = re.sub(r"\d+\.?\d*(e[-+]\d+)?", lambda found: _rounded(found[0], 4), str(text))
     if not pd.isna(sigma):
-        short += f" ± {float(f'{float(sigma):.2g}'):.10g}"
+        short += f" ± {_rounded(sigma, 2)}"
     return short if unit in ("1", "text", "reason") else f"{short} {unit}"
+
+
+def _rounded(number: Any, digits: int) -> str:
+    """A number to that many digits, without an exponent; nothing before the point is rounded away."""
+    value = float(number)
+    text = f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
+    return np.format_float_positional(float(text), trim="-")
 
 
 def _text(value: Any) -> str:
