@@ -13,7 +13,8 @@ help:  ## this list
 
 results: $(VENV)/.made  ## everything: all experiments, the validation table, the report
 	$(SNAKEMAKE)
-	@snakemake --report results/report.html --quiet
+	@snakemake --report results/report-snakemake.html --quiet
+	@python -m satqkd.report results
 	@echo "results: open results/report.html; figures in results/<scenario>/figures and papers, the table in results/validation.csv"
 
 # One run of one experiment, its figures, and its rows of the table.
@@ -21,7 +22,7 @@ SCENARIO ?= yin2020
 quick: $(VENV)/.made  ## a first look in a minute: one run of one experiment (SCENARIO=yin2020)
 	$(SNAKEMAKE) quick --config quick=$(SCENARIO)
 	@python -m satqkd.validation --scenario data/scenarios/$(SCENARIO).yaml
-	@echo "quick: figures in results/$(SCENARIO)/figures and results/$(SCENARIO)/run1/figures"
+	@echo "quick: open results/report.html; figures in results/$(SCENARIO)/figures and results/$(SCENARIO)/run1/figures"
 
 # The coming days: make plan PLAN=example START=2018-09-20 DAYS=7; without START and DAYS those of data/plans/$(PLAN).yaml.
 PLAN ?= example

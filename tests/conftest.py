@@ -130,11 +130,12 @@ class Project:
     def results(self) -> dict[str, bytes]:
         """Bytes by name of every file in results, drafts too, but for what holds a time of day or of the run."""
         folder, of_the_run = self.folder / "results", {"logs", "benchmarks", "notebooks"}
+        with_times = ("*.provenance.json", "report*.html")
         names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
         return {
             str(name): (folder / name).read_bytes()
             for name in names
-            if not of_the_run & set(name.parts) and not name.match("*.provenance.json") and name.name != "report.html"
+            if not of_the_run & set(name.parts) and not any(map(name.match, with_times))
         }
 
     def whole(self, expected: dict[str, bytes]) -> int:
@@ -176,7 +177,7 @@ def root() -> Path:
 def whole_run(project_in, tmp_path_factory) -> Project:
     """All results and the report of one scenario with two runs, made on two cores."""
     project = project_in(tmp_path_factory.mktemp("whole") / "project", scenarios=["tiangong2"], replicates=2)
-    for what in (["--cores", "2"], ["--report", "results/report.html"]):
+    for what in (["--cores", "2"], ["--report", "results/report-snakemake.html"]):
         status, said = project.run("snakemake", *what)
         assert status == 0, said
     return project

@@ -4,7 +4,9 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -42,6 +44,14 @@ def test_commands_of_make_are_targets_of_the_makefile():
         assert named <= targets, page.name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_list_on_a_command_line_is_quoted(page):
+    """zsh takes what stands in brackets for a pattern of file names."""
+    for line in page.read_text().splitlines():
+        if found := re.search(r"--config\b(.*)", line):
+            assert not re.search(r"""(?<!['"\w])\w+=\[""", found[1]), line
+
+
 def test_scenario_keys_are_current():
     spec = importlib.util.spec_from_file_location("scenario_keys", ROOT / "docs/scenario_keys.py")
     script = importlib.util.module_from_spec(spec)
@@ -61,6 +71,20 @@ def test_the_recipe_of_an_orbit_gives_that_of_jinan1():
     (recipe,) = [block for block in blocks("docs/your-own-mission.md", "python") if "node_rate" in block]
     made = subprocess.run([sys.executable, "-c", recipe], capture_output=True, text=True, check=True).stdout
     assert made == (ROOT / "data/orbits/jinan1.csv").read_text()
+
+
+def test_the_example_of_the_readme_prints_what_stands_under_it():
+    (code,) = blocks("README.md", "python")
+    (shown,) = re.findall(r"```python\n.*?```\n\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert made == shown
+
+
+def test_the_badges_of_the_readme_say_what_the_package_does():
+    badges = re.findall(r"https://img\.shields\.io/badge/(\S+)-blue\)", (ROOT / "README.md").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    python = project["requires-python"].replace(">=", "≥ ")
+    assert [unquote(badge) for badge in badges] == [f"licence-{project['license']}", f"python-{python}"]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from satqkd import ScenarioError, load_scenario
 from satqkd.planner import load_plan
 from satqkd.workflow.check import check
+from satqkd.workflow.configuration import require_known, scenario_names
 from satqkd.workflow.sources import digest_of
 
 
@@ -19,7 +20,10 @@ def checked_missions(names):
     # A job on a cluster's node reads again what was checked before it was submitted.
     read = check if workflow.is_main_process else load_scenario
     try:
-        missions = {name: read(f"data/scenarios/{name}.yaml") for name in names}
+        require_known(config)
+        missions = {
+            name: read(f"data/scenarios/{name}.yaml") for name in scenario_names(names)
+        }
         for name, mission in missions.items():
             if mission.name != name:
                 raise ScenarioError(

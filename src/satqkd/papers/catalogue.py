@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from satqkd.channel import to_db
 from satqkd.papers import figures, links, pairs, passes, pulses, survey
 from satqkd.papers.results import Results
+from satqkd.validation.reference import figure_id
 
 NEAREST_S = 10  # seconds over which a paper's rate at a range is read off its curve, as in stage 4
 
@@ -35,17 +36,6 @@ class PaperFigure:
     table: Callable[[Results], pd.DataFrame]
     draw: Callable[[pd.DataFrame, dict], Figure]
     values: Callable[[pd.DataFrame], dict]
-
-
-def figure_id(title: str) -> str:
-    """Return the name of a figure's files.
-
-    Examples
-    --------
-    >>> figure_id("ED Fig 5a: histogram")
-    'ed_fig_5a'
-    """
-    return title.partition(":")[0].lower().replace(" ", "_")
 
 
 def extremes(values: pd.Series) -> tuple[float, float]:

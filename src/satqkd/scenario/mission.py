@@ -259,7 +259,11 @@ class Measurement(Section):
     """What the analysers do, and for how many seconds of open link."""
 
     name: Literal["key", "bell", "state"] = Field(description="what the coincidences are for")
-    duration_s: Positive | None = Field(None, description="seconds of open link; without it, one whole session [s]")
+    duration_s: Positive | None = Field(
+        None,
+        description="seconds of open link; the last may leave it out, and takes what is left of the sessions that "
+        "those before it need (alone: one whole session; recordings: their rest) [s]",
+    )
     angles_deg: Annotated[tuple[tuple[Number, Number], ...], Field(min_length=1, max_length=2)] = Field(
         description="for each station the analyser angles of settings 0 and 1 [degree]"
     )

@@ -5,14 +5,11 @@ With ``--scenario data/scenarios/yin2020.yaml`` print the rows of one experiment
 
 import argparse
 import sys
-from pathlib import Path
 
 import pandas as pd
 
 from satqkd.scenario import ScenarioError, load_scenario
-from satqkd.validation.compare import read_known_deviations
-from satqkd.validation.reference import load_reference
-from satqkd.validation.stage import gather, read_table, tally, validate
+from satqkd.validation.stage import read_table, tally, validate_results
 
 _SHOWN = ["id", "published", "simulated", "unit", "role", "verdict"]
 
@@ -45,11 +42,7 @@ def _first_rows(path: str) -> pd.DataFrame:
     mission = load_scenario(path)
     if mission.kind != "mission" or not mission.reference:
         return pd.DataFrame(columns=_SHOWN)
-    references = Path("data/reference")
-    published = {mission.name: load_reference(references / f"{mission.reference}.yaml")}
-    known = read_known_deviations(references / "known_deviations.yaml")
-    gathered = {mission.name: gather(Path("results") / mission.name)}
-    frame = validate(published, {mission.name: mission}, gathered, known)
+    frame = validate_results("results", {mission.name: mission}, "data/reference")
     return frame.loc[frame.verdict != "missing", _SHOWN]
 
 

@@ -12,8 +12,16 @@ import pandas as pd
 
 from satqkd.files import finished
 from satqkd.scenario import Scenario, ScenarioError
-from satqkd.validation.compare import KnownDeviation, Row, compare, stale, table, unexplained
-from satqkd.validation.reference import Reference, observed
+from satqkd.validation.compare import (
+    KnownDeviation,
+    Row,
+    compare,
+    read_known_deviations,
+    stale,
+    table,
+    unexplained,
+)
+from satqkd.validation.reference import Reference, load_reference, observed
 
 # Statements about an ideal apparatus follow from the paper's own inputs by a formula alone.
 FORMULAS = ("detection.monitor_coincidence_rate", "fiber.ideal_rate", "fiber.ideal_years_per_bit", "orbit.baseline")
@@ -157,6 +165,23 @@ def validate(
         index = frame.index[(frame.scenario == deviation.scenario) & (frame.id == deviation.id)]
         frame.loc[index, "reason"] += " Listed in known_deviations.yaml, and yet not outside."
     return frame
+
+
+def validate_results(results: str | Path, missions: dict[str, Scenario], references: str | Path) -> pd.DataFrame:
+    """Return the validation table of the experiments whose results are in a folder, whole or in part.
+
+    Parameters
+    ----------
+    results : str or Path
+        The folder ``results``.
+    missions : dict
+        Scenarios by name; each names its reference.
+    references : str or Path
+        The folder ``data/reference``.
+    """
+    published = {name: load_reference(Path(references) / f"{one.reference}.yaml") for name, one in missions.items()}
+    gathered = {name: gather(Path(results) / name) for name in missions}
+    return validate(published, missions, gathered, read_known_deviations(Path(references) / "known_deviations.yaml"))
 
 
 def save_table(frame: pd.DataFrame, path: str | Path) -> None:
