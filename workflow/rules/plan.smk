@@ -1,7 +1,6 @@
 """The planner: `snakemake plan --config plan=example`, and start=2018-09-20 days=7 for other days."""
 
 
-
 def plan_files(plan, **days):
     """A plan with its element sets and scenarios."""
     from satqkd.planner import load_plan  # a second, which only a plan takes
