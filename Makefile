@@ -4,6 +4,9 @@ CORES ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# uv leaves packages uncompiled, for Python to keep what it compiles: many containers forbid that, and every start of Snakemake
+# would compile all of its imports again, for longer than most stages compute.
+unexport PYTHONDONTWRITEBYTECODE
 
 # In a terminal a bar for each rule; elsewhere, in a file or in CI, a few lines for each job.
 SNAKEMAKE = snakemake $(shell test -t 2 && echo --logger rich || echo --quiet rules host reason) --cores $(CORES) --rerun-incomplete
@@ -56,10 +59,9 @@ test-browser: $(VENV)/.tests  ## the pages and sliders, in a real Chromium
 	pytest -m browser tests/browser
 
 # Through a real Slurm that the tests start and stop; Debian's packages are installed if they are missing and that is possible.
-test-slurm: $(VENV)/.tests  ## the workflow through a real Slurm
+test-slurm: $(VENV)/.slurm  ## the workflow through a real Slurm
 	@PATH=$$PATH:/usr/sbin command -v slurmctld > /dev/null || \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
-	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-slurm.lock
 	pytest -m slurm tests/slurm
 
 # The workflow killed twenty times, starved and locked out; writes docs/reliability.md when all of it held.
@@ -111,6 +113,11 @@ $(VENV)/.made: requirements.lock pyproject.toml
 
 $(VENV)/.tests: requirements-test.lock $(VENV)/.made
 	@echo "environment: what only tests need, of $<"
+	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.slurm: requirements-slurm.lock $(VENV)/.tests
+	@echo "environment: Snakemake's executor for Slurm, of $<"
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
 	@touch $@
 

@@ -51,6 +51,8 @@ BRIGHT = {
 }
 
 
+# What Python and numba are just writing into their caches, for another test: it takes another name at any moment.
+BEING_WRITTEN = shutil.ignore_patterns("*.pyc.*", "*.tmp.*")
 # Folders whose tests are a layer of their own, which has its own target of make.
 LAYERS = ("workflow", "browser", "slurm", "long")
 
@@ -157,7 +159,7 @@ def project_in(root):
 
     def copied(folder: Path, **configuration) -> Project:
         for name in ("workflow", "notebooks", "data", "src"):
-            shutil.copytree(root / name, folder / name)
+            shutil.copytree(root / name, folder / name, ignore=BEING_WRITTEN)
         for name in ("Snakefile", "environment.yml"):
             shutil.copy(root / name, folder)
         project = Project(folder)

@@ -1,6 +1,8 @@
 """What the repository promises about its own files: notebooks, environment, lock, rules."""
 
+import os
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -80,6 +82,13 @@ def test_help_names_every_target():
     text = (ROOT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.*)", text, re.M)
     assert set(phony.split()) == set(re.findall(r"^([a-z-]+):.*## ", text, re.M))
+
+
+def test_python_keeps_its_bytecode_under_make():
+    asked = ["make", "--silent", "--eval", "asked:; @env", "asked"]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "KEPT": "1"}
+    said = subprocess.check_output(asked, cwd=ROOT, env=environment, text=True).splitlines()
+    assert "KEPT=1" in said and "PYTHONDONTWRITEBYTECODE=1" not in said
 
 
 def test_ci_calls_the_commands_of_the_readme():

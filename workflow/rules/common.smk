@@ -9,20 +9,22 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from satqkd import ScenarioError, load_scenario
-from satqkd.planner import load_plan
-from satqkd.workflow.check import check
 from satqkd.workflow.configuration import require_known, scenario_names
 from satqkd.workflow.sources import digest_of
+
+# A job on a cluster's node reads again what was checked before it was submitted, without the stages that check it.
+if workflow.is_main_process:
+    from satqkd.workflow.check import check as read_scenario
+else:
+    read_scenario = load_scenario
 
 
 def checked_missions(names):
     """Scenario by name; one sentence and no work where one is wrong."""
-    # A job on a cluster's node reads again what was checked before it was submitted.
-    read = check if workflow.is_main_process else load_scenario
     try:
         require_known(config)
         missions = {
-            name: read(f"data/scenarios/{name}.yaml") for name in scenario_names(names)
+            name: read_scenario(f"data/scenarios/{name}.yaml") for name in scenario_names(names)
         }
         for name, mission in missions.items():
             if mission.name != name:
@@ -83,14 +85,6 @@ def run_results(scenario, runs=RUNS):
         run=runs,
         stage=run_stages(scenario),
     )
-
-
-def plan_files(plan, **days):
-    """A plan with its element sets and scenarios."""
-    try:
-        return list(map(str, load_plan(plan, **days).files))
-    except ScenarioError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def recordings(wildcards):

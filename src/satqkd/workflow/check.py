@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from satqkd.detection import tag_chunks
 from satqkd.key.stage import proofs
 from satqkd.orbit.stage import find_sessions
 from satqkd.scenario import Recorded, Scenario, ScenarioError, load_scenario
@@ -60,6 +59,8 @@ def _blamed(path: str | Path, key: str) -> Iterator[None]:
 
 def _require_tags(scenario: Recorded, station) -> None:
     """Refuse a recording whose first tags cannot be read, or that has none."""
+    from satqkd.detection import tag_chunks  # half a second of every start of Snakemake, which missions do without
+
     recording = scenario.recording(station)
     tags = tag_chunks(recording, station.name if recording.is_dir() else None, format=station.format)
     if next(tags, None) is None:

@@ -16,6 +16,7 @@ _SCIENCE = (
     "satqkd.papers",
     "satqkd.planner",
     "satqkd.analytic.outlook",
+    "scipy.stats",
 )
 
 

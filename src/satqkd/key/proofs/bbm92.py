@@ -9,9 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp
-from scipy.stats import binom
 
 from satqkd.key.proofs.entropy import (
     EpsilonSplit,
@@ -258,6 +256,8 @@ def _kept_blocks(n, kept, rare):
 
     All that lies below the first end has a probability of at most `rare`, and all above the last end is in its block.
     """
+    from scipy.stats import binom  # half a second, and few need it
+
     n = np.floor(n)[..., np.newaxis]
     kept, rare = (np.expand_dims(np.asarray(value, dtype=float), -1) for value in (kept, rare))
     least = np.where(kept < 1.0, binom.ppf(rare, n, kept), n)
@@ -493,6 +493,8 @@ def qber_threshold(*, n_z, n_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismat
     ValueError
         When these counts give no key even without errors; else as in `bbm92_key_length`.
     """
+    from scipy.optimize import brentq  # as above: checking a scenario imports this module, at every start of Snakemake
+
     common = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
 
     def longest(qber):
