@@ -53,3 +53,18 @@ def test_a_search_that_one_function_fails_says_so_only_when_it_matters():
     assert maximise(unsteady, steady, **SQUARE, rng=np.random.default_rng(1)).value == pytest.approx(2e6)
     with pytest.raises(NotConvergedError):
         maximise(unsteady, lambda points, _: np.zeros(len(points)), **SQUARE, rng=np.random.default_rng(1))
+
+
+def test_a_search_that_has_lost_asks_for_no_more_points():
+    asked = {"near": 0, "far": 0}
+
+    def peak(name, height):
+        def values(points, _):
+            asked[name] += len(points)
+            return height - 1e3 * ((points - 0.5) ** 2).sum(axis=1)
+
+        return values
+
+    best = maximise(peak("near", 2e3), peak("far", 1e3), **SQUARE, rng=np.random.default_rng(1))
+    assert best.value == pytest.approx(2e3, abs=0.01)
+    assert asked["far"] < asked["near"]
