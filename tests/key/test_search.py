@@ -65,6 +65,7 @@ def test_a_search_that_has_lost_asks_for_no_more_points():
 
         return values
 
-    best = maximise(peak("near", 2e3), peak("far", 1e3), **SQUARE, rng=np.random.default_rng(1))
-    assert best.value == pytest.approx(2e3, abs=0.01)
+    space = {"low": [0] * 6, "high": [1] * 6}
+    best = maximise(peak("near", 2.0), peak("far", 1.0), **space, rng=np.random.default_rng(1), resolution=1e-9)
+    assert best.value == pytest.approx(2.0, abs=1e-6)
     assert asked["far"] < asked["near"]
