@@ -10,6 +10,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from satqkd import load_scenario
+from satqkd.analytic.prospect import answer
+from satqkd.orbit import find_sessions
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/*.md"), *ROOT.glob("data/*/README.md")]
 
@@ -99,3 +103,18 @@ def test_what_the_template_is_expected_to_yield_is_what_the_page_shows():
     made, shown = (dict(line.split(" ", 1) for line in text.splitlines()) for text in (made, shown))
     assert list(made) == list(shown)
     assert abs(float(made["key"]) - float(shown["key"])) < float(shown["key_sigma"])
+
+
+def test_what_jinan1_is_expected_to_yield_is_what_the_page_shows():
+    page = (ROOT / "docs/your-own-mission.md").read_text()
+    mission = load_scenario(ROOT / "data/scenarios/jinan1.yaml")
+    sessions = find_sessions(mission)
+    expected = answer(mission, sessions)
+    rows = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in page.splitlines() if row.count("|") == 4}
+    assert rows["sifted bits"] == f"{expected['sifted']:,.0f}"
+    assert rows["QBER"] == f"{100 * expected['qber']:.2f} %"
+    assert rows["key length under the scenario's proof"] == f"`{mission.key.bound}`: {expected['key']:,.0f}"
+    low, high = expected["attenuation_min"], expected["attenuation_max"]
+    assert rows["attenuation without detectors"] == f"{low:.1f} to {high:.1f} dB"
+    near, far = float(sessions.shortest_range.min()) / 1e3, float(sessions.longest_range.max()) / 1e3
+    assert rows["sessions"] == f"1 of {expected['open_s']:.0f} s, {near:.0f} to {far:.0f} km"

@@ -51,6 +51,7 @@ class PlanStation(Section):
         0, description="that clouds close a link to it; 0 leaves the weather out [1]"
     )
     aperture_m: Positive | None = Field(None, description="in place of the receiver's [m]")
+    obscuration_m: NonNegative | None = Field(None, description="in place of the receiver's [m]")
     receiver_efficiency: Annotated[Number, Field(gt=0, le=1)] | None = Field(
         None, description="in place of the receiver's [1]"
     )
