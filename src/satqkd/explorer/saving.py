@@ -70,7 +70,7 @@ def _origins(scenario: Scenario, changed: Mapping[str, Any]) -> dict[str, tuple[
     origins = {
         key: origin for key, origin in scenario.origins.items() if not any(new.startswith(f"{key}.") for new in changed)
     }
-    reason = f"set in the explorer, in place of the value in {scenario.path.name}"
+    reason = f"set in the explorer instead of the value in {scenario.path.name}"
     return origins | dict.fromkeys(changed, ("assumed", reason))
 
 
