@@ -33,10 +33,10 @@ SWEEP ?= example
 sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
 
-# JupyterLab asks whether it may fetch news, unless there is none to fetch; nor does it look for newer versions of itself.
-QUIET_LAB := --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+# With the settings of notebooks/jupyterlab: no question about news, no look for newer versions.
+LAB_SETTINGS := --LabApp.app_settings_dir=notebooks/jupyterlab
 lab: $(VENV)/.made  ## the notebooks in JupyterLab
-	jupyter lab --notebook-dir=. $(QUIET_LAB) notebooks/explore.ipynb
+	jupyter lab --notebook-dir=. $(LAB_SETTINGS) notebooks/explore.ipynb
 
 # The inner loop: what can be known within a minute and a half.
 check: lint  ## lint, and the tests with few examples each: after every change

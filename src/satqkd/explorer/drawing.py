@@ -17,8 +17,8 @@ from satqkd.plot import BLUE, VERMILION
 
 BUDGET_COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")
 PINNED = "#8a8a8a"
-WIDTH, HEIGHT = 320, 190
-LEFT, RIGHT, TOP, BOTTOM = 52, 10, 24, 38  # margins about a panel's axes
+WIDTH, HEIGHT = 270, 170
+LEFT, RIGHT, TOP, BOTTOM = 46, 16, 24, 38  # margins about a panel's axes
 # A key over more than this ratio to the scenario's own is drawn on a logarithmic axis, linear below LINEAR_BELOW_BIT.
 LOG_FROM, LINEAR_BELOW_BIT = 100.0, 10.0
 MOST_TICKS = 6
@@ -119,7 +119,7 @@ def _course(text: str, lines: list[tuple[np.ndarray, np.ndarray]]) -> str:
     across = _linear(x, [0.0])
     up = _linear(y, [] if text.startswith("attenuation") else [0.0])
     drawn = [_line(across, up, *line, colour) for line, colour in zip(lines, (BLUE, PINNED), strict=False)]
-    return _panel(f"{text} through the pass", "time since the session began (s)", across, up, drawn[::-1])
+    return _panel(text, "time since the session began (s)", across, up, drawn[::-1])
 
 
 def _key(shown: Shown, pinned: Shown | None, curve: KeyCurve) -> str:
@@ -212,7 +212,7 @@ def _panel(title: str, x_label: str, across: _Axis, up: _Axis, drawn: list[str])
     foot, middle = HEIGHT - BOTTOM, (LEFT + WIDTH - RIGHT) / 2
     text = "<text x='{:.1f}' y='{:.1f}' text-anchor='{}'>{}</text>".format
     rule = "<line x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}' stroke='currentColor' stroke-opacity='{}'/>".format
-    parts = [text(middle, 14, "middle", escape(title)), text(middle, HEIGHT - 6, "middle", escape(x_label))]
+    parts = [text(6, 14, "start", escape(title)), text(middle, HEIGHT - 6, "middle", escape(x_label))]
     for tick, x in zip(across.ticks, _x(across, across.ticks), strict=True):
         parts += [rule(x, x, TOP, foot, 0.12), text(x, foot + 14, "middle", _short(tick))]
     for tick, y in zip(up.ticks, _y(up, up.ticks), strict=True):

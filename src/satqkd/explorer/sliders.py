@@ -26,7 +26,7 @@ from satqkd.scenario import Scenario, ScenarioError, load_scenario
 
 _LOOK = {
     "style": {"description_width": "11.5em"},
-    "layout": {"width": "28em"},
+    "layout": {"width": "30em"},
     "continuous_update": True,
     "readout_format": ".3g",
 }
@@ -48,17 +48,16 @@ class Explorer(widgets.VBox):
         self.name = widgets.Text(description="save as", continuous_update=False)
         self.save = widgets.Button(description="save", tooltip="write this setting as a scenario file")
         self.numbers, self.curves, self.said = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._sliders = widgets.VBox()
+        wrapped = widgets.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
+        self._sliders = widgets.HBox(layout=wrapped)
         again = widgets.Button(description="as in the scenario")
         self.choice.observe(self._choose, "value")
         self.pin.observe(self._pin, "value")
         self.save.on_click(self._save)
         again.on_click(self._choose)
         self._choose()
-        left = [self._sliders, widgets.HBox([again, self.pin]), widgets.HBox([self.name, self.save]), self.said]
-        beside = widgets.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
-        columns = widgets.HBox([widgets.VBox([*left, self.numbers]), self.curves], layout=beside)
-        super().__init__([self.choice, columns])
+        buttons = widgets.HBox([self.choice, again, self.pin, self.name, self.save], layout=wrapped)
+        super().__init__([buttons, self.said, self._sliders, widgets.HBox([self.curves, self.numbers], layout=wrapped)])
 
     def _choose(self, _event: Any = None) -> None:
         """Begin with a scenario as its file has it."""
