@@ -90,8 +90,8 @@ def _bar(budget: dict[str, float]) -> str:
     bars, legend = zip(*pieces, strict=True)
     return (
         f"<p style='margin:.4em 0 0'>mean losses, {total:.1f} dB</p>"
-        f"<div style='display:flex;height:1.2em;max-width:30em'>{''.join(bars)}</div>"
-        f"<p style='max-width:30em;margin:.2em 0;line-height:1.4'>{' &nbsp; '.join(legend)}</p>"
+        f"<div style='display:flex;height:1.2em;max-width:19em'>{''.join(bars)}</div>"
+        f"<p style='max-width:19em;margin:.2em 0;line-height:1.4'>{' &nbsp; '.join(legend)}</p>"
     )
 
 
