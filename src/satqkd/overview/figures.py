@@ -70,7 +70,7 @@ def sensitivity_figure(table):
         for bound, one in some.groupby("bound", sort=False):
             axis.plot(one.value, one.bits_per_pass, label=bound, **styles[bound])
             own = one[one.nominal]
-            axis.plot(own.value, own.bits_per_pass, "o", color=styles[bound]["color"], ms=5, clip_on=False)
+            axis.plot(own.value, own.bits_per_pass, "o", color=styles[bound]["color"], ms=5)
         if (some.bits_per_pass <= 0).all():
             axis.text(0.5, 0.5, "no key", transform=axis.transAxes, ha="center")
         axis.set(xscale="log", xlabel=LABELS[name], xlim=(some.value.min() / 1.05, some.value.max() * 1.05))
