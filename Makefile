@@ -37,8 +37,10 @@ SWEEP ?= example
 sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
 
+# With the settings of notebooks/jupyterlab: no question about news, no look for newer versions.
+LAB_SETTINGS := --LabApp.app_settings_dir=notebooks/jupyterlab
 lab: $(VENV)/.made  ## the notebooks in JupyterLab
-	jupyter lab --notebook-dir=. notebooks/explore.ipynb
+	jupyter lab --notebook-dir=. $(LAB_SETTINGS) notebooks/explore.ipynb
 
 # The inner loop: what can be known within a minute and a half.
 check: lint  ## lint, and the tests with few examples each: after every change
