@@ -48,7 +48,7 @@ DIRECT = {
     "psutil": ("ends what a killed run left", "the standard library lists no processes", SPRING),
     "pyerfa": (
         "sidereal time and the Sun",
-        "the IAU's routines without a download; skyfield and astropy fetch files",
+        "the IAU's routines; skyfield and astropy fetch files",
         OLDER,
     ),
     "pyyaml": (
