@@ -41,6 +41,7 @@ def _without_arrow() -> Iterator[None]:
 
     Its allocator starts a thread, and with a second thread no fork is sound. A kernel that reads Parquet imports it.
     """
+    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")  # for whatever imports it later
     absent = "pyarrow" not in sys.modules
     if absent:
         sys.modules["pyarrow"] = None  # type: ignore[assignment]
