@@ -99,6 +99,33 @@ def test_latitudes_are_read_as_printed(changed, written, degrees):
     assert changed(LATITUDE, f"latitude_deg: {written}").stations[0].latitude_deg == pytest.approx(degrees, abs=1e-12)
 
 
+def test_latitudes_may_have_decimal_minutes(changed):
+    assert changed(LATITUDE, "latitude_deg: 48 12.5 N").stations[0].latitude_deg == pytest.approx(48 + 12.5 / 60)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("017", 17), ("0200", 200), ("+0017", 17), ("08", 8), ("0_20.50", 20.5)]
+)
+def test_numbers_are_decimal_whatever_they_begin_with(changed, written, meant):
+    old = "altitude_m: {value: 3153, published: main text}"
+    assert changed(old, f"altitude_m: {written}").stations[0].altitude_m == meant
+
+
+@pytest.mark.parametrize("key", [LATITUDE, APERTURE, "duration_s: {value: 3100, published: main text}"])
+@pytest.mark.parametrize(
+    "written", ["1:17", "5:30", "-1:17", "1:17.5", "12:30:45", "0x11", "0o17", "0b11", "!!int 1:17", "!!float 1:17"]
+)
+def test_no_other_notation_is_another_number_in_silence(message, key, written):
+    name = key.split(":")[0]
+    text = message(key, f"{name}: {written}")
+    assert f"{name}={written} is not " in text or "cannot be read" in text
+
+
+def test_a_number_of_base_60_is_shown_as_it_may_be_meant(message):
+    text = message(APERTURE, "aperture_m: 1:30")
+    assert text.startswith("transmitter.aperture_m=1:30 is not a number: write 90 or 1.5, whichever has the unit")
+
+
 def test_longitudes_are_read_as_printed(changed):
     assert changed(LONGITUDE, "longitude_deg: 97 30 0 W").stations[0].longitude_deg == -97.5
 

@@ -40,7 +40,7 @@ def test_a_stage_depends_on_no_other_stage(root):
 
 
 def test_an_import_inside_a_function_counts(root):
-    assert PACKAGE / "detection/parquet.py" in sources_of("satqkd.detection.recordings")
+    assert PACKAGE / "plot.py" in sources_of("satqkd.workflow.preloaded")
 
 
 def test_the_digest_is_that_of_the_files(root, monkeypatch):

@@ -18,8 +18,8 @@ def project(root):
 
 
 @pytest.fixture(scope="module")
-def licences(root):
-    spec = importlib.util.spec_from_file_location("licences", root / "docs/licences.py")
+def dependencies(root):
+    spec = importlib.util.spec_from_file_location("dependencies", root / "docs/dependencies.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -122,7 +122,7 @@ def test_the_oldest_lock_holds_what_is_claimed(root, project):
 
 
 @pytest.mark.locked
-def test_licences_are_listed_and_go_together(licences):
-    assert licences.PAGE.read_text() == licences.page(), "renew it: python docs/licences.py"
-    for name in licences.locked():
-        assert licences.COMPATIBLE.search(licences.licence(name)), name
+def test_dependencies_are_listed_and_their_licences_go_together(dependencies):
+    assert dependencies.PAGE.read_text() == dependencies.page(), "renew it: python docs/dependencies.py"
+    for name in dependencies.locked():
+        assert dependencies.COMPATIBLE.search(dependencies.licence(name)), name

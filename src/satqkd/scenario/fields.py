@@ -10,29 +10,40 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 reads 5.9e6 as text: take it as the number that the user meant."""
+    """Take text for the number that the user meant, such as 1e400 or one in quotes."""
     if isinstance(value, bool):
         raise ValueError("is not a number")
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
-            raise ValueError("is not a number: write the number alone, its unit stands in the key") from None
+            raise ValueError(f"is not a number: {_way_out(value)}") from None
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("is not a finite number")
     return value
 
 
+def _way_out(value: str) -> str:
+    if parts := re.fullmatch(r"[-+]?([0-9]{1,9}):([0-9]{1,9})", value):
+        large, small = (int(part) for part in parts.groups())
+        return f"write {60 * large + small} or {large + small / 60:g}, whichever has the unit of the key"
+    if re.fullmatch(r"[-+]?0[xob][0-9a-fA-F_]+", value):
+        return "write it in decimal digits"
+    return "write the number alone, its unit stands in the key"
+
+
 def _angle(letters: str) -> BeforeValidator:
-    """Degrees, or degrees, minutes and seconds with a compass letter as papers print them: 37 22 44.43 N."""
-    printed = re.compile(rf"\s*([0-9]+) +([0-5]?[0-9]) +([0-5]?[0-9](?:\.[0-9]+)?) *([{letters}])\s*")
+    """Degrees, or with a compass letter as papers print them: 37 22 44.43 N, or 48 12.5 N with decimal minutes."""
+    sexagesimal = r"\s*([0-9]+) +(?:([0-5]?[0-9]) +([0-5]?[0-9](?:\.[0-9]+)?)|([0-5]?[0-9]\.[0-9]+))"
+    printed = re.compile(rf"{sexagesimal} *([{letters}])\s*")
 
     def degrees_of(value: Any) -> Any:
-        if isinstance(value, str) and re.search(r"[NSEW]\s*$", value):
+        if isinstance(value, str) and re.search(r"[NSEW]\s*$|:", value):
             if not (parts := printed.fullmatch(value)):
                 raise ValueError(f"is not an angle: give degrees, or as in 37 22 44.43 {letters[0]}")
-            degrees, minutes, seconds = (float(part) for part in parts.groups()[:3])
-            return (degrees + minutes / 60 + seconds / 3600) * (-1 if parts[4] in "SW" else 1)
+            degrees, minutes, seconds, decimal_minutes = (float(part or 0) for part in parts.groups()[:4])
+            size = degrees + (minutes + decimal_minutes) / 60 + seconds / 3600
+            return size * (-1 if parts[5] in "SW" else 1)
         return _number(value)
 
     return BeforeValidator(degrees_of)

@@ -10,10 +10,9 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
 
-from satqkd.scenario.reading import SAFE_LOADER
+from satqkd.scenario.reading import read_yaml
 
 REFERENCE_FOLDER = Path(__file__).parents[3] / "data" / "reference"
 
@@ -234,22 +233,6 @@ def validated(model: type[Closed], raw: Any, source) -> Any:
     raise ValueError(f"{source}: {where + ': ' if where else ''}{message}") from None
 
 
-def read_yaml(path: Path) -> Any:
-    """Content of a YAML file.
-
-    Raises
-    ------
-    ValueError
-        The file is not YAML; the message names the line.
-    """
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), SAFE_LOADER)
-    except yaml.YAMLError as error:
-        line = getattr(error, "problem_mark", None)
-        place = f"line {line.line + 1}" if line else "somewhere"
-        raise ValueError(f"{path}: {place} is not YAML: check quotes, brackets and indentation there") from None
-
-
 def load_reference(id_or_path) -> Reference:
     """Published values of one paper.
 
@@ -273,7 +256,7 @@ def load_reference(id_or_path) -> Reference:
         raise FileNotFoundError(
             f"{path} does not exist{nearest(path.stem, names) or ': give the path of a reference file'}"
         )
-    return validated(Reference, read_yaml(path), path)
+    return validated(Reference, read_yaml(path, "published values"), path)
 
 
 def figure_id(title: str) -> str:
