@@ -8,7 +8,7 @@ from pathlib import Path
 import netCDF4
 import xarray as xr
 
-from satqkd.files import finished
+from satqkd.files import finished, require_result
 from satqkd.scenario import Scenario
 
 
@@ -100,7 +100,14 @@ def _encoding(data: xr.Dataset) -> dict[str, dict]:
 
 
 def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
-    """Read a data set whole, or leave what lies along a dimension in the file, to be read when it is asked for."""
+    """Read a data set whole, or leave what lies along a dimension in the file, to be read when it is asked for.
+
+    Raises
+    ------
+    MissingResult
+        The file is not there yet.
+    """
+    require_result(path)
     if leave is None:
         with xr.open_dataset(path, engine="netcdf4") as data:
             return data.load()

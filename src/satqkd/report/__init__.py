@@ -1,11 +1,10 @@
 """Pages for a reader: where a scenario's parameters come from, and which published values came out."""
 
-from satqkd.report.parameters import parameter_rows, parameters_page
+from satqkd.report.parameters import parameters_page
 from satqkd.report.readme import renew, rotten, summary, summary_figure
 from satqkd.report.verdicts import validation_page
 
 __all__ = [
-    "parameter_rows",
     "parameters_page",
     "renew",
     "rotten",
