@@ -31,7 +31,7 @@ def test_a_stage_stands_beside_what_is_printed_of_it(missions, references, tmp_p
         "within",
     ]
     assert table.loc["range_sum", "verdict"] == "outside"
-    assert table.loc["speed", ["simulated", "verdict"]].tolist() == ["7.6", "not in print"]
+    assert table.loc["speed", ["simulated", "verdict"]].tolist() == ["7.6", "not compared"]
     assert list(table.index) == ["pass_duration", "range_sum", "speed"]
 
 
@@ -44,7 +44,7 @@ def test_verdicts_of_all_stages_are_those_of_the_validation_table(missions, refe
     frame = validate({"yin2020": reference}, {"yin2020": mission}, {"yin2020": gather(tmp_path)}, known)
     expected = verdict_table(frame[frame.verdict != "missing"])
     shown = display_beside_published(tmp_path, mission, references)
-    printed = shown[shown.verdict != "not in print"]
+    printed = shown[shown.verdict != "not compared"]
     assert len(printed) >= 4 and printed.equals(expected)
     assert (printed.simulated == "350 ± 71").sum() == 1
     assert verdict_counts(shown).equals(verdict_counts(frame[frame.verdict != "missing"]))

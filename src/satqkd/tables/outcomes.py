@@ -33,7 +33,7 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     -------
     Table
         The columns of `verdict_table`: first the published values that these results answer, in the reference's order,
-        then the outcomes that no published value is held against, with the verdict "not in print". Of a scenario
+        then the outcomes that no published value is held against, with the verdict "not compared". Of a scenario
         without a reference only the columns outcome, simulated and unit.
 
     Raises
@@ -50,7 +50,7 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     terms = _answered(reference, seen)
     used = {term for names in terms.values() for term in names}
     others = _others({name: entry for name, entry in seen.items() if name not in used})
-    parts = [verdict_table(frame[frame.id.isin(terms)]), others.assign(verdict="not in print")]
+    parts = [verdict_table(frame[frame.id.isin(terms)]), others.assign(verdict="not compared")]
     return Table(pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True))
 
 
@@ -79,12 +79,12 @@ def verdict_table(frame: pd.DataFrame) -> Table:
         "verdict": frame.verdict,
         "remark": frame.reason.str.split(" Tolerance: ").str[0].where(remarked, ""),
     }
-    return Table(columns).reset_index(drop=True)
+    return Table(Table(columns).reset_index(drop=True))
 
 
 def verdict_counts(frame: pd.DataFrame) -> Table:
     """Count the verdicts of a validation table, or of a `verdict_table`, by role."""
-    judged = frame[frame.verdict != "not in print"]
+    judged = frame[frame.verdict != "not compared"]
     return Table(tally(judged).reset_index().rename_axis(columns=None))
 
 

@@ -1,6 +1,8 @@
 """The parameters of a scenario with their origin: all of them, or those that one stage uses."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from satqkd.scenario import Experiment
 from satqkd.scenario.fields import Section
@@ -105,7 +107,9 @@ def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]
     return list(_rows(scenario, "", scenario.origins, True))
 
 
-def _rows(node, path: str, origins: dict, said: bool):
+def _rows(
+    node: Section, path: str, origins: dict[str, tuple[str, str]], said: bool
+) -> Iterator[tuple[str, str, str, str, str]]:
     for name, field in type(node).model_fields.items():
         value, key = getattr(node, name), f"{path}{name}"
         here = said and name in node.model_fields_set
@@ -123,7 +127,7 @@ def _rows(node, path: str, origins: dict, said: bool):
                 yield entry, _shown(part), origin, words, field.description or ""
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, tuple | list | dict | float):
         return "yes" if value is True else "no" if value is False else str(value)
     if isinstance(value, dict):
