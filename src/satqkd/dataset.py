@@ -10,7 +10,7 @@ import netCDF4
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from satqkd.files import finished
+from satqkd.files import finished, require_result
 from satqkd.scenario import Experiment
 
 
@@ -108,7 +108,14 @@ def _encoding(data: xr.Dataset) -> dict[Any, dict]:
 
 
 def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
-    """Read a data set whole, or leave what lies along a dimension in the file, to be read on demand."""
+    """Read a data set whole, or leave what lies along a dimension in the file, to be read on demand.
+
+    Raises
+    ------
+    MissingResult
+        The file is not there yet.
+    """
+    require_result(path)
     if leave is None:
         with xr.open_dataset(path, engine="netcdf4") as data:
             return data.load()

@@ -73,6 +73,24 @@ def element_sets(wildcards):
     return [str(mission.file(name)) for name in names]
 
 
+def reference_files(scenario):
+    """The published values of a scenario, and the deviations from them that are known."""
+    files = [
+        f"data/reference/{name}.yaml"
+        for name in (MISSIONS[scenario].reference, "known_deviations")
+    ]
+    return files if Path(files[0]).is_file() else []
+
+
+def displayed_values(wildcards):
+    """What a stage's notebook displays beside its outcomes; runs that no one looks at display nothing.
+
+    No result depends on it: a new tolerance does not run the stages again.
+    """
+    shown = wildcards.get("run", SHOWN) == SHOWN
+    return [ancient(file) for file in reference_files(wildcards.scenario) if shown]
+
+
 def run_stages(scenario):
     entangled = MISSIONS[scenario].source.kind == "entangled"
     return ["detection", "coincidence", "key"] + ["bell"] * entangled

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from satqkd.dataset import load
+from satqkd.files import require_result
 from satqkd.plot import showcase
 from satqkd.scenario import Scenario
 
@@ -66,13 +67,13 @@ def read_results(scenario: Scenario, folder: str | Path, previous: str | Path | 
 
     Raises
     ------
-    FileNotFoundError
-        Where a run has no coincidences yet.
+    MissingResult
+        There is no run yet, or one without coincidences.
     """
     folder = Path(folder)
     runs = tuple(sorted(folder.glob("run*"), key=lambda run: int(run.name.removeprefix("run"))))
-    if not runs or not all((run / "coincidence.nc").is_file() for run in runs):
-        raise FileNotFoundError(f"{folder} has no run, or one without coincidence.nc: run the workflow first")
+    for run in runs or [folder / "run1"]:
+        require_result(run / "coincidence.nc")
     return Results(
         scenario,
         load(folder / "orbit.nc"),

@@ -8,6 +8,7 @@ import sys
 
 import pandas as pd
 
+from satqkd.files import MissingResult
 from satqkd.scenario import ScenarioError, load_scenario
 from satqkd.validation.stage import read_table, tally, validate_results
 
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(_first_rows(given.scenario).to_string(index=False, float_format="{:.4g}".format))
             return 0
         frame = read_table(given.table)
-    except ScenarioError as error:
+    except (ScenarioError, MissingResult) as error:
         raise SystemExit(str(error)) from None
     print(tally(frame).to_string())
     outside = frame[frame.verdict == "outside"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from satqkd.files import finished
+from satqkd.files import finished, require_result
 from satqkd.scenario import Scenario, ScenarioError
 from satqkd.validation.compare import (
     KnownDeviation,
@@ -40,8 +40,14 @@ def gather(folder: str | Path) -> dict[str, dict]:
     dict
         ``stage.name`` to {value, unit, sigma}; the sigma of what does not depend on the run is None. A text says in how
         many of the runs it stands, and is empty where it stands in none.
+
+    Raises
+    ------
+    MissingResult
+        There are no results yet.
     """
     folder = Path(folder)
+    require_result(folder)
     gathered = {}
     for path in sorted(folder.glob("*.observables.json")):
         for name, entry in json.loads(path.read_text()).items():

@@ -17,6 +17,7 @@ _SCIENCE = (
     "satqkd.overview",
     "satqkd.papers",
     "satqkd.planner",
+    "satqkd.tables",
     "satqkd.analytic.outlook",
     "scipy.stats",
 )
@@ -69,10 +70,12 @@ def preload_science() -> None:
         import xarray as xr
 
         from satqkd.plot import new_figure
+        from satqkd.tables import Table
 
         xr.backends.list_engines()
         figure, _ = new_figure()
         for kind in ("svg", "png"):
             figure.savefig(BytesIO(), format=kind)
+        Table({"outcome": [1.0]})._repr_html_()
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector of a fork does not touch it
