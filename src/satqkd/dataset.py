@@ -36,13 +36,22 @@ def label(data: xr.Dataset, stage: str, scenario: Scenario, seed: int | None = N
 
 COMPRESSED = {"zlib": True, "complevel": 1, "shuffle": True}
 CHUNK, PART = 1 << 18, 1 << 20  # rows of a long data set to compress together, and to work on together
-# Rows are written and read in their order: the library's 64 MB for each variable would hold what nobody asks for again.
-netCDF4.set_chunk_cache(2 * 8 * CHUNK)
+
+
+@contextmanager
+def _two_chunks() -> Iterator[None]:
+    """Hold two chunks of each variable in memory, in place of the library's 64 MB: rows go by in their order, once."""
+    size, *rest = netCDF4.get_chunk_cache()
+    netCDF4.set_chunk_cache(2 * 8 * CHUNK, *rest)
+    try:
+        yield
+    finally:
+        netCDF4.set_chunk_cache(size, *rest)
 
 
 def save(data: xr.Dataset, path: str | Path) -> None:
     """Write a data set as netCDF4; large variables compressed."""
-    with finished(path) as draft:
+    with _two_chunks(), finished(path) as draft:
         data.to_netcdf(draft, engine="netcdf4", encoding=_encoding(data))
 
 
@@ -64,7 +73,7 @@ def growing(path: str | Path, dim: str):
     finish : callable
         Takes an xarray.Dataset of all that does not lie along the dimension, once and last.
     """
-    with finished(path) as draft:
+    with _two_chunks(), finished(path) as draft:
         file = netCDF4.Dataset(draft, "w")
         file.createDimension(dim)
 
@@ -101,14 +110,15 @@ def _encoding(data: xr.Dataset) -> dict[str, dict]:
 
 def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
     """Read a data set whole, or leave what lies along a dimension in the file, to be read when it is asked for."""
-    if leave is None:
-        with xr.open_dataset(path, engine="netcdf4") as data:
-            return data.load()
-    data = xr.open_dataset(path, engine="netcdf4", cache=False)
-    for values in data.variables.values():
-        if leave not in values.dims:
-            values.load()
-    return data
+    with _two_chunks():
+        if leave is None:
+            with xr.open_dataset(path, engine="netcdf4") as data:
+                return data.load()
+        data = xr.open_dataset(path, engine="netcdf4", cache=False)
+        for values in data.variables.values():
+            if leave not in values.dims:
+                values.load()
+        return data
 
 
 def in_parts(data: xr.Dataset, dim: str) -> Iterator[xr.Dataset]:

@@ -19,15 +19,9 @@ def checked_missions(names):
     # A job on a cluster's node reads again what was checked before it was submitted.
     read = check if workflow.is_main_process else load_scenario
     try:
-        missions = {name: read(f"data/scenarios/{name}.yaml") for name in names}
-        for name, mission in missions.items():
-            if mission.name != name:
-                raise ScenarioError(
-                    f"data/scenarios/{name}.yaml: name={mission.name} is not the file's: call it {name}"
-                )
+        return {name: read(f"data/scenarios/{name}.yaml") for name in names}
     except ScenarioError as error:
         raise WorkflowError(str(error)) from None
-    return missions
 
 
 def checked_number(key, lowest):
