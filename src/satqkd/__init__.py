@@ -39,6 +39,7 @@ _PARTS = (
     "planner",
     "plot",
     "report",
+    "result",
     "scenario",
     "streams",
     "sweep",

@@ -1,6 +1,6 @@
 """Data sets that pass between stages: their attributes, and how they are written and read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -108,12 +108,12 @@ def _encoding(data: xr.Dataset) -> dict[str, dict]:
     return encoding
 
 
-def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
-    """Read a data set whole, or leave what lies along a dimension in the file, to be read when it is asked for."""
+def load(path: str | Path, *, leave: str | None = None, names: Sequence[str] | None = None) -> xr.Dataset:
+    """Read a data set whole or some of its variables; or leave what lies along a dimension in the file until needed."""
     with _two_chunks():
         if leave is None:
             with xr.open_dataset(path, engine="netcdf4") as data:
-                return data.load()
+                return (data if names is None else data[list(names)]).load()
         data = xr.open_dataset(path, engine="netcdf4", cache=False)
         for values in data.variables.values():
             if leave not in values.dims:

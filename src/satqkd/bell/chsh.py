@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import bdtrc
 
+from satqkd.result import Result
+
 LOCAL_BOUND = 2.0
 LOCAL_WIN_PROBABILITY = 0.75
 TSIRELSON_BOUND = 2.0 * np.sqrt(2.0)
@@ -12,8 +14,8 @@ TSIRELSON_BOUND = 2.0 * np.sqrt(2.0)
 _EQUAL_SIGN = np.array([1.0, -1.0, -1.0, 1.0])
 
 
-@dataclass(frozen=True)
-class Chsh:
+@dataclass(frozen=True, repr=False)
+class Chsh(Result):
     """Outcome of a CHSH test.
 
     Attributes
@@ -44,8 +46,8 @@ class Chsh:
         return excess / self.sigma if self.sigma != 0.0 else np.copysign(np.inf, excess)
 
 
-@dataclass(frozen=True)
-class Fidelity:
+@dataclass(frozen=True, repr=False)
+class Fidelity(Result):
     """Fidelity with a Bell state from two visibilities.
 
     Attributes

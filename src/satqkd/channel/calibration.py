@@ -8,6 +8,7 @@ import numpy as np
 import yaml
 from scipy.optimize import least_squares
 
+from satqkd.result import Result
 from satqkd.scenario import Scenario
 
 STARTS, FITS = 64, 4
@@ -33,8 +34,8 @@ class Target:
     widths: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Result):
     """What a calibration found.
 
     Attributes

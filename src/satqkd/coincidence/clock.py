@@ -8,6 +8,7 @@ from satqkd.coincidence.acquisition import PS, Line, Search, acquire, follow, li
 from satqkd.coincidence.curve import maximise, pairs_near, smooth
 from satqkd.coincidence.matching import _require_ascending, _tags
 from satqkd.flight import arrival_times, hermite
+from satqkd.result import Result
 
 # Standard deviations at which a fit contradicts its prior.
 CONTRADICTION = 6
@@ -15,8 +16,8 @@ CONTRADICTION = 6
 FOLLOWED = 0.8
 
 
-@dataclass(frozen=True)
-class Clock:
+@dataclass(frozen=True, repr=False)
+class Clock(Result):
     """A local clock against the reference, local = (1 + drift) reference + offset, and how far it wanders from that.
 
     Attributes

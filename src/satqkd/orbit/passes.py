@@ -7,6 +7,8 @@ from operator import attrgetter
 import numpy as np
 from sgp4.api import SGP4_ERRORS
 
+from satqkd.result import Result
+
 from . import frames
 from .elements import Elements, nearest
 
@@ -59,8 +61,8 @@ class LookAngles:
     altitude_m: np.ndarray
 
 
-@dataclass(frozen=True)
-class Pass:
+@dataclass(frozen=True, repr=False)
+class Pass(Result):
     """One pass over a station: times [UTC, datetime64[ns]], highest elevation [degree], shortest range [m].
 
     A pass under way when the search starts or ends is cut there.

@@ -29,10 +29,11 @@ from satqkd.key.proofs.sampling import (
     serfling_key_deviation,
     small_block_deviation,
 )
+from satqkd.result import Result
 
 
-@dataclass(frozen=True)
-class BlockKey:
+@dataclass(frozen=True, repr=False)
+class BlockKey(Result):
     """Account of the key from one block of sifted bits; arrays of the shape of the counts, bits unless said otherwise.
 
     Attributes
@@ -65,8 +66,8 @@ class BlockKey:
     length: np.ndarray
 
 
-@dataclass(frozen=True)
-class Bbm92Key:
+@dataclass(frozen=True, repr=False)
+class Bbm92Key(Result):
     """Length of the key under one bound, and the account of each basis.
 
     Attributes
@@ -95,8 +96,8 @@ class Bbm92Key:
         return self.z.leak_ec + self.x.leak_ec
 
 
-@dataclass(frozen=True)
-class SampledKey:
+@dataclass(frozen=True, repr=False)
+class SampledKey(Result):
     """Length of the key from one block under one bound, when a random sample was disclosed.
 
     Attributes
