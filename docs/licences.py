@@ -36,8 +36,10 @@ editor under the GPL, which is not used.
 
 
 def locked() -> list[str]:
-    """Names in the lock."""
-    return re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    """Names in the lock that are installed here; it has those for other systems as well."""
+    names = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    installed = {re.sub(r"[-_.]+", "-", found.name).lower() for found in importlib.metadata.distributions()}
+    return [name for name in dict.fromkeys(names) if name in installed]
 
 
 def licence(name: str) -> str:

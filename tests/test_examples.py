@@ -38,5 +38,5 @@ def test_an_example_gives_what_it_shows(module, name, docstring):
 
 
 def test_an_example_that_is_wrong_is_found():
-    with pytest.raises(AssertionError, match="Expected:\n    2"):
+    with pytest.raises(AssertionError, match=r"Expected:\s+2\s+Got:\s+1"):
         test_an_example_gives_what_it_shows("satqkd", "wrong", ">>> 1\n2\n")

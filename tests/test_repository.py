@@ -57,12 +57,15 @@ def test_lock_is_hashed_names_no_host_and_holds_every_declared_package():
     lock = (ROOT / "requirements.lock").read_text()
     assert "://" not in lock and "index-url" not in lock
     entries = re.findall(
-        r"^([A-Za-z0-9_.\-]+)==([^ ]+) \\\n((?:    --hash=sha256:[0-9a-f]{64}[ \\\n]*)+)", lock, re.MULTILINE
+        r"^([A-Za-z0-9_.\-]+)==([^ ]+)(?: ; [^\\\n]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}[ \\\n]*)+)",
+        lock,
+        re.MULTILINE,
     )
     names = {name.lower() for name, _, _ in entries}
     assert len(entries) == len(re.findall(r"^[A-Za-z0-9]", lock, re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = project["dependencies"] + project["optional-dependencies"]["install"]
+    extras = project["optional-dependencies"]
+    declared = project["dependencies"] + extras["workflow"] + extras["notebooks"] + extras["install"]
     assert {re.split(r"[><=\[]", entry)[0].lower() for entry in declared} <= names
 
 

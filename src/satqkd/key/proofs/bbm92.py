@@ -245,7 +245,7 @@ def log_patterns(n, errors):
     The logarithm of the greatest binomial coefficient and of the geometric series that bounds the others.
 
     >>> round(float(log_patterns(1000, 100)), 1)
-    464.4
+    464.6
     """
     n, errors = np.asarray(n, dtype=float), np.asarray(errors, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
