@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from scipy.constants import c
 
+PS = 1e12  # picoseconds in a second
+
 
 @numba.njit(cache=True)
 def hermite(x: np.ndarray, nodes: np.ndarray, values: np.ndarray, slopes: np.ndarray) -> np.ndarray:
