@@ -128,8 +128,9 @@ $(OLDEST)/.made: requirements-oldest.lock
 	touch $@
 
 # The locks of all dependencies, with hashes and without the address of any index: the package, its tests, both as old as is
-# claimed, the peers of the benchmarks, and the executor for Slurm.
-LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
+# claimed, the peers of the benchmarks, and the executor for Slurm. Each holds for every Python from the oldest on.
+LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+    --universal --python-version 3.11 --extra workflow --extra notebooks
 lock: $(VENV)/.made  ## renew the locks of all dependencies
 	$(LOCK) --extra install --output-file requirements.lock
 	$(LOCK) --extra install --extra test --constraint requirements.lock --output-file requirements-test.lock

@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 STAGES = ("orbit", "channel", "detection", "coincidence", "key", "bell", "fiber")
-COMMON = {"scenario", "dataset", "files", "streams", "plot", "flight"}
+COMMON = {"scenario", "dataset", "files", "streams", "plot", "flight", "result"}
 ABOVE = ("analytic", "planner", "sweep", "explorer", "papers", "overview", "tables")
 PROMISED = {
     "satqkd": ["load_scenario"],

@@ -105,19 +105,27 @@ def test_conda_installs_the_tested_lock():
     pip = next(entry for entry in environment["dependencies"] if isinstance(entry, dict))["pip"]
     assert "-r requirements.lock" in pip
     assert environment["channels"] == ["conda-forge"]
-    assert "python=3.11" in environment["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    tested = [int(minor) for minor in re.findall(r"Python :: 3\.(\d+)", " ".join(project["classifiers"]))]
+    assert f"python>=3.{min(tested)},<3.{max(tested) + 1}" in environment["dependencies"]
+    assert project["requires-python"] == f">=3.{min(tested)}"
+    matrix = re.search(r"python: \[(.*)\]", (ROOT / ".github/workflows/ci.yml").read_text())[1]
+    assert matrix == ", ".join(f'"3.{minor}"' for minor in tested)
 
 
 def test_lock_is_hashed_names_no_host_and_holds_every_declared_package():
     lock = (ROOT / "requirements.lock").read_text()
     assert "://" not in lock and "index-url" not in lock
     entries = re.findall(
-        r"^([A-Za-z0-9_.\-]+)==([^ ]+) \\\n((?:    --hash=sha256:[0-9a-f]{64}[ \\\n]*)+)", lock, re.MULTILINE
+        r"^([A-Za-z0-9_.\-]+)==([^ ]+)(?: ; [^\\\n]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}[ \\\n]*)+)",
+        lock,
+        re.MULTILINE,
     )
     names = {name.lower() for name, _, _ in entries}
     assert len(entries) == len(re.findall(r"^[A-Za-z0-9]", lock, re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = project["dependencies"] + project["optional-dependencies"]["install"]
+    extras = project["optional-dependencies"]
+    declared = project["dependencies"] + extras["workflow"] + extras["notebooks"] + extras["install"]
     assert {re.split(r"[><=\[]", entry)[0].lower() for entry in declared} <= names
 
 

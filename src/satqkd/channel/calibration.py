@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import least_squares
 
+from satqkd.result import Result
 from satqkd.scenario import Scenario
 from satqkd.scenario.reading import read_tree
 
@@ -33,8 +34,8 @@ class Target:
     widths: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Result):
     """The values that a calibration found.
 
     Attributes

@@ -65,7 +65,7 @@ def map_figure(orbit: xr.Dataset, track: tuple[np.ndarray, ...], footprints: dic
 
 @in_style
 def sensitivity_figure(table: pd.DataFrame) -> Figure:
-    """Draw the secret bits per pass against one parameter a panel, zero without key; a dot marks the scenario itself."""
+    """Draw the secret bits per pass against one parameter a panel, zero without key; a dot marks the scenario."""
     styles = dict(
         zip(table.bound.unique(), ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"}), strict=False)
     )

@@ -7,14 +7,14 @@ import pandas as pd
 
 from satqkd.orbit import Elements, propagate
 from satqkd.orbit.frames import EARTH_RADIUS_M, itrs_to_geodetic, teme_to_itrs
+from satqkd.scenario import data_folder
 
-LAND = Path(__file__).parents[3] / "data" / "map" / "land.csv"
 STEP = np.timedelta64(20, "s")
 
 
-def read_land(path: str | Path = LAND) -> list[np.ndarray]:
+def read_land(path: str | Path | None = None) -> list[np.ndarray]:
     """Read outlines of the continents, each an array of longitude and latitude [degree], shape (point, 2)."""
-    table = pd.read_csv(path)
+    table = pd.read_csv(path or data_folder() / "map/land.csv")
     return [one[["longitude_deg", "latitude_deg"]].to_numpy() for _, one in table.groupby("polygon")]
 
 

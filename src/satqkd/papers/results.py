@@ -37,8 +37,7 @@ class Results:
     def each(self, stage: str, *names: str) -> Iterator[xr.Dataset]:
         """Yield variables of a stage, run after run, so that not all events are in memory at once."""
         for run in self.runs:
-            with xr.open_dataset(run / f"{stage}.nc", engine="netcdf4") as data:
-                yield data[list(names)].load()
+            yield load(run / f"{stage}.nc", names=names)
 
     def stacked(self, stage: str, name: str) -> np.ndarray:
         """Return one variable of all runs, shape (run, ...)."""

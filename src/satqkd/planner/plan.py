@@ -53,7 +53,8 @@ def placed(scenario: Scenario, stations: tuple[PlanStation, ...]) -> Scenario:
         values = {key: getattr(station, key) for key in ("name", "latitude_deg", "longitude_deg", "altitude_m")}
         values |= {key: value for key in RECEIVER_KEYS if (value := getattr(station, key)) is not None}
         there.append(receivers.get(station.name, scenario.stations[0]).model_copy(update=values))
-    return scenario.model_copy(update={"stations": tuple(there)})
+    # A station of the plan may be the relay, which a plan leaves out.
+    return scenario.model_copy(update={"stations": tuple(there), "relay": None})
 
 
 def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:

@@ -2,11 +2,14 @@
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from satqkd.scenario.messages import validated
 
 
 def _number(value: Any) -> Any:
@@ -92,3 +95,31 @@ class Section(BaseModel):
     """A part of a scenario: closed, so that a key nobody reads is an error, and frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some values changed, checked as those of a file are.
+
+        Parameters
+        ----------
+        update : mapping, optional
+            New value by key of this section; `Experiment.replaced` takes dotted keys.
+        deep : bool
+            Copy what the values hold as well, where nothing is changed.
+
+        Raises
+        ------
+        ScenarioError
+            One sentence that names the key, the value, the bound and a way out.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        values = {name: getattr(self, name) for name in self.model_fields_set} | dict(update)
+        changed = validated(type(self), values, self._place)
+        for name in self.__private_attributes__:
+            setattr(changed, name, getattr(self, name))
+        return changed
+
+    @property
+    def _place(self) -> Path | str:
+        """Where this stands, for the beginning of a sentence."""
+        return type(self).__name__.lower()

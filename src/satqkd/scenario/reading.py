@@ -8,6 +8,7 @@ import yaml
 
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.mission import Experiment, Scenario
+from satqkd.scenario.provided import found
 from satqkd.scenario.recorded import Recorded
 
 ORIGINS = ("published", "assumed", "calibrated")
@@ -137,19 +138,26 @@ def _scenario(tree: dict, path: Path) -> Experiment:
 
 
 def load_scenario(path: str | Path) -> Scenario | Recorded:
-    """Read and check a scenario file.
+    """Read and check a scenario.
 
     Parameters
     ----------
     path : str or Path
-        YAML file; each value may be written as ``{value: …, published|assumed|calibrated: …}``.
+        The name of a scenario that comes with the package, or the path of a YAML file; each value may be written as
+        ``{value: …, published|assumed|calibrated: …}``, and `name` has to be the file's.
 
     Raises
     ------
     ScenarioError
         One sentence that names the file, the key, the value, the bound and a way out.
+
+    Examples
+    --------
+    >>> mission = load_scenario("liao2017")
+    >>> mission.source.kind, mission.stations[0].name, mission.key.bound
+    ('decoy', 'xinglong', 'chernoff')
     """
-    path = Path(path)
+    path = found(path, "scenarios", "a scenario")
     tree = read_tree(path, "a scenario", "data/scenarios/yin2020.yaml")
     origins: dict[str, tuple[str, str]] = {}
     try:
@@ -157,5 +165,7 @@ def load_scenario(path: str | Path) -> Scenario | Recorded:
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
     scenario = _scenario(tree, path)
+    if scenario.name != path.stem:
+        raise ScenarioError(f"{path}: name={scenario.name} is not the file's: call it {path.stem}")
     scenario._path, scenario._origins = path, origins
     return scenario

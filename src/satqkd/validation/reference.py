@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
 
+from satqkd.scenario import data_folder
 from satqkd.scenario.reading import read_yaml
 
-REFERENCE_FOLDER = Path(__file__).parents[3] / "data" / "reference"
+REFERENCE_FOLDER = data_folder() / "reference"
 
 Range = tuple[FiniteFloat, FiniteFloat]
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from satqkd.key.stage import proofs
 from satqkd.orbit.stage import find_sessions
 from satqkd.scenario import Recorded, Scenario, ScenarioError, load_scenario
 
@@ -22,7 +21,7 @@ NIGHT = {
 
 
 def check(path: str | Path) -> Scenario | Recorded:
-    """Read a scenario and make sure that its files are there, that its proof exists and that a pass fulfils it.
+    """Read a scenario and make sure that its files are there and that a pass fulfils it.
 
     Of a recorded scenario the first million tags are read as well.
 
@@ -32,7 +31,6 @@ def check(path: str | Path) -> Scenario | Recorded:
         One sentence that names the file, the key, the value, the bound and a way out.
     """
     scenario = load_scenario(path)
-    require_proof(scenario)
     if scenario.kind == "recorded":
         for station in scenario.stations:
             with _blamed(path, f"recording of station {station.name}"):
@@ -82,13 +80,3 @@ def _require_nights(path: Path) -> None:
                         ) from None
     except (csv.Error, UnicodeDecodeError):
         raise ValueError(f"{path}: is no CSV file: give a table of nights") from None
-
-
-def require_proof(scenario: Scenario | Recorded) -> None:
-    """Refuse a scenario whose proof its source does not admit (`ScenarioError`)."""
-    bounds = proofs(scenario)
-    if scenario.key.bound not in bounds:
-        raise ScenarioError(
-            f"{scenario.path}: key.bound={scenario.key.bound} is not a proof for this source: take one of "
-            f"{', '.join(bounds)}"
-        )

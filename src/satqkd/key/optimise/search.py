@@ -6,6 +6,7 @@ import numpy as np
 
 from satqkd.key.proofs.bbm92 import Bbm92Key, SampledKey
 from satqkd.key.proofs.decoy import DecoyKey
+from satqkd.result import Result
 
 # The search begins with this many times the data, and takes them away step by step.
 _ABUNDANCE = 3.0 ** np.arange(8, -1, -1)
@@ -20,8 +21,8 @@ class NotConvergedError(RuntimeError):
     """Runs of a search did not agree on the best point."""
 
 
-@dataclass(frozen=True)
-class Maximum:
+@dataclass(frozen=True, repr=False)
+class Maximum(Result):
     """Best point that a search found.
 
     Attributes
@@ -42,8 +43,8 @@ class Maximum:
     evaluations: int
 
 
-@dataclass(frozen=True)
-class Optimum:
+@dataclass(frozen=True, repr=False)
+class Optimum(Result):
     """Settings that give the longest key.
 
     Attributes

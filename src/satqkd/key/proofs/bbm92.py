@@ -27,10 +27,11 @@ from satqkd.key.proofs.sampling import (
     serfling_key_deviation,
     small_block_deviation,
 )
+from satqkd.result import Result
 
 
-@dataclass(frozen=True)
-class BlockKey:
+@dataclass(frozen=True, repr=False)
+class BlockKey(Result):
     """Account of the key from one block of sifted bits; arrays of the shape of the counts, bits unless said otherwise.
 
     Attributes
@@ -63,8 +64,8 @@ class BlockKey:
     length: np.ndarray
 
 
-@dataclass(frozen=True)
-class Bbm92Key:
+@dataclass(frozen=True, repr=False)
+class Bbm92Key(Result):
     """Length of the key under one bound, and the account of each basis.
 
     Attributes
@@ -93,8 +94,8 @@ class Bbm92Key:
         return self.z.leak_ec + self.x.leak_ec
 
 
-@dataclass(frozen=True)
-class SampledKey:
+@dataclass(frozen=True, repr=False)
+class SampledKey(Result):
     """Length of the key from one block under one bound, when a random sample was disclosed.
 
     Attributes
@@ -242,7 +243,7 @@ def log_patterns(n, errors):
     The logarithm of the greatest binomial coefficient and of the geometric series that bounds the others.
 
     >>> round(float(log_patterns(1000, 100)), 1)
-    464.4
+    464.6
     """
     n, errors = np.asarray(n, dtype=float), np.asarray(errors, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
