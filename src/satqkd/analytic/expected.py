@@ -6,6 +6,7 @@ milliseconds. Dead time and double clicks are left out; at the papers' rates the
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.channel import link_budget
 from satqkd.channel import observables as channel_observables
@@ -73,7 +74,7 @@ def pair_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarra
     return true, singles.prod(axis=1) * window_s
 
 
-def pair_correlations(scenario: Scenario, angles_deg) -> tuple[np.ndarray, np.ndarray]:
+def pair_correlations(scenario: Scenario, angles_deg: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Correlation of the true pairs, and the ideal one, by setting of either station; each shape (2, 2).
 
     The analysers' angles [degree] have shape (station, setting).

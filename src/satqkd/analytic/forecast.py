@@ -142,7 +142,7 @@ def _key(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], B
     proof["bound"] = bound
     if source.kind == "decoy":
 
-        def account(counts, duration_s):
+        def account(counts: np.ndarray, duration_s: np.ndarray) -> DecoyKey:
             (z, x), (wrong_z, wrong_x) = (np.moveaxis(part, -2, 0) for part in _sifted_and_wrong(counts, -2))
             pulses = source.pulse_rate_hz * source.shares * np.asarray(duration_s)[..., None]
             return decoy_key_length(
@@ -159,7 +159,7 @@ def _key(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], B
 
         return account
 
-    def account(counts, duration_s):
+    def account(counts: np.ndarray, duration_s: np.ndarray) -> Bbm92Key:
         (z, x), (wrong_z, wrong_x) = (np.moveaxis(part, -1, 0) for part in _sifted_and_wrong(counts, -1))
         return bbm92_key_length(
             n_z=z,

@@ -3,6 +3,8 @@
 from textwrap import fill
 
 import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
 
 from satqkd.key.proofs.reasons import REASONS
 from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
@@ -18,7 +20,7 @@ LINEAR_BELOW_BIT = 10
 
 
 @in_style
-def qber_figure(key):
+def qber_figure(key: xr.Dataset) -> Figure:
     """Error rate in each basis; where pulses have several intensities, one panel each with an axis of its own."""
     rates = key if "intensity_level" in key.dims else key.expand_dims("intensity_level")
     names = key.intensity_name.values if "intensity_name" in key.coords else [""]
@@ -46,7 +48,7 @@ def qber_figure(key):
     return figure
 
 
-def _say_why(figure, key, *, width):
+def _say_why(figure: Figure, key: xr.Dataset, *, width: int) -> None:
     """Write above a figure why the scenario's proof gives no key, which labels may be swapped, and what is held."""
     if "no_key" not in key:
         return
@@ -59,7 +61,7 @@ def _say_why(figure, key, *, width):
 
 
 @in_style
-def length_figure(key):
+def length_figure(key: xr.Dataset) -> Figure:
     """Length of the key against the failure probability, one line a proof; the legend says why one gives none."""
     longest = float(key.length_by_eps.max())
     figure, axis = new_figure()
@@ -82,7 +84,7 @@ def length_figure(key):
 
 
 @in_style
-def published_length_figure(lengths, *, printed):
+def published_length_figure(lengths: xr.DataArray, *, printed: tuple[float, ...]) -> Figure:
     """Key that each proof grants to published counts, against the failure probability, and the printed key.
 
     Parameters

@@ -284,7 +284,7 @@ def _key_measurement(coincidence: xr.Dataset) -> int:
     return names.index("key") if "key" in names else names.index("state")
 
 
-def _pairs(scenario: Scenario, coincidence: xr.Dataset):
+def _pairs(scenario: Scenario, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
     which = _key_measurement(coincidence)
     counts = coincidence.counts.values[which][[0, 1], [0, 1]]
     sign = np.diag(coincidence.ideal_correlation.values[which])
@@ -311,7 +311,7 @@ def _pairs(scenario: Scenario, coincidence: xr.Dataset):
     )
 
 
-def _pulses(scenario: Scenario, coincidence: xr.Dataset):
+def _pulses(scenario: Scenario, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
     counts = coincidence.counts.values[:, [0, 1], [0, 1]]
     sifted, errors = counts.sum(axis=(2, 3)), counts[:, :, 0, 1] + counts[:, :, 1, 0]
     data = _rates(("intensity_level", "basis"), sifted, errors, float(coincidence.duration.sum()))
@@ -339,7 +339,7 @@ def _pulses(scenario: Scenario, coincidence: xr.Dataset):
     )
 
 
-def _rates(dims, sifted, errors, duration_s) -> xr.Dataset:
+def _rates(dims: tuple[str, ...], sifted: np.ndarray, errors: np.ndarray, duration_s: float) -> xr.Dataset:
     with np.errstate(invalid="ignore", divide="ignore"):
         qber = errors / sifted
         sigma = np.sqrt(qber * (1 - qber) / sifted)
@@ -354,12 +354,12 @@ def _rates(dims, sifted, errors, duration_s) -> xr.Dataset:
     )
 
 
-def _rate(errors, events) -> float:
+def _rate(errors: np.ndarray, events: np.ndarray) -> float:
     """Errors of all events, nan without any."""
     return float(np.sum(errors) / np.sum(events)) if np.sum(events) else np.nan
 
 
-def _shannon_bits(sifted, errors) -> float:
+def _shannon_bits(sifted: np.ndarray, errors: np.ndarray) -> float:
     """Least that correction discloses of both bases [bit]; from one half on, of bits that are not corrected, all."""
     qber = np.minimum(np.divide(errors, np.maximum(sifted, 1)), 0.5)
     return float(np.sum(sifted * binary_entropy(qber)))

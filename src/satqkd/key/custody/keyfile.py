@@ -4,8 +4,10 @@ import hmac
 import os
 import stat
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.files import finished
 
@@ -28,9 +30,9 @@ class SecretBits:
     """
 
     __slots__ = ("_bits",)
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, bits):
+    def __init__(self, bits: ArrayLike) -> None:
         given = np.asarray(bits)
         if given.ndim != 1 or np.any((given != 0) & (given != 1)):
             raise ValueError(f"bits of shape {given.shape} are not all 0 or 1 in one dimension: unpack them first")
@@ -48,7 +50,7 @@ class SecretBits:
     def __len__(self) -> int:
         return self._bits.size
 
-    def __eq__(self, other) -> bool:
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, SecretBits):
             return NotImplemented
         return len(self) == len(other) and hmac.compare_digest(self.packed(), other.packed())
@@ -56,7 +58,7 @@ class SecretBits:
     def __repr__(self) -> str:
         return f"<{len(self)} secret bits>"
 
-    def __reduce__(self):
+    def __reduce__(self) -> NoReturn:
         raise TypeError("secret bits are not pickled, since anybody could read them: use write_key")
 
 

@@ -72,7 +72,7 @@ class KeyLedger:
         In the order of the key, without gaps.
     """
 
-    def __init__(self, name: str, key: SecretBits):
+    def __init__(self, name: str, key: SecretBits) -> None:
         self.name = name
         self.uses: list[Use] = []
         self._bits = key.reveal().copy()

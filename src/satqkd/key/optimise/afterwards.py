@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from satqkd.key.optimise.search import Maximum, Optimum, maximise, optimum_of, worth
-from satqkd.key.proofs.bbm92 import sampled_key_length
+from satqkd.key.proofs.bbm92 import SampledKey, sampled_key_length
 from satqkd.result import Result
 
 
-def optimal_split(key: Callable, *, eps, rng) -> Optimum:
+def optimal_split(key: Callable, *, eps: float, rng: np.random.Generator) -> Optimum:
     """Division of one failure probability between secrecy and correctness, and within secrecy, that gives most key.
 
     Parameters
@@ -41,11 +41,11 @@ def optimal_split(key: Callable, *, eps, rng) -> Optimum:
     """
     names = ("eps_sec", "eps_cor", "estimate_share")
 
-    def divided(settings):
+    def divided(settings: np.ndarray) -> np.ndarray:
         correctness = eps * 10.0 ** settings[0]
         return np.array([eps - correctness, correctness, settings[1]])
 
-    def objective(points, abundance):
+    def objective(points: np.ndarray, abundance: float) -> np.ndarray:
         return worth(key(**dict(zip(names, divided(points.T), strict=True))))
 
     best = maximise(objective, low=[-4.0, 0.02], high=[-0.1, 0.98], rng=rng, resolution=1.0, population=64)
@@ -53,7 +53,17 @@ def optimal_split(key: Callable, *, eps, rng) -> Optimum:
     return optimum_of(best, names, lambda point: key(**dict(zip(names, point, strict=True))))
 
 
-def optimal_sample(*, n_sifted, errors, eps_sec, eps_cor, f_ec, bound, rng, efficiency_mismatch=0.0) -> Optimum:
+def optimal_sample(
+    *,
+    n_sifted: float,
+    errors: float,
+    eps_sec: float,
+    eps_cor: float,
+    f_ec: float,
+    bound: str,
+    rng: np.random.Generator,
+    efficiency_mismatch: float = 0.0,
+) -> Optimum:
     """Size of the sample that gives the longest key when both bases make one block.
 
     Parameters
@@ -76,7 +86,7 @@ def optimal_sample(*, n_sifted, errors, eps_sec, eps_cor, f_ec, bound, rng, effi
     """
     names = ("n_sample", "estimate_share")
 
-    def key(settings, abundance=1.0):
+    def key(settings: np.ndarray, abundance: float = 1.0) -> SampledKey:
         return sampled_key_length(
             n_sifted=abundance * n_sifted,
             errors=abundance * errors,
@@ -89,7 +99,7 @@ def optimal_sample(*, n_sifted, errors, eps_sec, eps_cor, f_ec, bound, rng, effi
             efficiency_mismatch=efficiency_mismatch,
         )
 
-    def objective(points, abundance):
+    def objective(points: np.ndarray, abundance: float) -> np.ndarray:
         return key(points.T, abundance).block.unfloored
 
     low, high = [1.0, 0.02], [n_sifted - 1.0, 0.98]
@@ -114,7 +124,7 @@ class Blocks(Result):
     edges: list[tuple[int, int]]
 
 
-def optimal_blocks(length: Callable, *, bins, most=4) -> Blocks:
+def optimal_blocks(length: Callable, *, bins: int, most: int = 4) -> Blocks:
     """Which neighbouring parts of a pass should make a key together, and which should make none.
 
     Parameters
@@ -154,7 +164,7 @@ def optimal_blocks(length: Callable, *, bins, most=4) -> Blocks:
     return longest
 
 
-def _edges(start):
+def _edges(start: np.ndarray) -> list[tuple[int, int]]:
     """Blocks of the best way to cut, read backwards; -1 stands for a bin in no block."""
     block, end = len(start) - 1, start.shape[1] - 1
     edges = []

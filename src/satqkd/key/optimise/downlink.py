@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import erf
 
 from satqkd.key.proofs.decoy import DecoyCounts
@@ -19,7 +20,7 @@ from satqkd.key.proofs.entropy import check_range
 _BRIGHTEST, _NEGLIGIBLE = 2.0, 1e-17
 
 
-def power_sums(values, weights, order):
+def power_sums(values: np.ndarray, weights: np.ndarray, order: int) -> np.ndarray:
     r"""Cumulative sums :math:`\sum_{t < m} w_t v_t^j`.
 
     Parameters
@@ -36,7 +37,7 @@ def power_sums(values, weights, order):
     return np.concatenate([np.zeros((1, order)), np.cumsum(terms, axis=0)])
 
 
-def window_acceptance(window_s, jitter_s):
+def window_acceptance(window_s: ArrayLike, jitter_s: float) -> np.ndarray:
     """Share of a Gaussian delay that falls into a window of full width `window_s` around it [1]."""
     return erf(window_s / (2.0 * np.sqrt(2.0) * jitter_s)) if jitter_s > 0.0 else np.ones_like(window_s, dtype=float)
 
@@ -73,12 +74,12 @@ class DecoyDownlink:
     jitter_s: float = 0.0
     step_s: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_link(self.transmittance, self.noise_rate_hz, self.misalignment, self.jitter_s, self.step_s)
         check_range(np.finfo(float).tiny, 1e15, "give pulses per second", pulse_rate_hz=self.pulse_rate_hz)
 
     @cached_property
-    def sums(self):
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Power sums of the transmittance, plain and with the noise rate, best steps first; shape (time + 1, order)."""
         transmittance = np.asarray(self.transmittance, dtype=float)
         best_first = np.argsort(-transmittance, kind="stable")
@@ -91,7 +92,9 @@ class DecoyDownlink:
         ones = np.ones_like(transmittance)
         return power_sums(transmittance, ones, order + 1), power_sums(transmittance, noise_rate, order + 1)
 
-    def clicks(self, *, mean_photon_numbers, window_s, seconds):
+    def clicks(
+        self, *, mean_photon_numbers: ArrayLike, window_s: ArrayLike, seconds: ArrayLike
+    ) -> tuple[np.ndarray, np.ndarray]:
         r"""Expected clicks and errors of one pulse in each step of the pass, summed over the steps that are used.
 
         A pulse clicks with :math:`s = 1 - e^{-a\eta\mu}`, a being the share of light within the window, and noise where
@@ -124,7 +127,15 @@ class DecoyDownlink:
         seen, dark = seen.reshape(mu.shape), dark.reshape(mu.shape) * window
         return seen + dark, self.misalignment * seen + 0.5 * dark
 
-    def counts(self, *, mean_photon_numbers, intensity_probabilities, basis_x, window_s, seconds):
+    def counts(
+        self,
+        *,
+        mean_photon_numbers: ArrayLike,
+        intensity_probabilities: ArrayLike,
+        basis_x: ArrayLike,
+        window_s: ArrayLike,
+        seconds: ArrayLike,
+    ) -> DecoyCounts:
         """Expected sifted detections and errors.
 
         Parameters
@@ -177,12 +188,14 @@ class PairDownlinks:
     jitter_s: float = 0.0
     step_s: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_link(self.transmittance, self.noise_rate_hz, self.misalignment, self.jitter_s, self.step_s)
         if np.shape(self.transmittance)[1:] != (2,):
             raise ValueError(f"transmittance has shape {np.shape(self.transmittance)}, not (time, 2): one per station")
 
-    def counts(self, *, pair_rate_hz, window_s, basis_x, seconds):
+    def counts(
+        self, *, pair_rate_hz: ArrayLike, window_s: ArrayLike, basis_x: ArrayLike, seconds: ArrayLike
+    ) -> dict[str, np.ndarray]:
         r"""Expected sifted bits and errors by basis.
 
         Pairs seen by both, :math:`R\eta_a\eta_b` of which a share falls into the window, and accidentals
@@ -219,7 +232,9 @@ class PairDownlinks:
         return {"n_z": z * total, "n_x": x * total, "errors_z": z * errors, "errors_x": x * errors}
 
 
-def _check_link(transmittance, noise_rate_hz, misalignment, jitter_s, step_s):
+def _check_link(
+    transmittance: ArrayLike, noise_rate_hz: ArrayLike, misalignment: float, jitter_s: float, step_s: float
+) -> None:
     if np.size(transmittance) == 0:
         raise ValueError("transmittance is empty: give at least one second of open link")
     check_range(0.0, 1.0, "give a probability, not dB", transmittance=transmittance)

@@ -4,15 +4,15 @@ Intensities and their probabilities, bases, the width of the window, and the sec
 the pass stands in `satqkd.key.optimise.afterwards`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from satqkd.key.optimise.downlink import DecoyDownlink, PairDownlinks
 from satqkd.key.optimise.search import Optimum, maximise, optimum_of, worth
-from satqkd.key.proofs.bbm92 import bbm92_key_length
-from satqkd.key.proofs.decoy import PROOFS, WEIGHED, decoy_key_length
+from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length
+from satqkd.key.proofs.decoy import PROOFS, WEIGHED, DecoyKey, decoy_key_length
 from satqkd.key.proofs.decoy_bounds import EQUAL, GAINS, ONE_DECOY, pass_lengths
 from satqkd.key.proofs.entropy import check_security, named_bound
 from satqkd.key.proofs.multinomial import CAPPED, DECOYS
@@ -24,7 +24,11 @@ _PAIR_SETTINGS = ("pair_rate_hz", "window_s", "basis_x", "seconds", "estimate_sh
 _WIDE = 8.0
 
 
-def _box(names, defaults, limits):
+def _box(
+    names: Sequence[str],
+    defaults: Mapping[str, float | tuple[float, float]],
+    limits: Mapping[str, float | tuple[float, float]],
+) -> np.ndarray:
     """Lower and upper limit of each setting; a single number fixes it."""
     for name in limits:
         if name not in names:
@@ -39,7 +43,7 @@ def _box(names, defaults, limits):
     return box.T
 
 
-def _window_limits(jitter_s, longest_s):
+def _window_limits(jitter_s: float, longest_s: float) -> dict[str, tuple[float, float]]:
     """What the jitter says of a window; nothing when there is none."""
     return {"window_s": (0.2 * jitter_s, min(_WIDE * jitter_s, longest_s))} if jitter_s > 0.0 else {}
 
@@ -47,16 +51,16 @@ def _window_limits(jitter_s, longest_s):
 def optimal_decoy(
     link: DecoyDownlink,
     *,
-    eps_sec,
-    eps_cor,
-    f_ec,
-    bound,
-    rng,
-    key_basis="x",
-    key_intensities="all",
-    vacuum=0.0,
-    intensity_fluctuation=0.0,
-    efficiency_mismatch=0.0,
+    eps_sec: float,
+    eps_cor: float,
+    f_ec: float,
+    bound: str,
+    rng: np.random.Generator,
+    key_basis: str = "x",
+    key_intensities: str = "all",
+    vacuum: float = 0.0,
+    intensity_fluctuation: float = 0.0,
+    efficiency_mismatch: float = 0.0,
     limits: Mapping[str, float | tuple[float, float]] | None = None,
 ) -> Optimum:
     """Settings of a decoy-state pass that give the longest key from its expected counts.
@@ -124,7 +128,7 @@ def optimal_decoy(
     in_steps = np.array([1.0] * 6 + [1.0 / link.step_s])
     pulses_in_step = link.pulse_rate_hz * link.step_s
 
-    def weighed(points, ways):
+    def weighed(points: np.ndarray, ways: int) -> np.ndarray:
         mu = np.column_stack([points[:, :2], np.full(len(points), vacuum)])
         clicks, errors = link.clicks(mean_photon_numbers=mu, window_s=points[:, 5], seconds=points[:, 6])
         lengths = np.empty(len(points))
@@ -133,7 +137,7 @@ def optimal_decoy(
         )
         return lengths
 
-    def objective(points, abundance, *, capped=False):
+    def objective(points: np.ndarray, abundance: float, *, capped: bool = False) -> np.ndarray:
         if proof.photons == WEIGHED and abundance == 1.0:
             return weighed(points, CAPPED if capped else DECOYS)
         lengths = np.empty(len(points))
@@ -147,7 +151,7 @@ def optimal_decoy(
         pass_lengths(points * in_steps, *link_terms, *guided, capped, lengths)
         return lengths
 
-    def key(point):
+    def key(point: np.ndarray) -> DecoyKey:
         signal, decoy, share_signal, share_decoy, basis_x, window_s, seconds = point
         mu, p = [signal, decoy, vacuum], [share_signal, share_decoy, 1.0 - share_signal - share_decoy]
         if one_decoy:
@@ -179,13 +183,13 @@ def optimal_decoy(
 def optimal_pairs(
     link: PairDownlinks,
     *,
-    eps_sec,
-    eps_cor,
-    f_ec,
-    bound,
-    rng,
+    eps_sec: float,
+    eps_cor: float,
+    f_ec: float,
+    bound: str,
+    rng: np.random.Generator,
     limits: Mapping[str, float | tuple[float, float]],
-    efficiency_mismatch=0.0,
+    efficiency_mismatch: float = 0.0,
 ) -> Optimum:
     """Settings of a pass of photon pairs that give the longest key from its expected counts, both bases giving key.
 
@@ -217,12 +221,12 @@ def optimal_pairs(
     } | _window_limits(link.jitter_s, np.inf)
     low, high = _box(_PAIR_SETTINGS, defaults, dict(limits))
 
-    def key(settings, abundance=1.0):
+    def key(settings: np.ndarray, abundance: float = 1.0) -> Bbm92Key:
         counts = link.counts(**dict(zip(_PAIR_SETTINGS[:-1], settings[:-1], strict=True)))
         counts = {name: abundance * value for name, value in counts.items()}
         return bbm92_key_length(**counts, **proof, estimate_share=settings[-1])
 
-    def objective(points, abundance):
+    def objective(points: np.ndarray, abundance: float) -> np.ndarray:
         return worth(key(points.T, abundance))
 
     # An exact tail jumps from one count to the next, by about a bit.

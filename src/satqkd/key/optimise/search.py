@@ -1,8 +1,10 @@
 """A seeded search for the greatest value in a box that either finds it twice or says that it did not."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.bbm92 import Bbm92Key, SampledKey
 from satqkd.key.proofs.decoy import DecoyKey
@@ -15,6 +17,9 @@ _GENERATIONS = 200
 # A search ends when its best quarter lies within this part of what two searches may differ by. It has lost when two
 # others are further above it than this many times the width of its best quarter, which is about what it still gains.
 _ENDED, _LOST = 0.1, 10.0
+
+
+AnyKey = DecoyKey | Bbm92Key | SampledKey
 
 
 class NotConvergedError(RuntimeError):
@@ -60,23 +65,30 @@ class Optimum(Result):
     """
 
     settings: dict[str, float]
-    key: DecoyKey | Bbm92Key | SampledKey
+    key: AnyKey
     spread: float
     evaluations: int
 
     @property
-    def length(self):
+    def length(self) -> float:
         """Secret bits."""
         return float(self.key.length)
 
 
-def _reflected(points):
+def _reflected(points: np.ndarray) -> np.ndarray:
     """Points beyond a wall of the unit cube come back into it."""
     points = np.abs(points)
     return np.minimum(np.minimum(points, np.abs(2.0 - points)), 1.0)
 
 
-def _searches(values_at, rng, runs, dimensions, population, tolerance):
+def _searches(
+    values_at: Callable[[np.ndarray, float, np.ndarray], np.ndarray],
+    rng: np.random.Generator,
+    runs: int,
+    dimensions: int,
+    population: int,
+    tolerance: Callable[[np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Best points and values of searches in the unit cube that know nothing of each other, and what they cost."""
     kept = population // 4
     # The better a point, the more it counts, as in evolution strategies.
@@ -118,14 +130,21 @@ def _searches(values_at, rng, runs, dimensions, population, tolerance):
     return found, highest, evaluations
 
 
-def _best(points, values, kept):
+def _best(points: np.ndarray, values: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
     """The best points of each run and their values, the very best first."""
     order = np.argsort(-values, axis=1)[:, :kept]
     run = np.arange(len(points))[:, np.newaxis]
     return points[run, order], values[run, order]
 
 
-def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
+def maximise(
+    *objectives: Callable,
+    low: ArrayLike,
+    high: ArrayLike,
+    rng: np.random.Generator,
+    resolution: float = 0.01,
+    population: int = 96,
+) -> Maximum:
     """Greatest value that any of some functions has within a box, found twice.
 
     Parameters
@@ -161,10 +180,10 @@ def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
     free = np.flatnonzero(high > low)
     edges = np.diag(high - low)[free]
 
-    def tolerance(value):
+    def tolerance(value: np.ndarray) -> np.ndarray:
         return resolution + 1e-6 * np.abs(value)
 
-    def values_at(points, abundance, runs):
+    def values_at(points: np.ndarray, abundance: float, runs: np.ndarray) -> np.ndarray:
         places, values = low + points @ edges, np.empty(points.shape[:-1])
         for number, objective in enumerate(objectives):
             own = runs // 2 == number
@@ -188,7 +207,7 @@ def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
     )
 
 
-def optimum_of(best, names, key, **fixed):
+def optimum_of(best: Maximum, names: Sequence[str], key: Callable[[np.ndarray], AnyKey], **fixed: float) -> Optimum:
     """The record of a search, or an error when even the best settings give no key."""
     if best.value <= 0.0:
         raise ValueError(
@@ -199,7 +218,7 @@ def optimum_of(best, names, key, **fixed):
     return Optimum(settings, key(best.point), best.spread, best.evaluations)
 
 
-def worth(key):
+def worth(key: AnyKey) -> np.ndarray:
     """What the keys of all blocks are worth together; where none is above zero, the one that is nearest to it."""
     blocks = [key.block] if isinstance(key, SampledKey) else [block for block in (key.z, key.x) if block is not None]
     unfloored = np.stack(np.broadcast_arrays(*(block.unfloored for block in blocks)))

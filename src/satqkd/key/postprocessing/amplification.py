@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.key.postprocessing.binary_field import add_products, evaluate, interpolate
 
@@ -28,7 +29,7 @@ class ToeplitzSeed:
     transforms: np.ndarray = field(repr=False)
 
 
-def toeplitz(bits, seed_bits, length: int) -> np.ndarray:
+def toeplitz(bits: ArrayLike, seed_bits: ArrayLike, length: int) -> np.ndarray:
     r"""Hash a key to fewer bits with a Toeplitz matrix, exactly.
 
     Bit i of the hash is :math:`\bigoplus_j t_{n-1+i-j}\,x_j`: the first row of the matrix is the first n bits of the
@@ -89,7 +90,7 @@ def toeplitz(bits, seed_bits, length: int) -> np.ndarray:
     return hashed.ravel()[:length]
 
 
-def toeplitz_seed(seed_bits, n_bits: int, length: int) -> ToeplitzSeed:
+def toeplitz_seed(seed_bits: ArrayLike, n_bits: int, length: int) -> ToeplitzSeed:
     """Make a seed ready for hashing keys of `n_bits` to `length` bits, which is near half of the work of `toeplitz`.
 
     Parameters
@@ -136,7 +137,7 @@ def _block_digits(points: int) -> int:
 def _transform_size(n_bits: int, length: int) -> int:
     """The size with the least work: transforms of columns, windows and rows, and a product for each pair of blocks."""
 
-    def work(points):
+    def work(points: int) -> int:
         block = _block_digits(points) * DIGIT_BITS
         columns, rows = -(-n_bits // block), -(-length // block)
         return (points + CALL_POINTS) * (2 * (columns + rows) * points.bit_length() + columns * rows)
@@ -153,7 +154,7 @@ def _transform(values: np.ndarray, bits: np.ndarray, start: int, digits: int) ->
     evaluate(values)
 
 
-def _bit_array(values, name: str) -> np.ndarray:
+def _bit_array(values: ArrayLike, name: str) -> np.ndarray:
     """One dimension of bits, or an error that names the array and shows nothing of it."""
     bits = np.asarray(values)
     if bits.ndim != 1 or bits.size and bits.dtype.kind not in "bui":

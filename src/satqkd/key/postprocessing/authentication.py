@@ -6,6 +6,7 @@ messages; the pad is what each of them costs.
 
 import hmac
 import math
+from collections.abc import Sequence
 
 PRIME_BITS = 127  # the field is that of the integers modulo the Mersenne prime 2^127 - 1
 BLOCK_BYTES = 15
@@ -64,7 +65,7 @@ def tag_bits(message_bits: int, *, eps: float) -> int:
     return size
 
 
-def authentication_cost_bits(message_bits, *, eps: float) -> int:
+def authentication_cost_bits(message_bits: Sequence[int], *, eps: float) -> int:
     """Bits of key that authenticating some messages spends: a pad for the tag of each.
 
     Parameters

@@ -4,7 +4,9 @@ An element is a uint64, the polynomial over GF(2) with these coefficients modulo
 Addition is exclusive or. Integers alone: nothing here can round.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import llvmlite.binding as llvm
 import numba
@@ -27,7 +29,7 @@ CANTOR_BASIS = np.array(
 
 
 @numba.njit(cache=True)
-def portable_product(a, b):
+def portable_product(a: np.uint64, b: np.uint64) -> np.uint64:
     """Product of two elements on any machine, bit by bit: ten times slower than the carry-less instruction."""
     product = np.uint64(0)
     for i in range(63, -1, -1):
@@ -37,11 +39,11 @@ def portable_product(a, b):
 
 
 @intrinsic
-def carryless_product(typing_context, a, b):
+def carryless_product(typing_context: Any, a: types.Type, b: types.Type) -> tuple[Any, Callable[..., ir.Value]]:
     """Product of two elements by the carry-less multiplication of x86 processors, reduced by two more of them."""
     pair, word = ir.VectorType(ir.IntType(64), 2), ir.IntType(32)
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
         multiply = builder.module.declare_intrinsic(
             "llvm.x86.pclmulqdq", (), ir.FunctionType(pair, [pair, pair, ir.IntType(8)])
         )
@@ -113,7 +115,7 @@ def interpolate(values: np.ndarray) -> None:
 
 
 @numba.njit(cache=True)
-def _change_basis(f, steps):
+def _change_basis(f: np.ndarray, steps: np.ndarray) -> None:
     for s in range(len(steps)):
         half, shift = steps[s]
         for start in range(0, f.size, 2 * half):
@@ -124,7 +126,7 @@ def _change_basis(f, steps):
 
 
 @numba.njit(cache=True)
-def _change_basis_back(f, steps):
+def _change_basis_back(f: np.ndarray, steps: np.ndarray) -> None:
     for s in range(len(steps) - 1, -1, -1):
         half, shift = steps[s]
         for start in range(0, f.size, 2 * half):
@@ -135,7 +137,7 @@ def _change_basis_back(f, steps):
 
 
 @numba.njit(cache=True)
-def _forward(f, twiddles):
+def _forward(f: np.ndarray, twiddles: np.ndarray) -> None:
     half = f.size >> 1
     while half:
         for block in range(f.size // (2 * half)):
@@ -146,7 +148,7 @@ def _forward(f, twiddles):
 
 
 @numba.njit(cache=True)
-def _backward(f, twiddles):
+def _backward(f: np.ndarray, twiddles: np.ndarray) -> None:
     half = 1
     while half < f.size:
         for block in range(f.size // (2 * half)):
@@ -157,7 +159,7 @@ def _backward(f, twiddles):
 
 
 @numba.njit(cache=True)
-def add_products(total, a, b):
+def add_products(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
     """Add the products of the elements of a and b to those of total, each of shape (N,)."""
     for e in range(total.size):
         total[e] ^= product(a[e], b[e])

@@ -32,7 +32,9 @@ class DistilledKey:
     reconciliation: Reconciliation | None
 
 
-def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float, rng) -> DistilledKey:
+def distilled_key(
+    alice: np.ndarray, bob: np.ndarray, *, qber: float, undisclosed: float, eps_cor: float, rng: np.random.Generator
+) -> DistilledKey:
     """Correct, verify and hash the sifted bits of one basis.
 
     Parameters
@@ -60,7 +62,9 @@ def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float
     return DistilledKey(*(SecretBits(toeplitz(bits, seed, length)) for bits in (alice, corrected.bits)), corrected)
 
 
-def corrected_in_frames(alice, bob, *, qber: float, eps_cor: float, rng) -> Reconciliation:
+def corrected_in_frames(
+    alice: np.ndarray, bob: np.ndarray, *, qber: float, eps_cor: float, rng: np.random.Generator
+) -> Reconciliation:
     """Correct and verify frames of equal size, all at the same time as far as round trips go.
 
     Parameters

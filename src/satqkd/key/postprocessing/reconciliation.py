@@ -7,13 +7,20 @@ left half, the last block of a pass from the first pass, the complement of a ran
 """
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numba
 import numpy as np
+from numpy.typing import ArrayLike
 
-from satqkd.key.postprocessing.verification import WORD, checked_frame, packed, parity, verified_result
+from satqkd.key.postprocessing.verification import WORD, Reconciliation, checked_frame, packed, parity, verified_result
+
+# A range of positions, from first to before last; an order and a place in it; an order and a range of its places.
+_Range: TypeAlias = tuple[int, int]
+_Place: TypeAlias = tuple[int, int]
+_Leaf: TypeAlias = tuple[int, int, int]
 
 _ONES = WORD(0xFFFFFFFFFFFFFFFF)
 _NATURAL, _HALF = -1, -2
@@ -26,26 +33,26 @@ class _Variant:
     reuses_sub_blocks: bool
 
 
-def _power_of_two(exponent):
+def _power_of_two(exponent: float) -> float:
     return 2.0 ** np.ceil(exponent)
 
 
-def _original_blocks(qber):
+def _original_blocks(qber: float) -> tuple[float, ...]:
     first = np.ceil(0.73 / qber)
     return first, 2 * first, 4 * first, 8 * first
 
 
-def _yan2008_blocks(qber):
+def _yan2008_blocks(qber: float) -> tuple[float, ...]:
     first = np.ceil(0.80 / qber)
     return first, 5 * first
 
 
-def _option7_blocks(qber):
+def _option7_blocks(qber: float) -> tuple[float, ...]:
     first = _power_of_two(-np.log2(qber))
     return first, 4 * first
 
 
-def _option8_blocks(qber):
+def _option8_blocks(qber: float) -> tuple[float, ...]:
     alpha = -np.log2(qber) - 0.5
     return _power_of_two(alpha), _power_of_two((alpha + 12) / 2), 4096
 
@@ -58,7 +65,7 @@ _VARIANTS = {
 }
 
 
-def block_sizes(variant, qber, n):
+def block_sizes(variant: str, qber: float, n: int) -> tuple[int, ...]:
     """Block size of each pass; half of the frame, rounded up, in all passes without one, and at most that.
 
     Parameters
@@ -89,7 +96,15 @@ def block_sizes(variant, qber, n):
     return (*known, *[half] * (_VARIANTS[variant].passes - len(known)))
 
 
-def cascade(alice, bob, qber, rng, *, variant="option7", eps_cor=1e-10):
+def cascade(
+    alice: ArrayLike,
+    bob: ArrayLike,
+    qber: float,
+    rng: np.random.Generator,
+    *,
+    variant: str = "option7",
+    eps_cor: float = 1e-10,
+) -> Reconciliation:
     """Correct Bob's bits by Cascade and verify them.
 
     Parameters
@@ -150,7 +165,7 @@ member : words by order; bits that belong to a random half.
 """
 
 
-def _plan(n, blocks, rng):
+def _plan(n: int, blocks: Sequence[int], rng: np.random.Generator) -> _Plan:
     half = (n + 1) // 2
     source, place = np.empty((2, sum(size < half for size in blocks[1:]), n), np.int32)
     everyone = packed(np.ones(n, np.uint8))
@@ -171,7 +186,7 @@ def _plan(n, blocks, rng):
 
 
 @numba.njit(cache=True)
-def _shuffle(draws, source, place):
+def _shuffle(draws: np.ndarray, source: np.ndarray, place: np.ndarray) -> None:
     # Fisher and Yates; an index out of i + 1 by multiplication, uneven by (i + 1) / 2^32, which cannot matter here:
     # two errors that share a block must be unlikely to share one again.
     for i in range(source.size):
@@ -184,17 +199,17 @@ def _shuffle(draws, source, place):
 
 
 @numba.njit(cache=True)
-def _bit(words, i):
+def _bit(words: np.ndarray, i: int) -> np.uint64:
     return (words[WORD(i) >> WORD(6)] >> (WORD(i) & WORD(63))) & WORD(1)
 
 
 @numba.njit(cache=True)
-def _toggle(words, i):
+def _toggle(words: np.ndarray, i: int) -> None:
     words[WORD(i) >> WORD(6)] ^= WORD(1) << (WORD(i) & WORD(63))
 
 
 @numba.njit(cache=True)
-def _range_parity(words, low, high):
+def _range_parity(words: np.ndarray, low: int, high: int) -> np.uint64:
     """Parity of the bits from low to before high."""
     first, last = WORD(low) >> WORD(6), WORD(high - 1) >> WORD(6)
     above, below = _ONES << WORD(low & 63), _ONES >> WORD(63 - ((high - 1) & 63))
@@ -207,7 +222,7 @@ def _range_parity(words, low, high):
 
 
 @numba.njit(cache=True)
-def _is_zero(words, low, high):
+def _is_zero(words: np.ndarray, low: int, high: int) -> bool:
     """Whether no bit from low to before high is set."""
     first, last = WORD(low) >> WORD(6), WORD(high - 1) >> WORD(6)
     above, below = _ONES << WORD(low & 63), _ONES >> WORD(63 - ((high - 1) & 63))
@@ -222,7 +237,7 @@ def _is_zero(words, low, high):
 
 
 @numba.njit(cache=True)
-def _arrange(words, plan, order, out):
+def _arrange(words: np.ndarray, plan: _Plan, order: int, out: np.ndarray) -> None:
     """Write a key, given in the natural order, in another order."""
     start = order * plan.stride // 64
     if plan.shuffle[order] == _HALF:
@@ -238,7 +253,7 @@ def _arrange(words, plan, order, out):
 
 
 @numba.njit(cache=True)
-def _arranged(words, plan):
+def _arranged(words: np.ndarray, plan: _Plan) -> np.ndarray:
     """A key in all orders of the plan."""
     out = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
     out[: words.size] = words
@@ -248,7 +263,7 @@ def _arranged(words, plan):
 
 
 @numba.njit(cache=True)
-def _disclose(alice, questions, account):
+def _disclose(alice: np.ndarray, questions: list[_Range], account: np.ndarray) -> np.ndarray:
     """Alice's side: the parities of ranges of positions. Whatever Bob learns passes here and is counted."""
     account[0] += len(questions)
     account[1] += 1
@@ -259,7 +274,7 @@ def _disclose(alice, questions, account):
 
 
 @numba.njit(cache=True)
-def _leaf(split, start, size, n, x):
+def _leaf(split: np.ndarray, start: int, size: int, n: int, x: int) -> _Range:
     """The smallest block around a place whose parity is known, as places from low to before high.
 
     Each block halves at a fixed middle, so that one bit per place tells whether a block has been split there.
@@ -278,13 +293,13 @@ def _leaf(split, start, size, n, x):
 
 
 @numba.njit(cache=True)
-def _leads_odd_block(odd, begin, end, place):
+def _leads_odd_block(odd: np.ndarray, begin: int, end: int, place: int) -> bool:
     """Whether a block is odd as a whole, and the leaf that starts at a place is its first odd one."""
     return _range_parity(odd, begin, end) == 1 and (begin == place or _is_zero(odd, begin, place))
 
 
 @numba.njit(cache=True)
-def _narrow(member, split, odd, start, low, high):
+def _narrow(member: np.ndarray, split: np.ndarray, odd: np.ndarray, start: int, low: int, high: int) -> _Range:
     """Halve an odd leaf of a random half until the half has bits on both sides of the middle, or one bit is left.
 
     A side without bits of the half is even, and nothing has to be asked.
@@ -305,7 +320,9 @@ def _narrow(member, split, odd, start, low, high):
 
 
 @numba.njit(cache=True)
-def _choose(waiting, split, odd, plan, reuse, found):
+def _choose(
+    waiting: list[_Leaf], split: np.ndarray, odd: np.ndarray, plan: _Plan, reuse: bool, found: list[_Place]
+) -> list[_Leaf]:
     """Leaves to ask about in one message: all in shuffled orders, or else all in the first random half with any.
 
     Leaves that have become even or were split since they were noted are dropped; the others wait.
@@ -347,7 +364,7 @@ def _choose(waiting, split, odd, plan, reuse, found):
 
 
 @numba.njit(cache=True)
-def _note_odd(leaf, found, waiting):
+def _note_odd(leaf: _Leaf, found: list[_Place], waiting: list[_Leaf]) -> None:
     order, low, high = leaf
     if high - low == 1:
         found.append((order, low))
@@ -356,7 +373,16 @@ def _note_odd(leaf, found, waiting):
 
 
 @numba.njit(cache=True)
-def _flip(bob, split, odd, plan, opened, i, found, waiting):
+def _flip(
+    bob: np.ndarray,
+    split: np.ndarray,
+    odd: np.ndarray,
+    plan: _Plan,
+    opened: int,
+    i: int,
+    found: list[_Place],
+    waiting: list[_Leaf],
+) -> None:
     """Flip Bob's bit i in all orders opened; leaves that become odd are noted."""
     shuffle, block, stride = plan.shuffle, plan.block, plan.stride
     for order in range(opened):
@@ -373,7 +399,15 @@ def _flip(bob, split, odd, plan, opened, i, found, waiting):
 
 
 @numba.njit(cache=True)
-def _flip_all(bob, split, odd, plan, opened, found, waiting):
+def _flip_all(
+    bob: np.ndarray,
+    split: np.ndarray,
+    odd: np.ndarray,
+    plan: _Plan,
+    opened: int,
+    found: list[_Place],
+    waiting: list[_Leaf],
+) -> None:
     """Flip the bits found wrong, and those that turn out to be by that."""
     while len(found):
         order, x = found.pop()
@@ -384,12 +418,20 @@ def _flip_all(bob, split, odd, plan, opened, found, waiting):
 
 
 @numba.njit(cache=True)
-def _left_parts(leaves, stride):
+def _left_parts(leaves: list[_Leaf], stride: int) -> list[_Range]:
     return [(order * stride + low, order * stride + ((low + high) >> 1)) for order, low, high in leaves]
 
 
 @numba.njit(cache=True)
-def _bisect(leaves, parities, bob, odd, stride, found, waiting):
+def _bisect(
+    leaves: list[_Leaf],
+    parities: np.ndarray,
+    bob: np.ndarray,
+    odd: np.ndarray,
+    stride: int,
+    found: list[_Place],
+    waiting: list[_Leaf],
+) -> None:
     """Go on with the odd part of each leaf, now that the parity of its left part is known."""
     for i in range(len(leaves)):
         order, low, high = leaves[i]
@@ -404,7 +446,7 @@ def _bisect(leaves, parities, bob, odd, stride, found, waiting):
 
 
 @numba.njit(cache=True)
-def _blocks(plan):
+def _blocks(plan: _Plan) -> list[_Range]:
     """Positions of the blocks that have to be asked, from first to before last, pass by pass."""
     questions = [(0, 0)]
     questions.clear()
@@ -418,7 +460,16 @@ def _blocks(plan):
 
 
 @numba.njit(cache=True)
-def _open(bob, odd, plan, order, parities, total, found, waiting):
+def _open(
+    bob: np.ndarray,
+    odd: np.ndarray,
+    plan: _Plan,
+    order: int,
+    parities: np.ndarray,
+    total: np.uint64,
+    found: list[_Place],
+    waiting: list[_Leaf],
+) -> np.uint64:
     """Compare the blocks of one order; the error parity of a block that was not asked is that of all before it."""
     n, size, start = plan.n, plan.block[order], order * plan.stride
     for number in range((n + size - 1) // size):
@@ -434,7 +485,7 @@ def _open(bob, odd, plan, order, parities, total, found, waiting):
 
 
 @numba.njit(cache=True)
-def _correct(alice, key, plan, reuse, account):
+def _correct(alice: np.ndarray, key: np.ndarray, plan: _Plan, reuse: bool, account: np.ndarray) -> None:
     """Bob's side: correct his key in place. ``alice`` is only handed on to `_disclose`."""
     bob = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
     bob[: key.size] = key

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.entropy import binary_entropy, check_range
 from satqkd.result import Result
@@ -63,7 +64,7 @@ class Reconciliation(Result):
         return self.parity_bits / limit if limit else np.inf
 
 
-def checked_frame(alice, bob, *, qber, eps_cor):
+def checked_frame(alice: ArrayLike, bob: ArrayLike, *, qber: float, eps_cor: float) -> tuple[np.ndarray, np.ndarray]:
     """The bits of both sides as uint8, after every input that reconciliation has in common was checked.
 
     Parameters
@@ -91,7 +92,7 @@ def checked_frame(alice, bob, *, qber, eps_cor):
     return alice, bob
 
 
-def _binary(name, bits):
+def _binary(name: str, bits: ArrayLike) -> np.ndarray:
     bits = np.asarray(bits)
     if bits.ndim != 1:
         raise ValueError(f"{name} has shape {bits.shape}: give one bit after another, of shape (n,)")
@@ -101,7 +102,7 @@ def _binary(name, bits):
     return bits.astype(np.uint8)
 
 
-def packed(bits):
+def packed(bits: np.ndarray) -> np.ndarray:
     """Bits in 64-bit words, the first bit lowest, at least one zero behind the last."""
     words = np.zeros(bits.size // 64 + 1, "<u8")
     octets = np.packbits(bits, bitorder="little")
@@ -109,7 +110,16 @@ def packed(bits):
     return words
 
 
-def verified_result(alice_words, bob_words, bob, *, eps_cor, parity_bits, round_trips, rng):
+def verified_result(
+    alice_words: np.ndarray,
+    bob_words: np.ndarray,
+    bob: np.ndarray,
+    *,
+    eps_cor: float,
+    parity_bits: int,
+    round_trips: int,
+    rng: np.random.Generator,
+) -> Reconciliation:
     """Compare the hashes of both sides and put the record together.
 
     Parameters
@@ -138,7 +148,7 @@ def verified_result(alice_words, bob_words, bob, *, eps_cor, parity_bits, round_
 
 
 @numba.njit(cache=True)
-def parity(word):
+def parity(word: np.uint64) -> np.uint64:
     """Parity of a word, 0 or 1."""
     word ^= word >> WORD(32)
     word ^= word >> WORD(16)
@@ -150,7 +160,7 @@ def parity(word):
 
 
 @numba.njit(cache=True)
-def toeplitz_tag(words, seed, tag_bits):
+def toeplitz_tag(words: np.ndarray, seed: np.ndarray, tag_bits: int) -> np.uint64:
     """Product of a Toeplitz matrix with a key, a row a bit; its diagonals are the bits of the seed.
 
     Unequal keys have equal tags with probability 2^-tag_bits over the seeds: Krawczyk, CRYPTO '94, LNCS 839, 129;

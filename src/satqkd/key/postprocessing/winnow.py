@@ -5,8 +5,9 @@ comes through one door, `_Alice`, which counts each bit.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from satqkd.key.postprocessing.verification import checked_frame, packed, verified_result
+from satqkd.key.postprocessing.verification import Reconciliation, checked_frame, packed, verified_result
 from satqkd.key.proofs.entropy import binary_entropy
 
 _SMALLEST_EXPONENT = 2
@@ -15,12 +16,12 @@ _SMALLEST_EXPONENT = 2
 class _Alice:
     """Alice's side: her bits in the order and the blocks of the present pass. Whatever Bob learns is counted here."""
 
-    def __init__(self, bits):
+    def __init__(self, bits: np.ndarray) -> None:
         self._bits = bits
         self.disclosed_bits = 0
         self.answers = 0
 
-    def parities(self, order, size, *, known_total):
+    def parities(self, order: np.ndarray, size: int, *, known_total: bool) -> np.ndarray:
         """Parity of each block, but of the last where the total is known."""
         answer = _blocks(self._bits, order, size).sum(axis=1) & 1
         answer = answer[:-1] if known_total else answer
@@ -28,7 +29,7 @@ class _Alice:
         self.answers += 1
         return answer
 
-    def syndromes(self, order, size, chosen):
+    def syndromes(self, order: np.ndarray, size: int, chosen: np.ndarray) -> np.ndarray:
         """Hamming syndromes of the chosen blocks, log2(size) bits each."""
         answer = _syndromes(_blocks(self._bits, order, size)[chosen])
         self.disclosed_bits += answer.size * (size.bit_length() - 1)
@@ -36,7 +37,9 @@ class _Alice:
         return answer
 
 
-def winnow(alice, bob, qber, rng, *, eps_cor=1e-10):
+def winnow(
+    alice: ArrayLike, bob: ArrayLike, qber: float, rng: np.random.Generator, *, eps_cor: float = 1e-10
+) -> Reconciliation:
     """Correct Bob's bits by Winnow and verify them.
 
     Parameters
@@ -82,7 +85,7 @@ def winnow(alice, bob, qber, rng, *, eps_cor=1e-10):
     )
 
 
-def block_exponents(qber, n, *, errors_left=1e-3):
+def block_exponents(qber: float, n: int, *, errors_left: float = 1e-3) -> list[int]:
     """Logarithms of the block sizes, pass by pass: each removes the most entropy for a disclosed bit.
 
     Parameters
@@ -119,7 +122,7 @@ def block_exponents(qber, n, *, errors_left=1e-3):
     return exponents
 
 
-def _expected_pass(error_rate, exponents):
+def _expected_pass(error_rate: float, exponents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Error rate after a pass, and bits disclosed for a bit of the frame."""
     size = 2.0**exponents
     odd = 0.5 * (1.0 - (1.0 - 2.0 * error_rate) ** size)
@@ -127,7 +130,7 @@ def _expected_pass(error_rate, exponents):
     return error_rate + (odd - 2.0 * single) / size, (1.0 + exponents * odd) / size
 
 
-def _corrected_pass(alice, bits, order, size, *, known_total):
+def _corrected_pass(alice: _Alice, bits: np.ndarray, order: np.ndarray, size: int, *, known_total: bool) -> np.ndarray:
     """Bob's side: his bits after one pass."""
     blocks = _blocks(bits, order, size)
     wrong = blocks.sum(axis=1) & 1
@@ -147,13 +150,13 @@ def _corrected_pass(alice, bits, order, size, *, known_total):
     return corrected
 
 
-def _blocks(bits, order, size):
+def _blocks(bits: np.ndarray, order: np.ndarray, size: int) -> np.ndarray:
     """Bits in an order, a row a block, zeros behind the last."""
     blocks = np.zeros(-(-bits.size // size) * size, np.uint8)
     blocks[: bits.size] = bits[order]
     return blocks.reshape(-1, size)
 
 
-def _syndromes(blocks):
+def _syndromes(blocks: np.ndarray) -> np.ndarray:
     """Exclusive or of the places of all ones in each block."""
     return np.bitwise_xor.reduce(blocks * np.arange(blocks.shape[1]), axis=1)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
 from satqkd.key.proofs.entropy import (
@@ -84,12 +85,12 @@ class Bbm92Key(Result):
     x: BlockKey
 
     @property
-    def length(self):
+    def length(self) -> np.ndarray:
         """Secret bits of both bases; a basis without key adds nothing."""
         return self.z.length + self.x.length
 
     @property
-    def leak_ec(self):
+    def leak_ec(self) -> np.ndarray:
         """Bits disclosed by error correction in both bases."""
         return self.z.leak_ec + self.x.leak_ec
 
@@ -116,30 +117,30 @@ class SampledKey(Result):
     block: BlockKey
 
     @property
-    def length(self):
+    def length(self) -> np.ndarray:
         """Secret bits."""
         return self.block.length
 
     @property
-    def leak_ec(self):
+    def leak_ec(self) -> np.ndarray:
         """Bits disclosed by error correction."""
         return self.block.leak_ec
 
 
-def _yin2020(n_key, n_sample, errors_sample, tail):
+def _yin2020(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
     return error_rate(errors_sample, n_sample) + serfling_deviation(n_key, n_sample, eps=tail)
 
 
-def _tomamichel2012(n_key, n_sample, errors_sample, tail):
+def _tomamichel2012(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
     return error_rate(errors_sample, n_sample) + serfling_key_deviation(n_key, n_sample, eps=tail)
 
 
-def _lim2021(n_key, n_sample, errors_sample, tail):
+def _lim2021(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
     seen = error_rate(errors_sample, n_sample)
     return seen + small_block_deviation(seen, np.asarray(n_key, float), np.asarray(n_sample, float), tail)
 
 
-def _hypergeometric(n_key, n_sample, errors_sample, tail):
+def _hypergeometric(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
     # Expected counts are no whole numbers: they go to the bad side.
     n, k = np.ceil(n_key).astype(np.int64), np.floor(n_sample).astype(np.int64)
     errors = np.minimum(np.ceil(errors_sample).astype(np.int64), k)
@@ -147,7 +148,7 @@ def _hypergeometric(n_key, n_sample, errors_sample, tail):
     return np.maximum(error_rate(hypergeometric_key_errors(n, k, errors, tail), n), error_rate(errors_sample, n_sample))
 
 
-def _asymptotic(n_key, n_sample, errors_sample, tail):
+def _asymptotic(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
     return error_rate(errors_sample, n_sample)
 
 
@@ -165,7 +166,7 @@ KEPT = 0.1
 _KEPT_BLOCKS = 12
 
 
-def split_of(bound, *, eps_sec, eps_cor, estimate_share=0.5):
+def split_of(bound: str, *, eps_sec: ArrayLike, eps_cor: ArrayLike, estimate_share: ArrayLike = 0.5) -> EpsilonSplit:
     r"""How a proof divides the failure probabilities of one key.
 
     Smoothing by :math:`\varepsilon` and hashing make up the secrecy, :math:`\varepsilon_s = 2\varepsilon +
@@ -192,21 +193,21 @@ def split_of(bound, *, eps_sec, eps_cor, estimate_share=0.5):
     eps_sec. "projected" pays :math:`\varepsilon` once (theorem 1 of docs/proofs.md), and leaves a part of what is not
     the estimate's for detectors that differ.
     """
-    eps_sec = np.asarray(eps_sec, dtype=float)[()]
+    eps_sec, eps_cor, estimate_share = (
+        np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor, estimate_share)
+    )
     if bound == "asymptotic":
         return EpsilonSplit(eps_sec, eps_cor, np.zeros_like(eps_sec), 0, np.zeros_like(eps_sec))
     if bound == "yin2020":
         return EpsilonSplit(eps_sec, eps_cor, eps_sec, 1, 0.5 * eps_sec)
     if bound == "projected":
-        smoothing = np.asarray(estimate_share) * eps_sec
-        hashing = (1.0 - np.asarray(estimate_share)) * (1.0 - KEPT) * eps_sec
+        smoothing = estimate_share * eps_sec
+        hashing = (1.0 - estimate_share) * (1.0 - KEPT) * eps_sec
         return EpsilonSplit(eps_sec, eps_cor, smoothing**2 * (1.0 - smoothing), 1, hashing)
-    return EpsilonSplit(
-        eps_sec, eps_cor, (0.5 * estimate_share * eps_sec) ** 2, 1, (1.0 - np.asarray(estimate_share)) * eps_sec
-    )
+    return EpsilonSplit(eps_sec, eps_cor, (0.5 * estimate_share * eps_sec) ** 2, 1, (1.0 - estimate_share) * eps_sec)
 
 
-def mismatched_phase_error(error_rate, efficiency_mismatch):
+def mismatched_phase_error(error_rate: ArrayLike, efficiency_mismatch: ArrayLike) -> np.ndarray:
     r"""Phase error rate when detector efficiencies differ, :math:`E / (1 - \Delta)`, at most one half.
 
     Parameters
@@ -227,7 +228,7 @@ def mismatched_phase_error(error_rate, efficiency_mismatch):
     return np.minimum(np.asarray(error_rate) * (1.0 + np.asarray(efficiency_mismatch)) ** 2, 0.5)
 
 
-def log_patterns(n, errors):
+def log_patterns(n: ArrayLike, errors: ArrayLike) -> np.ndarray:
     """Return the bits that name which of n bits are wrong, if at most `errors` are; at most n.
 
     Parameters
@@ -252,7 +253,7 @@ def log_patterns(n, errors):
     return np.where(errors < 0.5 * n, np.minimum(bits, n), n)[()]
 
 
-def _kept_blocks(n, kept, rare):
+def _kept_blocks(n: ArrayLike, kept: ArrayLike, rare: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of bits that stay, in blocks: the lower end of each, and the logarithm of its probability.
 
     All that lies below the first end has a probability of at most `rare`, and all above the last end is in its block.
@@ -269,7 +270,9 @@ def _kept_blocks(n, kept, rare):
         return ends, np.log(at_least - np.append(at_least[..., 1:], np.zeros_like(at_least[..., :1]), axis=-1))
 
 
-def kept_entropy(n_key, n_sample, errors_sample, tail, kept, rare):
+def kept_entropy(
+    n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike, kept: ArrayLike, rare: ArrayLike
+) -> np.ndarray:
     r"""Min-entropy of a key of whose bits, as of the sample's, a random part stays [bit].
 
     :math:`-2\log_2 \mathrm{E}[2^{-H/2}]`, where :math:`H = r - \log_2 \sum_{j \le u} \binom rj` for r bits that stay
@@ -308,7 +311,17 @@ def kept_entropy(n_key, n_sample, errors_sample, tail, kept, rare):
     return (-2.0 / np.log(2.0) * logsumexp(logarithms, axis=(-2, -1)))[()]
 
 
-def _projected_key(split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
+def _projected_key(
+    split: EpsilonSplit,
+    verification: np.ndarray,
+    *,
+    n_key: np.ndarray,
+    errors_key: np.ndarray,
+    n_sample: np.ndarray,
+    errors_sample: np.ndarray,
+    f_ec: ArrayLike,
+    efficiency_mismatch: ArrayLike,
+) -> BlockKey:
     """Key from one block by theorems 1 and 4 of docs/proofs.md."""
     kept = (1.0 + np.asarray(efficiency_mismatch, dtype=float)) ** -2
     # Where all bits are kept, fractional ones go to the bad side, see `_hypergeometric`.
@@ -328,7 +341,18 @@ def _projected_key(split, verification, *, n_key, errors_key, n_sample, errors_s
     return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
 
 
-def _block_key(bound, split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
+def _block_key(
+    bound: str,
+    split: EpsilonSplit,
+    verification: np.ndarray,
+    *,
+    n_key: np.ndarray,
+    errors_key: np.ndarray,
+    n_sample: np.ndarray,
+    errors_sample: np.ndarray,
+    f_ec: ArrayLike,
+    efficiency_mismatch: ArrayLike,
+) -> BlockKey:
     """Key from one block, n [1 - h(phase error)] - leak - security; `verification` is the length of a hash [bit]."""
     if bound == "projected":
         return _projected_key(
@@ -351,7 +375,14 @@ def _block_key(bound, split, verification, *, n_key, errors_key, n_sample, error
     return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
 
 
-def _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share):
+def _check(
+    bound: str,
+    eps_sec: ArrayLike,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    efficiency_mismatch: ArrayLike,
+    estimate_share: ArrayLike,
+) -> None:
     named_bound(_PHASE_ERRORS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
     check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
@@ -359,8 +390,18 @@ def _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share):
 
 
 def bbm92_key_length(
-    *, n_z, n_x, errors_z, errors_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0, estimate_share=0.5
-):
+    *,
+    n_z: ArrayLike,
+    n_x: ArrayLike,
+    errors_z: ArrayLike,
+    errors_x: ArrayLike,
+    eps_sec: ArrayLike,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    bound: str,
+    efficiency_mismatch: ArrayLike = 0.0,
+    estimate_share: ArrayLike = 0.5,
+) -> Bbm92Key:
     """Secret key length of BBM92 with key from both bases.
 
     Parameters
@@ -422,8 +463,17 @@ def bbm92_key_length(
 
 
 def sampled_key_length(
-    *, n_sifted, errors, n_sample, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0, estimate_share=0.5
-):
+    *,
+    n_sifted: ArrayLike,
+    errors: ArrayLike,
+    n_sample: ArrayLike,
+    eps_sec: ArrayLike,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    bound: str,
+    efficiency_mismatch: ArrayLike = 0.0,
+    estimate_share: ArrayLike = 0.5,
+) -> SampledKey:
     """Secret key length of BBM92 with both bases in one block, of which a random sample is disclosed.
 
     Parameters
@@ -474,7 +524,16 @@ def sampled_key_length(
     return SampledKey(bound, split, n_sample, block)
 
 
-def qber_threshold(*, n_z, n_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0):
+def qber_threshold(
+    *,
+    n_z: float,
+    n_x: float,
+    eps_sec: float,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    bound: str,
+    efficiency_mismatch: ArrayLike = 0.0,
+) -> float:
     """Error rate, the same in both bases, up to which either basis gives a key.
 
     Parameters
@@ -498,7 +557,7 @@ def qber_threshold(*, n_z, n_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismat
 
     common = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
 
-    def longest(qber):
+    def longest(qber: float) -> float:
         key = bbm92_key_length(n_z=n_z, n_x=n_x, errors_z=qber * n_z, errors_x=qber * n_x, bound=bound, **common)
         return float(np.maximum(key.z.unfloored, key.x.unfloored))
 

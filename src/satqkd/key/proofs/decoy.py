@@ -9,6 +9,7 @@ keys of two bases together are secret and correct up to twice the failure probab
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from satqkd.key.proofs.decoy_bounds import (
@@ -65,7 +66,7 @@ class DecoyCounts(Result):
     errors_z: np.ndarray
     pulses: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None:
@@ -111,17 +112,17 @@ class DecoyBasisKey(Result):
     unfloored: np.ndarray
 
     @property
-    def length(self):
+    def length(self) -> np.ndarray:
         """Secret bits: `unfloored`, not below 0."""
         return np.maximum(self.unfloored, 0.0)
 
     @property
-    def multiphoton(self):
+    def multiphoton(self) -> np.ndarray:
         """Bits that may come from several photons, and are credited with no secrecy."""
         return self.n_sifted - self.vacuum_events - self.single_photons
 
     @property
-    def privacy(self):
+    def privacy(self) -> np.ndarray:
         """What an eavesdropper may know of the single photons' bits, single_photons h(phase_error)."""
         return self.single_photons * binary_entropy(self.phase_error)
 
@@ -149,12 +150,12 @@ class DecoyKey(Result):
     z: DecoyBasisKey | None
 
     @property
-    def length(self):
+    def length(self) -> np.ndarray:
         """Secret bits of all bases that give key; a basis without key adds nothing."""
         return sum(key.length for key in (self.x, self.z) if key is not None)
 
     @property
-    def leak_ec(self):
+    def leak_ec(self) -> np.ndarray:
         """Bits disclosed by error correction in all bases that give key."""
         return sum(key.leak_ec for key in (self.x, self.z) if key is not None)
 
@@ -177,14 +178,14 @@ class Proof:
     tail: int
     terms: int
 
-    def shares(self, signal_only):
+    def shares(self, signal_only: bool) -> int:
         """Failure probabilities that share eps_sec.
 
         Key from the signal alone needs two more: its part of the empty pulses and of the single photons.
         """
         return self.terms + 2 * (signal_only and self.photons != GAINS)
 
-    def sigmas(self, eps_sec, signal_only):
+    def sigmas(self, eps_sec: np.ndarray, signal_only: bool) -> np.ndarray:
         """Standard deviations of a Gaussian tail; 0 for other tails."""
         if self.photons == GAINS:
             # The tail exp(-s^2/2): 1e-5 makes 4.8, beside the "about 5 standard deviations" printed with it.
@@ -193,7 +194,7 @@ class Proof:
             return -ndtri(np.divide(eps_sec, self.shares(signal_only)))
         return np.zeros_like(eps_sec)
 
-    def split(self, eps_sec, eps_cor, signal_only):
+    def split(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> EpsilonSplit:
         """What each estimate may fail with."""
         if self.tail == EQUAL:
             return EpsilonSplit(eps_sec, eps_cor, np.zeros_like(eps_sec), 0, np.zeros_like(eps_sec))
@@ -201,7 +202,7 @@ class Proof:
         amplification = np.zeros_like(eps_sec) if self.photons == GAINS else eps_sec / shares
         return EpsilonSplit(eps_sec, eps_cor, eps_sec / shares, shares, amplification)
 
-    def security(self, eps_sec, eps_cor, signal_only):
+    def security(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> np.ndarray:
         """Price of the failure probabilities [bit]; Eq. (1) of Lim et al. and Eq. (A25) of Rusca et al."""
         if self.photons == GAINS or self.tail == EQUAL:
             return np.zeros_like(eps_sec)
@@ -220,19 +221,19 @@ class WeighedProof(Proof):
 
     two_way: bool = False
 
-    def shares(self, signal_only):
+    def shares(self, signal_only: bool) -> int:
         """Failure probabilities of photon numbers, whatever gives key."""
         return self.terms
 
-    def sigmas(self, eps_sec, signal_only):
+    def sigmas(self, eps_sec: np.ndarray, signal_only: bool) -> np.ndarray:
         """No Gaussian tail."""
         return np.zeros_like(eps_sec)
 
-    def split(self, eps_sec, eps_cor, signal_only):
+    def split(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> EpsilonSplit:
         """What each estimate of photon numbers may fail with; docs/proofs.md has the phase errors' share."""
         return EpsilonSplit(eps_sec, eps_cor, ESTIMATE * eps_sec, self.terms, HASHING * eps_sec)
 
-    def security(self, eps_sec, eps_cor, signal_only):
+    def security(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> np.ndarray:
         """Price of the failure probabilities [bit]."""
         return security_bits(eps_sec, eps_cor)
 
@@ -254,7 +255,7 @@ PROOFS = {
 }
 
 
-def _by_intensity(name, value):
+def _by_intensity(name: str, value: ArrayLike) -> np.ndarray:
     """Array of floats whose last axis is the intensity."""
     array = np.asarray(value, dtype=float)
     if array.shape[-1:] not in ((2,), (3,)):
@@ -265,7 +266,7 @@ def _by_intensity(name, value):
     return array
 
 
-def pool_bases(counts):
+def pool_bases(counts: DecoyCounts) -> DecoyCounts:
     """Counts with both bases taken as one, for experiments that treat X and Z alike.
 
     Parameters
@@ -286,7 +287,7 @@ def pool_bases(counts):
     return DecoyCounts(detections, detections, errors, errors, counts.pulses)
 
 
-def _check_gains(pulses, mu, signal_only):
+def _check_gains(pulses: np.ndarray | None, mu: np.ndarray, signal_only: bool) -> None:
     """Refuse what gains cannot be formed from."""
     if pulses is None:
         raise ValueError("bound='tiangong2' works with gains, but pulses=None: give the pulses sent at each intensity")
@@ -299,7 +300,7 @@ def _check_gains(pulses, mu, signal_only):
         )
 
 
-def _check_probabilities(p):
+def _check_probabilities(p: np.ndarray) -> None:
     """Refuse intensities that are never sent, and probabilities that do not add up to 1."""
     check_range(_ROUNDING, 1.0, "each intensity must be sent sometimes", intensity_probabilities=p)
     total = p.sum(axis=-1)
@@ -309,7 +310,7 @@ def _check_probabilities(p):
         )
 
 
-def _check_order(mu):
+def _check_order(mu: np.ndarray) -> None:
     """Refuse intensities for which the decoy equations do not hold."""
     weakest = mu[..., 2] if mu.shape[-1] == 3 else 0.0
     if np.any(weakest < 0.0) or np.any(mu[..., 1] <= weakest) or np.any(mu[..., 0] <= mu[..., 1] + weakest):
@@ -319,7 +320,7 @@ def _check_order(mu):
         )
 
 
-def _corners(mu, fluctuation):
+def _corners(mu: np.ndarray, fluctuation: np.ndarray) -> list[np.ndarray]:
     """Mean photon numbers at the corners of the box that the fluctuation allows."""
     if np.all(fluctuation == 0.0):
         return [mu]
@@ -330,7 +331,7 @@ def _corners(mu, fluctuation):
     return corners
 
 
-def _shortest(accounts):
+def _shortest(accounts: list[np.ndarray]) -> np.ndarray:
     """Account of the shortest key, point by point."""
     if len(accounts) == 1:
         return accounts[0]
@@ -341,18 +342,18 @@ def _shortest(accounts):
 
 def decoy_key_length(
     *,
-    counts,
-    mean_photon_numbers,
-    intensity_probabilities,
-    eps_sec,
-    eps_cor,
-    f_ec,
-    bound,
-    key_basis="x",
-    key_intensities="all",
-    intensity_fluctuation=0.0,
-    efficiency_mismatch=0.0,
-):
+    counts: DecoyCounts,
+    mean_photon_numbers: ArrayLike,
+    intensity_probabilities: ArrayLike,
+    eps_sec: ArrayLike,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    bound: str,
+    key_basis: str = "x",
+    key_intensities: str = "all",
+    intensity_fluctuation: ArrayLike = 0.0,
+    efficiency_mismatch: ArrayLike = 0.0,
+) -> DecoyKey:
     """Secret key length of decoy-state BB84 with signal, weak decoy and vacuum, or without the vacuum.
 
     Parameters
@@ -448,7 +449,7 @@ def decoy_key_length(
     common = (eps_sec, sigmas, f_ec, mismatch, security)
     kind = (proof.photons, proof.tail, proof.shares(signal_only), signal_only)
 
-    def key(basis):
+    def key(basis: str) -> DecoyBasisKey:
         other = "z" if basis == "x" else "x"
         counted = [columns[f"{what}_{side}"] for side in (basis, other) for what in ("detections", "errors")]
         if proof.photons == WEIGHED:
@@ -465,7 +466,7 @@ def decoy_key_length(
     return DecoyKey(bound, proof.split(eps_sec, eps_cor, signal_only), sigmas, keys.get("x"), keys.get("z"))
 
 
-def _of_one_kind(columns, bound, intensities):
+def _of_one_kind(columns: dict[str, np.ndarray | None], bound: str, intensities: int) -> dict[str, np.ndarray | None]:
     """All arrays with as many intensities as the proof has; one without vacuum leaves those pulses out."""
     found = {array.shape[-1] for array in columns.values() if array is not None}
     if len(found) > 1 or min(found) < intensities:

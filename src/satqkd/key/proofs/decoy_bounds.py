@@ -9,10 +9,12 @@ be together.
 """
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from numba import float64, guvectorize, int64, njit, vectorize
+from numpy.typing import ArrayLike
 
 # Tails of a count about its expectation.
 EQUAL, HOEFFDING, CHERNOFF, ZHANG2017, GAUSSIAN = range(5)
@@ -38,22 +40,22 @@ compiled = njit(cache=True, error_model="numpy")
 
 
 @compiled
-def _hoeffding(n, beta):
+def _hoeffding(n: float, beta: float) -> float:
     return math.sqrt(0.5 * n * beta)
 
 
 @compiled
-def _chernoff_lower(observed, beta):
+def _chernoff_lower(observed: float, beta: float) -> float:
     return observed - 0.5 * beta - math.sqrt(2.0 * beta * observed + 0.25 * beta**2)
 
 
 @compiled
-def _chernoff_upper(observed, beta):
+def _chernoff_upper(observed: float, beta: float) -> float:
     return observed + beta + math.sqrt(2.0 * beta * observed + beta**2)
 
 
 @vectorize(cache=True)
-def hoeffding_deviation(n, eps):
+def hoeffding_deviation(n: float, eps: float) -> float:
     r"""Deviation of a count from its expectation, :math:`\sqrt{n \ln(1/\varepsilon) / 2}`.
 
     Parameters
@@ -76,7 +78,7 @@ def hoeffding_deviation(n, eps):
 
 
 @vectorize(cache=True)
-def chernoff_lower(observed, eps):
+def chernoff_lower(observed: float, eps: float) -> float:
     r"""Lowest expectation that an observed count allows, :math:`x - \beta/2 - \sqrt{2\beta x + \beta^2/4}`.
 
     Parameters
@@ -101,7 +103,7 @@ def chernoff_lower(observed, eps):
 
 
 @vectorize(cache=True)
-def chernoff_upper(observed, eps):
+def chernoff_upper(observed: float, eps: float) -> float:
     r"""Highest expectation that an observed count allows, :math:`x + \beta + \sqrt{2\beta x + \beta^2}`.
 
     Parameters
@@ -122,7 +124,7 @@ def chernoff_upper(observed, eps):
 
 
 @compiled
-def _zhang2017_root(s):
+def _zhang2017_root(s: float) -> float:
     """Root z of z - 1 - ln z = s^2 / 2, the lesser one for s < 0 and the greater one for s > 0."""
     if s < -1.4:
         z, steps = math.exp(-1.0 - 0.5 * s * s), 3
@@ -140,17 +142,17 @@ def _zhang2017_root(s):
 
 
 @compiled
-def _zhang2017_lower(observed, beta):
+def _zhang2017_lower(observed: float, beta: float) -> float:
     return observed * _zhang2017_root(-math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else 0.0
 
 
 @compiled
-def _zhang2017_upper(observed, beta):
+def _zhang2017_upper(observed: float, beta: float) -> float:
     return observed * _zhang2017_root(math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else beta
 
 
 @vectorize(cache=True)
-def zhang2017_lower(observed, eps):
+def zhang2017_lower(observed: float, eps: float) -> float:
     r"""Lowest expectation that an observed count allows: the lesser root E of :math:`E - x + x \ln(x/E) = \beta`.
 
     Parameters
@@ -173,7 +175,7 @@ def zhang2017_lower(observed, eps):
 
 
 @vectorize(cache=True)
-def zhang2017_upper(observed, eps):
+def zhang2017_upper(observed: float, eps: float) -> float:
     r"""Highest expectation that an observed count allows: the greater root E of :math:`E - x + x \ln(x/E) = \beta`.
 
     Parameters
@@ -194,17 +196,17 @@ def zhang2017_upper(observed, eps):
 
 
 @compiled
-def _hoeffding_thinned(n, share, beta):
+def _hoeffding_thinned(n: float, share: float, beta: float) -> float:
     return max(n * share - _hoeffding(n, beta), 0.0)
 
 
 @compiled
-def _chernoff_thinned(n, share, beta):
+def _chernoff_thinned(n: float, share: float, beta: float) -> float:
     return max(n * share - math.sqrt(2.0 * n * share * beta), 0.0)
 
 
 @vectorize(cache=True)
-def hoeffding_thinned(n, share, eps):
+def hoeffding_thinned(n: float, share: float, eps: float) -> float:
     r"""Lowest number that remains of n events when each stays with a known probability.
 
     :math:`n q - \sqrt{n \ln(1/\varepsilon) / 2}`, not below 0.
@@ -231,7 +233,7 @@ def hoeffding_thinned(n, share, eps):
 
 
 @vectorize(cache=True)
-def chernoff_thinned(n, share, eps):
+def chernoff_thinned(n: float, share: float, eps: float) -> float:
     r"""Lowest number that remains of n events, :math:`n q - \sqrt{2 n q \ln(1/\varepsilon)}`, not below 0.
 
     Parameters
@@ -252,7 +254,7 @@ def chernoff_thinned(n, share, eps):
 
 
 @compiled
-def lower_limit(count, total, beta, sigmas, tail):
+def lower_limit(count: float, total: float, beta: float, sigmas: float, tail: int) -> float:
     """Lowest expectation that a count allows; `total` is the sum over intensities, which Hoeffding's bound is about.
 
     The failure probability enters as its logarithm, beta = ln(1/eps), which is taken once for all limits.
@@ -269,7 +271,7 @@ def lower_limit(count, total, beta, sigmas, tail):
 
 
 @compiled
-def upper_limit(count, total, beta, sigmas, tail):
+def upper_limit(count: float, total: float, beta: float, sigmas: float, tail: int) -> float:
     """Highest expectation that a count allows, as `lower_limit`."""
     if tail == HOEFFDING:
         return count + _hoeffding(total, beta)
@@ -283,7 +285,7 @@ def upper_limit(count, total, beta, sigmas, tail):
 
 
 @compiled
-def least_thinned(n, share, beta, sigmas, tail):
+def least_thinned(n: float, share: float, beta: float, sigmas: float, tail: int) -> float:
     """Lowest number that remains of n events when each stays with a known probability; beta as in `lower_limit`."""
     if tail == HOEFFDING:
         return _hoeffding_thinned(n, share, beta)
@@ -295,7 +297,7 @@ def least_thinned(n, share, beta, sigmas, tail):
 
 
 @compiled
-def entropy(p):
+def entropy(p: float) -> float:
     """Binary entropy of a probability in [0, 1] [bit]."""
     if p <= 0.0 or p >= 1.0:
         return 0.0
@@ -303,13 +305,13 @@ def entropy(p):
 
 
 @compiled
-def rate(errors, n):
+def rate(errors: float, n: float) -> float:
     """Fraction of errors, at most one half, which it also is where there is no event."""
     return min(errors / n, 0.5) if n > 0.0 else 0.5
 
 
 @compiled
-def vacuum_events(decoy_upper, vacuum_lower, mu, tau_0):
+def vacuum_events(decoy_upper: float, vacuum_lower: float, mu: np.ndarray, tau_0: float) -> float:
     r"""Lower bound on the detections of empty pulses, :math:`\tau_0 (\mu_2 n_3^- - \mu_3 n_2^+) / (\mu_2 - \mu_3)`.
 
     Eq. (2) of Lim et al., Phys. Rev. A 89, 022307 (2014). The limits are weighted: each times
@@ -320,7 +322,15 @@ def vacuum_events(decoy_upper, vacuum_lower, mu, tau_0):
 
 
 @compiled
-def single_photon_events(signal_upper, decoy_lower, vacuum_upper, empty, mu, tau_0, tau_1):
+def single_photon_events(
+    signal_upper: float,
+    decoy_lower: float,
+    vacuum_upper: float,
+    empty: float,
+    mu: np.ndarray,
+    tau_0: float,
+    tau_1: float,
+) -> float:
     r"""Lower bound on the detections of single photons, given `empty` of empty pulses.
 
     .. math:: s_1 = \frac{\tau_1 \mu_1 [n_2^- - n_3^+ - (\mu_2^2 - \mu_3^2)(n_1^+ - s_0/\tau_0) / \mu_1^2]}
@@ -335,7 +345,9 @@ def single_photon_events(signal_upper, decoy_lower, vacuum_upper, empty, mu, tau
 
 
 @compiled
-def single_photon_errors(brighter_upper, dimmer_lower, brighter, dimmer, tau_1):
+def single_photon_errors(
+    brighter_upper: float, dimmer_lower: float, brighter: float, dimmer: float, tau_1: float
+) -> float:
     r"""Upper bound on the errors of single photons, :math:`\tau_1 (m_2^+ - m_3^-) / (\mu_2 - \mu_3)`.
 
     Eq. (4) of Lim et al., Phys. Rev. A 89, 022307 (2014); limits weighted as in `vacuum_events`. May exceed all errors
@@ -345,7 +357,7 @@ def single_photon_errors(brighter_upper, dimmer_lower, brighter, dimmer, tau_1):
 
 
 @compiled
-def sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms):
+def sampling_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec: float, terms: int) -> float:
     r"""Random sampling term of the phase error rate as printed, which is not a bound for few errors.
 
     :math:`\gamma(a, b, c, d) = \sqrt{\frac{(c+d)(1-b)b}{c d \ln 2} \log_2 \frac{(c+d)\, 21^2}{c d (1-b) b\, a^2}}` with
@@ -369,7 +381,7 @@ def sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms):
 
 
 @compiled
-def _transposed_exponent(seen, in_key, n_sample, n_key):
+def _transposed_exponent(seen: float, in_key: float, n_sample: float, n_key: float) -> tuple[float, float]:
     """Exponent of Chernoff's bound on the sample's share of the errors, and its slope in the errors of the key."""
     whole = n_sample + n_key
     wrong = seen + in_key
@@ -383,7 +395,7 @@ def _transposed_exponent(seen, in_key, n_sample, n_key):
 
 
 @compiled
-def key_errors_limit(seen, n_sample, n_key, beta):
+def key_errors_limit(seen: float, n_sample: float, n_key: float, beta: float) -> float:
     r"""Most errors of the key that the errors of a random sample allow, at every size.
 
     The root y above :math:`x d / c` of
@@ -436,7 +448,7 @@ def key_errors_limit(seen, n_sample, n_key, beta):
 
 
 @compiled
-def phase_error_deviation(error_rate, n_sample, n_key, eps_sec, terms):
+def phase_error_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec: float, terms: int) -> float:
     """How far the error rate of the sample may lie below that of the key: a bound at every size.
 
     `sampling_deviation` as printed where it is at least that of `key_errors_limit`, else the latter; each takes
@@ -458,7 +470,16 @@ def phase_error_deviation(error_rate, n_sample, n_key, eps_sec, terms):
 
 
 @compiled
-def _two_decoy_photons(counts, mu, weights, tau_0, tau_1, beta, sigmas, tail):
+def _two_decoy_photons(
+    counts: np.ndarray,
+    mu: np.ndarray,
+    weights: tuple[float, float, float],
+    tau_0: float,
+    tau_1: float,
+    beta: float,
+    sigmas: float,
+    tail: int,
+) -> tuple[float, float]:
     """Lower bounds on the detections of empty pulses and of single photons, in one basis."""
     total = counts[0] + counts[1] + counts[2]
     empty = vacuum_events(
@@ -480,7 +501,7 @@ def _two_decoy_photons(counts, mu, weights, tau_0, tau_1, beta, sigmas, tail):
 
 
 @compiled
-def most_empty_events(wrong, total, beta):
+def most_empty_events(wrong: float, total: float, beta: float) -> float:
     r"""Upper bound on the detections of empty pulses, :math:`2 [v_0 + \sqrt{n \ln(1/\varepsilon) / 2}]`.
 
     Each of them is an error with a probability of one half, independently; v_0 are these errors at most, n all events,
@@ -490,7 +511,17 @@ def most_empty_events(wrong, total, beta):
 
 
 @compiled
-def _one_decoy_photons(counts, errors, mu, weights, tau_0, tau_1, beta, sigmas, tail):
+def _one_decoy_photons(
+    counts: np.ndarray,
+    errors: np.ndarray,
+    mu: np.ndarray,
+    weights: tuple[float, float, float],
+    tau_0: float,
+    tau_1: float,
+    beta: float,
+    sigmas: float,
+    tail: int,
+) -> tuple[float, float]:
     """Lower bounds on the detections of empty pulses and of single photons without a vacuum intensity.
 
     Rusca et al., Appl. Phys. Lett. 112, 171104 (2018), Eqs. (A16), (A17) and (A19): half of the empty pulses'
@@ -511,7 +542,17 @@ def _one_decoy_photons(counts, errors, mu, weights, tau_0, tau_1, beta, sigmas, 
 
 
 @compiled
-def _error_bound(errors, bright, mu, weights, tau_1, beta, sigmas, tail, capped):
+def _error_bound(
+    errors: np.ndarray,
+    bright: int,
+    mu: np.ndarray,
+    weights: tuple[float, float, float],
+    tau_1: float,
+    beta: float,
+    sigmas: float,
+    tail: int,
+    capped: bool,
+) -> float:
     """Errors of single photons at most, from intensity `bright` and the next dimmer one; never more than were seen."""
     seen = errors.sum()
     if capped:
@@ -527,13 +568,13 @@ def _error_bound(errors, bright, mu, weights, tau_1, beta, sigmas, tail, capped)
 
 
 @compiled
-def gain_limit(count, pulses, sigmas):
+def gain_limit(count: float, pulses: float, sigmas: float) -> float:
     """Clicks per pulse, so many standard deviations of the count away, not below 0."""
     return max(count + sigmas * math.sqrt(count), 0.0) / pulses
 
 
 @compiled
-def single_photon_yield(counts, pulses, mu, sigmas):
+def single_photon_yield(counts: np.ndarray, pulses: np.ndarray, mu: np.ndarray, sigmas: float) -> float:
     r"""Lower bound on the probability that a single photon clicks, from gains, with a true vacuum.
 
     :math:`Y_1 = \frac{\mu_1}{\mu_1\mu_2 - \mu_2^2} [Q_2^- e^{\mu_2} - Q_1^+ e^{\mu_1} \mu_2^2/\mu_1^2
@@ -549,7 +590,9 @@ def single_photon_yield(counts, pulses, mu, sigmas):
 
 
 @compiled
-def _gain_photons(key, sample, sample_errors, pulses, mu, sigmas):
+def _gain_photons(
+    key: np.ndarray, sample: np.ndarray, sample_errors: np.ndarray, pulses: np.ndarray, mu: np.ndarray, sigmas: float
+) -> tuple[float, float, float]:
     """Single photons of the signal pulses in key and sample, and errors among the latter."""
     pulses_of_one = pulses[0] * mu[0] * math.exp(-mu[0])
     empty_errors = 0.5 * gain_limit(sample[2], pulses[2], -sigmas) * math.exp(-mu[0])
@@ -560,9 +603,25 @@ def _gain_photons(key, sample, sample_errors, pulses, mu, sigmas):
 
 @compiled
 def account(
-    key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-    proof, tail, terms, signal_only, capped, out,
-):  # fmt: skip
+    key: np.ndarray,
+    key_errors: np.ndarray,
+    sample: np.ndarray,
+    sample_errors: np.ndarray,
+    pulses: np.ndarray,
+    mu: np.ndarray,
+    p: np.ndarray,
+    eps_sec: float,
+    sigmas: float,
+    f_ec: float,
+    mismatch: float,
+    security: float,
+    proof: int,
+    tail: int,
+    terms: int,
+    signal_only: bool,
+    capped: bool,
+    out: np.ndarray,
+) -> None:
     """Account of the key from one basis under one proof; fills `out` in the order of `ACCOUNT`.
 
     Parameters
@@ -614,16 +673,32 @@ def account(
 
 
 @cache
-def _accounts():
+def _accounts() -> Callable[..., np.ndarray]:
     """`account` as a numpy function, compiled when it is first asked for."""
     layout = ",".join(["(k)"] * 7 + ["()"] * 9 + ["(m)"]) + "->(m)"
     types = [float64[:]] * 7 + [float64] * 5 + [int64] * 4 + [float64[:]] * 2
 
     @guvectorize([tuple(types)], layout, cache=True)
     def accounts(
-        key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-        proof, tail, terms, signal_only, like, out,
-    ):  # fmt: skip
+        key: np.ndarray,
+        key_errors: np.ndarray,
+        sample: np.ndarray,
+        sample_errors: np.ndarray,
+        pulses: np.ndarray,
+        mu: np.ndarray,
+        p: np.ndarray,
+        eps_sec: float,
+        sigmas: float,
+        f_ec: float,
+        mismatch: float,
+        security: float,
+        proof: int,
+        tail: int,
+        terms: int,
+        signal_only: bool,
+        like: np.ndarray,
+        out: np.ndarray,
+    ) -> None:
         account(
             key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
             proof, tail, terms, signal_only, False, out,
@@ -632,14 +707,14 @@ def _accounts():
     return accounts
 
 
-def accounts_of(*arguments):
+def accounts_of(*arguments: ArrayLike) -> np.ndarray:
     """The account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
     with np.errstate(all="ignore"):
         return _accounts()(*arguments, np.empty(len(ACCOUNT)))
 
 
 @compiled
-def expected_clicks(brightness, steps, light, noise):
+def expected_clicks(brightness: float, steps: float, light: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
     """Clicks of light, and those of noise for a window of one second, of a pulse in each of the best steps of a pass.
 
     Parameters
@@ -663,7 +738,9 @@ def expected_clicks(brightness, steps, light, noise):
 
 
 @compiled
-def pass_clicks(brightness, steps, light, noise, seen, dark):
+def pass_clicks(
+    brightness: np.ndarray, steps: np.ndarray, light: np.ndarray, noise: np.ndarray, seen: np.ndarray, dark: np.ndarray
+) -> None:
     """`expected_clicks` of an array of shape (n, k), for n numbers of steps."""
     for i in range(len(steps)):
         for k in range(brightness.shape[1]):
@@ -672,9 +749,27 @@ def pass_clicks(brightness, steps, light, noise, seen, dark):
 
 @compiled
 def pass_lengths(
-    settings, vacuum, pulses, misalignment, jitter_s, light, noise, eps_sec, sigmas, f_ec, mismatch, security,
-    fluctuation, proof, tail, terms, signal_only, both, capped, out,
-):  # fmt: skip
+    settings: np.ndarray,
+    vacuum: float,
+    pulses: float,
+    misalignment: float,
+    jitter_s: float,
+    light: np.ndarray,
+    noise: np.ndarray,
+    eps_sec: float,
+    sigmas: float,
+    f_ec: float,
+    mismatch: float,
+    security: float,
+    fluctuation: float,
+    proof: int,
+    tail: int,
+    terms: int,
+    signal_only: bool,
+    both: bool,
+    capped: bool,
+    out: np.ndarray,
+) -> None:
     """Length of the key of a pass before it is cut at zero, one for each row of settings; -inf for what is not allowed.
 
     A row holds the mean photon numbers and the probabilities of signal and decoy, the probability of X, the width of

@@ -4,12 +4,17 @@ Counts may be fractional, so that expected counts of a model go through the same
 broadcasts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import entr
 
 from satqkd.result import Result
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +40,7 @@ class EpsilonSplit(Result):
     amplification: np.ndarray
 
 
-def named_bound(bounds, name):
+def named_bound(bounds: Mapping[str, T], name: str) -> T:
     """Look a bound up by name; a wrong name lists the right ones.
 
     Parameters
@@ -53,7 +58,7 @@ def named_bound(bounds, name):
     return bounds[name]
 
 
-def check_range(low, high, way_out, **quantities):
+def check_range(low: float, high: float, way_out: str, **quantities: ArrayLike) -> None:
     """Refuse quantities outside [low, high], naming the first one that is.
 
     Parameters
@@ -78,7 +83,7 @@ def check_range(low, high, way_out, **quantities):
             raise ValueError(f"{name}={values[~inside].flat[0]:g} is outside [{low:g}, {high:g}]: {way_out}")
 
 
-def check_security(*, eps_sec, eps_cor, f_ec):
+def check_security(*, eps_sec: ArrayLike, eps_cor: ArrayLike, f_ec: ArrayLike) -> None:
     """Refuse failure probabilities outside (0, 1) and an error correction that beats the Shannon limit.
 
     Parameters
@@ -97,7 +102,7 @@ def check_security(*, eps_sec, eps_cor, f_ec):
     check_range(1.0, np.inf, "give leaked bits over n h(QBER), 1 at the Shannon limit", f_ec=f_ec)
 
 
-def check_errors(*, errors, detections, names):
+def check_errors(*, errors: ArrayLike, detections: ArrayLike, names: tuple[str, str]) -> None:
     """Refuse negative counts and more errors than detections.
 
     Parameters
@@ -117,7 +122,7 @@ def check_errors(*, errors, detections, names):
         raise ValueError(f"{names[0]}={error:g} exceeds {names[1]}={detection:g}: errors are a part of the detections")
 
 
-def error_rate(errors, n):
+def error_rate(errors: ArrayLike, n: ArrayLike) -> np.ndarray:
     """Fraction of errors; one half where there is no event, since nothing is then known.
 
     Parameters
@@ -133,7 +138,7 @@ def error_rate(errors, n):
         return np.where(np.asarray(n) > 0, np.divide(errors, n), 0.5)[()]
 
 
-def binary_entropy(p):
+def binary_entropy(p: ArrayLike) -> np.ndarray:
     r"""Binary entropy :math:`h(p) = -p \log_2 p - (1-p) \log_2 (1-p)`.
 
     Parameters
@@ -156,7 +161,7 @@ def binary_entropy(p):
     return (entr(p) + entr(1.0 - p)) / np.log(2.0)
 
 
-def leak_ec_bits(n, qber, *, f_ec):
+def leak_ec_bits(n: ArrayLike, qber: ArrayLike, *, f_ec: ArrayLike) -> np.ndarray:
     """Bits that error correction discloses, f n h(QBER).
 
     Parameters

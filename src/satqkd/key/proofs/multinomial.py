@@ -11,10 +11,12 @@ together stands in this file: numba's cache notices a change of the file that a 
 """
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from numba import float64, guvectorize, int64, njit
+from numpy.typing import ArrayLike
 
 compiled = njit(cache=True, error_model="numpy")
 
@@ -37,7 +39,7 @@ _LIKELY_SHIFTS = (0.8, 1.5)
 
 
 @compiled
-def photon_shares(mu, p, fluctuation, low, high):
+def photon_shares(mu: np.ndarray, p: np.ndarray, fluctuation: float, low: np.ndarray, high: np.ndarray) -> None:
     r"""Least and greatest :math:`p_k e^{-\mu_k} \mu_k^n` for n = 0, 1, 2 when signal and decoy may be off by a share.
 
     Parameters
@@ -60,7 +62,7 @@ def photon_shares(mu, p, fluctuation, low, high):
 
 
 @compiled
-def _sum_at_most(low, high, x):
+def _sum_at_most(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
     """Greatest sum of q x over all q between low and high."""
     total = 0.0
     for k in range(3):
@@ -69,7 +71,7 @@ def _sum_at_most(low, high, x):
 
 
 @compiled
-def _mean_at_most(low, high, x):
+def _mean_at_most(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
     """Greatest mean of x with weights q between low and high; it is taken at a corner of the box."""
     best = -np.inf
     for corner in range(4 if low[0] < high[0] else 1):
@@ -80,14 +82,14 @@ def _mean_at_most(low, high, x):
 
 
 @compiled
-def _signal_weight(x, low, high):
+def _signal_weight(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
     """Greatest x of the signal for which two photons, and so any more, give nothing."""
     above = x[1] * high[2, 1] + x[2] * (high[2, 2] if x[2] > 0.0 else low[2, 2])
     return -above / low[2, 0] * (1.0 + _RELATIVE) - _ABSOLUTE
 
 
 @compiled
-def _vacuum_weight(x, signal, most, low, high):
+def _vacuum_weight(x: np.ndarray, signal: float, most: float, low: np.ndarray, high: np.ndarray) -> float:
     """Greatest x of the vacuum for which the mean of x of empty pulses is at most `most`; `signal` is their x."""
     best = np.inf
     for corner in range(4 if low[0, 0] < high[0, 0] else 1):
@@ -97,14 +99,14 @@ def _vacuum_weight(x, signal, most, low, high):
 
 
 @compiled
-def _theta(mean, share):
+def _theta(mean: float, share: float) -> float:
     """Theta for which a part `share` of the events, each credited with exp(-theta), takes a mean of 1 + `mean` to 1."""
     kept = share - mean / (1.0 + mean)
     return -math.log(kept / share) if kept > 0.0 else np.inf
 
 
 @compiled
-def _signal_mean(low, high, x):
+def _signal_mean(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
     """The mean that `_theta` needs where the events of the signal alone are credited."""
     others = x[1] * (high[1] if x[1] > 0.0 else low[1]) + x[2] * (high[2] if x[2] > 0.0 else low[2])
     part = others / (low[0] if others > 0.0 else high[0])
@@ -112,7 +114,9 @@ def _signal_mean(low, high, x):
 
 
 @compiled
-def credit(x, signal_only, share_empty, share_single, low, high):
+def credit(
+    x: np.ndarray, signal_only: bool, share_empty: float, share_single: float, low: np.ndarray, high: np.ndarray
+) -> float:
     """Least theta for which the weights ln(1 + x) bound theta times the credited events; infinite if none does.
 
     Conditions (a) to (d) of theorem 2 in docs/proofs.md.
@@ -150,7 +154,15 @@ def credit(x, signal_only, share_empty, share_single, low, high):
 
 
 @compiled
-def weigh_events(decoy, signal_only, share_empty, share_single, low, high, x):
+def weigh_events(
+    decoy: float,
+    signal_only: bool,
+    share_empty: float,
+    share_single: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    x: np.ndarray,
+) -> float:
     """Fill x with good weights whose decoy has ln(1 + x) = `decoy`; give their theta, as `credit` does."""
     x[1], x[2] = math.expm1(decoy), 0.0
     for _ in range(1 if low[1, 2] == 0.0 else 3):
@@ -175,7 +187,7 @@ def weigh_events(decoy, signal_only, share_empty, share_single, low, high, x):
 
 
 @compiled
-def weigh_errors(decoy, part, low, high, x):
+def weigh_errors(decoy: float, part: float, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
     """Fill x with weights whose decoy has ln(1 + x) = -`decoy`, the signal a part of that; give alpha of theorem 3."""
     x[0], x[1] = math.expm1(-decoy * part), math.expm1(-decoy)
     x[2] = _vacuum_weight(x, x[0], 0.0, low, high)
@@ -185,7 +197,7 @@ def weigh_errors(decoy, part, low, high, x):
 
 
 @compiled
-def weigh_empty(vacuum, signal_only, low, high, x):
+def weigh_empty(vacuum: float, signal_only: bool, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
     """Fill x with weights whose vacuum has ln(1 + x) = `vacuum`; give theta of theorem 2 for empty events alone."""
     x[0], x[2] = 0.0, math.expm1(vacuum)
     # What single photons of the vacuum would add, the decoy takes away.
@@ -197,13 +209,25 @@ def weigh_empty(vacuum, signal_only, low, high, x):
 
 
 @compiled
-def _sum_of(counts, x):
+def _sum_of(counts: np.ndarray, x: np.ndarray) -> float:
     """Counts times their weights."""
     return counts[0] * math.log1p(x[0]) + counts[1] * math.log1p(x[1]) + counts[2] * math.log1p(x[2])
 
 
 @compiled
-def _value(scale, what, part, counts, price, signal_only, share_empty, share_single, low, high, x):
+def _value(
+    scale: float,
+    what: int,
+    part: float,
+    counts: np.ndarray,
+    price: float,
+    signal_only: bool,
+    share_empty: float,
+    share_single: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    x: np.ndarray,
+) -> float:
     """Lower bound on events, or minus an upper bound on errors, for weights of a scale; -inf for no bound."""
     if what == EVENTS:
         theta = weigh_events(math.exp(scale), signal_only, share_empty, share_single, low, high, x)
@@ -215,7 +239,19 @@ def _value(scale, what, part, counts, price, signal_only, share_empty, share_sin
 
 
 @compiled
-def _best_scale(start, what, part, plan, price, signal_only, share_empty, share_single, low, high, x):
+def _best_scale(
+    start: float,
+    what: int,
+    part: float,
+    plan: np.ndarray,
+    price: float,
+    signal_only: bool,
+    share_empty: float,
+    share_single: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    x: np.ndarray,
+) -> float:
     """Logarithm of the decoy's weight that is best for a plan: the vertex of a parabola through the guess."""
     rest = (what, part, plan, price, signal_only, share_empty, share_single, low, high, x)
     below, at_start, above = _value(start - _STEP, *rest), _value(start, *rest), _value(start + _STEP, *rest)
@@ -233,13 +269,23 @@ def _best_scale(start, what, part, plan, price, signal_only, share_empty, share_
 
 
 @compiled
-def _eligible(counts, signal_only):
+def _eligible(counts: np.ndarray, signal_only: bool) -> float:
     """All events that could be credited."""
     return counts[0] if signal_only else counts[0] + counts[1] + counts[2]
 
 
 @compiled
-def least_events(counts, plan, price, signal_only, share_empty, share_single, low, high, searched=True):
+def least_events(
+    counts: np.ndarray,
+    plan: np.ndarray,
+    price: float,
+    signal_only: bool,
+    share_empty: float,
+    share_single: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    searched: bool = True,
+) -> float:
     """Lower bound on the credited events of at most one photon among some counts; theorem 2 of docs/proofs.md.
 
     Parameters
@@ -274,7 +320,15 @@ def least_events(counts, plan, price, signal_only, share_empty, share_single, lo
 
 
 @compiled
-def least_empty(counts, plan, price, signal_only, low, high, searched=True):
+def least_empty(
+    counts: np.ndarray,
+    plan: np.ndarray,
+    price: float,
+    signal_only: bool,
+    low: np.ndarray,
+    high: np.ndarray,
+    searched: bool = True,
+) -> float:
     """Lower bound on the empty events among some counts; arguments as of `least_events`."""
     x = np.empty(3)
     rest = (price, signal_only, 1.0, 1.0, low, high, x)
@@ -286,7 +340,7 @@ def least_empty(counts, plan, price, signal_only, low, high, searched=True):
 
 
 @compiled
-def _errors_scale(plan, part, price, high):
+def _errors_scale(plan: np.ndarray, part: float, price: float, high: np.ndarray) -> float:
     """First guess of the scale of the errors' weights, from the variance of their sum."""
     empty = (high[0, 0] * part + high[0, 1]) / high[0, 2]
     variance = plan[0] * part**2 + plan[1] + plan[2] * empty**2
@@ -294,7 +348,9 @@ def _errors_scale(plan, part, price, high):
 
 
 @compiled
-def most_errors(counts, plan, price, low, high, searched=True):
+def most_errors(
+    counts: np.ndarray, plan: np.ndarray, price: float, low: np.ndarray, high: np.ndarray, searched: bool = True
+) -> float:
     """Upper bound on the errors of single photons among some errors; theorem 3 of docs/proofs.md.
 
     Arguments as of `least_events`.
@@ -320,7 +376,7 @@ def most_errors(counts, plan, price, low, high, searched=True):
 
 
 @compiled
-def _log_factorial(n):
+def _log_factorial(n: float) -> float:
     """Logarithm of n!, by Stirling's series to 1e-16 of itself where n is not small."""
     z = n + 1.0
     if z < 16.0:
@@ -331,7 +387,7 @@ def _log_factorial(n):
 
 
 @compiled
-def _log_tail(n_key, n_sample, x, errors_key, constant):
+def _log_tail(n_key: float, n_sample: float, x: float, errors_key: float, constant: float) -> float:
     """Logarithm of a bound on the probability of at most x errors in the sample when there are x + errors_key in all.
 
     The term of x itself, and a geometric series for the rest; `constant` holds the factorials without errors_key.
@@ -345,7 +401,7 @@ def _log_tail(n_key, n_sample, x, errors_key, constant):
 
 
 @compiled
-def most_phase_errors(n_key, n_sample, x, log_tail):
+def most_phase_errors(n_key: float, n_sample: float, x: float, log_tail: float) -> float:
     """Upper bound on the errors of the rest; smooth form of `satqkd.key.proofs.sampling.hypergeometric_key_errors`.
 
     n_key where the sample excludes nothing.
@@ -382,7 +438,7 @@ def most_phase_errors(n_key, n_sample, x, log_tail):
 
 
 @compiled
-def entropy(p):
+def entropy(p: float) -> float:
     """Binary entropy of a probability in [0, 1] [bit]."""
     if p <= 0.0 or p >= 1.0:
         return 0.0
@@ -390,7 +446,7 @@ def entropy(p):
 
 
 @compiled
-def _planned(other, total, p, plan):
+def _planned(other: np.ndarray, total: float, p: np.ndarray, plan: np.ndarray) -> None:
     """Fill `plan` with what one basis is expected to count by intensity, from the other basis and its own total.
 
     One event more, shared like the pulses, stands for what so few counts leave open.
@@ -401,7 +457,7 @@ def _planned(other, total, p, plan):
 
 
 @compiled
-def _planned_errors(plan, errors, p, planned):
+def _planned_errors(plan: np.ndarray, errors: float, p: np.ndarray, planned: np.ndarray) -> None:
     """Fill `planned` with errors by intensity: half of what also clicks without light, and a share of all the rest."""
     dark = plan[2] / p[2]
     light = max(plan[0] - p[0] * dark, 0.0) + max(plan[1] - p[1] * dark, 0.0)
@@ -415,7 +471,7 @@ def _planned_errors(plan, errors, p, planned):
 
 
 @compiled
-def _shares_of_empty(kept, signal_only, low, high):
+def _shares_of_empty(kept: float, signal_only: bool, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
     """Shares of the key's and of the sample's empty events among which phase errors are counted with single photons.
 
     Empty pulses are less often signal than single photons are; a key of the signal holds fewer of them than the sample.
@@ -429,9 +485,22 @@ def _shares_of_empty(kept, signal_only, low, high):
 
 @compiled
 def account(
-    key, key_errors, sample, sample_errors, mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only,
-    two_way, searched, ways,
-):  # fmt: skip
+    key: np.ndarray,
+    key_errors: np.ndarray,
+    sample: np.ndarray,
+    sample_errors: np.ndarray,
+    mu: np.ndarray,
+    p: np.ndarray,
+    eps_sec: float,
+    f_ec: float,
+    mismatch: float,
+    security: float,
+    fluctuation: float,
+    signal_only: bool,
+    two_way: bool,
+    searched: bool,
+    ways: int,
+) -> tuple[float, ...]:
     """Account of the key from one basis, in the order of `satqkd.key.proofs.decoy_bounds.ACCOUNT`.
 
     Parameters
@@ -487,16 +556,30 @@ def account(
 
 
 @cache
-def _accounts():
+def _accounts() -> Callable[..., np.ndarray]:
     """`account` as a numpy function, compiled when it is first asked for."""
     layout = ",".join(["(k)"] * 6 + ["()"] * 8 + ["(m)"]) + "->(m)"
     types = [float64[:]] * 6 + [float64] * 5 + [int64] * 3 + [float64[:]] * 2
 
     @guvectorize([tuple(types)], layout, cache=True)
     def accounts(
-        key, key_errors, sample, sample_errors, mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only,
-        two_way, ways, like, out,
-    ):  # fmt: skip
+        key: np.ndarray,
+        key_errors: np.ndarray,
+        sample: np.ndarray,
+        sample_errors: np.ndarray,
+        mu: np.ndarray,
+        p: np.ndarray,
+        eps_sec: float,
+        f_ec: float,
+        mismatch: float,
+        security: float,
+        fluctuation: float,
+        signal_only: bool,
+        two_way: bool,
+        ways: int,
+        like: np.ndarray,
+        out: np.ndarray,
+    ) -> None:
         # Copies are of one layout in memory, so that `account` is compiled once.
         filled = account(
             key.copy(), key_errors.copy(), sample.copy(), sample_errors.copy(), mu.copy(), p.copy(), eps_sec, f_ec,
@@ -508,7 +591,7 @@ def _accounts():
     return accounts
 
 
-def accounts_of(*arguments, ways=BOTH):
+def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
     """The account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
     with np.errstate(all="ignore"):
         return _accounts()(*arguments, ways, np.empty(9))
@@ -516,9 +599,22 @@ def accounts_of(*arguments, ways=BOTH):
 
 @compiled
 def pass_lengths(
-    settings, clicks, errors, vacuum, pulses, eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way,
-    both, ways, out,
-):  # fmt: skip
+    settings: np.ndarray,
+    clicks: np.ndarray,
+    errors: np.ndarray,
+    vacuum: float,
+    pulses: float,
+    eps_sec: float,
+    f_ec: float,
+    mismatch: float,
+    security: float,
+    fluctuation: float,
+    signal_only: bool,
+    two_way: bool,
+    both: bool,
+    ways: int,
+    out: np.ndarray,
+) -> None:
     """Length of the key of a pass before it is cut at zero, one for each row of settings; -inf for what is not allowed.
 
     The twin of `satqkd.key.proofs.decoy_bounds.pass_lengths`. The weights are not searched for, which takes a few
@@ -563,6 +659,6 @@ def pass_lengths(
             out[i] = max(out[i], 0.0) + max(other, 0.0) if nearest > 0.0 else nearest
 
 
-def security_bits(eps_sec, eps_cor):
+def security_bits(eps_sec: np.ndarray, eps_cor: np.ndarray) -> np.ndarray:
     """Price of hashing, of rounding to whole events, and of the tag of the verification [bit]; docs/proofs.md."""
     return 1.0 - 2.0 * np.log2(2.0 * HASHING * eps_sec) + np.log2(2.0 / eps_cor)

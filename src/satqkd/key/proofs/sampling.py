@@ -10,18 +10,19 @@ import math
 
 import numpy as np
 from numba import vectorize
+from numpy.typing import ArrayLike
 
 # Terms of a tail that are added one by one; what is left is bounded by a geometric series.
 _TERMS = 20_000
 _GOLDEN = 0.6180339887498949
 
 
-def _no_knowledge(deviation, n_key, n_sample):
+def _no_knowledge(deviation: np.ndarray, n_key: ArrayLike, n_sample: ArrayLike) -> np.ndarray:
     """An infinite deviation where there is no sample or nothing to speak of."""
     return np.where((np.asarray(n_key) > 0) & (np.asarray(n_sample) > 0), deviation, np.inf)[()]
 
 
-def serfling_deviation(n_key, n_sample, *, eps):
+def serfling_deviation(n_key: ArrayLike, n_sample: ArrayLike, *, eps: ArrayLike) -> np.ndarray:
     r"""How far the error rate of a sample may lie below that of the whole, sample included.
 
     :math:`\sqrt{(n+1) \ln(1/\varepsilon) / (2 k (n+k))}` for a sample of k drawn without replacement out of n + k.
@@ -50,7 +51,7 @@ def serfling_deviation(n_key, n_sample, *, eps):
         return _no_knowledge(np.sqrt(-(n + 1.0) * np.log(eps) / 2.0 / (k * (n + k))), n, k)
 
 
-def serfling_key_deviation(n_key, n_sample, *, eps):
+def serfling_key_deviation(n_key: ArrayLike, n_sample: ArrayLike, *, eps: ArrayLike) -> np.ndarray:
     r"""How far the error rate of a sample may lie below that of the rest, which becomes key.
 
     :math:`\sqrt{(n+k)(k+1) \ln(1/\varepsilon) / (2 n k^2)}` for a sample of k drawn without replacement out of n + k.
@@ -76,7 +77,7 @@ def serfling_key_deviation(n_key, n_sample, *, eps):
 
 
 @vectorize(cache=True)
-def _two_step(weight, error_rate, n_key, n_sample, eps):
+def _two_step(weight: float, error_rate: float, n_key: float, n_sample: float, eps: float) -> float:
     """Deviation of `small_block_deviation` when Serfling's step takes a share `weight` of the failure probability."""
     whole = n_key + n_sample
     first = math.sqrt(-math.log(weight * eps) * (n_key + 1.0) / (2.0 * whole * n_sample))
@@ -88,7 +89,7 @@ def _two_step(weight, error_rate, n_key, n_sample, eps):
 
 
 @vectorize(cache=True)
-def small_block_deviation(error_rate, n_key, n_sample, eps):
+def small_block_deviation(error_rate: float, n_key: float, n_sample: float, eps: float) -> float:
     r"""How far the error rate of a sample may lie below that of the rest, for blocks of a few thousand bits.
 
     The smallest :math:`\nu` with :math:`0 < \xi < \nu` and
@@ -135,13 +136,13 @@ def small_block_deviation(error_rate, n_key, n_sample, eps):
 
 
 @vectorize(cache=True)
-def _log_binomial(n, k):
+def _log_binomial(n: float, k: float) -> float:
     """Logarithm of the number of ways to choose k of n."""
     return math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
 
 
 @vectorize(cache=True)
-def _tail_exceeds(n_key, n_sample, errors_sample, errors_key, tail):
+def _tail_exceeds(n_key: int, n_sample: int, errors_sample: int, errors_key: int, tail: float) -> bool:
     """Whether so few errors in the sample are more likely than `tail`, given as many as these in all.
 
     Rounding and the cut of a long sum go to the safe side: the answer is yes where they could decide.
@@ -168,7 +169,7 @@ def _tail_exceeds(n_key, n_sample, errors_sample, errors_key, tail):
 
 
 @vectorize(cache=True)
-def hypergeometric_key_errors(n_key, n_sample, errors_sample, tail):
+def hypergeometric_key_errors(n_key: float, n_sample: float, errors_sample: float, tail: float) -> float:
     r"""Most errors that the rest of the bits may hold, by the exact tail of the hypergeometric distribution.
 
     With :math:`X` the errors that fall into the sample when there are :math:`K` in all, the largest :math:`K - x` with
