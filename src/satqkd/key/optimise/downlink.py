@@ -221,7 +221,7 @@ class PairDownlinks:
         links, noise = links[best_first], noise[best_first]
         elapsed = self.step_s * np.arange(len(links) + 1)
         both, mixed, dark = (
-            np.interp(seconds, elapsed, self.step_s * np.append(0.0, np.cumsum(terms)))
+            np.interp(np.asarray(seconds), elapsed, self.step_s * np.append(0.0, np.cumsum(terms)))
             for terms in (links.prod(axis=1), (links * noise[:, ::-1]).sum(axis=1), noise.prod(axis=1))
         )
         rate, window = np.asarray(pair_rate_hz), np.asarray(window_s)

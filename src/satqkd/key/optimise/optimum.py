@@ -12,7 +12,7 @@ import numpy as np
 from satqkd.key.optimise.downlink import DecoyDownlink, PairDownlinks
 from satqkd.key.optimise.search import Optimum, maximise, optimum_of, worth
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length
-from satqkd.key.proofs.decoy import PROOFS, WEIGHED, DecoyKey, decoy_key_length
+from satqkd.key.proofs.decoy import PROOFS, WEIGHED, DecoyKey, WeighedProof, decoy_key_length
 from satqkd.key.proofs.decoy_bounds import EQUAL, GAINS, ONE_DECOY, pass_lengths
 from satqkd.key.proofs.entropy import check_security, named_bound
 from satqkd.key.proofs.multinomial import CAPPED, DECOYS
@@ -36,7 +36,8 @@ def _box(
     missing = [name for name in names if name not in {*limits, *defaults}]
     if missing:
         raise ValueError(f"limits has no {missing[0]}: give a number, or the lowest and the highest")
-    box = np.array([np.broadcast_to(limits.get(name, defaults.get(name)), 2) for name in names], dtype=float)
+    given = {**defaults, **limits}
+    box = np.stack([np.broadcast_to(np.asarray(given[name], dtype=float), 2) for name in names])
     for name, (low, high) in zip(names, box, strict=True):
         if not low <= high:
             raise ValueError(f"limits of {name} are {low:g} and {high:g}: give the lowest first")
@@ -111,17 +112,17 @@ def optimal_decoy(
         "seconds": (link.step_s, link.step_s * np.size(link.transmittance)),
     } | _window_limits(link.jitter_s, 1.0 / link.pulse_rate_hz)
     low, high = _box(_DECOY_SETTINGS, defaults, dict(limits or {}))
-    exact = np.float64(eps_sec)
+    exact, exact_cor = (np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor))
     # As long as a search has more data than there are, it only looks for the part of the box in which keys are long:
     # the bound of Zhang et al. finds it in a third of the time.
     guide = PROOFS["zhang2017"] if proof.photons == WEIGHED else proof
     guided = (
         exact, float(guide.sigmas(exact, signal_only)), float(f_ec), float(efficiency_mismatch),
-        float(guide.security(exact, np.float64(eps_cor), signal_only)), float(intensity_fluctuation),
+        float(guide.security(exact, exact_cor, signal_only)), float(intensity_fluctuation),
         guide.photons, guide.tail, guide.shares(signal_only), signal_only, key_basis == "both",
     )  # fmt: skip
-    two_way = proof.photons == WEIGHED and proof.two_way
-    security = float(proof.security(exact, np.float64(eps_cor), signal_only))
+    two_way = isinstance(proof, WeighedProof) and proof.two_way
+    security = float(proof.security(exact, exact_cor, signal_only))
     weighed_terms = (
         exact, float(f_ec), float(efficiency_mismatch), security, float(intensity_fluctuation), signal_only, two_way,
     )  # fmt: skip
@@ -212,8 +213,6 @@ def optimal_pairs(
     NotConvergedError, ValueError
         As `optimal_decoy`.
     """
-    proof = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "bound": bound}
-    proof["efficiency_mismatch"] = efficiency_mismatch
     defaults = {
         "basis_x": (0.02, 0.98),
         "seconds": (link.step_s, link.step_s * len(link.transmittance)),
@@ -224,7 +223,15 @@ def optimal_pairs(
     def key(settings: np.ndarray, abundance: float = 1.0) -> Bbm92Key:
         counts = link.counts(**dict(zip(_PAIR_SETTINGS[:-1], settings[:-1], strict=True)))
         counts = {name: abundance * value for name, value in counts.items()}
-        return bbm92_key_length(**counts, **proof, estimate_share=settings[-1])
+        return bbm92_key_length(
+            **counts,
+            eps_sec=eps_sec,
+            eps_cor=eps_cor,
+            f_ec=f_ec,
+            bound=bound,
+            efficiency_mismatch=efficiency_mismatch,
+            estimate_share=settings[-1],
+        )
 
     def objective(points: np.ndarray, abundance: float) -> np.ndarray:
         return worth(key(points.T, abundance))

@@ -87,7 +87,7 @@ def _searches(
     runs: int,
     dimensions: int,
     population: int,
-    tolerance: Callable[[np.ndarray], np.ndarray],
+    tolerance: Callable[[ArrayLike], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Best points and values of searches in the unit cube that know nothing of each other, and what they cost."""
     kept = population // 4
@@ -180,7 +180,7 @@ def maximise(
     free = np.flatnonzero(high > low)
     edges = np.diag(high - low)[free]
 
-    def tolerance(value: np.ndarray) -> np.ndarray:
+    def tolerance(value: ArrayLike) -> np.ndarray:
         return resolution + 1e-6 * np.abs(value)
 
     def values_at(points: np.ndarray, abundance: float, runs: np.ndarray) -> np.ndarray:
@@ -193,7 +193,8 @@ def maximise(
 
     if not len(free):
         return Maximum(low, max(float(objective(low[np.newaxis], 1.0)[0]) for objective in objectives), 0.0, 1)
-    found, evaluations = [], 0
+    found: list[tuple[float, np.ndarray]] = []
+    evaluations = 0
     for doubled in range(4):
         runs, size = 2 * len(objectives), population * 2**doubled
         points, values, asked = _searches(values_at, rng, runs, len(free), size, tolerance)

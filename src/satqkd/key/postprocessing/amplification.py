@@ -29,7 +29,7 @@ class ToeplitzSeed:
     transforms: np.ndarray = field(repr=False)
 
 
-def toeplitz(bits: ArrayLike, seed_bits: ArrayLike, length: int) -> np.ndarray:
+def toeplitz(bits: ArrayLike, seed_bits: ArrayLike | ToeplitzSeed, length: int) -> np.ndarray:
     r"""Hash a key to fewer bits with a Toeplitz matrix, exactly.
 
     Bit i of the hash is :math:`\bigoplus_j t_{n-1+i-j}\,x_j`: the first row of the matrix is the first n bits of the

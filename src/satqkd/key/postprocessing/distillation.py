@@ -59,7 +59,8 @@ def distilled_key(
     if length < 1 or not corrected.verified:
         return DistilledKey(nothing, nothing, corrected)
     seed = toeplitz_seed(rng.integers(0, 2, bob.size + length - 1, dtype=np.uint8), bob.size, length)
-    return DistilledKey(*(SecretBits(toeplitz(bits, seed, length)) for bits in (alice, corrected.bits)), corrected)
+    held, found = (SecretBits(toeplitz(bits, seed, length)) for bits in (alice, corrected.bits))
+    return DistilledKey(held, found, corrected)
 
 
 def corrected_in_frames(
@@ -75,8 +76,8 @@ def corrected_in_frames(
         Probability that any of the frames passes the verification unequal: each has its share.
     """
     frames = -(-bob.size // FRAME_BITS)
-    split = zip(*(np.array_split(bits, frames) for bits in (alice, bob)), strict=True)
-    done = [cascade(*frame, qber, rng, eps_cor=eps_cor / frames) for frame in split]
+    split = zip(np.array_split(alice, frames), np.array_split(bob, frames), strict=True)
+    done = [cascade(own, other, qber, rng, eps_cor=eps_cor / frames) for own, other in split]
     if frames == 1:
         return done[0]
     return Reconciliation(

@@ -132,7 +132,9 @@ def authentication_shares(messages: Sequence[Message], *, eps: float) -> list[in
     ValueError
         As `satqkd.key.postprocessing.authentication.tag_bits`.
     """
-    total, paid, shares = {}, {}, []
+    total: dict[str, int] = {}
+    paid: dict[str, int] = {}
+    shares = []
     for message in messages:
         total[message.sender] = total.get(message.sender, 0) + message.bits
         tag = tag_bits(total[message.sender], eps=eps / 2)
@@ -153,8 +155,11 @@ def _post_processing(alice: str, bob: str, keys: list[DistilledKey]) -> list[Mes
     parities, tags = sum(one.parity_bits for one in done), sum(one.tag_bits for one in done)
     # A Toeplitz matrix has a diagonal for each bit of either side, less one.
     verification = sum(one.bits.size + one.tag_bits - one.frames for one in done)
-    hashed = [key for key in keys if len(key.alice)]
-    amplification = sum(key.reconciliation.bits.size + len(key.alice) - 1 for key in hashed)
+    amplification = sum(
+        key.reconciliation.bits.size + len(key.alice) - 1
+        for key in keys
+        if key.reconciliation is not None and len(key.alice)
+    )
     return [
         Message(alice, "shuffle seeds", SHUFFLE_SEED_BITS * frames),
         Message(bob, "parities", parities),

@@ -6,10 +6,9 @@ A parity that follows from parities already disclosed is not asked: the right ha
 left half, the last block of a pass from the first pass, the complement of a random half likewise.
 """
 
-from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numba
 import numpy as np
@@ -24,6 +23,35 @@ _Leaf: TypeAlias = tuple[int, int, int]
 
 _ONES = WORD(0xFFFFFFFFFFFFFFFF)
 _NATURAL, _HALF = -1, -2
+
+
+class _Plan(NamedTuple):
+    """The orders in which both sides read the frame. Positions are order * stride + place.
+
+    Attributes
+    ----------
+    n, stride : int
+        Bits in the frame, and positions that an order takes, a multiple of 64.
+    shuffle : ndarray, shape (order,)
+        Row of each order in `source` and `place`, or `_NATURAL`, or `_HALF`.
+    block : ndarray, shape (order,)
+        Block size of each order.
+    first_order : ndarray, shape (pass + 1,)
+        First order of each pass, and the number of orders; a pass of random halves has two orders.
+    source, place : ndarray, shape (shuffled order, n)
+        Natural index of each place in a shuffled order, and place of each natural index.
+    member : ndarray of words, one order after the other
+        Bits that belong to a random half.
+    """
+
+    n: int
+    stride: int
+    shuffle: np.ndarray
+    block: np.ndarray
+    first_order: np.ndarray
+    source: np.ndarray
+    place: np.ndarray
+    member: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -153,18 +181,6 @@ def cascade(
     )
 
 
-_Plan = namedtuple("_Plan", "n stride shuffle block first_order source place member")
-_Plan.__doc__ = """What both sides know: the orders in which the frame is read. Positions are order * stride + place.
-
-n, stride : bits in the frame, and positions that an order takes, a multiple of 64.
-shuffle : of each order the row in source and place, or _NATURAL, or _HALF.
-block : block size of each order.
-first_order : first order of each pass, and the number of orders; a pass of random halves has two orders.
-source, place : the natural index of each place in a shuffled order, and the place of each natural index.
-member : words by order; bits that belong to a random half.
-"""
-
-
 def _plan(n: int, blocks: Sequence[int], rng: np.random.Generator) -> _Plan:
     half = (n + 1) // 2
     source, place = np.empty((2, sum(size < half for size in blocks[1:]), n), np.int32)
@@ -181,8 +197,16 @@ def _plan(n: int, blocks: Sequence[int], rng: np.random.Generator) -> _Plan:
             shuffle, block = [*shuffle, _HALF, _HALF], [*block, n, n]
             member += [everyone & drawn, everyone & ~drawn]
         first_order.append(len(shuffle))
-    indices = [np.array(values, np.int64) for values in (shuffle, block, first_order)]
-    return _Plan(n, 64 * everyone.size, *indices, source, place, np.concatenate(member))
+    return _Plan(
+        n=n,
+        stride=64 * everyone.size,
+        shuffle=np.array(shuffle, np.int64),
+        block=np.array(block, np.int64),
+        first_order=np.array(first_order, np.int64),
+        source=source,
+        place=place,
+        member=np.concatenate(member),
+    )
 
 
 @numba.njit(cache=True)
@@ -329,7 +353,9 @@ def _choose(
     """
     shuffle, block, stride, lowest = plan.shuffle, plan.block, plan.stride, plan.shuffle.size
     leaves, halves, later = [(0, 0, 0)], [(0, 0, 0)], [(0, 0, 0)]
-    leaves.clear(), halves.clear(), later.clear()
+    leaves.clear()
+    halves.clear()
+    later.clear()
     for order, low, high in waiting:
         start, middle = order * stride, (low + high) >> 1
         if not _bit(odd, start + low) or _bit(split, start + middle):
@@ -388,7 +414,7 @@ def _flip(
     for order in range(opened):
         kind, start, x = shuffle[order], order * stride, i
         if kind >= 0:
-            x = np.int64(plan.place[kind, i])
+            x = np.int64(plan.place[kind, i])  # type: ignore[assignment]
         elif kind == _HALF and not _bit(plan.member, start + i):
             continue
         _toggle(bob, start + x)
@@ -491,7 +517,8 @@ def _correct(alice: np.ndarray, key: np.ndarray, plan: _Plan, reuse: bool, accou
     bob[: key.size] = key
     split, odd = np.zeros_like(bob), np.zeros_like(bob)
     found, waiting = [(0, 0)], [(0, 0, 0)]
-    found.clear(), waiting.clear()
+    found.clear()
+    waiting.clear()
     parities, asked = _disclose(alice, _blocks(plan), account), 0
     for number in range(plan.first_order.size - 1):
         # Passes before are even by now, hence the frame is, and the last block of a pass follows from the others.

@@ -60,7 +60,7 @@ class Reconciliation(Result):
 
         The tag is left out: key lengths subtract it on its own, as log2(1 / eps_cor).
         """
-        limit = self.bits.size * binary_entropy(self.errors / self.bits.size)
+        limit = float(self.bits.size * binary_entropy(self.errors / self.bits.size))
         return self.parity_bits / limit if limit else np.inf
 
 

@@ -370,7 +370,7 @@ def _block_key(
     phase_error = mismatched_phase_error(error_bound, efficiency_mismatch)
     privacy = n_key * binary_entropy(phase_error)
     leak_ec = leak_ec_bits(n_key, qber, f_ec=f_ec)
-    security = 0.0 if bound == "asymptotic" else verification - 2.0 * np.log2(2.0 * split.amplification)
+    security = np.zeros(())[()] if bound == "asymptotic" else verification - 2.0 * np.log2(2.0 * split.amplification)
     unfloored = n_key - privacy - leak_ec - security
     return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
 

@@ -39,6 +39,7 @@ from satqkd.result import Result
 _KEY_BASES = {"x": ("x",), "z": ("z",), "both": ("x", "z")}
 _KEY_INTENSITIES = ("all", "signal")
 _ROUNDING = 1e-9
+UNFLOORED = ACCOUNT.index("unfloored")
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,12 +153,12 @@ class DecoyKey(Result):
     @property
     def length(self) -> np.ndarray:
         """Secret bits of all bases that give key; a basis without key adds nothing."""
-        return sum(key.length for key in (self.x, self.z) if key is not None)
+        return np.asarray(sum(key.length for key in (self.x, self.z) if key is not None))[()]
 
     @property
     def leak_ec(self) -> np.ndarray:
         """Bits disclosed by error correction in all bases that give key."""
-        return sum(key.leak_ec for key in (self.x, self.z) if key is not None)
+        return np.asarray(sum(key.leak_ec for key in (self.x, self.z) if key is not None))[()]
 
 
 @dataclass(frozen=True)
@@ -331,12 +332,12 @@ def _corners(mu: np.ndarray, fluctuation: np.ndarray) -> list[np.ndarray]:
     return corners
 
 
-def _shortest(accounts: list[np.ndarray]) -> np.ndarray:
+def _shortest(by_corner: list[np.ndarray]) -> np.ndarray:
     """Account of the shortest key, point by point."""
-    if len(accounts) == 1:
-        return accounts[0]
-    accounts = np.stack(accounts)
-    worst = np.argmin(accounts[..., ACCOUNT.index("unfloored")], axis=0)
+    if len(by_corner) == 1:
+        return by_corner[0]
+    accounts = np.stack(by_corner)
+    worst = np.argmin(accounts[..., UNFLOORED], axis=0)
     return np.take_along_axis(accounts, worst[np.newaxis, ..., np.newaxis], axis=0)[0]
 
 
@@ -433,16 +434,16 @@ def decoy_key_length(
         if value not in known:
             raise ValueError(f"{name}={value!r} is unknown: choose one of {', '.join(known)}")
     signal_only = key_intensities == "signal"
-    columns = {field.name: getattr(counts, field.name) for field in fields(counts)}
+    columns = {field.name: value for field in fields(counts) if (value := getattr(counts, field.name)) is not None}
     mu = columns["mu"] = _by_intensity("mean_photon_numbers", mean_photon_numbers)
     columns["p"] = _by_intensity("intensity_probabilities", intensity_probabilities)
     _check_probabilities(columns["p"])
     columns = _of_one_kind(columns, bound, 2 if proof.photons == ONE_DECOY else 3)
-    corners = _corners(columns.pop("mu"), np.asarray(intensity_fluctuation, dtype=float))
+    corners = _corners(columns["mu"], np.asarray(intensity_fluctuation, dtype=float))
     for corner in corners:
         _check_order(corner)
     if proof.photons == GAINS:
-        _check_gains(columns["pulses"], mu, signal_only)
+        _check_gains(columns.get("pulses"), mu, signal_only)
     eps_sec, eps_cor, f_ec = (np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor, f_ec))
     sigmas, security = proof.sigmas(eps_sec, signal_only), proof.security(eps_sec, eps_cor, signal_only)
     mismatch, fluctuation = (np.asarray(value, dtype=float) for value in (efficiency_mismatch, intensity_fluctuation))
@@ -452,11 +453,11 @@ def decoy_key_length(
     def key(basis: str) -> DecoyBasisKey:
         other = "z" if basis == "x" else "x"
         counted = [columns[f"{what}_{side}"] for side in (basis, other) for what in ("detections", "errors")]
-        if proof.photons == WEIGHED:
+        if isinstance(proof, WeighedProof):
             weighed = (eps_sec, f_ec, mismatch, security, fluctuation, signal_only, proof.two_way)
             filled = weighed_accounts_of(*counted, mu, columns["p"], *weighed)
         else:
-            pulses = columns["p"] if columns["pulses"] is None else columns["pulses"]
+            pulses = columns.get("pulses", columns["p"])
             accounts = [accounts_of(*counted, pulses, corner, columns["p"], *common, *kind) for corner in corners]
             filled = _shortest(accounts)
         values = {name: filled[..., place][()] for place, name in enumerate(ACCOUNT)}
@@ -466,9 +467,9 @@ def decoy_key_length(
     return DecoyKey(bound, proof.split(eps_sec, eps_cor, signal_only), sigmas, keys.get("x"), keys.get("z"))
 
 
-def _of_one_kind(columns: dict[str, np.ndarray | None], bound: str, intensities: int) -> dict[str, np.ndarray | None]:
-    """All arrays with as many intensities as the proof has; one without vacuum leaves those pulses out."""
-    found = {array.shape[-1] for array in columns.values() if array is not None}
+def _of_one_kind(columns: dict[str, np.ndarray], bound: str, intensities: int) -> dict[str, np.ndarray]:
+    """Return all arrays with as many intensities as the proof has; a proof without vacuum leaves those pulses out."""
+    found = {array.shape[-1] for array in columns.values()}
     if len(found) > 1 or min(found) < intensities:
         raise ValueError(
             f"the arrays have {' and '.join(map(str, sorted(found)))} intensities: "
@@ -476,5 +477,5 @@ def _of_one_kind(columns: dict[str, np.ndarray | None], bound: str, intensities:
         )
     if found == {intensities}:
         return columns
-    kept = {name: None if array is None else array[..., :intensities] for name, array in columns.items()}
+    kept = {name: array[..., :intensities] for name, array in columns.items()}
     return kept | {"p": kept["p"] / kept["p"].sum(axis=-1, keepdims=True)}

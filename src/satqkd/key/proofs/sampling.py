@@ -169,7 +169,7 @@ def _tail_exceeds(n_key: int, n_sample: int, errors_sample: int, errors_key: int
 
 
 @vectorize(cache=True)
-def hypergeometric_key_errors(n_key: float, n_sample: float, errors_sample: float, tail: float) -> float:
+def hypergeometric_key_errors(n_key: int, n_sample: int, errors_sample: int, tail: float) -> int:
     r"""Most errors that the rest of the bits may hold, by the exact tail of the hypergeometric distribution.
 
     With :math:`X` the errors that fall into the sample when there are :math:`K` in all, the largest :math:`K - x` with
