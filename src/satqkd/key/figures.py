@@ -21,7 +21,7 @@ LINEAR_BELOW_BIT = 10
 
 @in_style
 def qber_figure(key: xr.Dataset) -> Figure:
-    """Error rate in each basis; where pulses have several intensities, one panel each with an axis of its own."""
+    """Draw the error rate in each basis; pulses get a panel for each intensity, with an axis of its own."""
     rates = key if "intensity_level" in key.dims else key.expand_dims("intensity_level")
     names = key.intensity_name.values if "intensity_name" in key.coords else [""]
     least_cm = 16 if "suggestion" in key.attrs else 9
@@ -62,7 +62,9 @@ def _say_why(figure: Figure, key: xr.Dataset, *, width: int) -> None:
 
 @in_style
 def length_figure(key: xr.Dataset) -> Figure:
-    """Length of the key against the failure probability, one line a proof; the legend says why one gives none."""
+    """Draw the length of the key against the failure probability, a line for each proof; the legend says why one
+    gives none.
+    """
     longest = float(key.length_by_eps.max())
     figure, axis = new_figure()
     axis.set(
@@ -85,7 +87,7 @@ def length_figure(key: xr.Dataset) -> Figure:
 
 @in_style
 def published_length_figure(lengths: xr.DataArray, *, printed: tuple[float, ...]) -> Figure:
-    """Key that each proof grants to published counts, against the failure probability, and the printed key.
+    """Draw the key that each proof grants to published counts against the failure probability, with the printed key.
 
     Parameters
     ----------
@@ -93,6 +95,13 @@ def published_length_figure(lengths: xr.DataArray, *, printed: tuple[float, ...]
         Bits.
     printed : tuple of float
         Failure probability and length in print.
+
+    Examples
+    --------
+    >>> lengths = xr.DataArray([[0.0, 400.0]], {"bound": ["projected"], "eps": [1e-10, 1e-6]}, ("bound", "eps"))
+    >>> figure = published_length_figure(lengths, printed=(1e-10, 372))
+    >>> figure.axes[0].get_ylabel()
+    'Secret key (bit)'
     """
     figure, axis = new_figure(height_cm=10)
     for bound, (marker, size) in zip(lengths.bound.values, MARKERS, strict=False):

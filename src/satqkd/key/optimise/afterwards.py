@@ -16,7 +16,7 @@ from satqkd.result import Result
 
 
 def optimal_split(key: Callable, *, eps: float, rng: np.random.Generator) -> Optimum:
-    """Division of one failure probability between secrecy and correctness, and within secrecy, that gives most key.
+    """Divide one failure probability between secrecy and correctness, and within secrecy, for the longest key.
 
     Parameters
     ----------
@@ -38,6 +38,15 @@ def optimal_split(key: Callable, *, eps: float, rng: np.random.Generator) -> Opt
         When runs of the search do not agree.
     ValueError
         When no division gives key.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from satqkd.key import bbm92_key_length
+    >>> counts = {"n_z": 1900, "n_x": 1900, "errors_z": 80, "errors_x": 90, "f_ec": 1.16, "bound": "projected"}
+    >>> best = optimal_split(partial(bbm92_key_length, **counts), eps=1e-10, rng=np.random.default_rng(1))
+    >>> best.length > bbm92_key_length(**counts, eps_sec=0.5e-10, eps_cor=0.5e-10).length.item()
+    True
     """
     names = ("eps_sec", "eps_cor", "estimate_share")
 
@@ -64,7 +73,7 @@ def optimal_sample(
     rng: np.random.Generator,
     efficiency_mismatch: float = 0.0,
 ) -> Optimum:
-    """Size of the sample that gives the longest key when both bases make one block.
+    """Find the size of the sample that gives the longest key when both bases make one block.
 
     Parameters
     ----------
@@ -83,6 +92,20 @@ def optimal_sample(
         When runs of the search do not agree.
     ValueError
         When no sample gives key.
+
+    Examples
+    --------
+    >>> best = optimal_sample(
+    ...     n_sifted=3800,
+    ...     errors=170,
+    ...     eps_sec=1e-10,
+    ...     eps_cor=1e-10,
+    ...     f_ec=1.16,
+    ...     bound="projected",
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> 0 < best.settings["n_sample"] < 3800
+    True
     """
     names = ("n_sample", "estimate_share")
 
@@ -125,7 +148,7 @@ class Blocks(Result):
 
 
 def optimal_blocks(length: Callable, *, bins: int, most: int = 4) -> Blocks:
-    """Which neighbouring parts of a pass should make a key together, and which should make none.
+    """Find which neighbouring parts of a pass should make a key together, and which should make none.
 
     Parameters
     ----------
@@ -145,6 +168,13 @@ def optimal_blocks(length: Callable, *, bins: int, most: int = 4) -> Blocks:
     Notes
     -----
     Dynamic programming: the best with one block more ends with a block that follows the best of what is before it.
+
+    Examples
+    --------
+    >>> yields = np.array([-10.0, 50.0, 60.0, -10.0])
+    >>> total = np.append(0.0, np.cumsum(yields))
+    >>> optimal_blocks(lambda first, last, blocks: total[last] - total[first] - 20.0, bins=4)
+    Blocks(length=90.0, edges=[(1, 3)])
     """
     first, last = np.triu_indices(bins + 1, 1)
     longest = Blocks(0.0, [])
@@ -165,7 +195,7 @@ def optimal_blocks(length: Callable, *, bins: int, most: int = 4) -> Blocks:
 
 
 def _edges(start: np.ndarray) -> list[tuple[int, int]]:
-    """Blocks of the best way to cut, read backwards; -1 stands for a bin in no block."""
+    """Return the blocks of the best way to cut, found from the end backwards; -1 marks a bin in no block."""
     block, end = len(start) - 1, start.shape[1] - 1
     edges = []
     while block > 0 and end > 0:

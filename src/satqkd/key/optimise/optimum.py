@@ -29,7 +29,7 @@ def _box(
     defaults: Mapping[str, float | tuple[float, float]],
     limits: Mapping[str, float | tuple[float, float]],
 ) -> np.ndarray:
-    """Lower and upper limit of each setting; a single number fixes it."""
+    """Return the lower and the upper limit of each setting; a single number fixes it."""
     for name in limits:
         if name not in names:
             raise ValueError(f"limits has {name!r}, which is no setting: choose from {', '.join(names)}")
@@ -45,7 +45,7 @@ def _box(
 
 
 def _window_limits(jitter_s: float, longest_s: float) -> dict[str, tuple[float, float]]:
-    """What the jitter says of a window; nothing when there is none."""
+    """Return the limits of the window that follow from the jitter; none without jitter."""
     return {"window_s": (0.2 * jitter_s, min(_WIDE * jitter_s, longest_s))} if jitter_s > 0.0 else {}
 
 
@@ -64,7 +64,7 @@ def optimal_decoy(
     efficiency_mismatch: float = 0.0,
     limits: Mapping[str, float | tuple[float, float]] | None = None,
 ) -> Optimum:
-    """Settings of a decoy-state pass that give the longest key from its expected counts.
+    """Find the settings of a decoy-state pass that give the longest key from its expected counts.
 
     Parameters
     ----------
@@ -90,6 +90,15 @@ def optimal_decoy(
     ValueError
         When no settings within the limits give key; for limits that name no setting or are in the wrong order, and as
         `decoy_key_length`.
+
+    Examples
+    --------
+    >>> link = DecoyDownlink(np.full(300, 1e-3), np.array(1000.0), pulse_rate_hz=1e8, misalignment=0.01)
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-15, "f_ec": 1.16}
+    >>> fixed = {"share_signal": 0.7, "share_decoy": 0.2, "basis_x": 0.5, "window_s": 1e-9, "seconds": 300}
+    >>> best = optimal_decoy(link, **security, bound="zhang2017", rng=np.random.default_rng(1), limits=fixed)
+    >>> best.settings["signal"] > best.settings["decoy"], best.length > 0
+    (True, True)
     """
     proof = named_bound(PROOFS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
@@ -192,7 +201,7 @@ def optimal_pairs(
     limits: Mapping[str, float | tuple[float, float]],
     efficiency_mismatch: float = 0.0,
 ) -> Optimum:
-    """Settings of a pass of photon pairs that give the longest key from its expected counts, both bases giving key.
+    """Find the settings of a pass of photon pairs that give the longest key from its expected counts in both bases.
 
     Parameters
     ----------
@@ -212,6 +221,15 @@ def optimal_pairs(
     ------
     NotConvergedError, ValueError
         As `optimal_decoy`.
+
+    Examples
+    --------
+    >>> link = PairDownlinks(np.full((3000, 2), 1e-3), np.array([1000.0, 1000.0]), misalignment=0.02)
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-15, "f_ec": 1.16}
+    >>> limits = {"pair_rate_hz": (1e5, 1e8), "window_s": 1e-9, "basis_x": 0.5, "seconds": 3000, "estimate_share": 0.5}
+    >>> best = optimal_pairs(link, **security, bound="tomamichel2012", rng=np.random.default_rng(1), limits=limits)
+    >>> best.length > 0
+    True
     """
     defaults = {
         "basis_x": (0.02, 0.98),

@@ -23,7 +23,7 @@ AnyKey = DecoyKey | Bbm92Key | SampledKey
 
 
 class NotConvergedError(RuntimeError):
-    """Runs of a search did not agree on the best point."""
+    """Failure of a search: its runs do not agree on the best point."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,12 +71,12 @@ class Optimum(Result):
 
     @property
     def length(self) -> float:
-        """Secret bits."""
+        """Return the secret bits."""
         return float(self.key.length)
 
 
 def _reflected(points: np.ndarray) -> np.ndarray:
-    """Points beyond a wall of the unit cube come back into it."""
+    """Reflect points beyond a wall of the unit cube back into it."""
     points = np.abs(points)
     return np.minimum(np.minimum(points, np.abs(2.0 - points)), 1.0)
 
@@ -89,7 +89,7 @@ def _searches(
     population: int,
     tolerance: Callable[[ArrayLike], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Best points and values of searches in the unit cube that know nothing of each other, and what they cost."""
+    """Run independent searches in the unit cube; return their best points and values, and the points asked for."""
     kept = population // 4
     # The better a point, the more it counts, as in evolution strategies.
     weights = np.log(kept + 0.5) - np.log(np.arange(1, kept + 1))
@@ -131,7 +131,7 @@ def _searches(
 
 
 def _best(points: np.ndarray, values: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
-    """The best points of each run and their values, the very best first."""
+    """Return the best points of each run and their values, the very best first."""
     order = np.argsort(-values, axis=1)[:, :kept]
     run = np.arange(len(points))[:, np.newaxis]
     return points[run, order], values[run, order]
@@ -145,7 +145,7 @@ def maximise(
     resolution: float = 0.01,
     population: int = 96,
 ) -> Maximum:
-    """Greatest value that any of some functions has within a box, found twice.
+    """Find the greatest value that any of some functions has within a box, twice.
 
     Parameters
     ----------
@@ -175,6 +175,13 @@ def maximise(
     Each search estimates a normal distribution from the best quarter of a generation and draws the next generation from
     it. Finite keys exist in a small part of the box only, surrounded by a plain where to send nothing is best; with a
     few thousand times the data that part is large, and it is followed while the data are taken away.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> found = maximise(lambda points, _: -1e3 * ((points - 0.3) ** 2).sum(axis=1), low=[0, 0], high=[1, 1], rng=rng)
+    >>> found.point.round(1)
+    array([0.3, 0.3])
     """
     low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
     free = np.flatnonzero(high > low)
@@ -209,7 +216,7 @@ def maximise(
 
 
 def optimum_of(best: Maximum, names: Sequence[str], key: Callable[[np.ndarray], AnyKey], **fixed: float) -> Optimum:
-    """The record of a search, or an error when even the best settings give no key."""
+    """Return the record of a search; raise where even the best settings give no key."""
     if best.value <= 0.0:
         raise ValueError(
             f"no settings within the limits give key: the best are {-best.value:.0f} bit short. "
@@ -220,7 +227,15 @@ def optimum_of(best: Maximum, names: Sequence[str], key: Callable[[np.ndarray], 
 
 
 def worth(key: AnyKey) -> np.ndarray:
-    """What the keys of all blocks are worth together; where none is above zero, the one that is nearest to it."""
+    """Return the length of all blocks together [bit]; where none has key, that of the block nearest to it, below zero.
+
+    Examples
+    --------
+    >>> from satqkd.key import bbm92_key_length
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16, "bound": "projected"}
+    >>> round(worth(bbm92_key_length(n_z=100, n_x=100, errors_z=5, errors_x=5, **security)).item())
+    -134
+    """
     blocks = [key.block] if isinstance(key, SampledKey) else [block for block in (key.z, key.x) if block is not None]
     unfloored = np.stack(np.broadcast_arrays(*(block.unfloored for block in blocks)))
     nearest = unfloored.max(axis=0)

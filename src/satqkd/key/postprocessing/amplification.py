@@ -14,7 +14,7 @@ CALL_POINTS = 500  # points that take as long as a call does
 
 @dataclass(frozen=True)
 class ToeplitzSeed:
-    """A public seed made ready for hashing keys of one size; `toeplitz` says when it may serve again.
+    """Public seed, prepared for hashing keys of one size; `toeplitz` says when it may be used again.
 
     Attributes
     ----------
@@ -64,6 +64,11 @@ def toeplitz(bits: ArrayLike, seed_bits: ArrayLike | ToeplitzSeed, length: int) 
     The hash is part of the product of two polynomials over GF(2), cut into blocks whose products come from
     `binary_field`: integers only, so that there is no rounding error to watch. Memory beyond the arguments is 0.53
     bytes per bit of key and 0.53 per bit of seed.
+
+    Examples
+    --------
+    >>> toeplitz([1, 0, 1, 1], [0, 1, 1, 0, 1], 2)
+    array([1, 1], dtype=uint8)
     """
     key = _bit_array(bits, "bits")
     seed = seed_bits if isinstance(seed_bits, ToeplitzSeed) else toeplitz_seed(seed_bits, key.size, length)
@@ -91,7 +96,7 @@ def toeplitz(bits: ArrayLike, seed_bits: ArrayLike | ToeplitzSeed, length: int) 
 
 
 def toeplitz_seed(seed_bits: ArrayLike, n_bits: int, length: int) -> ToeplitzSeed:
-    """Make a seed ready for hashing keys of `n_bits` to `length` bits, which is near half of the work of `toeplitz`.
+    """Prepare a seed for hashing keys of `n_bits` to `length` bits, which is nearly half of the work of `toeplitz`.
 
     Parameters
     ----------
@@ -103,6 +108,12 @@ def toeplitz_seed(seed_bits: ArrayLike, n_bits: int, length: int) -> ToeplitzSee
     ------
     ValueError
         As in `toeplitz`.
+
+    Examples
+    --------
+    >>> seed = toeplitz_seed([0, 1, 1, 0, 1], 4, 2)
+    >>> toeplitz([1, 0, 1, 1], seed, 2)
+    array([1, 1], dtype=uint8)
     """
     if n_bits < 1:
         raise ValueError(f"n={n_bits} bits of key are fewer than 1: there is nothing to hash")
@@ -126,7 +137,7 @@ def toeplitz_seed(seed_bits: ArrayLike, n_bits: int, length: int) -> ToeplitzSee
 
 
 def _block_digits(points: int) -> int:
-    """Digits of a block, so that of its product with a window of twice as many, the upper block comes out right.
+    """Return the digits of a block for which the upper block of its product with a window comes out right.
 
     A transform of N points gives a product modulo a polynomial without terms between x^N and x^(N/16), for the sizes
     used. What is folded down from above x^N therefore stays below 15 N / 32.
@@ -135,7 +146,7 @@ def _block_digits(points: int) -> int:
 
 
 def _transform_size(n_bits: int, length: int) -> int:
-    """The size with the least work: transforms of columns, windows and rows, and a product for each pair of blocks."""
+    """Return the size with the least work: transforms, and a product for each pair of blocks."""
 
     def work(points: int) -> int:
         block = _block_digits(points) * DIGIT_BITS
@@ -155,7 +166,7 @@ def _transform(values: np.ndarray, bits: np.ndarray, start: int, digits: int) ->
 
 
 def _bit_array(values: ArrayLike, name: str) -> np.ndarray:
-    """One dimension of bits, or an error that names the array and shows nothing of it."""
+    """Return bits as a one-dimensional array; an error names the array and shows none of its values."""
     bits = np.asarray(values)
     if bits.ndim != 1 or bits.size and bits.dtype.kind not in "bui":
         raise ValueError(f"{name} is of shape {bits.shape} and type {bits.dtype}: give integers in one dimension")

@@ -16,7 +16,7 @@ FRAME_BITS = 10_000_000
 
 @dataclass(frozen=True)
 class DistilledKey:
-    """What post-processing made of the sifted bits of one basis.
+    """Key that post-processing made of the sifted bits of one basis.
 
     Attributes
     ----------
@@ -50,6 +50,14 @@ def distilled_key(
         Probability that unequal keys pass the verification.
     rng : numpy.random.Generator
         Of the public choices: shuffles, the hash of the verification, the seed of the Toeplitz matrix.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> alice = rng.integers(0, 2, 10_000, dtype=np.uint8)
+    >>> bob = alice ^ (rng.random(10_000) < 0.03)
+    >>> distilled_key(alice, bob, qber=0.03, undisclosed=6000.0, eps_cor=1e-10, rng=rng).alice
+    <3953 secret bits>
     """
     nothing = SecretBits(np.empty(0, np.uint8))
     if bob.size < FEWEST_BITS or qber >= 0.5 or undisclosed < 1:
@@ -66,7 +74,7 @@ def distilled_key(
 def corrected_in_frames(
     alice: np.ndarray, bob: np.ndarray, *, qber: float, eps_cor: float, rng: np.random.Generator
 ) -> Reconciliation:
-    """Correct and verify frames of equal size, all at the same time as far as round trips go.
+    """Correct and verify frames of equal size; their round trips go in parallel.
 
     Parameters
     ----------
@@ -74,6 +82,14 @@ def corrected_in_frames(
         As of `distilled_key`.
     eps_cor : float
         Probability that any of the frames passes the verification unequal: each has its share.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> alice = rng.integers(0, 2, 10_000, dtype=np.uint8)
+    >>> bob = alice ^ (rng.random(10_000) < 0.03)
+    >>> corrected_in_frames(alice, bob, qber=0.03, eps_cor=1e-10, rng=rng).verified
+    True
     """
     frames = -(-bob.size // FRAME_BITS)
     split = zip(np.array_split(alice, frames), np.array_split(bob, frames), strict=True)

@@ -26,7 +26,7 @@ _NATURAL, _HALF = -1, -2
 
 
 class _Plan(NamedTuple):
-    """The orders in which both sides read the frame. Positions are order * stride + place.
+    """Orders in which both sides read the frame, which are public. A position is order * stride + place.
 
     Attributes
     ----------
@@ -56,31 +56,38 @@ class _Plan(NamedTuple):
 
 @dataclass(frozen=True)
 class _Variant:
+    """Block sizes of the first passes, number of passes, and whether sub-blocks are used in back-tracking."""
+
     first_blocks: Callable
     passes: int
     reuses_sub_blocks: bool
 
 
 def _power_of_two(exponent: float) -> float:
+    """Return a power of two, at least 2^exponent."""
     return 2.0 ** np.ceil(exponent)
 
 
 def _original_blocks(qber: float) -> tuple[float, ...]:
+    """Return the block sizes of the first passes of Brassard and Salvail."""
     first = np.ceil(0.73 / qber)
     return first, 2 * first, 4 * first, 8 * first
 
 
 def _yan2008_blocks(qber: float) -> tuple[float, ...]:
+    """Return the block sizes of the first passes of Yan et al."""
     first = np.ceil(0.80 / qber)
     return first, 5 * first
 
 
 def _option7_blocks(qber: float) -> tuple[float, ...]:
+    """Return the block sizes of the first passes of option 7."""
     first = _power_of_two(-np.log2(qber))
     return first, 4 * first
 
 
 def _option8_blocks(qber: float) -> tuple[float, ...]:
+    """Return the block sizes of the first passes of option 8."""
     alpha = -np.log2(qber) - 0.5
     return _power_of_two(alpha), _power_of_two((alpha + 12) / 2), 4096
 
@@ -94,7 +101,7 @@ _VARIANTS = {
 
 
 def block_sizes(variant: str, qber: float, n: int) -> tuple[int, ...]:
-    """Block size of each pass; half of the frame, rounded up, in all passes without one, and at most that.
+    """Return the block size of each pass; half of the frame, rounded up, where the variant names none.
 
     Parameters
     ----------
@@ -116,6 +123,11 @@ def block_sizes(variant: str, qber: float, n: int) -> tuple[int, ...]:
     Notes
     -----
     See `cascade` for the sources.
+
+    Examples
+    --------
+    >>> block_sizes("option7", 0.03, 10_000)[:3]
+    (64, 256, 5000)
     """
     if variant not in _VARIANTS:
         raise ValueError(f"variant={variant!r} is unknown: choose one of {', '.join(_VARIANTS)}")
@@ -171,6 +183,15 @@ def cascade(
     pattern is seen with probability 1/2 by each, whatever the pattern. Wherever blocks are odd, all are searched in
     parallel, but those halves wait until nothing else is odd, since their searches are long. The blocks of all passes
     do not depend on what Bob finds and are asked in the first message.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> alice = rng.integers(0, 2, 10_000, dtype=np.uint8)
+    >>> bob = alice ^ (rng.random(10_000) < 0.03)
+    >>> result = cascade(alice, bob, 0.03, rng)
+    >>> result.verified, bool((result.bits == alice).all()), 1.0 < result.f_ec < 1.2
+    (True, True, True)
     """
     alice, bob = checked_frame(alice, bob, qber=qber, eps_cor=eps_cor)
     plan = _plan(bob.size, block_sizes(variant, qber, bob.size), rng)
@@ -182,6 +203,7 @@ def cascade(
 
 
 def _plan(n: int, blocks: Sequence[int], rng: np.random.Generator) -> _Plan:
+    """Draw the shuffles and random halves of all passes."""
     half = (n + 1) // 2
     source, place = np.empty((2, sum(size < half for size in blocks[1:]), n), np.int32)
     everyone = packed(np.ones(n, np.uint8))
@@ -211,6 +233,7 @@ def _plan(n: int, blocks: Sequence[int], rng: np.random.Generator) -> _Plan:
 
 @numba.njit(cache=True)
 def _shuffle(draws: np.ndarray, source: np.ndarray, place: np.ndarray) -> None:
+    """Fill a random order and its inverse from draws of 32 bits, by the method of Fisher and Yates."""
     # Fisher and Yates; an index out of i + 1 by multiplication, uneven by (i + 1) / 2^32, which cannot matter here:
     # two errors that share a block must be unlikely to share one again.
     for i in range(source.size):
@@ -224,17 +247,19 @@ def _shuffle(draws: np.ndarray, source: np.ndarray, place: np.ndarray) -> None:
 
 @numba.njit(cache=True)
 def _bit(words: np.ndarray, i: int) -> np.uint64:
+    """Return bit i of a packed array."""
     return (words[WORD(i) >> WORD(6)] >> (WORD(i) & WORD(63))) & WORD(1)
 
 
 @numba.njit(cache=True)
 def _toggle(words: np.ndarray, i: int) -> None:
+    """Flip bit i of a packed array."""
     words[WORD(i) >> WORD(6)] ^= WORD(1) << (WORD(i) & WORD(63))
 
 
 @numba.njit(cache=True)
 def _range_parity(words: np.ndarray, low: int, high: int) -> np.uint64:
-    """Parity of the bits from low to before high."""
+    """Return the parity of the bits from low to before high."""
     first, last = WORD(low) >> WORD(6), WORD(high - 1) >> WORD(6)
     above, below = _ONES << WORD(low & 63), _ONES >> WORD(63 - ((high - 1) & 63))
     if first == last:
@@ -247,7 +272,7 @@ def _range_parity(words: np.ndarray, low: int, high: int) -> np.uint64:
 
 @numba.njit(cache=True)
 def _is_zero(words: np.ndarray, low: int, high: int) -> bool:
-    """Whether no bit from low to before high is set."""
+    """Return whether no bit from low to before high is set."""
     first, last = WORD(low) >> WORD(6), WORD(high - 1) >> WORD(6)
     above, below = _ONES << WORD(low & 63), _ONES >> WORD(63 - ((high - 1) & 63))
     if first == last:
@@ -278,7 +303,7 @@ def _arrange(words: np.ndarray, plan: _Plan, order: int, out: np.ndarray) -> Non
 
 @numba.njit(cache=True)
 def _arranged(words: np.ndarray, plan: _Plan) -> np.ndarray:
-    """A key in all orders of the plan."""
+    """Return a key in all orders of the plan."""
     out = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
     out[: words.size] = words
     for order in range(1, plan.shuffle.size):
@@ -288,7 +313,7 @@ def _arranged(words: np.ndarray, plan: _Plan) -> np.ndarray:
 
 @numba.njit(cache=True)
 def _disclose(alice: np.ndarray, questions: list[_Range], account: np.ndarray) -> np.ndarray:
-    """Alice's side: the parities of ranges of positions. Whatever Bob learns passes here and is counted."""
+    """Return, as Alice, the parities of ranges of positions, and count them: Bob learns nothing in any other way."""
     account[0] += len(questions)
     account[1] += 1
     parities = np.empty(len(questions), WORD)
@@ -299,7 +324,7 @@ def _disclose(alice: np.ndarray, questions: list[_Range], account: np.ndarray) -
 
 @numba.njit(cache=True)
 def _leaf(split: np.ndarray, start: int, size: int, n: int, x: int) -> _Range:
-    """The smallest block around a place whose parity is known, as places from low to before high.
+    """Return the smallest block around a place whose parity is known, as places from low to before high.
 
     Each block halves at a fixed middle, so that one bit per place tells whether a block has been split there.
     """
@@ -318,7 +343,7 @@ def _leaf(split: np.ndarray, start: int, size: int, n: int, x: int) -> _Range:
 
 @numba.njit(cache=True)
 def _leads_odd_block(odd: np.ndarray, begin: int, end: int, place: int) -> bool:
-    """Whether a block is odd as a whole, and the leaf that starts at a place is its first odd one."""
+    """Return whether a block is odd as a whole, and the leaf that starts at a place is its first odd one."""
     return _range_parity(odd, begin, end) == 1 and (begin == place or _is_zero(odd, begin, place))
 
 
@@ -347,7 +372,7 @@ def _narrow(member: np.ndarray, split: np.ndarray, odd: np.ndarray, start: int, 
 def _choose(
     waiting: list[_Leaf], split: np.ndarray, odd: np.ndarray, plan: _Plan, reuse: bool, found: list[_Place]
 ) -> list[_Leaf]:
-    """Leaves to ask about in one message: all in shuffled orders, or else all in the first random half with any.
+    """Return the leaves to ask about in one message: all in shuffled orders, or else all of the first random half.
 
     Leaves that have become even or were split since they were noted are dropped; the others wait.
     """
@@ -391,6 +416,7 @@ def _choose(
 
 @numba.njit(cache=True)
 def _note_odd(leaf: _Leaf, found: list[_Place], waiting: list[_Leaf]) -> None:
+    """Note an odd leaf: as a wrong bit if it holds one bit, else to be searched."""
     order, low, high = leaf
     if high - low == 1:
         found.append((order, low))
@@ -409,7 +435,7 @@ def _flip(
     found: list[_Place],
     waiting: list[_Leaf],
 ) -> None:
-    """Flip Bob's bit i in all orders opened; leaves that become odd are noted."""
+    """Flip Bob's bit i in all orders that are open, and note the leaves that become odd."""
     shuffle, block, stride = plan.shuffle, plan.block, plan.stride
     for order in range(opened):
         kind, start, x = shuffle[order], order * stride, i
@@ -434,7 +460,7 @@ def _flip_all(
     found: list[_Place],
     waiting: list[_Leaf],
 ) -> None:
-    """Flip the bits found wrong, and those that turn out to be by that."""
+    """Flip the bits found wrong, and those that are found wrong as a consequence."""
     while len(found):
         order, x = found.pop()
         if _bit(odd, order * plan.stride + x):
@@ -445,6 +471,7 @@ def _flip_all(
 
 @numba.njit(cache=True)
 def _left_parts(leaves: list[_Leaf], stride: int) -> list[_Range]:
+    """Return the left part of each leaf as a range of positions."""
     return [(order * stride + low, order * stride + ((low + high) >> 1)) for order, low, high in leaves]
 
 
@@ -458,7 +485,7 @@ def _bisect(
     found: list[_Place],
     waiting: list[_Leaf],
 ) -> None:
-    """Go on with the odd part of each leaf, now that the parity of its left part is known."""
+    """Continue with the odd part of each leaf, now that the parity of its left part is known."""
     for i in range(len(leaves)):
         order, low, high = leaves[i]
         start, middle = order * stride, (low + high) >> 1
@@ -473,7 +500,7 @@ def _bisect(
 
 @numba.njit(cache=True)
 def _blocks(plan: _Plan) -> list[_Range]:
-    """Positions of the blocks that have to be asked, from first to before last, pass by pass."""
+    """Return the positions of the blocks that have to be asked, from first to before last, pass by pass."""
     questions = [(0, 0)]
     questions.clear()
     for order in range(plan.shuffle.size):
@@ -496,7 +523,7 @@ def _open(
     found: list[_Place],
     waiting: list[_Leaf],
 ) -> np.uint64:
-    """Compare the blocks of one order; the error parity of a block that was not asked is that of all before it."""
+    """Compare the blocks of one order; a block that was not asked has the error parity of all before it."""
     n, size, start = plan.n, plan.block[order], order * plan.stride
     for number in range((n + size - 1) // size):
         low, high = number * size, min(number * size + size, n)
@@ -512,7 +539,7 @@ def _open(
 
 @numba.njit(cache=True)
 def _correct(alice: np.ndarray, key: np.ndarray, plan: _Plan, reuse: bool, account: np.ndarray) -> None:
-    """Bob's side: correct his key in place. ``alice`` is only handed on to `_disclose`."""
+    """Correct Bob's key in place; ``alice`` is only passed on to `_disclose`."""
     bob = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
     bob[: key.size] = key
     split, odd = np.zeros_like(bob), np.zeros_like(bob)

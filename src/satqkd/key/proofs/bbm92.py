@@ -33,7 +33,7 @@ from satqkd.result import Result
 
 @dataclass(frozen=True, repr=False)
 class BlockKey(Result):
-    """Account of the key from one block of sifted bits; arrays of the shape of the counts, bits unless said otherwise.
+    """Account of the key from one block of sifted bits: arrays of the shape of the counts [bit], unless said otherwise.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class BlockKey(Result):
 
 @dataclass(frozen=True, repr=False)
 class Bbm92Key(Result):
-    """Length of the key under one bound, and the account of each basis.
+    """Length of the key under one proof, and the account of each basis.
 
     Attributes
     ----------
@@ -86,18 +86,18 @@ class Bbm92Key(Result):
 
     @property
     def length(self) -> np.ndarray:
-        """Secret bits of both bases; a basis without key adds nothing."""
+        """Return the secret bits of both bases; a basis without key adds nothing."""
         return self.z.length + self.x.length
 
     @property
     def leak_ec(self) -> np.ndarray:
-        """Bits disclosed by error correction in both bases."""
+        """Return the bits that error correction discloses in both bases."""
         return self.z.leak_ec + self.x.leak_ec
 
 
 @dataclass(frozen=True, repr=False)
 class SampledKey(Result):
-    """Length of the key from one block under one bound, when a random sample was disclosed.
+    """Length of the key from one block under one proof, with a random sample disclosed.
 
     Attributes
     ----------
@@ -118,29 +118,33 @@ class SampledKey(Result):
 
     @property
     def length(self) -> np.ndarray:
-        """Secret bits."""
+        """Return the secret bits."""
         return self.block.length
 
     @property
     def leak_ec(self) -> np.ndarray:
-        """Bits disclosed by error correction."""
+        """Return the bits that error correction discloses."""
         return self.block.leak_ec
 
 
 def _yin2020(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the bound on the phase error rate by the deviation of a sample from the whole."""
     return error_rate(errors_sample, n_sample) + serfling_deviation(n_key, n_sample, eps=tail)
 
 
 def _tomamichel2012(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the bound on the phase error rate by the deviation of a sample from the rest."""
     return error_rate(errors_sample, n_sample) + serfling_key_deviation(n_key, n_sample, eps=tail)
 
 
 def _lim2021(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the bound on the phase error rate by the deviation for small blocks."""
     seen = error_rate(errors_sample, n_sample)
     return seen + small_block_deviation(seen, np.asarray(n_key, float), np.asarray(n_sample, float), tail)
 
 
 def _hypergeometric(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the bound on the phase error rate by the exact tail."""
     # Expected counts are no whole numbers: they go to the bad side.
     n, k = np.ceil(n_key).astype(np.int64), np.floor(n_sample).astype(np.int64)
     errors = np.minimum(np.ceil(errors_sample).astype(np.int64), k)
@@ -149,6 +153,7 @@ def _hypergeometric(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayL
 
 
 def _asymptotic(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the error rate of the sample itself."""
     return error_rate(errors_sample, n_sample)
 
 
@@ -167,7 +172,7 @@ _KEPT_BLOCKS = 12
 
 
 def split_of(bound: str, *, eps_sec: ArrayLike, eps_cor: ArrayLike, estimate_share: ArrayLike = 0.5) -> EpsilonSplit:
-    r"""How a proof divides the failure probabilities of one key.
+    r"""Divide the failure probabilities of one key as a proof does.
 
     Smoothing by :math:`\varepsilon` and hashing make up the secrecy, :math:`\varepsilon_s = 2\varepsilon +
     \varepsilon_\text{pa}`, and a bound on the phase errors that fails with :math:`\varepsilon^2` smooths by
@@ -192,6 +197,11 @@ def split_of(bound: str, *, eps_sec: ArrayLike, eps_cor: ArrayLike, estimate_sha
     Rev. Lett. 126, 100501 (2021), who leave it free. "yin2020" as printed divides nothing: each probability is
     eps_sec. "projected" pays :math:`\varepsilon` once (theorem 1 of docs/proofs.md), and leaves a part of what is not
     the estimate's for detectors that differ.
+
+    Examples
+    --------
+    >>> split_of("tomamichel2012", eps_sec=1e-10, eps_cor=1e-15)
+    EpsilonSplit(eps_sec=1e-10, eps_cor=1e-15, estimate=6.250000000000001e-22, estimates=1, amplification=5e-11)
     """
     eps_sec, eps_cor, estimate_share = (
         np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor, estimate_share)
@@ -208,7 +218,7 @@ def split_of(bound: str, *, eps_sec: ArrayLike, eps_cor: ArrayLike, estimate_sha
 
 
 def mismatched_phase_error(error_rate: ArrayLike, efficiency_mismatch: ArrayLike) -> np.ndarray:
-    r"""Phase error rate when detector efficiencies differ, :math:`E / (1 - \Delta)`, at most one half.
+    r"""Return the phase error rate where detector efficiencies differ, :math:`E / (1 - \Delta)`, at most one half.
 
     Parameters
     ----------
@@ -224,6 +234,11 @@ def mismatched_phase_error(error_rate: ArrayLike, efficiency_mismatch: ArrayLike
     Notes
     -----
     As printed in Yin et al., Nature 582, 501 (2020), methods.
+
+    Examples
+    --------
+    >>> float(mismatched_phase_error(0.04, 0.01).round(5))
+    0.0408
     """
     return np.minimum(np.asarray(error_rate) * (1.0 + np.asarray(efficiency_mismatch)) ** 2, 0.5)
 
@@ -254,7 +269,7 @@ def log_patterns(n: ArrayLike, errors: ArrayLike) -> np.ndarray:
 
 
 def _kept_blocks(n: ArrayLike, kept: ArrayLike, rare: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of bits that stay, in blocks: the lower end of each, and the logarithm of its probability.
+    """Return the numbers of bits that stay, in blocks: the lower end of each, and the logarithm of its probability.
 
     All that lies below the first end has a probability of at most `rare`, and all above the last end is in its block.
     """
@@ -273,7 +288,7 @@ def _kept_blocks(n: ArrayLike, kept: ArrayLike, rare: ArrayLike) -> tuple[np.nda
 def kept_entropy(
     n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike, kept: ArrayLike, rare: ArrayLike
 ) -> np.ndarray:
-    r"""Min-entropy of a key of whose bits, as of the sample's, a random part stays [bit].
+    r"""Return the min-entropy of a key if a random part of its bits, and of the sample's, stays [bit].
 
     :math:`-2\log_2 \mathrm{E}[2^{-H/2}]`, where :math:`H = r - \log_2 \sum_{j \le u} \binom rj` for r bits that stay
     and u phase errors at most; but for numbers of a probability of at most `rare` in key and in sample, each.
@@ -297,6 +312,11 @@ def kept_entropy(
     -----
     Theorem 4 of docs/proofs.md: what hashing leaves is averaged over the numbers that stay. H rises with both, so that
     the lower end of a block stands for all of it.
+
+    Examples
+    --------
+    >>> round(float(kept_entropy(1000, 1000, 20, 1e-10, kept=0.98, rare=1e-12)))
+    578
     """
     arrays = np.broadcast_arrays(*(np.asarray(v, float) for v in (n_key, n_sample, errors_sample, tail, kept, rare)))
     n_key, n_sample, errors_sample, tail, kept, rare = arrays
@@ -322,7 +342,7 @@ def _projected_key(
     f_ec: ArrayLike,
     efficiency_mismatch: ArrayLike,
 ) -> BlockKey:
-    """Key from one block by theorems 1 and 4 of docs/proofs.md."""
+    """Return the key from one block by theorems 1 and 4 of docs/proofs.md."""
     kept = (1.0 + np.asarray(efficiency_mismatch, dtype=float)) ** -2
     # Where all bits are kept, fractional ones go to the bad side, see `_hypergeometric`.
     held, held_sample = np.where(kept < 1.0, np.floor(n_key * kept), n_key), np.floor(n_sample * kept)
@@ -353,7 +373,9 @@ def _block_key(
     f_ec: ArrayLike,
     efficiency_mismatch: ArrayLike,
 ) -> BlockKey:
-    """Key from one block, n [1 - h(phase error)] - leak - security; `verification` is the length of a hash [bit]."""
+    """Return the key from one block, n [1 - h(phase error)] - leak - security; `verification` is a hash's length
+    [bit].
+    """
     if bound == "projected":
         return _projected_key(
             split,
@@ -383,6 +405,7 @@ def _check(
     efficiency_mismatch: ArrayLike,
     estimate_share: ArrayLike,
 ) -> None:
+    """Refuse an unknown proof, and parameters out of range."""
     named_bound(_PHASE_ERRORS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
     check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
@@ -402,7 +425,7 @@ def bbm92_key_length(
     efficiency_mismatch: ArrayLike = 0.0,
     estimate_share: ArrayLike = 0.5,
 ) -> Bbm92Key:
-    """Secret key length of BBM92 with key from both bases.
+    """Return the length of a BBM92 key from both bases.
 
     Parameters
     ----------
@@ -445,6 +468,13 @@ def bbm92_key_length(
     "projected": the exact tail, the failure of the estimate paid once in place of twice, the patterns of phase errors
     counted, and detectors that differ within the estimate; `docs/proofs.md`.
     "asymptotic": n [1 - h(E) - f h(E')], no failure probability.
+
+    Examples
+    --------
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
+    >>> key = bbm92_key_length(n_z=1900, n_x=1900, errors_z=80, errors_x=90, **security, bound="projected")
+    >>> round(key.length.item())
+    334
     """
     _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
     check_errors(errors=errors_z, detections=n_z, names=("errors_z", "n_z"))
@@ -474,7 +504,7 @@ def sampled_key_length(
     efficiency_mismatch: ArrayLike = 0.0,
     estimate_share: ArrayLike = 0.5,
 ) -> SampledKey:
-    """Secret key length of BBM92 with both bases in one block, of which a random sample is disclosed.
+    """Return the length of a BBM92 key with both bases in one block, of which a random sample is disclosed.
 
     Parameters
     ----------
@@ -502,6 +532,13 @@ def sampled_key_length(
     Protocol of Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021), where the verification hash has
     log2(1/eps_cor) bits. Both bases have to be chosen with the same probability: only then do errors in the basis that
     was measured speak for those in the other one.
+
+    Examples
+    --------
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
+    >>> key = sampled_key_length(n_sifted=3800, errors=170, n_sample=1500, **security, bound="lim2021")
+    >>> round(key.length.item())
+    0
     """
     _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
     check_errors(errors=errors, detections=n_sifted, names=("errors", "n_sifted"))
@@ -534,7 +571,7 @@ def qber_threshold(
     bound: str,
     efficiency_mismatch: ArrayLike = 0.0,
 ) -> float:
-    """Error rate, the same in both bases, up to which either basis gives a key.
+    """Return the error rate, equal in both bases, up to which either basis gives a key.
 
     Parameters
     ----------
@@ -552,6 +589,12 @@ def qber_threshold(
     ------
     ValueError
         When these counts give no key even without errors; else as in `bbm92_key_length`.
+
+    Examples
+    --------
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
+    >>> round(qber_threshold(n_z=1900, n_x=1900, **security, bound="projected"), 4)
+    0.0542
     """
     from scipy.optimize import brentq  # as above: checking a scenario imports this module, at every start of Snakemake
 

@@ -44,7 +44,7 @@ UNFLOORED = ACCOUNT.index("unfloored")
 
 @dataclass(frozen=True, repr=False)
 class DecoyCounts(Result):
-    """What was counted, by basis and intensity; shape (..., 3), signal, decoy, vacuum, or (..., 2) without vacuum.
+    """Counts by basis and intensity, shape (..., 3), signal, decoy, vacuum, or (..., 2) without vacuum.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class DecoyCounts(Result):
 
 @dataclass(frozen=True, repr=False)
 class DecoyBasisKey(Result):
-    """Account of the key from one basis; arrays over the sweep.
+    """Account of the key from one basis; arrays over the leading axes of the counts.
 
     Attributes
     ----------
@@ -114,23 +114,23 @@ class DecoyBasisKey(Result):
 
     @property
     def length(self) -> np.ndarray:
-        """Secret bits: `unfloored`, not below 0."""
+        """Return the secret bits: `unfloored`, not below 0."""
         return np.maximum(self.unfloored, 0.0)
 
     @property
     def multiphoton(self) -> np.ndarray:
-        """Bits that may come from several photons, and are credited with no secrecy."""
+        """Return the bits that may come from several photons, and are credited with no secrecy."""
         return self.n_sifted - self.vacuum_events - self.single_photons
 
     @property
     def privacy(self) -> np.ndarray:
-        """What an eavesdropper may know of the single photons' bits, single_photons h(phase_error)."""
+        """Return what an eavesdropper may know of the single photons' bits, single_photons h(phase_error)."""
         return self.single_photons * binary_entropy(self.phase_error)
 
 
 @dataclass(frozen=True, repr=False)
 class DecoyKey(Result):
-    """Length of the key under one bound, and the account of each basis that gives key.
+    """Length of the key under one proof, and the account of each basis that gives key.
 
     Attributes
     ----------
@@ -152,18 +152,18 @@ class DecoyKey(Result):
 
     @property
     def length(self) -> np.ndarray:
-        """Secret bits of all bases that give key; a basis without key adds nothing."""
+        """Return the secret bits of all bases that give key; a basis without key adds nothing."""
         return np.asarray(sum(key.length for key in (self.x, self.z) if key is not None))[()]
 
     @property
     def leak_ec(self) -> np.ndarray:
-        """Bits disclosed by error correction in all bases that give key."""
+        """Return the bits that error correction discloses in all bases that give key."""
         return np.asarray(sum(key.leak_ec for key in (self.x, self.z) if key is not None))[()]
 
 
 @dataclass(frozen=True)
 class Proof:
-    """How `satqkd.key.proofs.decoy_bounds` is to be called.
+    """Choice of equations in `satqkd.key.proofs.decoy_bounds`, and the division of the failure probabilities.
 
     Attributes
     ----------
@@ -173,6 +173,11 @@ class Proof:
         How far a count may lie from its expectation.
     terms : int
         Failure probabilities that share eps_sec when all intensities give key.
+
+    Examples
+    --------
+    >>> PROOFS["lim2014"].shares(signal_only=False)
+    21
     """
 
     photons: int
@@ -180,14 +185,14 @@ class Proof:
     terms: int
 
     def shares(self, signal_only: bool) -> int:
-        """Failure probabilities that share eps_sec.
+        """Return how many failure probabilities share eps_sec.
 
         Key from the signal alone needs two more: its part of the empty pulses and of the single photons.
         """
         return self.terms + 2 * (signal_only and self.photons != GAINS)
 
     def sigmas(self, eps_sec: np.ndarray, signal_only: bool) -> np.ndarray:
-        """Standard deviations of a Gaussian tail; 0 for other tails."""
+        """Return the standard deviations of a Gaussian tail; 0 for other tails."""
         if self.photons == GAINS:
             # The tail exp(-s^2/2): 1e-5 makes 4.8, beside the "about 5 standard deviations" printed with it.
             return np.sqrt(-2.0 * np.log(eps_sec))
@@ -196,7 +201,7 @@ class Proof:
         return np.zeros_like(eps_sec)
 
     def split(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> EpsilonSplit:
-        """What each estimate may fail with."""
+        """Divide the failure probabilities among the estimates."""
         if self.tail == EQUAL:
             return EpsilonSplit(eps_sec, eps_cor, np.zeros_like(eps_sec), 0, np.zeros_like(eps_sec))
         shares = self.shares(signal_only)
@@ -204,7 +209,7 @@ class Proof:
         return EpsilonSplit(eps_sec, eps_cor, eps_sec / shares, shares, amplification)
 
     def security(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> np.ndarray:
-        """Price of the failure probabilities [bit]; Eq. (1) of Lim et al. and Eq. (A25) of Rusca et al."""
+        """Return the price of the failure probabilities [bit]; Eq. (1) of Lim et al. and Eq. (A25) of Rusca et al."""
         if self.photons == GAINS or self.tail == EQUAL:
             return np.zeros_like(eps_sec)
         return 6.0 * np.log2(self.shares(signal_only) / eps_sec) + np.log2(2.0 / eps_cor)
@@ -212,7 +217,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class WeighedProof(Proof):
-    """How `satqkd.key.proofs.multinomial` divides the failure probabilities; it has no tail of single counts.
+    """Division of the failure probabilities of `satqkd.key.proofs.multinomial`, which has no tail of single counts.
 
     Attributes
     ----------
@@ -223,19 +228,19 @@ class WeighedProof(Proof):
     two_way: bool = False
 
     def shares(self, signal_only: bool) -> int:
-        """Failure probabilities of photon numbers, whatever gives key."""
+        """Return how many estimates of photon numbers share eps_sec, whichever intensities give key."""
         return self.terms
 
     def sigmas(self, eps_sec: np.ndarray, signal_only: bool) -> np.ndarray:
-        """No Gaussian tail."""
+        """Return 0: there is no Gaussian tail."""
         return np.zeros_like(eps_sec)
 
     def split(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> EpsilonSplit:
-        """What each estimate of photon numbers may fail with; docs/proofs.md has the phase errors' share."""
+        """Divide the failure probabilities among the estimates; docs/proofs.md has the phase errors' share."""
         return EpsilonSplit(eps_sec, eps_cor, ESTIMATE * eps_sec, self.terms, HASHING * eps_sec)
 
     def security(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> np.ndarray:
-        """Price of the failure probabilities [bit]."""
+        """Return the price of the failure probabilities [bit]."""
         return security_bits(eps_sec, eps_cor)
 
 
@@ -257,7 +262,7 @@ PROOFS = {
 
 
 def _by_intensity(name: str, value: ArrayLike) -> np.ndarray:
-    """Array of floats whose last axis is the intensity."""
+    """Return an array of floats whose last axis is the intensity."""
     array = np.asarray(value, dtype=float)
     if array.shape[-1:] not in ((2,), (3,)):
         raise ValueError(
@@ -268,7 +273,7 @@ def _by_intensity(name: str, value: ArrayLike) -> np.ndarray:
 
 
 def pool_bases(counts: DecoyCounts) -> DecoyCounts:
-    """Counts with both bases taken as one, for experiments that treat X and Z alike.
+    """Return counts with both bases taken as one, for experiments that treat X and Z alike.
 
     Parameters
     ----------
@@ -283,13 +288,24 @@ def pool_bases(counts: DecoyCounts) -> DecoyCounts:
     -----
     The convention of symmetric experiments: the error rate of the whole sifted key stands for its phase error rate.
     The sum of two keys (``key_basis="both"``) assumes no symmetry and is shorter, since each sample is half as large.
+
+    Examples
+    --------
+    >>> counts = DecoyCounts(
+    ...     detections_x=[8e5, 1e5, 2e3],
+    ...     detections_z=[8e5, 1e5, 2e3],
+    ...     errors_x=[8e3, 1.5e3, 1e3],
+    ...     errors_z=[8e3, 1.5e3, 1e3],
+    ... )
+    >>> pool_bases(counts).detections_x.tolist()
+    [1600000.0, 200000.0, 4000.0]
     """
     detections, errors = counts.detections_x + counts.detections_z, counts.errors_x + counts.errors_z
     return DecoyCounts(detections, detections, errors, errors, counts.pulses)
 
 
 def _check_gains(pulses: np.ndarray | None, mu: np.ndarray, signal_only: bool) -> None:
-    """Refuse what gains cannot be formed from."""
+    """Refuse counts from which gains cannot be formed."""
     if pulses is None:
         raise ValueError("bound='tiangong2' works with gains, but pulses=None: give the pulses sent at each intensity")
     check_range(1.0, np.finfo(float).max, "give the pulses sent at each intensity", pulses=pulses)
@@ -322,7 +338,7 @@ def _check_order(mu: np.ndarray) -> None:
 
 
 def _corners(mu: np.ndarray, fluctuation: np.ndarray) -> list[np.ndarray]:
-    """Mean photon numbers at the corners of the box that the fluctuation allows."""
+    """Return the mean photon numbers at the corners of the box that the fluctuation allows."""
     if np.all(fluctuation == 0.0):
         return [mu]
     corners = []
@@ -333,7 +349,7 @@ def _corners(mu: np.ndarray, fluctuation: np.ndarray) -> list[np.ndarray]:
 
 
 def _shortest(by_corner: list[np.ndarray]) -> np.ndarray:
-    """Account of the shortest key, point by point."""
+    """Return the account of the shortest key, point by point."""
     if len(by_corner) == 1:
         return by_corner[0]
     accounts = np.stack(by_corner)
@@ -355,7 +371,7 @@ def decoy_key_length(
     intensity_fluctuation: ArrayLike = 0.0,
     efficiency_mismatch: ArrayLike = 0.0,
 ) -> DecoyKey:
-    """Secret key length of decoy-state BB84 with signal, weak decoy and vacuum, or without the vacuum.
+    """Return the length of a decoy-state BB84 key with signal, weak decoy and vacuum, or without the vacuum.
 
     Parameters
     ----------
@@ -422,6 +438,26 @@ def decoy_key_length(
     with no composable secrecy.
     With ``key_intensities="signal"`` the signal's part of the single photons is a binomial draw with the known
     probability that a single photon came from a signal pulse; it is bounded with the same tail.
+
+    Examples
+    --------
+    >>> counts = DecoyCounts(
+    ...     detections_x=[8e5, 1e5, 2e3],
+    ...     detections_z=[8e5, 1e5, 2e3],
+    ...     errors_x=[8e3, 1.5e3, 1e3],
+    ...     errors_z=[8e3, 1.5e3, 1e3],
+    ... )
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
+    >>> key = decoy_key_length(
+    ...     counts=counts,
+    ...     mean_photon_numbers=[0.5, 0.1, 0.0],
+    ...     intensity_probabilities=[0.7, 0.2, 0.1],
+    ...     **security,
+    ...     bound="multinomial",
+    ...     key_basis="both",
+    ... )
+    >>> round(key.length.item())
+    1511502
     """
     proof = named_bound(PROOFS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)

@@ -41,22 +41,25 @@ compiled = njit(cache=True, error_model="numpy")
 
 @compiled
 def _hoeffding(n: float, beta: float) -> float:
+    """Return the deviation of `hoeffding_deviation`, given beta = ln(1/eps)."""
     return math.sqrt(0.5 * n * beta)
 
 
 @compiled
 def _chernoff_lower(observed: float, beta: float) -> float:
+    """Return the limit of `chernoff_lower`, given beta = ln(1/eps)."""
     return observed - 0.5 * beta - math.sqrt(2.0 * beta * observed + 0.25 * beta**2)
 
 
 @compiled
 def _chernoff_upper(observed: float, beta: float) -> float:
+    """Return the limit of `chernoff_upper`, given beta = ln(1/eps)."""
     return observed + beta + math.sqrt(2.0 * beta * observed + beta**2)
 
 
 @vectorize(cache=True)
 def hoeffding_deviation(n: float, eps: float) -> float:
-    r"""Deviation of a count from its expectation, :math:`\sqrt{n \ln(1/\varepsilon) / 2}`.
+    r"""Return the deviation of a count from its expectation, :math:`\sqrt{n \ln(1/\varepsilon) / 2}`.
 
     Parameters
     ----------
@@ -73,13 +76,18 @@ def hoeffding_deviation(n: float, eps: float) -> float:
     Notes
     -----
     Hoeffding, J. Am. Stat. Assoc. 58, 13 (1963).
+
+    Examples
+    --------
+    >>> round(float(hoeffding_deviation(10_000, 1e-10)), 1)
+    339.3
     """
     return _hoeffding(n, -math.log(eps))
 
 
 @vectorize(cache=True)
 def chernoff_lower(observed: float, eps: float) -> float:
-    r"""Lowest expectation that an observed count allows, :math:`x - \beta/2 - \sqrt{2\beta x + \beta^2/4}`.
+    r"""Return the lowest expectation that a count allows, :math:`x - \beta/2 - \sqrt{2\beta x + \beta^2/4}`.
 
     Parameters
     ----------
@@ -98,13 +106,18 @@ def chernoff_lower(observed: float, eps: float) -> float:
     Closed form of Yin et al., Sci. Rep. 10, 14312 (2020), wider than the implicit bound `zhang2017_lower`. From the
     tail exp(-d^2 E / (2 + d)) follows x + beta/2 - sqrt(...), higher by beta; the published form is kept, since
     others compute with it, and is sound.
+
+    Examples
+    --------
+    >>> round(float(chernoff_lower(1000, 1e-10)), 1)
+    773.6
     """
     return _chernoff_lower(observed, -math.log(eps))
 
 
 @vectorize(cache=True)
 def chernoff_upper(observed: float, eps: float) -> float:
-    r"""Highest expectation that an observed count allows, :math:`x + \beta + \sqrt{2\beta x + \beta^2}`.
+    r"""Return the highest expectation that a count allows, :math:`x + \beta + \sqrt{2\beta x + \beta^2}`.
 
     Parameters
     ----------
@@ -119,13 +132,18 @@ def chernoff_upper(observed: float, eps: float) -> float:
     Notes
     -----
     Solves the tail exp(-d^2 E / 2) of a count below its expectation E; Yin et al., Sci. Rep. 10, 14312 (2020).
+
+    Examples
+    --------
+    >>> round(float(chernoff_upper(1000, 1e-10)), 1)
+    1238.9
     """
     return _chernoff_upper(observed, -math.log(eps))
 
 
 @compiled
 def _zhang2017_root(s: float) -> float:
-    """Root z of z - 1 - ln z = s^2 / 2, the lesser one for s < 0 and the greater one for s > 0."""
+    """Return the root z of z - 1 - ln z = s^2 / 2, the lesser one for s < 0 and the greater one for s > 0."""
     if s < -1.4:
         z, steps = math.exp(-1.0 - 0.5 * s * s), 3
     elif s < 2.0:
@@ -143,17 +161,19 @@ def _zhang2017_root(s: float) -> float:
 
 @compiled
 def _zhang2017_lower(observed: float, beta: float) -> float:
+    """Return the limit of `zhang2017_lower`, given beta = ln(1/eps)."""
     return observed * _zhang2017_root(-math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else 0.0
 
 
 @compiled
 def _zhang2017_upper(observed: float, beta: float) -> float:
+    """Return the limit of `zhang2017_upper`, given beta = ln(1/eps)."""
     return observed * _zhang2017_root(math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else beta
 
 
 @vectorize(cache=True)
 def zhang2017_lower(observed: float, eps: float) -> float:
-    r"""Lowest expectation that an observed count allows: the lesser root E of :math:`E - x + x \ln(x/E) = \beta`.
+    r"""Return the lowest expectation that a count allows, the lesser root E of :math:`E - x + x \ln(x/E) = \beta`.
 
     Parameters
     ----------
@@ -170,13 +190,18 @@ def zhang2017_lower(observed: float, eps: float) -> float:
     The Chernoff bound without approximation; Zhang, Zhao, Razavi, Ma, Phys. Rev. A 95, 012333 (2017). They give half
     of the failure probability to each side; here eps is that of this side. Newton's step never passes the root, since
     the left side is convex, so that the bound is sound wherever the steps end.
+
+    Examples
+    --------
+    >>> round(float(zhang2017_lower(1000, 1e-10)), 1)
+    800.5
     """
     return _zhang2017_lower(observed, -math.log(eps))
 
 
 @vectorize(cache=True)
 def zhang2017_upper(observed: float, eps: float) -> float:
-    r"""Highest expectation that an observed count allows: the greater root E of :math:`E - x + x \ln(x/E) = \beta`.
+    r"""Return the highest expectation that a count allows, the greater root of :math:`E - x + x \ln(x/E) = \beta`.
 
     Parameters
     ----------
@@ -191,23 +216,30 @@ def zhang2017_upper(observed: float, eps: float) -> float:
     Notes
     -----
     See `zhang2017_lower`.
+
+    Examples
+    --------
+    >>> round(float(zhang2017_upper(1000, 1e-10)), 1)
+    1230.2
     """
     return _zhang2017_upper(observed, -math.log(eps))
 
 
 @compiled
 def _hoeffding_thinned(n: float, share: float, beta: float) -> float:
+    """Return the number of `hoeffding_thinned`, given beta = ln(1/eps)."""
     return max(n * share - _hoeffding(n, beta), 0.0)
 
 
 @compiled
 def _chernoff_thinned(n: float, share: float, beta: float) -> float:
+    """Return the number of `chernoff_thinned`, given beta = ln(1/eps)."""
     return max(n * share - math.sqrt(2.0 * n * share * beta), 0.0)
 
 
 @vectorize(cache=True)
 def hoeffding_thinned(n: float, share: float, eps: float) -> float:
-    r"""Lowest number that remains of n events when each stays with a known probability.
+    r"""Return the lowest number that remains of n events when each stays with a known probability.
 
     :math:`n q - \sqrt{n \ln(1/\varepsilon) / 2}`, not below 0.
 
@@ -228,13 +260,18 @@ def hoeffding_thinned(n: float, share: float, eps: float) -> float:
     Notes
     -----
     Hoeffding, J. Am. Stat. Assoc. 58, 13 (1963).
+
+    Examples
+    --------
+    >>> round(float(hoeffding_thinned(10_000, 0.1, 1e-10)), 1)
+    660.7
     """
     return _hoeffding_thinned(n, share, -math.log(eps))
 
 
 @vectorize(cache=True)
 def chernoff_thinned(n: float, share: float, eps: float) -> float:
-    r"""Lowest number that remains of n events, :math:`n q - \sqrt{2 n q \ln(1/\varepsilon)}`, not below 0.
+    r"""Return the lowest number that remains of n events, :math:`n q - \sqrt{2 n q \ln(1/\varepsilon)}`, not below 0.
 
     Parameters
     ----------
@@ -249,15 +286,25 @@ def chernoff_thinned(n: float, share: float, eps: float) -> float:
     Notes
     -----
     From the multiplicative Chernoff tail exp(-d^2 E / 2) with E = n q; narrower than Hoeffding's for q below 1/4.
+
+    Examples
+    --------
+    >>> round(float(chernoff_thinned(10_000, 0.1, 1e-10)), 1)
+    785.4
     """
     return _chernoff_thinned(n, share, -math.log(eps))
 
 
 @compiled
 def lower_limit(count: float, total: float, beta: float, sigmas: float, tail: int) -> float:
-    """Lowest expectation that a count allows; `total` is the sum over intensities, which Hoeffding's bound is about.
+    """Return the lowest expectation that a count allows; Hoeffding's bound uses `total`, the sum over intensities.
 
     The failure probability enters as its logarithm, beta = ln(1/eps), which is taken once for all limits.
+
+    Examples
+    --------
+    >>> round(lower_limit(1000.0, 5000.0, math.log(1e10), 0.0, ZHANG2017), 1)
+    800.5
     """
     if tail == HOEFFDING:
         return count - _hoeffding(total, beta)
@@ -272,7 +319,13 @@ def lower_limit(count: float, total: float, beta: float, sigmas: float, tail: in
 
 @compiled
 def upper_limit(count: float, total: float, beta: float, sigmas: float, tail: int) -> float:
-    """Highest expectation that a count allows, as `lower_limit`."""
+    """Return the highest expectation that a count allows; arguments as of `lower_limit`.
+
+    Examples
+    --------
+    >>> round(upper_limit(1000.0, 5000.0, math.log(1e10), 0.0, ZHANG2017), 1)
+    1230.2
+    """
     if tail == HOEFFDING:
         return count + _hoeffding(total, beta)
     if tail == CHERNOFF:
@@ -286,7 +339,13 @@ def upper_limit(count: float, total: float, beta: float, sigmas: float, tail: in
 
 @compiled
 def least_thinned(n: float, share: float, beta: float, sigmas: float, tail: int) -> float:
-    """Lowest number that remains of n events when each stays with a known probability; beta as in `lower_limit`."""
+    """Return the lowest number that remains of n events when each stays with a known probability; see `lower_limit`.
+
+    Examples
+    --------
+    >>> round(least_thinned(10_000.0, 0.1, math.log(1e10), 0.0, CHERNOFF), 1)
+    785.4
+    """
     if tail == HOEFFDING:
         return _hoeffding_thinned(n, share, beta)
     if tail in (CHERNOFF, ZHANG2017):
@@ -298,7 +357,13 @@ def least_thinned(n: float, share: float, beta: float, sigmas: float, tail: int)
 
 @compiled
 def entropy(p: float) -> float:
-    """Binary entropy of a probability in [0, 1] [bit]."""
+    """Return the binary entropy of a probability in [0, 1] [bit].
+
+    Examples
+    --------
+    >>> entropy(0.5)
+    1.0
+    """
     if p <= 0.0 or p >= 1.0:
         return 0.0
     return -(p * math.log(p) + (1.0 - p) * math.log(1.0 - p)) / math.log(2.0)
@@ -306,17 +371,29 @@ def entropy(p: float) -> float:
 
 @compiled
 def rate(errors: float, n: float) -> float:
-    """Fraction of errors, at most one half, which it also is where there is no event."""
+    """Return the fraction of errors, at most one half; one half also without events.
+
+    Examples
+    --------
+    >>> rate(2.0, 100.0), rate(0.0, 0.0)
+    (0.02, 0.5)
+    """
     return min(errors / n, 0.5) if n > 0.0 else 0.5
 
 
 @compiled
 def vacuum_events(decoy_upper: float, vacuum_lower: float, mu: np.ndarray, tau_0: float) -> float:
-    r"""Lower bound on the detections of empty pulses, :math:`\tau_0 (\mu_2 n_3^- - \mu_3 n_2^+) / (\mu_2 - \mu_3)`.
+    r"""Return a lower bound on detections of empty pulses, :math:`\tau_0 (\mu_2 n_3^- - \mu_3 n_2^+) / (\mu_2 -
+    \mu_3)`.
 
     Eq. (2) of Lim et al., Phys. Rev. A 89, 022307 (2014). The limits are weighted: each times
     :math:`e^{\mu_k} / p_k`; :math:`\tau_n = \sum_k p_k e^{-\mu_k} \mu_k^n / n!` is the probability that a pulse of any
     intensity holds n photons.
+
+    Examples
+    --------
+    >>> vacuum_events(6e5, 2e4, np.array([0.5, 0.1, 0.0]), 0.7)
+    14000.0
     """
     return max(tau_0 * (mu[1] * vacuum_lower - mu[2] * decoy_upper) / (mu[1] - mu[2]), 0.0)
 
@@ -331,12 +408,17 @@ def single_photon_events(
     tau_0: float,
     tau_1: float,
 ) -> float:
-    r"""Lower bound on the detections of single photons, given `empty` of empty pulses.
+    r"""Return a lower bound on the detections of single photons, given `empty` of empty pulses.
 
     .. math:: s_1 = \frac{\tau_1 \mu_1 [n_2^- - n_3^+ - (\mu_2^2 - \mu_3^2)(n_1^+ - s_0/\tau_0) / \mu_1^2]}
                          {\mu_1 (\mu_2 - \mu_3) - \mu_2^2 + \mu_3^2}
 
     Eq. (3) of Lim et al., Phys. Rev. A 89, 022307 (2014); limits weighted as in `vacuum_events`.
+
+    Examples
+    --------
+    >>> round(single_photon_events(1.9e6, 5.5e5, 2e4, 1.4e4, np.array([0.5, 0.1, 0.0]), 0.7, 0.23))
+    1307550
     """
     squares = mu[1] ** 2 - mu[2] ** 2
     several = squares / mu[0] ** 2 * (signal_upper - empty / tau_0)
@@ -348,17 +430,22 @@ def single_photon_events(
 def single_photon_errors(
     brighter_upper: float, dimmer_lower: float, brighter: float, dimmer: float, tau_1: float
 ) -> float:
-    r"""Upper bound on the errors of single photons, :math:`\tau_1 (m_2^+ - m_3^-) / (\mu_2 - \mu_3)`.
+    r"""Return an upper bound on the errors of single photons, :math:`\tau_1 (m_2^+ - m_3^-) / (\mu_2 - \mu_3)`.
 
     Eq. (4) of Lim et al., Phys. Rev. A 89, 022307 (2014); limits weighted as in `vacuum_events`. May exceed all errors
     that were seen, which is then the better bound.
+
+    Examples
+    --------
+    >>> round(single_photon_errors(1.2e4, 9e3, 0.1, 0.0, 0.23))
+    6900
     """
     return max(tau_1 * (brighter_upper - dimmer_lower) / (brighter - dimmer), 0.0)
 
 
 @compiled
 def sampling_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec: float, terms: int) -> float:
-    r"""Random sampling term of the phase error rate as printed, which is not a bound for few errors.
+    r"""Return the sampling term of the phase error rate as printed, which is not a bound for few errors.
 
     :math:`\gamma(a, b, c, d) = \sqrt{\frac{(c+d)(1-b)b}{c d \ln 2} \log_2 \frac{(c+d)\, 21^2}{c d (1-b) b\, a^2}}` with
     the secrecy a, the error rate b of the sample, c single photons in the sample and d in the key. `terms` stands in
@@ -368,6 +455,11 @@ def sampling_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec
     Eq. (5) of Lim et al., Phys. Rev. A 89, 022307 (2014), an expansion for many errors: it vanishes without errors,
     where the tail allows :math:`\ln(1/\varepsilon) / \ln(1 + c/d)` of them in the key. `phase_error_deviation` is the
     bound.
+
+    Examples
+    --------
+    >>> round(sampling_deviation(0.02, 1e5, 1e5, 1e-10, 21), 5)
+    0.00608
     """
     if min(n_sample, n_key) <= 0.0:
         return math.inf
@@ -382,7 +474,9 @@ def sampling_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec
 
 @compiled
 def _transposed_exponent(seen: float, in_key: float, n_sample: float, n_key: float) -> tuple[float, float]:
-    """Exponent of Chernoff's bound on the sample's share of the errors, and its slope in the errors of the key."""
+    """Return the exponent of Chernoff's bound on the sample's share of the errors, and its slope in the key's
+    errors.
+    """
     whole = n_sample + n_key
     wrong = seen + in_key
     in_sample_mean, in_key_mean = wrong * (n_sample / whole), wrong * (n_key / whole)
@@ -396,7 +490,7 @@ def _transposed_exponent(seen: float, in_key: float, n_sample: float, n_key: flo
 
 @compiled
 def key_errors_limit(seen: float, n_sample: float, n_key: float, beta: float) -> float:
-    r"""Most errors of the key that the errors of a random sample allow, at every size.
+    r"""Return the most errors of the key that the errors of a random sample allow, at every size.
 
     The root y above :math:`x d / c` of
 
@@ -433,6 +527,11 @@ def key_errors_limit(seen: float, n_sample: float, n_key: float, beta: float) ->
 
     The left side is convex in y, so that after one step of Newton's method from anywhere the rest is above the root:
     the limit holds wherever the steps end.
+
+    Examples
+    --------
+    >>> round(key_errors_limit(20.0, 1000.0, 1000.0, math.log(1e10)), 1)
+    87.8
     """
     odds = n_sample / n_key
     if seen <= _NOTHING:
@@ -449,10 +548,15 @@ def key_errors_limit(seen: float, n_sample: float, n_key: float, beta: float) ->
 
 @compiled
 def phase_error_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec: float, terms: int) -> float:
-    """How far the error rate of the sample may lie below that of the key: a bound at every size.
+    """Return how far the error rate of the sample may lie below that of the key: a bound at every size.
 
     `sampling_deviation` as printed where it is at least that of `key_errors_limit`, else the latter; each takes
     eps_sec / terms. Infinite without sample or key.
+
+    Examples
+    --------
+    >>> round(phase_error_deviation(0.0, 1000.0, 1000.0, 1e-10, 21), 4)
+    0.0376
     """
     printed = sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms)
     if min(n_sample, n_key) <= 0.0 or error_rate + printed >= 0.5:
@@ -480,7 +584,7 @@ def _two_decoy_photons(
     sigmas: float,
     tail: int,
 ) -> tuple[float, float]:
-    """Lower bounds on the detections of empty pulses and of single photons, in one basis."""
+    """Return lower bounds on the detections of empty pulses and of single photons, in one basis."""
     total = counts[0] + counts[1] + counts[2]
     empty = vacuum_events(
         weights[1] * upper_limit(counts[1], total, beta, sigmas, tail),
@@ -502,10 +606,15 @@ def _two_decoy_photons(
 
 @compiled
 def most_empty_events(wrong: float, total: float, beta: float) -> float:
-    r"""Upper bound on the detections of empty pulses, :math:`2 [v_0 + \sqrt{n \ln(1/\varepsilon) / 2}]`.
+    r"""Return an upper bound on the detections of empty pulses, :math:`2 [v_0 + \sqrt{n \ln(1/\varepsilon) / 2}]`.
 
     Each of them is an error with a probability of one half, independently; v_0 are these errors at most, n all events,
     and beta is :math:`\ln(1/\varepsilon)`. Eq. (A19) of Rusca et al., Appl. Phys. Lett. 112, 171104 (2018).
+
+    Examples
+    --------
+    >>> round(most_empty_events(100.0, 10_000.0, math.log(1e10)))
+    879
     """
     return 2.0 * (wrong + _hoeffding(total, beta))
 
@@ -522,7 +631,7 @@ def _one_decoy_photons(
     sigmas: float,
     tail: int,
 ) -> tuple[float, float]:
-    """Lower bounds on the detections of empty pulses and of single photons without a vacuum intensity.
+    """Return lower bounds on the detections of empty pulses and of single photons without a vacuum intensity.
 
     Rusca et al., Appl. Phys. Lett. 112, 171104 (2018), Eqs. (A16), (A17) and (A19): half of the empty pulses'
     detections are errors, which bounds them from above.
@@ -553,7 +662,7 @@ def _error_bound(
     tail: int,
     capped: bool,
 ) -> float:
-    """Errors of single photons at most, from intensity `bright` and the next dimmer one; never more than were seen."""
+    """Return the most errors of single photons, from intensity `bright` and the next dimmer one; at most those seen."""
     seen = errors.sum()
     if capped:
         return seen
@@ -569,18 +678,30 @@ def _error_bound(
 
 @compiled
 def gain_limit(count: float, pulses: float, sigmas: float) -> float:
-    """Clicks per pulse, so many standard deviations of the count away, not below 0."""
+    """Return the clicks per pulse, `sigmas` standard deviations of the count away, not below 0.
+
+    Examples
+    --------
+    >>> gain_limit(10_000.0, 1e6, 5.0)
+    0.0105
+    """
     return max(count + sigmas * math.sqrt(count), 0.0) / pulses
 
 
 @compiled
 def single_photon_yield(counts: np.ndarray, pulses: np.ndarray, mu: np.ndarray, sigmas: float) -> float:
-    r"""Lower bound on the probability that a single photon clicks, from gains, with a true vacuum.
+    r"""Return a lower bound on the probability that a single photon clicks, from gains, with a true vacuum.
 
     :math:`Y_1 = \frac{\mu_1}{\mu_1\mu_2 - \mu_2^2} [Q_2^- e^{\mu_2} - Q_1^+ e^{\mu_1} \mu_2^2/\mu_1^2
     - (\mu_1^2 - \mu_2^2) Q_3^+ / \mu_1^2]`.
 
     Ma, Qi, Zhao, Lo, Phys. Rev. A 72, 012326 (2005).
+
+    Examples
+    --------
+    >>> counts = np.array([8e5, 1e5, 2e3])
+    >>> round(single_photon_yield(counts, np.array([7e8, 2e8, 1e8]), np.array([0.5, 0.1, 0.0]), 5.0), 5)
+    0.00558
     """
     ratio = (mu[1] / mu[0]) ** 2
     several = gain_limit(counts[0], pulses[0], sigmas) * math.exp(mu[0]) * ratio
@@ -593,7 +714,7 @@ def single_photon_yield(counts: np.ndarray, pulses: np.ndarray, mu: np.ndarray, 
 def _gain_photons(
     key: np.ndarray, sample: np.ndarray, sample_errors: np.ndarray, pulses: np.ndarray, mu: np.ndarray, sigmas: float
 ) -> tuple[float, float, float]:
-    """Single photons of the signal pulses in key and sample, and errors among the latter."""
+    """Return the single photons of the signal pulses in key and sample, and the errors among the latter."""
     pulses_of_one = pulses[0] * mu[0] * math.exp(-mu[0])
     empty_errors = 0.5 * gain_limit(sample[2], pulses[2], -sigmas) * math.exp(-mu[0])
     errors = pulses[0] * max(gain_limit(sample_errors[0], pulses[0], sigmas) - empty_errors, 0.0)
@@ -622,7 +743,7 @@ def account(
     capped: bool,
     out: np.ndarray,
 ) -> None:
-    """Account of the key from one basis under one proof; fills `out` in the order of `ACCOUNT`.
+    """Compute the account of the key from one basis under one proof; fill `out` in the order of `ACCOUNT`.
 
     Parameters
     ----------
@@ -674,7 +795,7 @@ def account(
 
 @cache
 def _accounts() -> Callable[..., np.ndarray]:
-    """`account` as a numpy function, compiled when it is first asked for."""
+    """Return `account` as a numpy function, compiled on first use."""
     layout = ",".join(["(k)"] * 7 + ["()"] * 9 + ["(m)"]) + "->(m)"
     types = [float64[:]] * 7 + [float64] * 5 + [int64] * 4 + [float64[:]] * 2
 
@@ -708,14 +829,15 @@ def _accounts() -> Callable[..., np.ndarray]:
 
 
 def accounts_of(*arguments: ArrayLike) -> np.ndarray:
-    """The account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
+    """Return the account of every point of arguments that broadcast, in the order of `ACCOUNT`; shape (..., 9)."""
     with np.errstate(all="ignore"):
         return _accounts()(*arguments, np.empty(len(ACCOUNT)))
 
 
 @compiled
 def expected_clicks(brightness: float, steps: float, light: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
-    """Clicks of light, and those of noise for a window of one second, of a pulse in each of the best steps of a pass.
+    """Return the clicks of a pulse in each of the best steps of a pass: of light, and of noise in a window of one
+    second.
 
     Parameters
     ----------
@@ -741,7 +863,7 @@ def expected_clicks(brightness: float, steps: float, light: np.ndarray, noise: n
 def pass_clicks(
     brightness: np.ndarray, steps: np.ndarray, light: np.ndarray, noise: np.ndarray, seen: np.ndarray, dark: np.ndarray
 ) -> None:
-    """`expected_clicks` of an array of shape (n, k), for n numbers of steps."""
+    """Fill `seen` and `dark` with `expected_clicks` of an array of shape (n, k), for n numbers of steps."""
     for i in range(len(steps)):
         for k in range(brightness.shape[1]):
             seen[i, k], dark[i, k] = expected_clicks(brightness[i, k], steps[i], light, noise)
@@ -770,7 +892,7 @@ def pass_lengths(
     capped: bool,
     out: np.ndarray,
 ) -> None:
-    """Length of the key of a pass before it is cut at zero, one for each row of settings; -inf for what is not allowed.
+    """Compute the length of the key of a pass, not cut at zero, for each row of settings; -inf where not allowed.
 
     A row holds the mean photon numbers and the probabilities of signal and decoy, the probability of X, the width of
     the window, and the steps used. Like `satqkd.key.proofs.decoy.decoy_key_length` on the counts of

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, repr=False)
 class EpsilonSplit(Result):
-    """How a proof divides its failure probabilities.
+    """Division of the failure probabilities by a proof.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class EpsilonSplit(Result):
 
 
 def named_bound(bounds: Mapping[str, T], name: str) -> T:
-    """Look a bound up by name; a wrong name lists the right ones.
+    """Return a bound by its name; a wrong name lists the right ones.
 
     Parameters
     ----------
@@ -52,6 +52,11 @@ def named_bound(bounds: Mapping[str, T], name: str) -> T:
     ------
     ValueError
         When there is no such bound.
+
+    Examples
+    --------
+    >>> named_bound({"lim2014": 1, "chernoff": 2}, "chernoff")
+    2
     """
     if name not in bounds:
         raise ValueError(f"bound={name!r} is unknown: choose one of {', '.join(sorted(bounds))}")
@@ -74,6 +79,14 @@ def check_range(low: float, high: float, way_out: str, **quantities: ArrayLike) 
     ------
     ValueError
         With name, value, bounds and way out; NaN is refused too.
+
+    Examples
+    --------
+    >>> try:
+    ...     check_range(0.0, 0.5, "give a fraction, not percent", qber=4.5)
+    ... except ValueError as error:
+    ...     print(error)
+    qber=4.5 is outside [0, 0.5]: give a fraction, not percent
     """
     for name, value in quantities.items():
         values = np.asarray(value, dtype=float)
@@ -96,6 +109,10 @@ def check_security(*, eps_sec: ArrayLike, eps_cor: ArrayLike, f_ec: ArrayLike) -
     Raises
     ------
     ValueError
+
+    Examples
+    --------
+    >>> check_security(eps_sec=1e-10, eps_cor=1e-15, f_ec=1.16)
     """
     tiny = np.finfo(float).tiny
     check_range(tiny, 1.0, "give a failure probability such as 1e-10", eps_sec=eps_sec, eps_cor=eps_cor)
@@ -114,6 +131,14 @@ def check_errors(*, errors: ArrayLike, detections: ArrayLike, names: tuple[str, 
     Raises
     ------
     ValueError
+
+    Examples
+    --------
+    >>> try:
+    ...     check_errors(errors=5, detections=[10, 4], names=("errors_x", "detections_x"))
+    ... except ValueError as error:
+    ...     print(error)
+    errors_x=5 exceeds detections_x=4: errors are a part of the detections
     """
     check_range(0.0, np.finfo(float).max, "give counts", **{names[0]: errors, names[1]: detections})
     more = np.asarray(errors) > np.asarray(detections)
@@ -123,7 +148,7 @@ def check_errors(*, errors: ArrayLike, detections: ArrayLike, names: tuple[str, 
 
 
 def error_rate(errors: ArrayLike, n: ArrayLike) -> np.ndarray:
-    """Fraction of errors; one half where there is no event, since nothing is then known.
+    """Return the fraction of errors; one half where there is no event, since nothing is then known.
 
     Parameters
     ----------
@@ -133,13 +158,18 @@ def error_rate(errors: ArrayLike, n: ArrayLike) -> np.ndarray:
     Returns
     -------
     ndarray or float
+
+    Examples
+    --------
+    >>> error_rate([2, 0], [100, 0]).tolist()
+    [0.02, 0.5]
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(np.asarray(n) > 0, np.divide(errors, n), 0.5)[()]
 
 
 def binary_entropy(p: ArrayLike) -> np.ndarray:
-    r"""Binary entropy :math:`h(p) = -p \log_2 p - (1-p) \log_2 (1-p)`.
+    r"""Return the binary entropy :math:`h(p) = -p \log_2 p - (1-p) \log_2 (1-p)`.
 
     Parameters
     ----------
@@ -155,6 +185,11 @@ def binary_entropy(p: ArrayLike) -> np.ndarray:
     ------
     ValueError
         When p is outside [0, 1].
+
+    Examples
+    --------
+    >>> float(binary_entropy(0.5))
+    1.0
     """
     p = np.asarray(p, dtype=float)
     check_range(0.0, 1.0, "give a fraction, not percent", p=p)
@@ -162,7 +197,7 @@ def binary_entropy(p: ArrayLike) -> np.ndarray:
 
 
 def leak_ec_bits(n: ArrayLike, qber: ArrayLike, *, f_ec: ArrayLike) -> np.ndarray:
-    """Bits that error correction discloses, f n h(QBER).
+    """Return the bits that error correction discloses, f n h(QBER).
 
     Parameters
     ----------
@@ -182,6 +217,11 @@ def leak_ec_bits(n: ArrayLike, qber: ArrayLike, *, f_ec: ArrayLike) -> np.ndarra
     ------
     ValueError
         When qber is outside [0, 0.5].
+
+    Examples
+    --------
+    >>> round(float(leak_ec_bits(1000, 0.03, f_ec=1.16)), 1)
+    225.5
     """
     check_range(0.0, 0.5, "give a fraction, not percent; above one half, flip the bits of one side", qber=qber)
     return np.multiply(f_ec, n) * binary_entropy(qber)

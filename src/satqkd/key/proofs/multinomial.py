@@ -40,7 +40,7 @@ _LIKELY_SHIFTS = (0.8, 1.5)
 
 @compiled
 def photon_shares(mu: np.ndarray, p: np.ndarray, fluctuation: float, low: np.ndarray, high: np.ndarray) -> None:
-    r"""Least and greatest :math:`p_k e^{-\mu_k} \mu_k^n` for n = 0, 1, 2 when signal and decoy may be off by a share.
+    r"""Fill `low` and `high` with the least and greatest :math:`p_k e^{-\mu_k} \mu_k^n` that a fluctuation allows.
 
     Parameters
     ----------
@@ -50,6 +50,16 @@ def photon_shares(mu: np.ndarray, p: np.ndarray, fluctuation: float, low: np.nda
         Largest relative error of the signal's and the decoy's mean photon number.
     low, high : ndarray, shape (3, 3)
         Filled, by photon number and intensity.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> low.round(4)
+    array([[0.4246, 0.181 , 0.1   ],
+           [0.2123, 0.0181, 0.    ],
+           [0.1061, 0.0018, 0.    ]])
     """
     for k in range(3):
         width = fluctuation if k < 2 else 0.0
@@ -63,7 +73,7 @@ def photon_shares(mu: np.ndarray, p: np.ndarray, fluctuation: float, low: np.nda
 
 @compiled
 def _sum_at_most(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
-    """Greatest sum of q x over all q between low and high."""
+    """Return the greatest sum of q x over all q between low and high."""
     total = 0.0
     for k in range(3):
         total += x[k] * (high[k] if x[k] > 0.0 else low[k])
@@ -72,7 +82,7 @@ def _sum_at_most(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
 
 @compiled
 def _mean_at_most(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
-    """Greatest mean of x with weights q between low and high; it is taken at a corner of the box."""
+    """Return the greatest mean of x with weights q between low and high, which a corner of the box has."""
     best = -np.inf
     for corner in range(4 if low[0] < high[0] else 1):
         signal = high[0] if corner % 2 else low[0]
@@ -83,14 +93,14 @@ def _mean_at_most(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
 
 @compiled
 def _signal_weight(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
-    """Greatest x of the signal for which two photons, and so any more, give nothing."""
+    """Return the greatest x of the signal for which two photons, hence also more, give nothing."""
     above = x[1] * high[2, 1] + x[2] * (high[2, 2] if x[2] > 0.0 else low[2, 2])
     return -above / low[2, 0] * (1.0 + _RELATIVE) - _ABSOLUTE
 
 
 @compiled
 def _vacuum_weight(x: np.ndarray, signal: float, most: float, low: np.ndarray, high: np.ndarray) -> float:
-    """Greatest x of the vacuum for which the mean of x of empty pulses is at most `most`; `signal` is their x."""
+    """Return the greatest x of the vacuum for which the mean x of empty pulses is at most `most`."""
     best = np.inf
     for corner in range(4 if low[0, 0] < high[0, 0] else 1):
         q, r = high[0, 0] if corner % 2 else low[0, 0], high[0, 1] if corner // 2 else low[0, 1]
@@ -100,14 +110,14 @@ def _vacuum_weight(x: np.ndarray, signal: float, most: float, low: np.ndarray, h
 
 @compiled
 def _theta(mean: float, share: float) -> float:
-    """Theta for which a part `share` of the events, each credited with exp(-theta), takes a mean of 1 + `mean` to 1."""
+    """Return the theta that takes a mean of 1 + `mean` to 1, a part `share` of the events credited with exp(-theta)."""
     kept = share - mean / (1.0 + mean)
     return -math.log(kept / share) if kept > 0.0 else np.inf
 
 
 @compiled
 def _signal_mean(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
-    """The mean that `_theta` needs where the events of the signal alone are credited."""
+    """Return the mean that `_theta` needs where only the events of the signal are credited."""
     others = x[1] * (high[1] if x[1] > 0.0 else low[1]) + x[2] * (high[2] if x[2] > 0.0 else low[2])
     part = others / (low[0] if others > 0.0 else high[0])
     return (1.0 + x[0]) / (1.0 - part) - 1.0 if part < 1.0 else np.inf
@@ -117,7 +127,7 @@ def _signal_mean(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
 def credit(
     x: np.ndarray, signal_only: bool, share_empty: float, share_single: float, low: np.ndarray, high: np.ndarray
 ) -> float:
-    """Least theta for which the weights ln(1 + x) bound theta times the credited events; infinite if none does.
+    """Return the least theta for which the weights ln(1 + x) bound theta times the credited events; inf if none does.
 
     Conditions (a) to (d) of theorem 2 in docs/proofs.md.
 
@@ -163,7 +173,16 @@ def weigh_events(
     high: np.ndarray,
     x: np.ndarray,
 ) -> float:
-    """Fill x with good weights whose decoy has ln(1 + x) = `decoy`; give their theta, as `credit` does."""
+    """Fill x with good weights whose decoy has ln(1 + x) = `decoy`; return their theta, as `credit` does.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> round(weigh_events(0.01, False, 0.0, 1.0, low, high, np.empty(3)), 5)
+    0.00063
+    """
     x[1], x[2] = math.expm1(decoy), 0.0
     for _ in range(1 if low[1, 2] == 0.0 else 3):
         x[0] = _signal_weight(x, low, high)
@@ -188,7 +207,16 @@ def weigh_events(
 
 @compiled
 def weigh_errors(decoy: float, part: float, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
-    """Fill x with weights whose decoy has ln(1 + x) = -`decoy`, the signal a part of that; give alpha of theorem 3."""
+    """Fill x with weights whose decoy has ln(1 + x) = -`decoy`, the signal a part of it; return alpha of theorem 3.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> round(weigh_errors(0.01, 1.0, low, high, np.empty(3)), 5)
+    0.01
+    """
     x[0], x[1] = math.expm1(-decoy * part), math.expm1(-decoy)
     x[2] = _vacuum_weight(x, x[0], 0.0, low, high)
     if x[2] <= -1.0:
@@ -198,7 +226,16 @@ def weigh_errors(decoy: float, part: float, low: np.ndarray, high: np.ndarray, x
 
 @compiled
 def weigh_empty(vacuum: float, signal_only: bool, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
-    """Fill x with weights whose vacuum has ln(1 + x) = `vacuum`; give theta of theorem 2 for empty events alone."""
+    """Fill x with weights whose vacuum has ln(1 + x) = `vacuum`; return theta of theorem 2 for empty events alone.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> round(weigh_empty(0.01, False, low, high, np.empty(3)), 5)
+    0.00142
+    """
     x[0], x[2] = 0.0, math.expm1(vacuum)
     # What single photons of the vacuum would add, the decoy takes away.
     x[1] = -x[2] * high[1, 2] / low[1, 1] * (1.0 + _RELATIVE) - (_ABSOLUTE if high[1, 2] > 0.0 else 0.0)
@@ -210,7 +247,7 @@ def weigh_empty(vacuum: float, signal_only: bool, low: np.ndarray, high: np.ndar
 
 @compiled
 def _sum_of(counts: np.ndarray, x: np.ndarray) -> float:
-    """Counts times their weights."""
+    """Return the sum of counts times their weights."""
     return counts[0] * math.log1p(x[0]) + counts[1] * math.log1p(x[1]) + counts[2] * math.log1p(x[2])
 
 
@@ -228,7 +265,7 @@ def _value(
     high: np.ndarray,
     x: np.ndarray,
 ) -> float:
-    """Lower bound on events, or minus an upper bound on errors, for weights of a scale; -inf for no bound."""
+    """Return a lower bound on events, or minus an upper bound on errors, for weights of a scale; -inf for none."""
     if what == EVENTS:
         theta = weigh_events(math.exp(scale), signal_only, share_empty, share_single, low, high, x)
     elif what == EMPTY:
@@ -252,7 +289,7 @@ def _best_scale(
     high: np.ndarray,
     x: np.ndarray,
 ) -> float:
-    """Logarithm of the decoy's weight that is best for a plan: the vertex of a parabola through the guess."""
+    """Return the best logarithm of the decoy's weight for a plan: the vertex of a parabola through the guess."""
     rest = (what, part, plan, price, signal_only, share_empty, share_single, low, high, x)
     below, at_start, above = _value(start - _STEP, *rest), _value(start, *rest), _value(start + _STEP, *rest)
     # Beyond some scale nothing is bounded, and below it the bound may still rise towards smaller ones.
@@ -270,7 +307,7 @@ def _best_scale(
 
 @compiled
 def _eligible(counts: np.ndarray, signal_only: bool) -> float:
-    """All events that could be credited."""
+    """Return all events that could be credited."""
     return counts[0] if signal_only else counts[0] + counts[1] + counts[2]
 
 
@@ -286,7 +323,7 @@ def least_events(
     high: np.ndarray,
     searched: bool = True,
 ) -> float:
-    """Lower bound on the credited events of at most one photon among some counts; theorem 2 of docs/proofs.md.
+    """Return a lower bound on the credited events of at most one photon; theorem 2 of docs/proofs.md.
 
     Parameters
     ----------
@@ -303,6 +340,15 @@ def least_events(
     -------
     float
         Events, neither below 0 nor above all that were counted.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> counts = np.array([8e5, 1e5, 2e3])
+    >>> round(least_events(counts, counts, math.log(1e10), False, 1.0, 1.0, low, high))
+    902000
     """
     x = np.empty(3)
     ratio = high[2, 1] / low[2, 0]
@@ -329,7 +375,17 @@ def least_empty(
     high: np.ndarray,
     searched: bool = True,
 ) -> float:
-    """Lower bound on the empty events among some counts; arguments as of `least_events`."""
+    """Return a lower bound on the empty events among some counts; arguments as of `least_events`.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> counts = np.array([8e5, 1e5, 2e3])
+    >>> round(least_empty(counts, counts, math.log(1e10), False, low, high))
+    12226
+    """
     x = np.empty(3)
     rest = (price, signal_only, 1.0, 1.0, low, high, x)
     if plan[2] <= 0.0:
@@ -341,7 +397,7 @@ def least_empty(
 
 @compiled
 def _errors_scale(plan: np.ndarray, part: float, price: float, high: np.ndarray) -> float:
-    """First guess of the scale of the errors' weights, from the variance of their sum."""
+    """Return a first guess of the scale of the errors' weights, from the variance of their sum."""
     empty = (high[0, 0] * part + high[0, 1]) / high[0, 2]
     variance = plan[0] * part**2 + plan[1] + plan[2] * empty**2
     return math.log(math.log1p(math.sqrt(2.0 * price / variance)))
@@ -351,9 +407,18 @@ def _errors_scale(plan: np.ndarray, part: float, price: float, high: np.ndarray)
 def most_errors(
     counts: np.ndarray, plan: np.ndarray, price: float, low: np.ndarray, high: np.ndarray, searched: bool = True
 ) -> float:
-    """Upper bound on the errors of single photons among some errors; theorem 3 of docs/proofs.md.
+    """Return an upper bound on the errors of single photons among some errors; theorem 3 of docs/proofs.md.
 
     Arguments as of `least_events`.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> errors = np.array([8e3, 1.5e3, 1e3])
+    >>> round(most_errors(errors, errors, math.log(1e10), low, high))
+    1865
     """
     x = np.empty(3)
     rest = (price, 0, 0.0, 1.0, low, high, x)
@@ -377,7 +442,7 @@ def most_errors(
 
 @compiled
 def _log_factorial(n: float) -> float:
-    """Logarithm of n!, by Stirling's series to 1e-16 of itself where n is not small."""
+    """Return the logarithm of n!, by Stirling's series to 1e-16 of itself where n is not small."""
     z = n + 1.0
     if z < 16.0:
         return math.lgamma(z)
@@ -388,7 +453,7 @@ def _log_factorial(n: float) -> float:
 
 @compiled
 def _log_tail(n_key: float, n_sample: float, x: float, errors_key: float, constant: float) -> float:
-    """Logarithm of a bound on the probability of at most x errors in the sample when there are x + errors_key in all.
+    """Return the logarithm of a bound on the probability of at most x errors in the sample, of x + errors_key in all.
 
     The term of x itself, and a geometric series for the rest; `constant` holds the factorials without errors_key.
     """
@@ -402,9 +467,15 @@ def _log_tail(n_key: float, n_sample: float, x: float, errors_key: float, consta
 
 @compiled
 def most_phase_errors(n_key: float, n_sample: float, x: float, log_tail: float) -> float:
-    """Upper bound on the errors of the rest; smooth form of `satqkd.key.proofs.sampling.hypergeometric_key_errors`.
+    """Return an upper bound on the errors of the rest: `sampling.hypergeometric_key_errors` for numbers that are not
+    whole.
 
     n_key where the sample excludes nothing.
+
+    Examples
+    --------
+    >>> round(most_phase_errors(1000.0, 1000.0, 20.0, math.log(1e-10)), 1)
+    81.5
     """
     if n_sample <= x or n_key <= 0.0:
         return n_key
@@ -439,7 +510,13 @@ def most_phase_errors(n_key: float, n_sample: float, x: float, log_tail: float) 
 
 @compiled
 def entropy(p: float) -> float:
-    """Binary entropy of a probability in [0, 1] [bit]."""
+    """Return the binary entropy of a probability in [0, 1] [bit].
+
+    Examples
+    --------
+    >>> entropy(0.5)
+    1.0
+    """
     if p <= 0.0 or p >= 1.0:
         return 0.0
     return -(p * math.log(p) + (1.0 - p) * math.log(1.0 - p)) / math.log(2.0)
@@ -447,7 +524,7 @@ def entropy(p: float) -> float:
 
 @compiled
 def _planned(other: np.ndarray, total: float, p: np.ndarray, plan: np.ndarray) -> None:
-    """Fill `plan` with what one basis is expected to count by intensity, from the other basis and its own total.
+    """Fill `plan` with the counts by intensity expected in one basis, from the other basis and its own total.
 
     One event more, shared like the pulses, stands for what so few counts leave open.
     """
@@ -458,7 +535,7 @@ def _planned(other: np.ndarray, total: float, p: np.ndarray, plan: np.ndarray) -
 
 @compiled
 def _planned_errors(plan: np.ndarray, errors: float, p: np.ndarray, planned: np.ndarray) -> None:
-    """Fill `planned` with errors by intensity: half of what also clicks without light, and a share of all the rest."""
+    """Fill `planned` with errors by intensity: half of the clicks without light, and a share of all others."""
     dark = plan[2] / p[2]
     light = max(plan[0] - p[0] * dark, 0.0) + max(plan[1] - p[1] * dark, 0.0)
     share = max(errors + 1.0 - 0.5 * dark, 0.01 * light) / light if light > 0.0 else 0.5
@@ -472,7 +549,7 @@ def _planned_errors(plan: np.ndarray, errors: float, p: np.ndarray, planned: np.
 
 @compiled
 def _shares_of_empty(kept: float, signal_only: bool, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
-    """Shares of the key's and of the sample's empty events among which phase errors are counted with single photons.
+    """Return the shares of the key's and the sample's empty events that are counted with single photons.
 
     Empty pulses are less often signal than single photons are; a key of the signal holds fewer of them than the sample.
     """
@@ -501,7 +578,7 @@ def account(
     searched: bool,
     ways: int,
 ) -> tuple[float, ...]:
-    """Account of the key from one basis, in the order of `satqkd.key.proofs.decoy_bounds.ACCOUNT`.
+    """Return the account of the key from one basis, in the order of `satqkd.key.proofs.decoy_bounds.ACCOUNT`.
 
     Parameters
     ----------
@@ -557,7 +634,7 @@ def account(
 
 @cache
 def _accounts() -> Callable[..., np.ndarray]:
-    """`account` as a numpy function, compiled when it is first asked for."""
+    """Return `account` as a numpy function, compiled on first use."""
     layout = ",".join(["(k)"] * 6 + ["()"] * 8 + ["(m)"]) + "->(m)"
     types = [float64[:]] * 6 + [float64] * 5 + [int64] * 3 + [float64[:]] * 2
 
@@ -592,7 +669,7 @@ def _accounts() -> Callable[..., np.ndarray]:
 
 
 def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
-    """The account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
+    """Return the account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
     with np.errstate(all="ignore"):
         return _accounts()(*arguments, ways, np.empty(9))
 
@@ -615,7 +692,7 @@ def pass_lengths(
     ways: int,
     out: np.ndarray,
 ) -> None:
-    """Length of the key of a pass before it is cut at zero, one for each row of settings; -inf for what is not allowed.
+    """Compute the length of the key of a pass, not cut at zero, for each row of settings; -inf where not allowed.
 
     The twin of `satqkd.key.proofs.decoy_bounds.pass_lengths`. The weights are not searched for, which takes a few
     parts in ten thousand of the length and most of the time away.
@@ -660,5 +737,11 @@ def pass_lengths(
 
 
 def security_bits(eps_sec: np.ndarray, eps_cor: np.ndarray) -> np.ndarray:
-    """Price of hashing, of rounding to whole events, and of the tag of the verification [bit]; docs/proofs.md."""
+    """Return the price of hashing, of rounding to whole events, and of the verification's tag [bit]; docs/proofs.md.
+
+    Examples
+    --------
+    >>> round(float(security_bits(1e-10, 1e-15)), 1)
+    120.9
+    """
     return 1.0 - 2.0 * np.log2(2.0 * HASHING * eps_sec) + np.log2(2.0 / eps_cor)

@@ -113,6 +113,11 @@ def not_in_hand_reason(*, held: int, begun: bool, verified: bool, proof_reason: 
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> not_in_hand_reason(held=0, begun=True, verified=False, proof_reason="")
+    'not verified'
     """
     if held > 0:
         return ""
@@ -137,6 +142,13 @@ def suspected_swap(counts: ArrayLike, ideal_correlation: ArrayLike) -> str:
         "outcomes": equal settings are correlated, with the other sign in one of them at least. "settings": unequal
         settings are correlated and equal ones are not. "nothing": no pair of settings is correlated in one of the
         bases, so that no swap explains it. Empty where equal settings are correlated as they should be.
+
+    Examples
+    --------
+    >>> counts = np.zeros((2, 2, 2, 2))
+    >>> counts[[0, 1], [0, 1]] = [[100, 0], [0, 100]]
+    >>> suspected_swap(counts, [[-1, 0], [0, -1]])
+    'outcomes'
     """
     counts = np.asarray(counts)
     equal = counts[..., 0, 0] + counts[..., 1, 1]
