@@ -536,9 +536,9 @@ def sampled_key_length(
     Examples
     --------
     >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
-    >>> key = sampled_key_length(n_sifted=3800, errors=170, n_sample=1500, **security, bound="lim2021")
+    >>> key = sampled_key_length(n_sifted=20_000, errors=400, n_sample=8000, **security, bound="lim2021")
     >>> round(key.length.item())
-    0
+    5222
     """
     _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
     check_errors(errors=errors, detections=n_sifted, names=("errors", "n_sifted"))

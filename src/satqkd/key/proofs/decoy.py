@@ -21,6 +21,7 @@ from satqkd.key.proofs.decoy_bounds import (
     HOEFFDING,
     ONE_DECOY,
     TWO_DECOYS,
+    UNFLOORED,
     ZHANG2017,
     accounts_of,
 )
@@ -39,7 +40,6 @@ from satqkd.result import Result
 _KEY_BASES = {"x": ("x",), "z": ("z",), "both": ("x", "z")}
 _KEY_INTENSITIES = ("all", "signal")
 _ROUNDING = 1e-9
-UNFLOORED = ACCOUNT.index("unfloored")
 
 
 @dataclass(frozen=True, repr=False)
@@ -292,13 +292,13 @@ def pool_bases(counts: DecoyCounts) -> DecoyCounts:
     Examples
     --------
     >>> counts = DecoyCounts(
-    ...     detections_x=[8e5, 1e5, 2e3],
-    ...     detections_z=[8e5, 1e5, 2e3],
-    ...     errors_x=[8e3, 1.5e3, 1e3],
-    ...     errors_z=[8e3, 1.5e3, 1e3],
+    ...     detections_x=[7e5, 4e4, 100],
+    ...     detections_z=[7e5, 4e4, 100],
+    ...     errors_x=[7350, 500, 50],
+    ...     errors_z=[7350, 500, 50],
     ... )
     >>> pool_bases(counts).detections_x.tolist()
-    [1600000.0, 200000.0, 4000.0]
+    [1400000.0, 80000.0, 200.0]
     """
     detections, errors = counts.detections_x + counts.detections_z, counts.errors_x + counts.errors_z
     return DecoyCounts(detections, detections, errors, errors, counts.pulses)
@@ -442,10 +442,10 @@ def decoy_key_length(
     Examples
     --------
     >>> counts = DecoyCounts(
-    ...     detections_x=[8e5, 1e5, 2e3],
-    ...     detections_z=[8e5, 1e5, 2e3],
-    ...     errors_x=[8e3, 1.5e3, 1e3],
-    ...     errors_z=[8e3, 1.5e3, 1e3],
+    ...     detections_x=[7e5, 4e4, 100],
+    ...     detections_z=[7e5, 4e4, 100],
+    ...     errors_x=[7350, 500, 50],
+    ...     errors_z=[7350, 500, 50],
     ... )
     >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
     >>> key = decoy_key_length(
@@ -457,7 +457,7 @@ def decoy_key_length(
     ...     key_basis="both",
     ... )
     >>> round(key.length.item())
-    1511502
+    573902
     """
     proof = named_bound(PROOFS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)

@@ -1,11 +1,11 @@
-"""The decoy-state proofs, compiled: how far counts may lie from their expectation, and what they say of the photons.
+"""Compiled decoy-state proofs: how far counts may lie from their expectation, and what they say of the photons.
 
 `satqkd.key.proofs.decoy` calls them on arrays. Triples run over signal, decoy and vacuum. "Key" is the basis that
-gives key,
-"sample" the other one, in which its phase errors show. Counts may be fractional, so that expected counts of a model go
-through the same formulas as counted ones. The loop over settings that an optimiser asks for stands here too: numba's
-cache notices a change of the file that a function is in, and of no other, so that all that is compiled together has to
-be together.
+gives key, "sample" the other one, in which its phase errors show. Counts may be fractional, so that expected counts of
+a model go through the same formulas as counted ones.
+
+The loop over settings for the optimiser is in this file as well, and all functions that are compiled together have to
+be: numba's cache notices a change of the file that holds a function, but not of files that the function calls.
 """
 
 import math
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 EQUAL, HOEFFDING, CHERNOFF, ZHANG2017, GAUSSIAN = range(5)
 # Ways to bound the single photons.
 TWO_DECOYS, ONE_DECOY, GAINS = range(3)
-# What `account` fills in, in this order.
+# The terms of a key's account, in the order in which `account` fills them in.
 ACCOUNT = (
     "n_sifted",
     "qber",
@@ -32,6 +32,7 @@ ACCOUNT = (
     "leak_ec",
     "unfloored",
 )
+UNFLOORED = ACCOUNT.index("unfloored")
 
 # Expected counts below this are none at all; their square would leave the range of numbers.
 _NOTHING = 1e-100
@@ -699,9 +700,9 @@ def single_photon_yield(counts: np.ndarray, pulses: np.ndarray, mu: np.ndarray, 
 
     Examples
     --------
-    >>> counts = np.array([8e5, 1e5, 2e3])
+    >>> counts = np.array([7e5, 4e4, 100.0])
     >>> round(single_photon_yield(counts, np.array([7e8, 2e8, 1e8]), np.array([0.5, 0.1, 0.0]), 5.0), 5)
-    0.00558
+    0.00185
     """
     ratio = (mu[1] / mu[0]) ** 2
     several = gain_limit(counts[0], pulses[0], sigmas) * math.exp(mu[0]) * ratio
@@ -790,7 +791,7 @@ def account(
     leak_ec = f_ec * n_sifted * entropy(qber)
     out[0], out[1], out[2], out[3] = n_sifted, qber, empty, single
     out[4], out[5], out[6], out[7] = single_sample, errors, phase_error, leak_ec
-    out[8] = empty + single * (1.0 - entropy(phase_error)) - leak_ec - security
+    out[UNFLOORED] = empty + single * (1.0 - entropy(phase_error)) - leak_ec - security
 
 
 @cache
@@ -900,7 +901,7 @@ def pass_lengths(
     neither has any, the one that is nearer to it counts. `capped` as in `account`.
     """
     intensities = 2 if proof == ONE_DECOY else 3
-    mu, p, sent, filled = np.empty(intensities), np.empty(intensities), np.empty(intensities), np.empty(9)
+    mu, p, sent, filled = np.empty(intensities), np.empty(intensities), np.empty(intensities), np.empty(len(ACCOUNT))
     x, x_errors, z, z_errors = (
         np.empty(intensities),
         np.empty(intensities),
@@ -934,13 +935,13 @@ def pass_lengths(
                 x, x_errors, z, z_errors, sent, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
                 proof, tail, terms, signal_only, capped, filled,
             )  # fmt: skip
-            least_x = min(least_x, filled[8])
+            least_x = min(least_x, filled[UNFLOORED])
             if both:
                 account(
                     z, z_errors, x, x_errors, sent, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
                     proof, tail, terms, signal_only, capped, filled,
                 )  # fmt: skip
-                least_z = min(least_z, filled[8])
+                least_z = min(least_z, filled[UNFLOORED])
         if not both:
             out[i] = least_x
         elif max(least_x, least_z) > 0.0:

@@ -18,8 +18,12 @@ import numpy as np
 from numba import float64, guvectorize, int64, njit
 from numpy.typing import ArrayLike
 
+from satqkd.key.proofs.decoy_bounds import ACCOUNT
+
 compiled = njit(cache=True, error_model="numpy")
 
+# Number of terms of `account`, and the place of the length that it keeps for the optimiser.
+TERMS, UNFLOORED = len(ACCOUNT), ACCOUNT.index("unfloored")
 # Shares of eps_sec: each of five estimates of photon numbers, the phase errors, and hashing. They add up to 1.
 ESTIMATES = 5
 ESTIMATE, PHASE, HASHING = 0.04, 0.6, 0.2
@@ -180,7 +184,7 @@ def weigh_events(
     >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
     >>> low, high = np.empty((3, 3)), np.empty((3, 3))
     >>> photon_shares(mu, p, 0.0, low, high)
-    >>> round(weigh_events(0.01, False, 0.0, 1.0, low, high, np.empty(3)), 5)
+    >>> round(weigh_events(0.01, 0, 0.0, 1.0, low, high, np.empty(3)), 5)
     0.00063
     """
     x[1], x[2] = math.expm1(decoy), 0.0
@@ -233,7 +237,7 @@ def weigh_empty(vacuum: float, signal_only: bool, low: np.ndarray, high: np.ndar
     >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
     >>> low, high = np.empty((3, 3)), np.empty((3, 3))
     >>> photon_shares(mu, p, 0.0, low, high)
-    >>> round(weigh_empty(0.01, False, low, high, np.empty(3)), 5)
+    >>> round(weigh_empty(0.01, 0, low, high, np.empty(3)), 5)
     0.00142
     """
     x[0], x[2] = 0.0, math.expm1(vacuum)
@@ -346,9 +350,9 @@ def least_events(
     >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
     >>> low, high = np.empty((3, 3)), np.empty((3, 3))
     >>> photon_shares(mu, p, 0.0, low, high)
-    >>> counts = np.array([8e5, 1e5, 2e3])
-    >>> round(least_events(counts, counts, math.log(1e10), False, 1.0, 1.0, low, high))
-    902000
+    >>> counts = np.array([7e5, 4e4, 100])
+    >>> round(least_events(counts, counts, math.log(1e10), 0, 1.0, 1.0, low, high, 1))
+    423559
     """
     x = np.empty(3)
     ratio = high[2, 1] / low[2, 0]
@@ -382,9 +386,9 @@ def least_empty(
     >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
     >>> low, high = np.empty((3, 3)), np.empty((3, 3))
     >>> photon_shares(mu, p, 0.0, low, high)
-    >>> counts = np.array([8e5, 1e5, 2e3])
-    >>> round(least_empty(counts, counts, math.log(1e10), False, low, high))
-    12226
+    >>> counts = np.array([7e5, 4e4, 100])
+    >>> round(least_empty(counts, counts, math.log(1e10), 0, low, high, 1))
+    350
     """
     x = np.empty(3)
     rest = (price, signal_only, 1.0, 1.0, low, high, x)
@@ -416,9 +420,9 @@ def most_errors(
     >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
     >>> low, high = np.empty((3, 3)), np.empty((3, 3))
     >>> photon_shares(mu, p, 0.0, low, high)
-    >>> errors = np.array([8e3, 1.5e3, 1e3])
-    >>> round(most_errors(errors, errors, math.log(1e10), low, high))
-    1865
+    >>> errors = np.array([7350, 500, 50])
+    >>> round(most_errors(errors, errors, math.log(1e10), low, high, 1))
+    7472
     """
     x = np.empty(3)
     rest = (price, 0, 0.0, 1.0, low, high, x)
@@ -662,7 +666,7 @@ def _accounts() -> Callable[..., np.ndarray]:
             key.copy(), key_errors.copy(), sample.copy(), sample_errors.copy(), mu.copy(), p.copy(), eps_sec, f_ec,
             mismatch, security, fluctuation, signal_only, two_way, 1, ways,
         )  # fmt: skip
-        for place in range(9):
+        for place in range(TERMS):
             out[place] = filled[place]
 
     return accounts
@@ -671,7 +675,7 @@ def _accounts() -> Callable[..., np.ndarray]:
 def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
     """Return the account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
     with np.errstate(all="ignore"):
-        return _accounts()(*arguments, ways, np.empty(9))
+        return _accounts()(*arguments, ways, np.empty(TERMS))
 
 
 @compiled
@@ -729,9 +733,9 @@ def pass_lengths(
             in_x, in_z = pulses * p[k] * basis_x**2, pulses * p[k] * (1.0 - basis_x) ** 2
             x[k], x_errors[k] = in_x * clicks[i, k], in_x * errors[i, k]
             z[k], z_errors[k] = in_z * clicks[i, k], in_z * errors[i, k]
-        out[i] = account(x, x_errors, z, z_errors, *rest)[8]
+        out[i] = account(x, x_errors, z, z_errors, *rest)[UNFLOORED]
         if both:
-            other = account(z, z_errors, x, x_errors, *rest)[8]
+            other = account(z, z_errors, x, x_errors, *rest)[UNFLOORED]
             nearest = max(out[i], other)
             out[i] = max(out[i], 0.0) + max(other, 0.0) if nearest > 0.0 else nearest
 
