@@ -1,4 +1,4 @@
-"""Stage 5: how many secret bits?"""
+"""Stage 5: the length of the key, and the key itself."""
 
 from satqkd.key.custody.keyfile import SecretBits, random_secret_bits, read_key, write_key
 from satqkd.key.custody.ledger import KeyLedger

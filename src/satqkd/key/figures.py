@@ -10,12 +10,12 @@ from satqkd.key.proofs.reasons import REASONS
 from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
 
 BASIS_LABELS = {"z": "H/V", "x": "diagonal"}
-# Smaller and smaller, so that of lines that lie upon each other each is seen; dotted where a colour comes again.
+# Each marker is smaller than the last, so that coinciding lines all show; dotted where a colour is repeated.
 MARKERS = (
     *(("o-", 9), ("s-", 7), ("D-", 5), ("^-", 4), ("v-", 4), ("p-", 4), ("x-", 4)),
     *(("+:", 4), ("*:", 4)),
 )
-# Where some length is zero, the logarithmic axis is linear below this to show it.
+# Where a length is zero, the axis is linear below this and logarithmic above, to show it.
 LINEAR_BELOW_BIT = 10
 
 

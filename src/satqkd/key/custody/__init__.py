@@ -1,1 +1,1 @@
-"""Keys that exist: their files, the ledger of what was used, and the relay to a second station."""
+"""Custody of keys: their files, the ledger of used bits, and the relay to a second station."""

@@ -1,4 +1,4 @@
-"""Bits that nobody else may see: a record that does not show them, and files that only their owner can open."""
+"""Secret bits: a record that does not show them, and files that only their owner can open."""
 
 import hmac
 import os
@@ -26,7 +26,7 @@ class SecretBits:
     Raises
     ------
     ValueError
-        When there is something else among them; the message does not show it.
+        When other values are among them; the message does not show them.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class SecretBits:
 def random_secret_bits(count: int) -> SecretBits:
     """Draw bits from the operating system's source of randomness, the only one that may give secrets.
 
-    What a seed of the configuration gives is simulated: it comes back with the seed, and is no secret.
+    Bits drawn from a seed of the configuration are simulated: whoever has the seed can draw them again.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def random_secret_bits(count: int) -> SecretBits:
 def write_key(path: str | Path, key: SecretBits) -> None:
     """Write a key to a file of mode 0600, which its owner alone may read and write, from its first byte on.
 
-    The file takes its name when it is whole; one that stood there is replaced.
+    The file takes its name when it is complete; an older file of that name is replaced.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def read_key(path: str | Path) -> SecretBits:
     Raises
     ------
     PermissionError
-        When others than the owner may do anything with the file.
+        When others than the owner have any right to the file.
     ValueError
-        When it is not a key, or not a whole one.
+        When it is not a key, or an incomplete one.
 
     Examples
     --------
@@ -144,5 +144,5 @@ def read_key(path: str | Path) -> SecretBits:
     start = len(MAGIC) + COUNT_BYTES
     count = int.from_bytes(content[len(MAGIC) : start], "little")
     if not content.startswith(MAGIC) or len(content) != start + -(-count // 8):
-        raise ValueError(f"{path} with its {len(content)} bytes is no whole key: read what write_key wrote")
+        raise ValueError(f"{path} with its {len(content)} bytes is not a complete key: give one that write_key wrote")
     return SecretBits(np.unpackbits(np.frombuffer(content, np.uint8, offset=start), count=count, bitorder="little"))

@@ -1,4 +1,4 @@
-"""The account of a key that two places share: every bit serves once, and none of them twice."""
+"""Ledger of a key that two places share: no bit is used twice."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ class Message:
     Attributes
     ----------
     start : int
-        Place in the key of the pad of its tag.
+        Place in the key of the pad for its tag.
     content : bytes
     tag : int
     """
@@ -51,13 +51,13 @@ class Message:
 class KeyLedger:
     """Copy of a key that one place holds, and the account of its bits.
 
-    The other place has the same. Both go through the key in the same order, and bits are erased as they are taken. The
-    first 127 are the secret point of the authentication, which serves as long as the key does.
+    The other place holds an equal copy. Both use the key in the same order, and bits are erased as they are taken. The
+    first 127 are the secret point of the authentication, which is used for all messages.
 
     Parameters
     ----------
     name : str
-        Of the two places, for the messages of errors.
+        Of the two places, for error messages.
     key : SecretBits
 
     Raises
@@ -103,21 +103,21 @@ class KeyLedger:
         ----------
         count : int
         purpose : str
-            For the account.
+            For the ledger.
         start : int, optional
-            Where the other side took them; what is passed over is given up.
+            Where the other side took them; bits in between are given up.
 
         Raises
         ------
         KeyReuseError
-            When bits from `start` on have served already.
+            When bits from `start` on have already been used.
         KeyExhaustedError
-            When there are not as many.
+            When fewer are left.
         """
         start = self.position if start is None else start
         if start < self.position:
             raise KeyReuseError(
-                f"{self.name}: start={start} is below {self.position}, and bits below that have served: take new ones"
+                f"{self.name}: start={start} is below {self.position}, and those bits have been used: take new ones"
             )
         stop = start + count
         if count < 0 or stop > self._bits.size:
@@ -142,7 +142,7 @@ class KeyLedger:
         Raises
         ------
         ForgedMessageError
-            When its tag is wrong; the pad of the tag is spent all the same, since every try on it is a chance.
+            When its tag is wrong. Its pad is spent nevertheless: a second try would double a forger's chance.
         """
         return self._checked(message, b"open")
 

@@ -1,8 +1,8 @@
-"""A satellite as trusted relay: two stations that it sees one after the other come to a common key.
+"""A satellite as trusted relay: it gives a common key to two stations that it sees one after the other.
 
-The satellite shares a key with the first station, keeps it on board, and shares another with the second one later. It
-announces the exclusive or of both, and the second station takes its own key off again. What is left is the first
-station's. Whoever listens sees that key under a one-time pad. The satellite knows it too: it has to be trusted.
+The satellite shares a key with the first station, keeps it on board, and later shares another with the second station.
+It announces the exclusive or of both, from which the second station computes the first station's key with its own.
+Whoever listens sees that key under a one-time pad. The satellite knows it as well, so it has to be trusted.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Announcement:
     Attributes
     ----------
     to_first : Message
-        How many bits of the first station's key go on, signed with its key.
+        How many bits of the first station's key are passed on, signed with its key.
     to_second : Message
-        These bits plus, modulo 2, as many of the second station's key.
+        These bits plus, modulo 2, an equal number of bits of the second station's key.
     """
 
     to_first: Message
@@ -42,7 +42,7 @@ def relay_key(first: KeyLedger, second: KeyLedger, count: int) -> Announcement:
     Raises
     ------
     ValueError
-        When `count` is no positive number of whole bytes, or more than `relayable_bits`.
+        When `count` is not a positive number of whole bytes, or more than `relayable_bits`.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def relay_key(first: KeyLedger, second: KeyLedger, count: int) -> Announcement:
     most = relayable_bits(first, second)
     if count % 8 or not 0 < count <= most:
         raise ValueError(
-            f"count={count} is no positive multiple of 8 up to {most}: both keys have to pay for it and for a tag"
+            f"count={count} is not a positive multiple of 8 up to {most}: both keys have to pay for it and for a tag"
         )
     notice = first.sign(count.to_bytes(8, "little"))
     return Announcement(notice, second.encrypt(first.take(count, "relayed").packed()))

@@ -1,8 +1,8 @@
-"""What a laboratory may still choose after a pass, and how much key it gains.
+"""Choices that a laboratory can still make after a pass, and the key that they gain.
 
-How the failure probability is divided (`optimal_split`), how large a sample is disclosed (`optimal_sample`), and which
-parts of a pass make a key together (`optimal_blocks`). The choice must follow from expected counts or from the quality
-of the link, not from the errors that were seen: a proof speaks of a rule that was there before.
+They are the division of the failure probability (`optimal_split`), the size of the disclosed sample (`optimal_sample`),
+and the parts of a pass that make a key together (`optimal_blocks`). The choice must follow from expected counts or from
+the quality of the link, not from the errors that were seen: a proof holds for a rule that was fixed before.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def optimal_split(key: Callable, *, eps: float, rng: np.random.Generator) -> Opt
     Parameters
     ----------
     key : callable
-        Takes eps_sec, eps_cor and estimate_share as keywords, all arrays, and gives a `DecoyKey`, `Bbm92Key` or
+        Takes eps_sec, eps_cor and estimate_share as keywords, all arrays, and returns a `DecoyKey`, `Bbm92Key` or
         `SampledKey`.
     eps : float
         Secrecy and correctness of each key together.
@@ -140,7 +140,7 @@ class Blocks(Result):
     length : float
         Secret bits of all of them.
     edges : list of tuple of int
-        First bin of each block, and the one behind its last.
+        First bin of each block, and the bin after its last.
     """
 
     length: float
@@ -153,8 +153,8 @@ def optimal_blocks(length: Callable, *, bins: int, most: int = 4) -> Blocks:
     Parameters
     ----------
     length : callable
-        Takes the first bin of a block, the bin behind its last, and the number of blocks that share the failure
-        probability; the first two are arrays. Gives the lengths of their keys.
+        Takes the first bin of a block, the bin after its last, and the number of blocks that share the failure
+        probability; the first two are arrays. Returns the lengths of their keys.
     bins : int
         Parts of the pass, in the order of the quality of the link.
     most : int
@@ -163,11 +163,11 @@ def optimal_blocks(length: Callable, *, bins: int, most: int = 4) -> Blocks:
     Returns
     -------
     Blocks
-        The best of all ways to cut out up to so many blocks.
+        The best of all ways to cut out at most that many blocks.
 
     Notes
     -----
-    Dynamic programming: the best with one block more ends with a block that follows the best of what is before it.
+    Dynamic programming: the best choice with one more block is that block and the best choice for the bins before it.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""What a pass is expected to count: decoy pulses and pairs through links that change second by second.
+"""Expected counts of a pass: decoy pulses and pairs through links that change second by second.
 
-Every setting that may be chosen before a pass enters here: intensities and their probabilities, bases, the width of the
-coincidence window, and how much of the pass is used. A pass enters through sums over its seconds, the best ones first,
-so that a point of a sweep costs the same however long the pass is.
+The settings are those that may be chosen before a pass: intensities and their probabilities, bases, the width of the
+coincidence window, and how much of the pass is used. A pass is represented by sums over its seconds, the best ones
+first, so that the cost of a point of a sweep does not depend on the length of the pass.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from satqkd.key.proofs.decoy import DecoyCounts
 from satqkd.key.proofs.decoy_bounds import pass_clicks
 from satqkd.key.proofs.entropy import check_range
 
-# Mean photon numbers that the power series reaches, and what it leaves out.
+# Largest mean photon number for the power series, and the size of the terms that it leaves out.
 _BRIGHTEST, _NEGLIGIBLE = 2.0, 1e-17
 
 
@@ -72,12 +72,12 @@ class DecoyDownlink:
     jitter_s : float
         Standard deviation of a click about its pulse; 0 when any window takes all light.
     step_s : float
-        Duration that each transmittance stands for.
+        Time for which each transmittance holds.
 
     Raises
     ------
     ValueError
-        For a transmittance or a misalignment that is no probability, a rate below 0, or no time at all.
+        For a transmittance or a misalignment that is not a probability, a rate below 0, or no time at all.
 
     Examples
     --------
@@ -119,9 +119,9 @@ class DecoyDownlink:
     ) -> tuple[np.ndarray, np.ndarray]:
         r"""Return the expected clicks and errors of one pulse in each step of the pass, summed over the steps used.
 
-        A pulse clicks with :math:`s = 1 - e^{-a\eta\mu}`, a being the share of light within the window, and noise where
-        light does not; light errs with the misalignment, noise with one half. The sums over time are those of the
-        power series in :math:`\eta`.
+        A pulse clicks with the probability :math:`s = 1 - e^{-a\eta\mu}`, a being the share of light within the window.
+        Noise clicks where light does not. The error rate is the misalignment for light, one half for noise. The sums
+        over time are those of the power series in :math:`\eta`.
 
         Parameters
         ----------
@@ -196,7 +196,7 @@ class PairDownlinks:
     jitter_s : float
         Standard deviation of the delay between the two clicks of a pair; 0 when any window takes all pairs.
     step_s : float
-        Duration that each transmittance stands for.
+        Time for which each transmittance holds.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Settings that give the longest key, for what a laboratory may choose before a pass.
+"""Settings that give the longest key, to be chosen before a pass.
 
-Intensities and their probabilities, bases, the width of the window, and the seconds that are used. What is chosen after
-the pass stands in `satqkd.key.optimise.afterwards`.
+They are intensities and their probabilities, bases, the width of the window, and the seconds that are used. For choices
+after the pass see `satqkd.key.optimise.afterwards`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def _box(
     """Return the lower and the upper limit of each setting; a single number fixes it."""
     for name in limits:
         if name not in names:
-            raise ValueError(f"limits has {name!r}, which is no setting: choose from {', '.join(names)}")
+            raise ValueError(f"limits has {name!r}, which is not a setting: choose from {', '.join(names)}")
     missing = [name for name in names if name not in {*limits, *defaults}]
     if missing:
         raise ValueError(f"limits has no {missing[0]}: give a number, or the lowest and the highest")
@@ -122,8 +122,8 @@ def optimal_decoy(
     } | _window_limits(link.jitter_s, 1.0 / link.pulse_rate_hz)
     low, high = _box(_DECOY_SETTINGS, defaults, dict(limits or {}))
     exact, exact_cor = (np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor))
-    # As long as a search has more data than there are, it only looks for the part of the box in which keys are long:
-    # the bound of Zhang et al. finds it in a third of the time.
+    # While a search works with more data than there are, it only looks for the part of the box with long keys. The
+    # bound of Zhang et al. finds that part in a third of the time.
     guide = PROOFS["zhang2017"] if proof.photons == WEIGHED else proof
     guided = (
         exact, float(guide.sigmas(exact, signal_only)), float(f_ec), float(efficiency_mismatch),
@@ -183,7 +183,7 @@ def optimal_decoy(
             efficiency_mismatch=efficiency_mismatch,
         )
 
-    # The lesser of two bounds on the single-photon errors makes the longer key; each has a best point of its own.
+    # Two bounds on the single-photon errors, of which the lesser counts, have a best point each: search for both.
     has_cap = proof.photons == WEIGHED or (proof.photons != GAINS and proof.tail != EQUAL)
     objectives = [objective, partial(objective, capped=True)] if has_cap else [objective]
     best = maximise(*objectives, low=low, high=high, rng=rng)
@@ -254,6 +254,6 @@ def optimal_pairs(
     def objective(points: np.ndarray, abundance: float) -> np.ndarray:
         return worth(key(points.T, abundance))
 
-    # An exact tail jumps from one count to the next, by about a bit.
+    # An exact tail jumps by about a bit from one count to the next.
     best = maximise(objective, low=low, high=high, rng=rng, resolution=1.0)
     return optimum_of(best, _PAIR_SETTINGS, key)

@@ -1,4 +1,4 @@
-"""A seeded search for the greatest value in a box that either finds it twice or says that it did not."""
+"""Seeded search for the greatest value in a box, which either finds it twice or says that it did not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from satqkd.key.proofs.bbm92 import Bbm92Key, SampledKey
 from satqkd.key.proofs.decoy import DecoyKey
 from satqkd.result import Result
 
-# The search begins with this many times the data, and takes them away step by step.
+# The search begins with this many times the data, and reduces them step by step.
 _ABUNDANCE = 3.0 ** np.arange(8, -1, -1)
-# With the true data a search takes about 30 generations; one that takes this many does not converge.
+# With the true data a search takes about 30 generations; one that needs this many does not converge.
 _GENERATIONS = 200
-# A search ends when its best quarter lies within this part of what two searches may differ by. It has lost when two
-# others are further above it than this many times the width of its best quarter, which is about what it still gains.
+# A search ends when the width of its best quarter is this fraction of the difference allowed between two searches. It
+# is given up when two others lie above it by this many widths of its best quarter, about what it can still gain.
 _ENDED, _LOST = 0.1, 10.0
 
 
@@ -33,13 +33,13 @@ class Maximum(Result):
     Attributes
     ----------
     point : ndarray
-        Where.
+        Its place in the box.
     value : float
-        How much.
+        The value there.
     spread : float
-        How far the second best run stayed below.
+        Difference to the value of the second best run.
     evaluations : int
-        Points that were asked for.
+        Number of points at which the functions were evaluated.
     """
 
     point: np.ndarray
@@ -55,13 +55,13 @@ class Optimum(Result):
     Attributes
     ----------
     settings : dict of str to float
-        What was chosen, and what was fixed.
+        Values that were chosen, and those that were fixed.
     key : DecoyKey, Bbm92Key or SampledKey
         The account of the key.
     spread : float
-        How far the second best run of the search stayed below [bit].
+        Difference to the second best run of the search [bit].
     evaluations : int
-        Settings that were tried.
+        Number of settings that were tried.
     """
 
     settings: dict[str, float]
@@ -150,16 +150,16 @@ def maximise(
     Parameters
     ----------
     *objectives : callable
-        Each takes points, shape (n, d), and a factor by which data are more plenty than they are; gives n values, -inf
-        where a point is not allowed. With more data the function has to be larger and its best point near by. A
-        function that is the greater one of several, each with a best point of its own, had better come with these.
+        Each takes points, shape (n, d), and a factor by which the data are multiplied; it returns n values, -inf where
+        a point is not allowed. With more data a function has to be larger, and its best point has to be near. Give
+        several functions with a best point each separately, rather than their maximum.
     low, high : array_like, shape (d,)
-        The box; where both are equal, nothing is chosen.
+        The box; a coordinate with equal limits is fixed.
     rng : numpy.random.Generator
     resolution : float
-        Difference between two searches that does not matter, besides a part in a million.
+        Difference that two searches may have, in addition to a part in a million.
     population : int
-        Points of a generation.
+        Number of points in a generation.
 
     Returns
     -------
@@ -168,13 +168,13 @@ def maximise(
     Raises
     ------
     NotConvergedError
-        When the two best of eight searches a function do not agree.
+        When the two best of eight searches for each function do not agree.
 
     Notes
     -----
     Each search estimates a normal distribution from the best quarter of a generation and draws the next generation from
-    it. Finite keys exist in a small part of the box only, surrounded by a plain where to send nothing is best; with a
-    few thousand times the data that part is large, and it is followed while the data are taken away.
+    it. Finite keys exist only in a small part of the box; everywhere else the best choice is to send nothing. With a
+    few thousand times the data that part is large, and the search follows it while the data are reduced.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""From sifted bits to equal secret bits: reconciliation, verification, amplification, authentication."""
+"""Post-processing of sifted bits to equal secret bits: reconciliation, verification, amplification, authentication."""

@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike
 
 from satqkd.key.postprocessing.binary_field import add_products, evaluate, interpolate
 
-DIGIT_BITS = 32  # of one coefficient: products of two, of degree 62, stay as they are in the field of 2^64 elements
+DIGIT_BITS = 32  # of a coefficient: the product of two has degree 62, so the field of 2^64 elements leaves it as it is
 TRANSFORM_SIZES = (1 << 8, 1 << 12, 1 << 16)
-CALL_POINTS = 500  # points that take as long as a call does
+CALL_POINTS = 500  # points whose work takes as long as a call
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ def toeplitz(bits: ArrayLike, seed_bits: ArrayLike | ToeplitzSeed, length: int) 
     Raises
     ------
     ValueError
-        When the sizes do not go together, or an array holds something else than bits.
+        When the sizes do not match, or an array holds other values than bits.
 
     Notes
     -----
     Toeplitz matrices are a two-universal family, Krawczyk, CRYPTO '94, p. 129; that this suffices against quantum side
     information is the leftover hash lemma of Tomamichel, Schaffner, Smith and Renner, IEEE Trans. Inf. Theory 57, 5524
-    (2011). The hash is secret even to one who knows the seed. So the same seed may hash several keys, if all of them
-    were received before it was announced, and their failure probabilities add up; a seed known earlier could be used
-    to choose the attack.
+    (2011). The hash is secret even to one who knows the seed. So one seed may hash several keys if all of them were
+    received before it was announced; their failure probabilities add up. A seed known earlier could be used to choose
+    the attack.
 
     The hash is part of the product of two polynomials over GF(2), cut into blocks whose products come from
-    `binary_field`: integers only, so that there is no rounding error to watch. Memory beyond the arguments is 0.53
+    `binary_field`: all of them integers, so nothing is rounded. Memory beyond the arguments is 0.53
     bytes per bit of key and 0.53 per bit of seed.
 
     Examples
@@ -131,7 +131,7 @@ def toeplitz_seed(seed_bits: ArrayLike, n_bits: int, length: int) -> ToeplitzSee
     columns, rows = -(-n_bits // block), -(-length // block)
     transforms = np.zeros((columns + rows - 1, points), np.uint64)
     for k, window in enumerate(transforms):
-        # So that coefficient n - 1 of the product, the first bit of the hash, begins a block.
+        # This start puts coefficient n - 1 of the product, the first bit of the hash, at the beginning of a block.
         _transform(window, seed, (k - columns) * block + n_bits - 1, 2 * digits)
     return ToeplitzSeed(n_bits, length, transforms)
 
@@ -140,7 +140,7 @@ def _block_digits(points: int) -> int:
     """Return the digits of a block for which the upper block of its product with a window comes out right.
 
     A transform of N points gives a product modulo a polynomial without terms between x^N and x^(N/16), for the sizes
-    used. What is folded down from above x^N therefore stays below 15 N / 32.
+    used. What is reduced from above x^N therefore stays below 15 N / 32.
     """
     return 15 * points // 32
 
@@ -171,5 +171,5 @@ def _bit_array(values: ArrayLike, name: str) -> np.ndarray:
     if bits.ndim != 1 or bits.size and bits.dtype.kind not in "bui":
         raise ValueError(f"{name} is of shape {bits.shape} and type {bits.dtype}: give integers in one dimension")
     if bits.size and (bits.min() < 0 or bits.max() > 1):
-        raise ValueError(f"{name} holds something else than 0 and 1: unpack words with numpy.unpackbits")
+        raise ValueError(f"{name} holds other values than 0 and 1: unpack words with numpy.unpackbits")
     return bits

@@ -1,7 +1,7 @@
-r"""Authentication of the classical messages, after Wegman and Carter: what it costs in key, and the tags themselves.
+r"""Authentication of the classical messages after Wegman and Carter: its cost in key, and the tags themselves.
 
-The tag of a message is its polynomial hash at a secret point, hidden by a pad of fresh key. The point serves for all
-messages; the pad is what each of them costs.
+The tag of a message is its polynomial hash at a secret point, hidden by a pad of fresh key. The point is used for
+all messages; each message costs a pad.
 """
 
 import hmac
@@ -29,7 +29,7 @@ def forgery_probability(message_bits: int, tag_bits: int) -> float:
     Parameters
     ----------
     message_bits : int
-        Size of the longest message that the receiver takes; L blocks.
+        Size of the longest message that the receiver accepts; L blocks.
     tag_bits : int
         Size t of the tag, at most 127.
 
@@ -54,14 +54,14 @@ def tag_bits(message_bits: int, *, eps: float) -> int:
     Parameters
     ----------
     message_bits : int
-        Size of the longest message that the receiver takes.
+        Size of the longest message that the receiver accepts.
     eps : float
         Failure probability of this one message.
 
     Raises
     ------
     ValueError
-        When eps is no probability, or so small that no tag of 127 bits does.
+        When eps is not a probability, or so small that a tag of 127 bits does not suffice.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def tag_bits(message_bits: int, *, eps: float) -> int:
     size = math.ceil(math.log2(2 * blocks_of(message_bits) + 1) - math.log2(eps))
     if size > PRIME_BITS:
         raise ValueError(
-            f"eps={eps:g} for {message_bits} bits wants a tag of {size} bits, above {PRIME_BITS}: authenticate shorter "
+            f"eps={eps:g} for {message_bits} bits requires a tag of {size} bits, above {PRIME_BITS}: authenticate shorter "
             "messages or take a larger eps"
         )
     return size
@@ -87,15 +87,15 @@ def authentication_cost_bits(message_bits: Sequence[int], *, eps: float) -> int:
     Parameters
     ----------
     message_bits : sequence of int
-        Sizes of the messages. What one side says in the course of a session can go under one tag at its end, as long as
-        no key is used before, so that a session costs a tag in each direction.
+        Sizes of the messages. All that one side says in a session can share one tag at its end, if no key is used
+        before; then a session costs a tag in each direction.
     eps : float
         Probability that any of them is forged, shared evenly.
 
     Returns
     -------
     int
-        Bits to take from the key for what is called net. The 127 bits of the secret point come from the pool that the
+        Bits to subtract from the key for its net length. The 127 bits of the secret point come from the pool that the
         stations share beforehand; they are not spent.
 
     Raises
@@ -105,9 +105,9 @@ def authentication_cost_bits(message_bits: Sequence[int], *, eps: float) -> int:
 
     Notes
     -----
-    Wegman and Carter, J. Comput. Syst. Sci. 22, 265 (1981): hash and one-time pad; that the hash stays good
-    for the next message when its pad is fresh, with quantum side information too, is shown by Portmann, IEEE Trans.
-    Inf. Theory 60, 4383 (2014).
+    Wegman and Carter, J. Comput. Syst. Sci. 22, 265 (1981): hash and one-time pad. Portmann, IEEE Trans.
+    Inf. Theory 60, 4383 (2014), shows that one point serves many messages if each has a fresh pad, also against quantum
+    side information.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def polynomial_hash(message: bytes, point: int) -> int:
     Parameters
     ----------
     message : bytes
-        In blocks of 15 bytes, each with a byte 1 on top, so that no block is zero and the end of the last one is seen.
+        In blocks of 15 bytes, each with a byte 1 on top, so that no block is zero and the last one has a marked end.
     point : int
         Secret point r, 127 random bits.
 
@@ -150,9 +150,9 @@ def authentication_tag(message: bytes, *, point: int, pad: int, bits: int) -> in
     point : int
         Secret point, for all messages.
     pad : int
-        Secret pad of `bits` bits, for this message and never again.
+        Secret pad of `bits` bits, for this message only.
     bits : int
-        Size t of the tag, agreed on beforehand, from `tag_bits` for the longest message that is taken.
+        Size t of the tag, agreed on beforehand, from `tag_bits` for the longest message that is accepted.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 r"""The field of 2^64 elements, and the fast transform of polynomials over it: products of bit strings without rounding.
 
 An element is a uint64, the polynomial over GF(2) with these coefficients modulo :math:`x^{64} + x^4 + x^3 + x + 1`.
-Addition is exclusive or. Integers alone: nothing here can round.
+Addition is exclusive or. All numbers are integers, so nothing is rounded.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import config, types
 from numba.extending import intrinsic
 
-MODULUS = 0x1B  # of the reducing polynomial, what stands below x^64
+MODULUS = 0x1B  # the reducing polynomial without x^64
 # A Cantor basis: b_0 = 1 and b_i^2 + b_i = b_(i-1), Cantor, J. Comb. Theory A 50, 285 (1989).
 CANTOR_BASIS = np.array(
     [
@@ -46,7 +46,7 @@ def portable_product(a: np.uint64, b: np.uint64) -> np.uint64:
 
 @intrinsic
 def carryless_product(typing_context: Any, a: types.Type, b: types.Type) -> tuple[Any, Callable[..., ir.Value]]:
-    """Return the product of two elements by the carry-less multiplication of x86 processors, thrice."""
+    """Return the product of two elements by the carry-less multiplication of x86 processors: one, and two to reduce it."""
     pair, word = ir.VectorType(ir.IntType(64), 2), ir.IntType(32)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
@@ -56,7 +56,7 @@ def carryless_product(typing_context: Any, a: types.Type, b: types.Type) -> tupl
         zero = ir.Constant(word, 0)
         x, y = (builder.insert_element(ir.Constant(pair, [0, 0]), element, zero) for element in arguments)
         modulus = ir.Constant(pair, [MODULUS, 0])
-        # What stands above x^64 comes down with the modulus: 64 bits at first, and then the 4 that rose above again.
+        # Bits above x^64 are reduced with the modulus: 64 bits at first, then the 4 that came out above x^64 again.
         low, high = ir.Constant(ir.IntType(8), 0), ir.Constant(ir.IntType(8), 1)
         once = builder.call(multiply, [x, y, low])
         folded = builder.call(multiply, [once, modulus, high])

@@ -1,4 +1,4 @@
-"""The real key of one basis: corrected, verified, hashed to its proven length, and held by both sides."""
+"""Real key of one basis: corrected, verified, and hashed to its proven length."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from satqkd.key.postprocessing.amplification import toeplitz, toeplitz_seed
 from satqkd.key.postprocessing.reconciliation import cascade
 from satqkd.key.postprocessing.verification import Reconciliation
 
-FEWEST_BITS = 64  # that `cascade` takes
-# Corrected at a time: `cascade` holds 27 bytes a bit, and longer frames need no fewer parities. Hashing takes them all.
+FEWEST_BITS = 64  # that `cascade` accepts
+# Bits corrected at a time: `cascade` holds 27 bytes for each, and longer frames save no parities. Hashing takes all.
 FRAME_BITS = 10_000_000
 
 
@@ -24,7 +24,7 @@ class DistilledKey:
         The key of either side; both are empty where nothing is left, or where the verification failed.
     reconciliation : Reconciliation or None
         What error correction disclosed. None where it was not begun: with too few bits, with an error rate of one half
-        or more, or under a proof that leaves nothing even if nothing is disclosed.
+        or more, or under a proof that gives no key even if nothing is disclosed.
     """
 
     alice: SecretBits
@@ -44,8 +44,8 @@ def distilled_key(
     qber : float
         Estimated error rate, for the blocks of Cascade; NaN without bits.
     undisclosed : float
-        Secret bits by the proof if correction and verification disclosed nothing. What they really disclose is taken
-        from it.
+        Secret bits by the proof if correction and verification disclosed nothing. What they really disclose is
+        subtracted.
     eps_cor : float
         Probability that unequal keys pass the verification.
     rng : numpy.random.Generator

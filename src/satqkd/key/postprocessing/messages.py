@@ -1,7 +1,7 @@
-"""What has to be said in public to make a key: message by message, its size, and what it costs in key.
+"""Public messages that making a key requires: the size of each, and its cost in key.
 
-Alice answers in error correction: she is the first station, or the transmitter. Bob corrects. All that one side says in
-a session goes under one tag at its end, and no key is used before both tags are checked.
+Alice, who answers in error correction, is the first station or the transmitter; Bob corrects. All that one side says in
+a session has one tag at its end, and no key is used before both tags are checked.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class Message:
     sender : str
         Name of the station, or "transmitter".
     topic : str
-        What it is about.
+        Subject of the message.
     bits : int
         Size.
     disclosed : int
@@ -53,9 +53,9 @@ def pair_messages(
     detections : sequence of int
         All detection events of either station: none knows beforehand which of them have a partner.
     sifted : int
-        Coincidences in equal bases that are for the key, of all detections.
+        Coincidences in equal bases that are for the key.
     tested : int
-        Coincidences that are for something else, such as a Bell test: both sides say their outcomes.
+        Coincidences for other purposes, such as a Bell test: both sides say their outcomes.
     keys : iterable of DistilledKey
         The key of each basis.
 
@@ -138,7 +138,7 @@ def authentication_shares(messages: Sequence[Message], *, eps: float) -> list[in
     Returns
     -------
     list of int
-        The first message of a sender pays for a tag at all, each later one for what the tag grows by. Together they are
+        The first message of a sender pays for a tag, each later one for the growth of the tag. Together they are
         `satqkd.key.postprocessing.authentication.authentication_cost_bits` of the two sums.
 
     Raises

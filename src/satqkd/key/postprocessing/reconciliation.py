@@ -1,9 +1,9 @@
 """Cascade: Bob corrects his sifted bits from parities that Alice discloses, and a hash verifies that they are equal.
 
 Both sides hold a `_Plan`, which is public: the orders in which the frame is read, and their blocks. Bob's side is
-`_correct`, and all that it ever learns about Alice's bits comes through one door, `_disclose`, which counts each bit.
-A parity that follows from parities already disclosed is not asked: the right half of a block from the block and its
-left half, the last block of a pass from the first pass, the complement of a random half likewise.
+`_correct`. All that it learns about Alice's bits comes from `_disclose`, which counts each bit. A parity that follows
+from disclosed ones is not asked: that of the right half of a block follows from the block and its left half, that of
+the last block of a pass from the first pass, and that of the complement of a random half likewise.
 """
 
 from collections.abc import Callable, Sequence
@@ -180,8 +180,8 @@ def cascade(
     (2015), arXiv:1407.3257; the numbers are those of the open program cascade-cpp.
 
     Blocks of n/2 are a random half and its complement, each bit drawn by itself, read in the natural order: an error
-    pattern is seen with probability 1/2 by each, whatever the pattern. Wherever blocks are odd, all are searched in
-    parallel, but those halves wait until nothing else is odd, since their searches are long. The blocks of all passes
+    pattern is seen with probability 1/2 by each, whatever the pattern. All odd blocks are searched in parallel, but
+    those halves wait until nothing else is odd, since their searches are long. The blocks of all passes
     do not depend on what Bob finds and are asked in the first message.
 
     Examples

@@ -1,4 +1,4 @@
-"""What error correction gives and discloses, and the hash by which both sides verify that their bits are equal."""
+"""Result of error correction, and the hash by which both sides verify that their bits are equal."""
 
 from dataclasses import dataclass
 
@@ -25,15 +25,15 @@ class Reconciliation(Result):
     parity_bits : int
         Bits about Alice's string that the correction disclosed.
     tag_bits : int
-        Bits of the verification hash, disclosed besides.
+        Bits of the verification hash, also disclosed.
     errors : int
         Bits that the correction changed.
     round_trips : int
-        Questions of Bob and answers of Alice, all that can go in parallel as one, and one for the verification.
+        Questions of Bob and answers of Alice, those in parallel counted as one, and one for the verification.
     verified : bool
         Whether the hashes agree. If not, ``bits`` still has errors and must not be used.
     frames : int
-        Of the bits, each with a tag of its own.
+        Frames that the bits were corrected in, each with a tag of its own.
     """
 
     bits: np.ndarray

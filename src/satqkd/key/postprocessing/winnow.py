@@ -1,7 +1,7 @@
-"""Winnow: parities of blocks, and Hamming syndromes of those that differ; an alternative to Cascade, to compare.
+"""Winnow: parities of blocks, and Hamming syndromes of those that differ; for comparison with Cascade.
 
-Few round trips, no back-tracking, and a larger leak. Bob's side is `_corrected_pass`; what it learns of Alice's bits
-comes through one door, `_Alice`, which counts each bit.
+It has few round trips, no back-tracking, and a larger leak. Bob's side is `_corrected_pass`; all that it learns about
+Alice's bits comes from `_Alice`, which counts each bit.
 """
 
 import numpy as np
@@ -66,7 +66,7 @@ def winnow(
     -----
     Buttler et al., Phys. Rev. A 67, 052303 (2003). The original discards a bit for each one disclosed; here all bits
     stay and the disclosed ones are counted, as for Cascade. The extended Hamming code is used, so that a block of 2^m
-    bits is covered whole: the parity tells an odd number of errors, and of a single one the syndrome tells the place.
+    bits is covered entirely: the parity shows an odd number of errors, and the syndrome the place of a single one.
     The sizes of the blocks are our own choice, see `block_exponents`.
 
     Examples
@@ -115,8 +115,8 @@ def block_exponents(qber: float, n: int, *, errors_left: float = 1e-3) -> list[i
     Errors are taken as independent in each pass. An even number in a block stays; of an odd one a single error is
     removed, and three or more become one more, since the syndrome then points to a bit that was right. What is left
     are pairs, because every block is even after its pass: no pass removes more than the pairs that it separates.
-    Blocks too large for the errors breed more of them, so they are chosen for three standard deviations and two errors
-    more than are expected.
+    Blocks too large for the errors add more of them, so the blocks are chosen for three standard deviations and two
+    errors more than expected.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def _corrected_pass(alice: _Alice, bits: np.ndarray, order: np.ndarray, size: in
     odd = np.flatnonzero(wrong)
     if odd.size:
         places = _syndromes(blocks[odd]) ^ alice.syndromes(order, size, odd)
-        # A place behind the frame tells of three errors or more: any flip makes the block even, as the next pass wants.
+        # A place after the frame means three errors or more: any flip makes the block even, which the next pass requires.
         places[odd * size + places >= bits.size] = 0
         blocks[odd, places] ^= 1
     corrected = np.empty_like(bits)
