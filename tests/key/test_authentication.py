@@ -89,7 +89,7 @@ def test_all_messages_together_are_forged_no_more_often_than_asked_for(sizes, ep
         (100, 1.0, r"eps=1 is outside \(0, 1\)"),
         (100, float("nan"), r"eps=nan is outside"),
         (-1, 1e-9, r"message_bits=-1 is outside \[0, inf\]"),
-        (10**9, 1e-35, r"wants a tag of 141 bits, above 127"),
+        (10**9, 1e-35, r"requires a tag of 141 bits, above 127"),
     ],
 )
 def test_what_no_tag_does_is_refused(message_bits, eps, message):

@@ -96,7 +96,7 @@ def test_what_is_no_whole_key_is_refused(tmp_path, damage):
     path = tmp_path / "a.key"
     write_key(path, SecretBits([1, 0] * 30))
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ValueError, match="a.key with its .* bytes is no whole key"):
+    with pytest.raises(ValueError, match="a.key with its .* bytes is not a complete key"):
         read_key(path)
 
 

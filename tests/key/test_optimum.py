@@ -315,7 +315,7 @@ def test_no_key_is_said_and_not_returned():
     [
         ({"bound": "gllp"}, "bound='gllp' is unknown"),
         ({"key_basis": "z"}, "key_basis='z' is unknown: choose one of x, both"),
-        ({"limits": {"brightness": 0.4}}, "limits has 'brightness', which is no setting: choose from signal, decoy"),
+        ({"limits": {"brightness": 0.4}}, "limits has 'brightness', which is not a setting: choose from signal, decoy"),
         ({"limits": {"signal": (0.9, 0.4)}}, "limits of signal are 0.9 and 0.4: give the lowest first"),
         ({"bound": "tiangong2"}, "takes a true vacuum and key_intensities='signal'"),
         ({"eps_sec": 0.0}, "eps_sec=0 is outside"),

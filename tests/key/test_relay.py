@@ -69,7 +69,7 @@ def test_the_account_of_the_longest_relay():
 def test_what_the_keys_do_not_pay_for_is_refused_and_costs_nothing(count):
     mission = Mission(1500, 1200)
     before = [ledger.position for ledger in mission.on_board]
-    with pytest.raises(ValueError, match=rf"count={count} is no positive multiple of 8 up to 976"):
+    with pytest.raises(ValueError, match=rf"count={count} is not a positive multiple of 8 up to 976"):
         relay_key(*mission.on_board, count)
     assert [ledger.position for ledger in mission.on_board] == before
 

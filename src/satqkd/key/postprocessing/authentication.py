@@ -75,8 +75,8 @@ def tag_bits(message_bits: int, *, eps: float) -> int:
     size = math.ceil(math.log2(2 * blocks_of(message_bits) + 1) - math.log2(eps))
     if size > PRIME_BITS:
         raise ValueError(
-            f"eps={eps:g} for {message_bits} bits requires a tag of {size} bits, above {PRIME_BITS}: authenticate shorter "
-            "messages or take a larger eps"
+            f"eps={eps:g} for {message_bits} bits requires a tag of {size} bits, above {PRIME_BITS}: authenticate "
+            "shorter messages or take a larger eps"
         )
     return size
 

@@ -46,7 +46,7 @@ def portable_product(a: np.uint64, b: np.uint64) -> np.uint64:
 
 @intrinsic
 def carryless_product(typing_context: Any, a: types.Type, b: types.Type) -> tuple[Any, Callable[..., ir.Value]]:
-    """Return the product of two elements by the carry-less multiplication of x86 processors: one, and two to reduce it."""
+    """Return the product of two elements by the carry-less multiplication of x86, one and two more to reduce it."""
     pair, word = ir.VectorType(ir.IntType(64), 2), ir.IntType(32)
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:

@@ -79,17 +79,17 @@ def winnow(
     (True, True)
     """
     alice, bob = checked_frame(alice, bob, qber=qber, eps_cor=eps_cor)
-    door, bits = _Alice(alice), bob.copy()
+    answering, bits = _Alice(alice), bob.copy()
     for number, exponent in enumerate(block_exponents(qber, bob.size)):
         order = np.arange(bob.size) if number == 0 else rng.permutation(bob.size)
-        bits = _corrected_pass(door, bits, order, 2**exponent, known_total=number > 0)
+        bits = _corrected_pass(answering, bits, order, 2**exponent, known_total=number > 0)
     return verified_result(
         packed(alice),
         packed(bits),
         bob,
         eps_cor=eps_cor,
-        parity_bits=door.disclosed_bits,
-        round_trips=door.answers,
+        parity_bits=answering.disclosed_bits,
+        round_trips=answering.answers,
         rng=rng,
     )
 
@@ -156,7 +156,7 @@ def _corrected_pass(alice: _Alice, bits: np.ndarray, order: np.ndarray, size: in
     odd = np.flatnonzero(wrong)
     if odd.size:
         places = _syndromes(blocks[odd]) ^ alice.syndromes(order, size, odd)
-        # A place after the frame means three errors or more: any flip makes the block even, which the next pass requires.
+        # A place after the frame means three errors or more. Any flip makes the block even, as the next pass requires.
         places[odd * size + places >= bits.size] = 0
         blocks[odd, places] ^= 1
     corrected = np.empty_like(bits)

@@ -44,7 +44,7 @@ class BlockKey(Result):
     phase_error : array_like
         Bound on their phase error rate, at most one half.
     privacy : array_like
-        What an eavesdropper may know: n h(phase_error), or what "projected" takes off.
+        What an eavesdropper may know: n h(phase_error), or the term that "projected" subtracts.
     leak_ec : array_like
         What error correction discloses.
     security : array_like
@@ -52,7 +52,7 @@ class BlockKey(Result):
     unfloored : array_like
         n - privacy - leak_ec - security; negative where there is no key.
     length : array_like
-        The same, not below 0.
+        `unfloored`, not below 0.
     """
 
     n_sifted: np.ndarray
@@ -145,10 +145,10 @@ def _lim2021(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, ta
 
 def _hypergeometric(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
     """Return the bound on the phase error rate by the exact tail."""
-    # Expected counts are no whole numbers: they go to the bad side.
+    # Expected counts are not whole numbers: round them to the bad side.
     n, k = np.ceil(n_key).astype(np.int64), np.floor(n_sample).astype(np.int64)
     errors = np.minimum(np.ceil(errors_sample).astype(np.int64), k)
-    # For a handful of key bits the limit may lie below what was seen, which nobody needs.
+    # For a few key bits the limit may lie below the error rate of the sample; the proof does not need that.
     return np.maximum(error_rate(hypergeometric_key_errors(n, k, errors, tail), n), error_rate(errors_sample, n_sample))
 
 
@@ -165,9 +165,10 @@ _PHASE_ERRORS: dict[str, Callable] = {
     "projected": _hypergeometric,
     "asymptotic": _asymptotic,
 }
-# Part of hashing's share that "projected" leaves for two numbers of bits that equal detectors would have kept.
+# Part of hashing's share that "projected" reserves for two numbers of bits, of key and of sample, that equal detectors
+# would have kept.
 KEPT = 0.1
-# Blocks that stand for the numbers of bits that stay.
+# Number of blocks into which the numbers of bits that stay are divided.
 _KEPT_BLOCKS = 12
 
 
@@ -195,8 +196,8 @@ def split_of(bound: str, *, eps_sec: ArrayLike, eps_cor: ArrayLike, estimate_sha
     -----
     Tomamichel, Lim, Gisin, Renner, Nat. Commun. 3, 634 (2012), with a share of one half; Lim, Xu, Pan, Ekert, Phys.
     Rev. Lett. 126, 100501 (2021), who leave it free. "yin2020" as printed divides nothing: each probability is
-    eps_sec. "projected" pays :math:`\varepsilon` once (theorem 1 of docs/proofs.md), and leaves a part of what is not
-    the estimate's for detectors that differ.
+    eps_sec. "projected" pays :math:`\varepsilon` once (theorem 1 of docs/proofs.md), and reserves a part of the rest
+    for detectors that differ.
 
     Examples
     --------
@@ -258,6 +259,8 @@ def log_patterns(n: ArrayLike, errors: ArrayLike) -> np.ndarray:
     -----
     The logarithm of the greatest binomial coefficient and of the geometric series that bounds the others.
 
+    Examples
+    --------
     >>> round(float(log_patterns(1000, 100)), 1)
     464.6
     """
@@ -271,9 +274,9 @@ def log_patterns(n: ArrayLike, errors: ArrayLike) -> np.ndarray:
 def _kept_blocks(n: ArrayLike, kept: ArrayLike, rare: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of bits that stay, in blocks: the lower end of each, and the logarithm of its probability.
 
-    All that lies below the first end has a probability of at most `rare`, and all above the last end is in its block.
+    Numbers below the first end have a probability of at most `rare`; those above the last end are in its block.
     """
-    from scipy.stats import binom  # half a second, and few need it
+    from scipy.stats import binom  # half a second, and few calls need it
 
     n = np.floor(n)[..., np.newaxis]
     kept, rare = (np.expand_dims(np.asarray(value, dtype=float), -1) for value in (kept, rare))
@@ -291,7 +294,7 @@ def kept_entropy(
     r"""Return the min-entropy of a key if a random part of its bits, and of the sample's, stays [bit].
 
     :math:`-2\log_2 \mathrm{E}[2^{-H/2}]`, where :math:`H = r - \log_2 \sum_{j \le u} \binom rj` for r bits that stay
-    and u phase errors at most; but for numbers of a probability of at most `rare` in key and in sample, each.
+    and at most u phase errors. Numbers with a probability of at most `rare` each, in key and in sample, are left out.
 
     Parameters
     ----------
@@ -310,8 +313,8 @@ def kept_entropy(
 
     Notes
     -----
-    Theorem 4 of docs/proofs.md: what hashing leaves is averaged over the numbers that stay. H rises with both, so that
-    the lower end of a block stands for all of it.
+    Theorem 4 of docs/proofs.md: the distance that hashing leaves is averaged over the numbers that stay. H rises with
+    both, so the lower end of a block bounds the whole block.
 
     Examples
     --------
@@ -344,7 +347,7 @@ def _projected_key(
 ) -> BlockKey:
     """Return the key from one block by theorems 1 and 4 of docs/proofs.md."""
     kept = (1.0 + np.asarray(efficiency_mismatch, dtype=float)) ** -2
-    # Where all bits are kept, fractional ones go to the bad side, see `_hypergeometric`.
+    # Where all bits are kept, `_hypergeometric` rounds fractional numbers to the bad side.
     held, held_sample = np.where(kept < 1.0, np.floor(n_key * kept), n_key), np.floor(n_sample * kept)
     errors = np.minimum(errors_sample, held_sample)
     phase_error = np.minimum(_hypergeometric(held, held_sample, errors, split.estimate), 0.5)
@@ -409,7 +412,7 @@ def _check(
     named_bound(_PHASE_ERRORS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
     check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
-    check_range(1e-9, 1.0 - 1e-9, "leave something to each part", estimate_share=estimate_share)
+    check_range(1e-9, 1.0 - 1e-9, "leave a share for each part", estimate_share=estimate_share)
 
 
 def bbm92_key_length(
@@ -457,14 +460,14 @@ def bbm92_key_length(
     Notes
     -----
     "yin2020": Yin et al., Nature 582, 501 (2020), as printed; its deviation compares the sample with the whole and
-    takes eps = eps_sec, so it is no proof for the rest alone. Which count stands in its numerator is not clear in
-    print; Serfling's corollary says the size of the key.
+    takes eps = eps_sec, so it proves nothing about the rest alone. Which count is in its numerator is not
+    clear in print; by Serfling's corollary it is the size of the key.
     "tomamichel2012": theorem 2 of Tomamichel, Lim, Gisin, Renner, Nat. Commun. 3, 634 (2012), preparation quality 1,
     with the error rate that was seen in place of a tolerated one.
     "lim2021": the same with the two-step deviation of Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021); their
     own protocol, with both bases in one block, is `sampled_key_length`.
     "hypergeometric": the same with the exact tail, see `satqkd.key.proofs.sampling.hypergeometric_key_errors`. Counts
-    that are no whole numbers are rounded to the bad side.
+    that are not whole numbers are rounded to the bad side.
     "projected": the exact tail, the failure of the estimate paid once in place of twice, the patterns of phase errors
     counted, and detectors that differ within the estimate; `docs/proofs.md`.
     "asymptotic": n [1 - h(E) - f h(E')], no failure probability.
@@ -530,8 +533,8 @@ def sampled_key_length(
     Notes
     -----
     Protocol of Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021), where the verification hash has
-    log2(1/eps_cor) bits. Both bases have to be chosen with the same probability: only then do errors in the basis that
-    was measured speak for those in the other one.
+    log2(1/eps_cor) bits. Both bases have to be chosen with the same probability: only then do errors in the measured
+    basis tell those in the other one.
 
     Examples
     --------
@@ -583,7 +586,7 @@ def qber_threshold(
     Returns
     -------
     float
-        QBER at which the last key vanishes.
+        Highest QBER at which there is still key in a basis.
 
     Raises
     ------
@@ -596,7 +599,7 @@ def qber_threshold(
     >>> round(qber_threshold(n_z=1900, n_x=1900, **security, bound="projected"), 4)
     0.0542
     """
-    from scipy.optimize import brentq  # as above: checking a scenario imports this module, at every start of Snakemake
+    from scipy.optimize import brentq  # slow to import, and every start of Snakemake imports this module
 
     common = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
 

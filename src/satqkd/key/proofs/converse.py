@@ -1,4 +1,4 @@
-"""The most that a proof could grant a key whose phase errors are known from a sample of the other basis."""
+"""Upper limit on the key that a proof can grant if the phase errors are known from a sample of the other basis."""
 
 import numpy as np
 from scipy.special import gammaln
@@ -6,12 +6,12 @@ from scipy.special import gammaln
 from satqkd.key.proofs.entropy import check_range
 from satqkd.key.proofs.sampling import hypergeometric_key_errors
 
-# Probabilities with which the attack goes unnoticed, in units of the secrecy; any gives a limit, the least one counts.
+# Probabilities that the attack is not noticed, in units of the secrecy. Each gives a limit; the lowest one counts.
 _UNNOTICED = 10.0 ** np.linspace(0.01, 6.0, 60)
 
 
 def longest_length(*, n_key: int, n_sample: int, errors_sample: int, leak_ec: float, eps_sec: float) -> float:
-    r"""Upper limit on the length that any rule may grant, whatever its proof.
+    r"""Return the upper limit on the length that any rule may grant, whatever its proof.
 
     The least over :math:`\delta` of :math:`n - \log_2\binom{n}{u_\delta} + \log_2[1/(1 - \varepsilon_s/\delta)] -
     \text{leak}`, where :math:`u_\delta` is `satqkd.key.proofs.sampling.hypergeometric_key_errors` for the tail
@@ -22,7 +22,7 @@ def longest_length(*, n_key: int, n_sample: int, errors_sample: int, leak_ec: fl
     n_key, n_sample, errors_sample : int
         Bits that become key, bits of the sample, and errors among the latter.
     leak_ec : float
-        Bits disclosed by error correction, which the rule takes off what the sample grants.
+        Bits disclosed by error correction, which the rule subtracts.
     eps_sec : float
         Secrecy.
 
@@ -38,9 +38,11 @@ def longest_length(*, n_key: int, n_sample: int, errors_sample: int, leak_ec: fl
 
     Notes
     -----
-    Theorem 5 of docs/proofs.md: an attack turns the phase of so many random pairs that the sample shows no more errors
-    than were seen with probability :math:`\delta`. The rule is one that grants no less to fewer errors.
+    Theorem 5 of docs/proofs.md: an attack turns the phase of random pairs, as many as leave the sample with at most the
+    errors that were seen with probability :math:`\delta`. The rule is one that grants no less to fewer errors.
 
+    Examples
+    --------
     >>> round(longest_length(n_key=1000, n_sample=1000, errors_sample=0, leak_ec=0.0, eps_sec=1e-9))
     817
     """

@@ -49,11 +49,11 @@ class DecoyCounts(Result):
     Attributes
     ----------
     detections_x, detections_z : array_like
-        Sifted events in which both sides chose X, or Z.
+        Sifted events in which both sides chose X, or both chose Z.
     errors_x, errors_z : array_like
         Errors among them.
     pulses : array_like, optional
-        Pulses sent at each intensity, whatever their basis; only bounds that work with gains need them.
+        Pulses sent at each intensity, whatever their basis; only proofs that work with gains need them.
 
     Raises
     ------
@@ -88,9 +88,9 @@ class DecoyBasisKey(Result):
     qber : array_like
         Their error rate.
     vacuum_events : array_like
-        Lower bound on those of them that left the source without a photon.
+        Lower bound on those of them from empty pulses.
     single_photons : array_like
-        Lower bound on those that left it as a single photon.
+        Lower bound on those of them from single photons.
     single_photons_sample, single_photon_errors_sample : array_like
         Lower bound on the single photons of the other basis, and upper bound on the errors among them.
     phase_error : array_like
@@ -141,7 +141,7 @@ class DecoyKey(Result):
     sigmas : array_like
         Standard deviations that a Gaussian tail takes; 0 for other tails.
     x, z : DecoyBasisKey or None
-        Key from the basis; None where that basis serves as sample only.
+        Key from the basis; None where that basis is only the sample.
     """
 
     bound: str
@@ -168,7 +168,7 @@ class Proof:
     Attributes
     ----------
     photons : int
-        The way single photons are bounded.
+        How single photons are bounded.
     tail : int
         How far a count may lie from its expectation.
     terms : int
@@ -194,7 +194,7 @@ class Proof:
     def sigmas(self, eps_sec: np.ndarray, signal_only: bool) -> np.ndarray:
         """Return the standard deviations of a Gaussian tail; 0 for other tails."""
         if self.photons == GAINS:
-            # The tail exp(-s^2/2): 1e-5 makes 4.8, beside the "about 5 standard deviations" printed with it.
+            # The tail exp(-s^2/2): 1e-5 makes 4.8, where "about 5 standard deviations" is printed.
             return np.sqrt(-2.0 * np.log(eps_sec))
         if self.tail == GAUSSIAN:
             return -ndtri(np.divide(eps_sec, self.shares(signal_only)))
@@ -244,9 +244,9 @@ class WeighedProof(Proof):
         return security_bits(eps_sec, eps_cor)
 
 
-# Beside the ways to bound single photons that `satqkd.key.proofs.decoy_bounds` compiles.
+# A fourth way to bound single photons, in addition to those of `satqkd.key.proofs.decoy_bounds`.
 WEIGHED = 3
-# What stands for a proof where Cascade really corrects.
+# The proof that replaces another one where Cascade really corrects.
 TWO_WAY = {"multinomial": "multinomial_two_way"}
 PROOFS = {
     "multinomial": WeighedProof(WEIGHED, EQUAL, ESTIMATES),
@@ -286,8 +286,8 @@ def pool_bases(counts: DecoyCounts) -> DecoyCounts:
 
     Notes
     -----
-    The convention of symmetric experiments: the error rate of the whole sifted key stands for its phase error rate.
-    The sum of two keys (``key_basis="both"``) assumes no symmetry and is shorter, since each sample is half as large.
+    The convention of symmetric experiments: the error rate of the whole sifted key is taken as its phase error rate.
+    The sum of two keys (``key_basis="both"``) assumes no symmetry. It is shorter, since each sample is half as large.
 
     Examples
     --------
@@ -416,7 +416,7 @@ def decoy_key_length(
     counts empty events that cannot be told from single photons. Where all intensities give key, the fluctuation
     may change from pulse to pulse.
     "multinomial_two_way": the same when error correction makes public where the errors were, as Cascade does: an empty
-    event's bit is then known to whoever knows what Bob detected, so that it is no secret. All other proofs that credit
+    event's bit is then known to whoever knows what Bob detected, so it is not secret. All other proofs that credit
     empty events assume that nothing but Alice's parities is public.
     "lim2014": Lim, Curty, Walenta, Xu, Zbinden, Phys. Rev. A 89, 022307 (2014), with Hoeffding's tail. Two changes.
     The single-photon errors never exceed all errors seen, which only lengthens the key. The sampling term, which as
@@ -428,11 +428,11 @@ def decoy_key_length(
     `satqkd.key.proofs.decoy_bounds.chernoff_lower`.
     "zhang2017": the same with Chernoff's bound without approximation, see
     `satqkd.key.proofs.decoy_bounds.zhang2017_lower`.
-    "gaussian": the same with as many standard deviations of each count as a normal distribution has at the failure
-    probability of each estimate, which the result states; no bound, and wrong for counts of a few events.
+    "gaussian": the same with the standard deviations of each count that a normal distribution has at the failure
+    probability of each estimate; the result states their number. Not a bound, and wrong for counts of a few events.
     "asymptotic": the same equations without any deviation.
     "rusca2018": one decoy and no vacuum, Rusca et al., Appl. Phys. Lett. 112, 171104 (2018); of three intensities the
-    vacuum pulses are left out.
+    vacuum pulses are ignored.
     "tiangong2": vacuum and weak decoy as in Ma, Qi, Zhao, Lo, Phys. Rev. A 72, 012326 (2005), signal pulses only,
     every gain sqrt(2 ln(1/eps_sec)) Gaussian standard deviations to the bad side; not for counts of a few events, and
     with no composable secrecy.

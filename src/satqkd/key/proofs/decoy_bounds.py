@@ -34,7 +34,7 @@ ACCOUNT = (
 )
 UNFLOORED = ACCOUNT.index("unfloored")
 
-# Expected counts below this are none at all; their square would leave the range of numbers.
+# Expected counts below this are taken as none; their square would be out of range.
 _NOTHING = 1e-100
 
 compiled = njit(cache=True, error_model="numpy")
@@ -100,13 +100,13 @@ def chernoff_lower(observed: float, eps: float) -> float:
     Returns
     -------
     ndarray or float
-        Expectation [events]; negative for counts below 3 beta, where it says nothing.
+        Expectation [events]; negative, hence of no use, for counts below 3 beta.
 
     Notes
     -----
     Closed form of Yin et al., Sci. Rep. 10, 14312 (2020), wider than the implicit bound `zhang2017_lower`. From the
-    tail exp(-d^2 E / (2 + d)) follows x + beta/2 - sqrt(...), higher by beta; the published form is kept, since
-    others compute with it, and is sound.
+    tail exp(-d^2 E / (2 + d)) follows x + beta/2 - sqrt(...), higher by beta; the published form is kept: it is
+    sound, and others compute with it.
 
     Examples
     --------
@@ -300,7 +300,7 @@ def chernoff_thinned(n: float, share: float, eps: float) -> float:
 def lower_limit(count: float, total: float, beta: float, sigmas: float, tail: int) -> float:
     """Return the lowest expectation that a count allows; Hoeffding's bound uses `total`, the sum over intensities.
 
-    The failure probability enters as its logarithm, beta = ln(1/eps), which is taken once for all limits.
+    The failure probability enters as beta = ln(1/eps), computed once for all limits.
 
     Examples
     --------
@@ -449,8 +449,8 @@ def sampling_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec
     r"""Return the sampling term of the phase error rate as printed, which is not a bound for few errors.
 
     :math:`\gamma(a, b, c, d) = \sqrt{\frac{(c+d)(1-b)b}{c d \ln 2} \log_2 \frac{(c+d)\, 21^2}{c d (1-b) b\, a^2}}` with
-    the secrecy a, the error rate b of the sample, c single photons in the sample and d in the key. `terms` stands in
-    place of the 21 failure probabilities that share eps_sec in Lim et al. Infinite without sample or key, 0 for an
+    the secrecy a, the error rate b of the sample, c single photons in the sample and d in the key. `terms` replaces
+    the 21 failure probabilities that share eps_sec in Lim et al. Infinite without sample or key, 0 for an
     error rate of 0.
 
     Eq. (5) of Lim et al., Phys. Rev. A 89, 022307 (2014), an expansion for many errors: it vanishes without errors,
@@ -467,7 +467,7 @@ def sampling_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec
     variance = error_rate * (1.0 - error_rate)
     if variance <= 0.0:
         return 0.0
-    # In this order of factors neither very small nor very many events overflow.
+    # This order of factors does not overflow, neither for very few nor for very many events.
     spread = variance * ((n_sample + n_key) / n_sample / n_key)
     logarithm = math.log(spread * (terms / (variance * eps_sec)) ** 2) / math.log(2.0) ** 2
     return math.sqrt(spread * max(logarithm, 0.0))
@@ -759,7 +759,7 @@ def account(
     signal_only : bool
         Whether key is made of the signal pulses alone.
     capped : bool
-        Whether all errors seen stand for those of single photons, even where decoys bound them better.
+        Whether all errors seen are taken as those of single photons, even where decoys bound them better.
     """
     beta = math.log(terms / eps_sec)
     deviation = 0.0
@@ -898,7 +898,7 @@ def pass_lengths(
     A row holds the mean photon numbers and the probabilities of signal and decoy, the probability of X, the width of
     the window, and the steps used. Like `satqkd.key.proofs.decoy.decoy_key_length` on the counts of
     `satqkd.key.optimise.downlink.DecoyDownlink.counts`, at a hundredth of the cost; where two bases give key and
-    neither has any, the one that is nearer to it counts. `capped` as in `account`.
+    neither has any, the one that is nearer to zero counts. `capped` as in `account`.
     """
     intensities = 2 if proof == ONE_DECOY else 3
     mu, p, sent, filled = np.empty(intensities), np.empty(intensities), np.empty(intensities), np.empty(len(ACCOUNT))

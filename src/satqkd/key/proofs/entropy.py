@@ -1,4 +1,4 @@
-"""Entropies, the leak of error correction, and what the finite-key proofs ask of their arguments.
+"""Entropies, the leak of error correction, and the checks of arguments that the finite-key proofs share.
 
 Counts may be fractional, so that expected counts of a model go through the same formulas as counted ones. Everything
 broadcasts.
@@ -28,7 +28,7 @@ class EpsilonSplit(Result):
     estimate : array_like
         Probability that one tail bound fails; 0 where the proof has none.
     estimates : int
-        How many such probabilities, of tail bounds and smoothings, share eps_sec.
+        Number of such probabilities, of tail bounds and smoothings, that share eps_sec.
     amplification : array_like
         Distance from uniform that hashing adds.
     """
@@ -90,7 +90,7 @@ def check_range(low: float, high: float, way_out: str, **quantities: ArrayLike) 
     """
     for name, value in quantities.items():
         values = np.asarray(value, dtype=float)
-        # Least and greatest alone are twice as fast as a mask, and NaN is in neither.
+        # Comparing the least and the greatest is twice as fast as a mask, and fails for NaN as well.
         if values.size and not (values.min() >= low and values.max() <= high):
             inside = (values >= low) & (values <= high)
             raise ValueError(f"{name}={values[~inside].flat[0]:g} is outside [{low:g}, {high:g}]: {way_out}")

@@ -1,4 +1,4 @@
-"""The decoy-state proof "multinomial", compiled: counts by intensity, weighed together, bound the photons behind them.
+"""Compiled decoy-state proof "multinomial": counts by intensity, weighed together, bound the photons behind them.
 
 Given its photon number, a detection has each intensity with a known probability, whatever Eve did. A weight for each
 intensity therefore bounds the detections of a photon number directly, with one failure probability for the weighted
@@ -6,8 +6,8 @@ sum, where other proofs limit each count by itself and add the widths. The theor
 step, are in `docs/proofs.md`.
 
 Triples run over signal, decoy and vacuum. "Key" is the basis that gives key, "sample" the other one. Counts may be
-fractional, so that expected counts of a model go through the same formulas as counted ones. All that is compiled
-together stands in this file: numba's cache notices a change of the file that a function is in, and of no other.
+fractional, so that expected counts of a model go through the same formulas as counted ones. All functions that are
+compiled together are in this file: numba's cache notices a change of the file that holds a function, and of no other.
 """
 
 import math
@@ -27,11 +27,11 @@ TERMS, UNFLOORED = len(ACCOUNT), ACCOUNT.index("unfloored")
 # Shares of eps_sec: each of five estimates of photon numbers, the phase errors, and hashing. They add up to 1.
 ESTIMATES = 5
 ESTIMATE, PHASE, HASHING = 0.04, 0.6, 0.2
-# What weights bound: events of at most one photon, empty events, errors of single photons.
+# Quantities that weights bound: events of at most one photon, empty events, errors of single photons.
 EVENTS, EMPTY, ERRORS = range(3)
 # Ways to bound phase errors: by the errors of single photons that decoys allow, by all errors seen, or the better one.
 DECOYS, CAPPED, BOTH = 1, 2, 3
-# What the weights are moved by to the safe side, far more than they are rounded by.
+# Amounts by which the weights are moved to the safe side, far more than their rounding.
 _RELATIVE, _ABSOLUTE = 1e-12, 1e-15
 # Steps of the search for the best scale of the weights, in its logarithm; weights of any scale are sound.
 _STEP, _TRIES = 0.1, 20
@@ -241,7 +241,7 @@ def weigh_empty(vacuum: float, signal_only: bool, low: np.ndarray, high: np.ndar
     0.00142
     """
     x[0], x[2] = 0.0, math.expm1(vacuum)
-    # What single photons of the vacuum would add, the decoy takes away.
+    # The decoy's weight cancels what single photons of the vacuum would add.
     x[1] = -x[2] * high[1, 2] / low[1, 1] * (1.0 + _RELATIVE) - (_ABSOLUTE if high[1, 2] > 0.0 else 0.0)
     if x[1] <= -1.0:
         return np.inf
@@ -296,7 +296,7 @@ def _best_scale(
     """Return the best logarithm of the decoy's weight for a plan: the vertex of a parabola through the guess."""
     rest = (what, part, plan, price, signal_only, share_empty, share_single, low, high, x)
     below, at_start, above = _value(start - _STEP, *rest), _value(start, *rest), _value(start + _STEP, *rest)
-    # Beyond some scale nothing is bounded, and below it the bound may still rise towards smaller ones.
+    # Beyond some scale nothing is bounded; below it, the bound may still rise towards smaller scales.
     for _ in range(_TRIES):
         if above > -np.inf and below <= at_start:
             break
@@ -484,14 +484,15 @@ def most_phase_errors(n_key: float, n_sample: float, x: float, log_tail: float) 
     if n_sample <= x or n_key <= 0.0:
         return n_key
     whole = n_key + n_sample
-    # Of one sign the logarithms of factorials are far larger than their sum, by whose rounding the limit is moved.
+    # The logarithms of factorials are far larger than their sum: move the limit by their rounding.
     log_tail -= 2e-15 * whole * math.log(whole + 2.0)
     constant = _log_factorial(n_sample) + _log_factorial(n_key) - _log_factorial(whole)
     constant -= _log_factorial(x) + _log_factorial(n_sample - x)
     first, last = min(x * n_key / n_sample, n_key), n_key
     if _log_tail(n_key, n_sample, x, last, constant) > log_tail:
         return n_key
-    # Newton from a Gaussian with its skewness, to a little beyond the root; the bracket keeps it in, its end counts.
+    # Newton's method from a Gaussian with its skewness, to a little beyond the root. The bracket contains the root, and
+    # its upper end is the answer.
     variance = (x + 1.0) * (1.0 - x / n_sample) * n_key / n_sample * whole / n_sample
     guess = first + math.sqrt(-2.0 * log_tail * variance) - log_tail * (1.0 + 2.0 * n_key / n_sample) / 3.0
     guess = min(guess, 0.5 * (first + last))
@@ -530,7 +531,7 @@ def entropy(p: float) -> float:
 def _planned(other: np.ndarray, total: float, p: np.ndarray, plan: np.ndarray) -> None:
     """Fill `plan` with the counts by intensity expected in one basis, from the other basis and its own total.
 
-    One event more, shared like the pulses, stands for what so few counts leave open.
+    One event more, shared like the pulses, accounts for the uncertainty of a few counts.
     """
     scale = total / (other[0] + other[1] + other[2] + 1.0)
     for k in range(3):
@@ -594,7 +595,7 @@ def account(
     signal_only : bool
         Whether key is made of the signal pulses alone.
     two_way : bool
-        Whether error correction makes public where the errors were: then empty events are no secret.
+        Whether error correction makes public where the errors were, so that empty events are not secret.
     searched : bool
         As of `least_events`.
     ways : int
@@ -661,7 +662,7 @@ def _accounts() -> Callable[..., np.ndarray]:
         like: np.ndarray,
         out: np.ndarray,
     ) -> None:
-        # Copies are of one layout in memory, so that `account` is compiled once.
+        # Copies have one layout in memory, so that `account` is compiled once.
         filled = account(
             key.copy(), key_errors.copy(), sample.copy(), sample_errors.copy(), mu.copy(), p.copy(), eps_sec, f_ec,
             mismatch, security, fluctuation, signal_only, two_way, 1, ways,
@@ -698,8 +699,8 @@ def pass_lengths(
 ) -> None:
     """Compute the length of the key of a pass, not cut at zero, for each row of settings; -inf where not allowed.
 
-    The twin of `satqkd.key.proofs.decoy_bounds.pass_lengths`. The weights are not searched for, which takes a few
-    parts in ten thousand of the length and most of the time away.
+    Counterpart of `satqkd.key.proofs.decoy_bounds.pass_lengths`. The weights are not searched for, which costs a few
+    parts in ten thousand of the length and saves most of the time.
 
     Parameters
     ----------
@@ -712,7 +713,7 @@ def pass_lengths(
     eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way, ways
         As of `account`.
     both : bool
-        Whether both bases give key; where neither has any, the one that is nearer to it counts.
+        Whether both bases give key; where neither has any, the one that is nearer to zero counts.
     out : ndarray, shape (n,)
         Filled.
     """

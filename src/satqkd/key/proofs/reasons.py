@@ -1,4 +1,4 @@
-"""Why there is no key: a closed list of reasons, and which labels of a measurement may be swapped."""
+"""Reasons why there is no key, a closed list, and the labels of a measurement that may be swapped."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,11 +15,11 @@ REASONS = {
     "real leak": "error correction really disclosed more than f_ec says, and all that the proof leaves",
     "not verified": "the corrected bits of the two sides differ",
 }
-SWAPPED = ("errors above one half", "uncorrelated")  # reasons that a wrong label may have
+SWAPPED = ("errors above one half", "uncorrelated")  # reasons that a wrong label can cause
 
-# Standard deviations at which an error rate counts as different from one half: chance does it once in 30,000 times.
+# Standard deviations from which an error rate counts as different from one half; by chance it is once in 30,000 times.
 TELLING_SIGMA = 4.0
-# Error rate at which 1 - 2 h(E) vanishes. Fewer bits than these do not tell even such a rate from one half.
+# Error rate at which 1 - 2 h(E) vanishes. Fewer bits than these cannot tell even such a rate from one half.
 KEYLESS_QBER = 0.11
 FEWEST_TELLING = (TELLING_SIGMA / (1.0 - 2.0 * KEYLESS_QBER)) ** 2
 
@@ -153,7 +153,7 @@ def suspected_swap(counts: ArrayLike, ideal_correlation: ArrayLike) -> str:
     counts = np.asarray(counts)
     equal = counts[..., 0, 0] + counts[..., 1, 1]
     total = counts.sum(axis=(2, 3))
-    # Errors where the outcomes differ from the sign of the ideal state; without a sign, from equality.
+    # An outcome is wrong if it differs from the sign of the ideal state, or from equality where there is no sign.
     side = side_of_one_half(total, np.where(np.asarray(ideal_correlation) < 0, equal, total - equal))
     matched, crossed = side[[0, 1], [0, 1]], side[[0, 1], [1, 0]]
     if (matched > 0).any():

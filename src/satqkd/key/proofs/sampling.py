@@ -1,9 +1,9 @@
-"""What the errors of a random sample say of the bits that were not looked at.
+"""Bounds on the errors of bits that were not disclosed, from the errors of a random sample.
 
-N = n + k bits, of which K are wrong, fall into a sample of k and a rest of n, which becomes key; every way to fall is
-as likely as any other. A phase-error bound needs a limit on the wrong bits of the rest that fails with at most a given
-probability whatever K is. With one basis as sample for the other the split is random when each round chooses its basis
-independently of everything else.
+N = n + k bits, of which K are wrong, are divided into a sample of k and a rest of n, which becomes key; all divisions
+are equally likely. A phase-error bound needs a limit on the wrong bits of the rest that fails with at most a given
+probability, whatever K is. If one basis is the sample for the other, the division is random when each round chooses its
+basis independently of everything else.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from numba import vectorize
 from numpy.typing import ArrayLike
 
-# Terms of a tail that are added one by one; what is left is bounded by a geometric series.
+# Terms of a tail that are added one by one; the others are bounded by a geometric series.
 _TERMS = 20_000
 _GOLDEN = 0.6180339887498949
 
@@ -44,7 +44,7 @@ def serfling_deviation(n_key: ArrayLike, n_sample: ArrayLike, *, eps: ArrayLike)
     Notes
     -----
     Serfling, Ann. Stat. 2, 39 (1974), corollary 1.1; the form printed in Yin et al., Nature 582, 501 (2020). It does
-    not yet speak of the rest alone: see `serfling_key_deviation`.
+    not apply to the rest alone: see `serfling_key_deviation`.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def small_block_deviation(error_rate: float, n_key: float, n_sample: float, eps:
     Returns
     -------
     ndarray or float
-        Deviation of the error rate; infinite without a sample or a rest, or when it is beyond one half anyway.
+        Deviation of the error rate; infinite without a sample or a rest, or where the error rate could exceed one half.
 
     Notes
     -----
@@ -132,7 +132,7 @@ def small_block_deviation(error_rate: float, n_key: float, n_sample: float, eps:
     """
     if n_key <= 0 or n_sample <= 0:
         return np.inf
-    # In the logarithm of the share the minimum is wide and single.
+    # As a function of the logarithm of the share there is one wide minimum.
     low, high = math.log(1e-12), math.log(1.0 - 1e-3)
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_left = _two_step(math.exp(left), error_rate, n_key, n_sample, eps)
@@ -160,7 +160,7 @@ def _log_binomial(n: float, k: float) -> float:
 def _tail_exceeds(n_key: int, n_sample: int, errors_sample: int, errors_key: int, tail: float) -> bool:
     """Return whether at most this many errors in the sample are more likely than `tail`, given all errors.
 
-    Rounding and the cut of a long sum go to the safe side: the answer is yes where they could decide.
+    The answer is yes where rounding, or the cut of a long sum, could decide: that is the safe side.
     """
     n, k, x, whole = float(n_key), float(n_sample), float(errors_sample), float(n_key + n_sample)
     wrong = x + errors_key
