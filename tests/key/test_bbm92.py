@@ -166,7 +166,7 @@ def test_half_of_the_failure_probability_is_the_published_division():
 
 
 def test_a_share_of_nothing_is_refused():
-    with pytest.raises(ValueError, match=r"estimate_share=1 is outside .*: leave something to each part"):
+    with pytest.raises(ValueError, match=r"estimate_share=1 is outside .*: leave a share for each part"):
         key_length(1000, 1000, 10, 10, "lim2021", estimate_share=1.0)
 
 

@@ -13,7 +13,7 @@ from satqkd.key.optimise.downlink import DecoyDownlink, PairDownlinks
 from satqkd.key.optimise.search import Optimum, maximise, optimum_of, worth
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length
 from satqkd.key.proofs.decoy import PROOFS, WEIGHED, DecoyKey, WeighedProof, decoy_key_length
-from satqkd.key.proofs.decoy_bounds import EQUAL, GAINS, ONE_DECOY, pass_lengths
+from satqkd.key.proofs.decoy_bounds import EQUAL, GAINS, ONE_DECOY, Costs, Link, Method, pass_lengths
 from satqkd.key.proofs.entropy import check_security, named_bound
 from satqkd.key.proofs.multinomial import CAPPED, DECOYS
 from satqkd.key.proofs.multinomial import pass_lengths as weighed_lengths
@@ -125,11 +125,14 @@ def optimal_decoy(
     # While a search works with more data than there are, it only looks for the part of the box with long keys. The
     # bound of Zhang et al. finds that part in a third of the time.
     guide = PROOFS["zhang2017"] if proof.photons == WEIGHED else proof
-    guided = (
-        exact, float(guide.sigmas(exact, signal_only)), float(f_ec), float(efficiency_mismatch),
-        float(guide.security(exact, exact_cor, signal_only)), float(intensity_fluctuation),
-        guide.photons, guide.tail, guide.shares(signal_only), signal_only, key_basis == "both",
-    )  # fmt: skip
+    costs = Costs(
+        float(exact),
+        float(guide.sigmas(exact, signal_only)),
+        float(f_ec),
+        float(efficiency_mismatch),
+        float(guide.security(exact, exact_cor, signal_only)),
+    )
+    method = Method(guide.photons, guide.tail, guide.shares(signal_only))
     two_way = isinstance(proof, WeighedProof) and proof.two_way
     security = float(proof.security(exact, exact_cor, signal_only))
     weighed_terms = (
@@ -137,6 +140,7 @@ def optimal_decoy(
     )  # fmt: skip
     in_steps = np.array([1.0] * 6 + [1.0 / link.step_s])
     pulses_in_step = link.pulse_rate_hz * link.step_s
+    sums = Link(float(link.misalignment), float(link.jitter_s), *link.sums)
 
     def weighed(points: np.ndarray, ways: int) -> np.ndarray:
         mu = np.column_stack([points[:, :2], np.full(len(points), vacuum)])
@@ -151,14 +155,19 @@ def optimal_decoy(
         if proof.photons == WEIGHED and abundance == 1.0:
             return weighed(points, CAPPED if capped else DECOYS)
         lengths = np.empty(len(points))
-        link_terms = (
+        pass_lengths(
+            points * in_steps,
             float(vacuum),
             abundance * pulses_in_step,
-            float(link.misalignment),
-            float(link.jitter_s),
-            *link.sums,
+            sums,
+            costs,
+            float(intensity_fluctuation),
+            method,
+            signal_only,
+            key_basis == "both",
+            capped,
+            lengths,
         )
-        pass_lengths(points * in_steps, *link_terms, *guided, capped, lengths)
         return lengths
 
     def key(point: np.ndarray) -> DecoyKey:

@@ -11,6 +11,7 @@ be: numba's cache notices a change of the file that holds a function, but not of
 import math
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import float64, guvectorize, int64, njit, vectorize
@@ -33,6 +34,60 @@ ACCOUNT = (
     "unfloored",
 )
 UNFLOORED = ACCOUNT.index("unfloored")
+
+
+class Method(NamedTuple):
+    """How a proof bounds what it needs.
+
+    Attributes
+    ----------
+    photons : int
+        How single photons are bounded: `TWO_DECOYS`, `ONE_DECOY` or `GAINS`.
+    tail : int
+        How far a count may lie from its expectation: `EQUAL` to `GAUSSIAN`.
+    terms : int
+        Number of failure probabilities that share eps_sec.
+    """
+
+    photons: int
+    tail: int
+    terms: int
+
+
+class Costs(NamedTuple):
+    """What shortens a key.
+
+    Attributes
+    ----------
+    eps_sec, sigmas : float
+        Secrecy, and standard deviations where the tail is Gaussian.
+    f_ec, mismatch, security : float
+        Inefficiency of error correction, detector mismatch, price of the failure probabilities [bit].
+    """
+
+    eps_sec: float
+    sigmas: float
+    f_ec: float
+    mismatch: float
+    security: float
+
+
+class Link(NamedTuple):
+    """Link of a pass, as `satqkd.key.optimise.downlink.DecoyDownlink` describes it.
+
+    Attributes
+    ----------
+    misalignment, jitter_s : float
+        Error rate of light alone; standard deviation of a click about its pulse [s].
+    light, noise : ndarray, shape (time + 1, order)
+        As of `expected_clicks`.
+    """
+
+    misalignment: float
+    jitter_s: float
+    light: np.ndarray
+    noise: np.ndarray
+
 
 # Expected counts below this are taken as none; their square would be out of range.
 _NOTHING = 1e-100
@@ -732,14 +787,8 @@ def account(
     pulses: np.ndarray,
     mu: np.ndarray,
     p: np.ndarray,
-    eps_sec: float,
-    sigmas: float,
-    f_ec: float,
-    mismatch: float,
-    security: float,
-    proof: int,
-    tail: int,
-    terms: int,
+    costs: Costs,
+    method: Method,
     signal_only: bool,
     capped: bool,
     out: np.ndarray,
@@ -750,20 +799,17 @@ def account(
     ----------
     key, key_errors, sample, sample_errors, pulses, mu, p : ndarray, shape (2,) or (3,)
         Counts in the basis of the key and in the other one, pulses sent, mean photon numbers, probabilities.
-    eps_sec, sigmas : float
-        Secrecy, and standard deviations where the tail is Gaussian.
-    f_ec, mismatch, security : float
-        Inefficiency of error correction, detector mismatch, price of the failure probabilities [bit].
-    proof, tail, terms : int
-        How single photons are bounded, with which tail, and how many failure probabilities share eps_sec.
+    costs : Costs
+    method : Method
     signal_only : bool
         Whether key is made of the signal pulses alone.
     capped : bool
         Whether all errors seen are taken as those of single photons, even where decoys bound them better.
     """
-    beta = math.log(terms / eps_sec)
+    eps_sec, sigmas, tail = costs.eps_sec, costs.sigmas, method.tail
+    beta = math.log(method.terms / eps_sec)
     deviation = 0.0
-    if proof == GAINS:
+    if method.photons == GAINS:
         empty = 0.0
         single, single_sample, errors = _gain_photons(key, sample, sample_errors, pulses, mu, sigmas)
         ratio = rate(errors, single_sample)
@@ -771,7 +817,7 @@ def account(
         decoys = len(mu) - 1
         weights = (math.exp(mu[0]) / p[0], math.exp(mu[1]) / p[1], math.exp(mu[decoys]) / p[decoys])
         tau_0, tau_1 = 1.0 / weights[0] + 1.0 / weights[1], mu[0] / weights[0] + mu[1] / weights[1]
-        if proof == TWO_DECOYS:
+        if method.photons == TWO_DECOYS:
             tau_0, tau_1 = tau_0 + 1.0 / weights[2], tau_1 + mu[2] / weights[2]
             empty, single = _two_decoy_photons(key, mu, weights, tau_0, tau_1, beta, sigmas, tail)
             _, single_sample = _two_decoy_photons(sample, mu, weights, tau_0, tau_1, beta, sigmas, tail)
@@ -784,14 +830,14 @@ def account(
             single = least_thinned(single, mu[0] / (weights[0] * tau_1), beta, sigmas, tail)
         ratio = rate(errors, single_sample)
         if tail != EQUAL:
-            deviation = phase_error_deviation(ratio, single_sample, single, eps_sec, terms)
+            deviation = phase_error_deviation(ratio, single_sample, single, eps_sec, method.terms)
     n_sifted = key[0] if signal_only else key.sum()
     qber = rate(key_errors[0] if signal_only else key_errors.sum(), n_sifted)
-    phase_error = min((ratio + deviation) * (1.0 + mismatch) ** 2, 0.5)
-    leak_ec = f_ec * n_sifted * entropy(qber)
+    phase_error = min((ratio + deviation) * (1.0 + costs.mismatch) ** 2, 0.5)
+    leak_ec = costs.f_ec * n_sifted * entropy(qber)
     out[0], out[1], out[2], out[3] = n_sifted, qber, empty, single
     out[4], out[5], out[6], out[7] = single_sample, errors, phase_error, leak_ec
-    out[UNFLOORED] = empty + single * (1.0 - entropy(phase_error)) - leak_ec - security
+    out[UNFLOORED] = empty + single * (1.0 - entropy(phase_error)) - leak_ec - costs.security
 
 
 @cache
@@ -814,31 +860,38 @@ def _accounts() -> Callable[..., np.ndarray]:
         f_ec: float,
         mismatch: float,
         security: float,
-        proof: int,
+        photons: int,
         tail: int,
         terms: int,
         signal_only: bool,
         like: np.ndarray,
         out: np.ndarray,
     ) -> None:
-        account(
-            key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-            proof, tail, terms, signal_only, False, out,
-        )  # fmt: skip
+        costs, method = Costs(eps_sec, sigmas, f_ec, mismatch, security), Method(photons, tail, terms)
+        account(key, key_errors, sample, sample_errors, pulses, mu, p, costs, method, signal_only, False, out)
 
     return accounts
 
 
 def accounts_of(*arguments: ArrayLike) -> np.ndarray:
-    """Return the account of every point of arguments that broadcast, in the order of `ACCOUNT`; shape (..., 9)."""
+    """Return the account of every point of arguments that broadcast, in the order of `ACCOUNT`; shape (..., 9).
+
+    Examples
+    --------
+    >>> counts, errors = np.array([7e5, 4e4, 100.0]), np.array([7350.0, 500.0, 50.0])
+    >>> pulses, mu, p = np.array([7e8, 2e8, 1e8]), np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> costs, method = Costs(1e-10, 0.0, 1.16, 0.0, 250.0), Method(TWO_DECOYS, ZHANG2017, 21)
+    >>> found = accounts_of(counts, errors, counts, errors, pulses, mu, p, *costs, *method, True)
+    >>> round(found[UNFLOORED].item())
+    253519
+    """
     with np.errstate(all="ignore"):
         return _accounts()(*arguments, np.empty(len(ACCOUNT)))
 
 
 @compiled
 def expected_clicks(brightness: float, steps: float, light: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
-    """Return the clicks of a pulse in each of the best steps of a pass: of light, and of noise in a window of one
-    second.
+    """Return the clicks of a pulse in the best steps of a pass: of light, and of noise in a window of one second.
 
     Parameters
     ----------
@@ -848,6 +901,14 @@ def expected_clicks(brightness: float, steps: float, light: np.ndarray, noise: n
         How many, the last one in part.
     light, noise : ndarray, shape (time + 1, order)
         Cumulative power sums of the transmittance, best steps first: plain, and weighted with the noise rate.
+
+    Examples
+    --------
+    >>> from satqkd.key.optimise.downlink import power_sums
+    >>> eta, ones = np.array([2e-3, 1e-3]), np.ones(2)
+    >>> light, noise = expected_clicks(0.5, 2.0, power_sums(eta, ones, 8), power_sums(eta, 1e3 * ones, 8))
+    >>> round(light, 5), round(noise)
+    (0.0015, 1999)
     """
     whole = min(int(steps), len(light) - 2)
     part = steps - whole
@@ -864,7 +925,18 @@ def expected_clicks(brightness: float, steps: float, light: np.ndarray, noise: n
 def pass_clicks(
     brightness: np.ndarray, steps: np.ndarray, light: np.ndarray, noise: np.ndarray, seen: np.ndarray, dark: np.ndarray
 ) -> None:
-    """Fill `seen` and `dark` with `expected_clicks` of an array of shape (n, k), for n numbers of steps."""
+    """Fill `seen` and `dark` with `expected_clicks` of an array of shape (n, k), for n numbers of steps.
+
+    Examples
+    --------
+    >>> from satqkd.key.optimise.downlink import power_sums
+    >>> eta, ones = np.array([2e-3, 1e-3]), np.ones(2)
+    >>> seen, dark = np.empty((1, 2)), np.empty((1, 2))
+    >>> sums = power_sums(eta, ones, 8), power_sums(eta, 1e3 * ones, 8)
+    >>> pass_clicks(np.array([[0.5, 0.1]]), np.array([2.0]), *sums, seen, dark)
+    >>> seen.round(6)
+    array([[0.001499, 0.0003  ]])
+    """
     for i in range(len(steps)):
         for k in range(brightness.shape[1]):
             seen[i, k], dark[i, k] = expected_clicks(brightness[i, k], steps[i], light, noise)
@@ -875,19 +947,10 @@ def pass_lengths(
     settings: np.ndarray,
     vacuum: float,
     pulses: float,
-    misalignment: float,
-    jitter_s: float,
-    light: np.ndarray,
-    noise: np.ndarray,
-    eps_sec: float,
-    sigmas: float,
-    f_ec: float,
-    mismatch: float,
-    security: float,
+    link: Link,
+    costs: Costs,
     fluctuation: float,
-    proof: int,
-    tail: int,
-    terms: int,
+    method: Method,
     signal_only: bool,
     both: bool,
     capped: bool,
@@ -900,7 +963,7 @@ def pass_lengths(
     `satqkd.key.optimise.downlink.DecoyDownlink.counts`, at a hundredth of the cost; where two bases give key and
     neither has any, the one that is nearer to zero counts. `capped` as in `account`.
     """
-    intensities = 2 if proof == ONE_DECOY else 3
+    intensities = 2 if method.photons == ONE_DECOY else 3
     mu, p, sent, filled = np.empty(intensities), np.empty(intensities), np.empty(intensities), np.empty(len(ACCOUNT))
     x, x_errors, z, z_errors = (
         np.empty(intensities),
@@ -916,31 +979,25 @@ def pass_lengths(
             continue
         if share_signal + share_decoy > 1.0 - 1e-6:
             continue
-        acceptance = math.erf(window_s / (2.0 * math.sqrt(2.0) * jitter_s)) if jitter_s > 0.0 else 1.0
+        acceptance = math.erf(window_s / (2.0 * math.sqrt(2.0) * link.jitter_s)) if link.jitter_s > 0.0 else 1.0
         mu[0], mu[1], p[0], p[1] = signal, decoy, share_signal, 1.0 - share_signal
         if intensities == 3:
             mu[2], p[1], p[2] = vacuum, share_decoy, 1.0 - share_signal - share_decoy
         for k in range(intensities):
-            seen, dark = expected_clicks(acceptance * mu[k], steps, light, noise)
+            seen, dark = expected_clicks(acceptance * mu[k], steps, link.light, link.noise)
             sent[k] = pulses * steps * p[k]
             clicks = pulses * p[k] * (seen + window_s * dark)
-            errors = pulses * p[k] * (misalignment * seen + 0.5 * window_s * dark)
+            errors = pulses * p[k] * (link.misalignment * seen + 0.5 * window_s * dark)
             x[k], x_errors[k] = clicks * basis_x**2, errors * basis_x**2
             z[k], z_errors[k] = clicks * (1.0 - basis_x) ** 2, errors * (1.0 - basis_x) ** 2
         least_x, least_z = np.inf, np.inf
         for corner in range(4 if fluctuation > 0.0 else 1):
             mu[0] = signal * (1.0 + (corner % 2 * 2 - 1) * fluctuation)
             mu[1] = decoy * (1.0 + (corner // 2 * 2 - 1) * fluctuation)
-            account(
-                x, x_errors, z, z_errors, sent, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-                proof, tail, terms, signal_only, capped, filled,
-            )  # fmt: skip
+            account(x, x_errors, z, z_errors, sent, mu, p, costs, method, signal_only, capped, filled)
             least_x = min(least_x, filled[UNFLOORED])
             if both:
-                account(
-                    z, z_errors, x, x_errors, sent, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-                    proof, tail, terms, signal_only, capped, filled,
-                )  # fmt: skip
+                account(z, z_errors, x, x_errors, sent, mu, p, costs, method, signal_only, capped, filled)
                 least_z = min(least_z, filled[UNFLOORED])
         if not both:
             out[i] = least_x

@@ -149,6 +149,15 @@ def credit(
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high, x = np.empty((3, 3)), np.empty((3, 3)), np.empty(3)
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> theta = weigh_events(0.01, 0, 0.0, 1.0, low, high, x)
+    >>> credit(x, 0, 0.0, 1.0, low, high) == theta
+    True
     """
     if not (-1.0 < x[0] < 0.0 < x[1] and x[2] > -1.0) or _sum_at_most(low[2], high[2], x) > 0.0:
         return np.inf
@@ -674,7 +683,16 @@ def _accounts() -> Callable[..., np.ndarray]:
 
 
 def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
-    """Return the account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
+    """Return the account of every point of arguments that broadcast, in the order of `account`; shape (..., 9).
+
+    Examples
+    --------
+    >>> counts, errors = np.array([7e5, 4e4, 100.0]), np.array([7350.0, 500.0, 50.0])
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> found = accounts_of(counts, errors, counts, errors, mu, p, 1e-10, 1.16, 0.0, 250.0, 0.0, True, False)
+    >>> round(found[UNFLOORED].item())
+    262037
+    """
     with np.errstate(all="ignore"):
         return _accounts()(*arguments, ways, np.empty(TERMS))
 
