@@ -33,6 +33,12 @@ SWEEP ?= example
 sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
 
+# Shows what make results has made and executes nothing; warnings are errors.
+docs: $(VENV)/.docs  ## the site of the documentation, in results/site (after make results)
+	@python docs/pages.py
+	sphinx-build -W --keep-going --quiet --jobs $(CORES) -c docs -d results/.doctrees . results/site
+	@echo "docs: open results/site/index.html"
+
 lab: $(VENV)/.made  ## the notebooks in JupyterLab
 	jupyter lab --notebook-dir=. notebooks/explore.ipynb
 
@@ -113,22 +119,28 @@ $(VENV)/.tests: requirements-test.lock $(VENV)/.made
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
 	@touch $@
 
+$(VENV)/.docs: requirements-docs.lock $(VENV)/.made
+	@echo "environment: what only the site needs, of $<"
+	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	@touch $@
+
 $(OLDEST)/.made: requirements-oldest.lock
 	$(call environment,$(OLDEST),$<)
 	touch $@
 
 # The locks of all dependencies, with hashes and without the address of any index: the package, its tests, both as old as is
-# claimed, the peers of the benchmarks, and the executor for Slurm.
+# claimed, the peers of the benchmarks, the site's builder, and the executor for Slurm.
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
 lock: $(VENV)/.made  ## renew the locks of all dependencies
 	$(LOCK) --extra install --output-file requirements.lock
 	$(LOCK) --extra install --extra test --constraint requirements.lock --output-file requirements-test.lock
 	$(LOCK) --extra install --extra test --resolution lowest-direct --upgrade --output-file requirements-oldest.lock
 	$(LOCK) --extra install --extra test --extra bench --constraint requirements.lock --output-file requirements-bench.lock
+	$(LOCK) --extra docs --constraint requirements-test.lock --output-file requirements-docs.lock
 	$(LOCK) --extra slurm --constraint requirements.lock --output-file requirements-slurm.lock
 
 clean:  ## remove environments and results
-	rm -rf $(VENV) $(OLDEST) .snakemake
+	rm -rf $(VENV) $(OLDEST) .snakemake docs/site
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: help results quick plan sweep lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean
+.PHONY: help results quick plan sweep docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean
