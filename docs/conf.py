@@ -5,8 +5,10 @@ Nothing is executed and nothing is fetched: the notebooks and figures are those 
 """
 
 import os
+from pathlib import Path
 
 import papermill  # noqa: F401  loads satqkd.workflow.engine itself, as its plug-in, and has to come first
+import yaml
 
 # Compiled functions show autodoc neither signature nor docstring.
 os.environ["NUMBA_DISABLE_JIT"] = "1"
@@ -33,10 +35,12 @@ include_patterns = [
     "docs/physics/*.md",
     "docs/site/**",
     "results/README.md",
-    "results/*/notebooks/*.ipynb",
-    "results/*/run1/notebooks/*.ipynb",
+    "results/notebooks/08*.ipynb",
 ]
-exclude_patterns = [".*", "results/site", "results/notebooks", "results/plan", "results/sweep", "**.zarr"]
+CONFIG = Path(__file__).parents[1] / "workflow/config.yaml"
+for scenario in yaml.safe_load(CONFIG.read_text())["scenarios"]:
+    include_patterns += [f"results/{scenario}/notebooks/*.ipynb", f"results/{scenario}/run1/notebooks/*.ipynb"]
+exclude_patterns = [".*", "results/site", "**.zarr"]  # not even looked through
 
 # The contents, for the bar above and the one on the left. They are not in the pages, which are read on GitHub as well.
 CONTENTS = {
@@ -112,6 +116,7 @@ myst_heading_anchors = 4
 
 html_theme = "pydata_sphinx_theme"
 html_title = project
+html_context = {"default_mode": "auto"}
 html_additional_pages = {"index": "start.html"}
 html_static_path = ["static"]
 html_css_files = ["site.css"]
@@ -122,7 +127,8 @@ html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "navbar_end": ["theme-switcher"],
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"docs/site/figures": [], "**": ["page-toc"]},
+    "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
     "show_prev_next": False,

@@ -1,10 +1,12 @@
-"""The site of the documentation: every link by the pages' HTML, and pages on a desk and on a phone in a real Chromium."""
+"""The site of the documentation: links by the HTML of all pages; some pages on a desk and on a phone."""
 
 import importlib
+import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from matplotlib.figure import Figure
 
 from satqkd.papers import CATALOGUE
 
@@ -100,6 +102,30 @@ def test_every_figure_of_the_papers_is_shown(site, pages):
     for name, figures in CATALOGUE.items():
         page = pages[site / f"docs/site/figures-{name}.html"]
         assert {f"{name}-{figure}".replace("_", "-") for figure in figures} <= page.places
+
+
+def test_every_figure_leads_to_the_function_that_draws_it(pages):
+    for path, page in pages.items():
+        if path.name.startswith("figures-"):
+            figures = {place for place in page.places if place.startswith(path.stem.removeprefix("figures-") + "-")}
+            functions = [link for link in page.links if "api/satqkd." in link and "#satqkd." in link]
+            assert len(figures) == len(functions) > 10
+
+
+def test_the_code_of_the_figures_draws_them(root, monkeypatch):
+    monkeypatch.chdir(root)
+    text = (root / "docs/site/figures-yin2020.md").read_text()
+    sections = re.split(r"^## ", text, flags=re.MULTILINE)[1:]
+    drawn = 0
+    for preamble, *figures in (re.findall(r"^```python\n(.*?)^```", one, re.M | re.S) for one in sections):
+        known = {}
+        exec(preamble, known)
+        for code in figures:
+            lines, _, last = code.strip().rpartition("\n")
+            exec(lines, known)
+            assert isinstance(eval(last, known), Figure), code
+            drawn += 1
+    assert drawn == 16 + len(CATALOGUE["yin2020"])
 
 
 @pytest.mark.parametrize("size", SIZES)
