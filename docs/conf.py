@@ -122,6 +122,7 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_show_search_summary = False  # a browser does not let a page read others from the disk
 html_theme_options = {
     "navbar_start": ["logo.html"],
     "navbar_align": "left",
