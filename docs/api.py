@@ -19,18 +19,29 @@ PARTS = {
 
 
 def directive(name: str, lines: list[str], *options: str) -> str:
-    """A directive of reStructuredText with a list of names in it."""
-    return "\n   ".join([f".. {name}::", *options, "", *lines])
+    """A directive of reStructuredText with its options and its lines; nothing without lines."""
+    return "\n   ".join([f".. {name}::", *options, "", *lines]) if lines else ""
 
 
 def headed(title: str, *parts: str, line: str = "=") -> str:
-    return "\n\n".join([f"{title}\n{line * len(title)}", *filter(None, parts)])
+    """A heading and what follows it; nothing where nothing does."""
+    return "\n\n".join([f"{title}\n{line * len(title)}", *filter(None, parts)]) if any(parts) else ""
 
 
-def names_of(package) -> list[str]:
-    """What a package hands on, each name by the module that defines it."""
+def listed(title: str, names: list[str]) -> str:
+    """A section with a table of names, each with the first sentence of its docstring."""
+    return headed(title, directive("autosummary", names, ":nosignatures:"), line="-")
+
+
+def contents(modules: list[str]) -> str:
+    """The contents below a page, each module by its last name."""
+    return directive("toctree", [f"{name.rpartition('.')[2]} <{name}>" for name in modules], ":hidden:")
+
+
+def handed_on(package) -> list[str]:
+    """Public names of a package, each by the module that defines it."""
     values = {name: getattr(package, name) for name in getattr(package, "__all__", [])}
-    return [f"{value.__module__}.{name}" for name, value in values.items() if hasattr(value, "__qualname__")]
+    return [f"~{value.__module__}.{name}" for name, value in values.items() if hasattr(value, "__qualname__")]
 
 
 def defined_in(module) -> list[str]:
@@ -42,39 +53,24 @@ def defined_in(module) -> list[str]:
     ]
 
 
-def api_pages(name: str) -> Iterator[tuple[str, str]]:
+def module_pages(name: str) -> Iterator[tuple[str, str]]:
     """Yield the page of a module, or of a package and of each module in it."""
-    package = importlib.import_module(name)
-    inside = [one.name for one in pkgutil.iter_modules(getattr(package, "__path__", []), f"{name}.")]
+    module = importlib.import_module(name)
+    inside = [one.name for one in pkgutil.iter_modules(getattr(module, "__path__", []), f"{name}.")]
     inside = [one for one in inside if not one.endswith("__main__")]
-    names = names_of(package) if inside else []
-    defined = defined_in(package)
-    yield (
-        name,
-        headed(
-            name,
-            f".. automodule:: {name}" + (f"\n   :members: {', '.join(defined)}" if defined else ""),
-            headed("Names", directive("autosummary", names), line="-") if names else "",
-            headed("Modules", directive("autosummary", inside), line="-") if inside else "",
-            directive("toctree", inside, ":hidden:") if inside else "",
-        ),
-    )
+    own = defined_in(module)
+    page = f".. automodule:: {name}" + (f"\n   :members: {', '.join(own)}" if own else "")
+    names = handed_on(module) if inside else []
+    yield f"{name}.rst", headed(name, page, listed("Names", names), listed("Modules", inside), contents(inside))
     for one in inside:
-        yield from api_pages(one)
-
-
-def api_index() -> str:
-    parts = [
-        headed(title, directive("autosummary", [f"satqkd.{name}" for name in names]), line="-")
-        for title, names in PARTS.items()
-    ]
-    pages = [f"satqkd.{name}" for names in PARTS.values() for name in names]
-    return headed("API", directive("autosummary", names_of(satqkd)), *parts, directive("toctree", pages, ":hidden:"))
+        yield from module_pages(one)
 
 
 def pages() -> Iterator[tuple[str, str]]:
     """Yield each page's file name and text."""
-    yield "index.rst", api_index()
-    for name in (name for names in PARTS.values() for name in names):
-        for module, text in api_pages(f"satqkd.{name}"):
-            yield f"{module}.rst", text
+    parts = {title: [f"satqkd.{name}" for name in names] for title, names in PARTS.items()}
+    modules = [name for names in parts.values() for name in names]
+    first = listed("Names", handed_on(satqkd))
+    yield "index.rst", headed("API", first, *(listed(*part) for part in parts.items()), contents(modules))
+    for name in modules:
+        yield from module_pages(name)
