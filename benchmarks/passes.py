@@ -5,8 +5,8 @@ import numpy as np
 from benchmarks.pair import side_by_side
 from satqkd.orbit import Station, read_elements
 from satqkd.orbit.elements import Elements
-from satqkd.orbit.passes import trajectory
-from satqkd.orbit.search import pass_times
+from satqkd.orbit.passes import pass_times
+from satqkd.orbit.propagation import trajectory
 
 DAYS = (30, 365)
 STATIONS = 20

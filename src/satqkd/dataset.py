@@ -1,24 +1,32 @@
 """Data sets that pass between stages: their attributes, and how they are written and read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.files import finished
-from satqkd.scenario import Scenario
+from satqkd.scenario import Experiment
 
 
-def variable(dims, values, units: str, long_name: str) -> xr.Variable:
-    """A variable with its CF attributes."""
+def variable(dims: str | tuple[str, ...], values: ArrayLike, units: str, long_name: str) -> xr.Variable:
+    """Return a variable with its CF attributes.
+
+    Examples
+    --------
+    >>> variable("time", [1.0, 2.0], "m", "range").attrs
+    {'units': 'm', 'long_name': 'range'}
+    """
     return xr.Variable(dims, values, {"units": units, "long_name": long_name})
 
 
-def label(data: xr.Dataset, stage: str, scenario: Scenario, seed: int | None = None) -> xr.Dataset:
-    """The same data set with the global attributes that say what it is: no time of day, no place."""
+def label(data: xr.Dataset, stage: str, scenario: Experiment, seed: int | None = None) -> xr.Dataset:
+    """Set the CF global attributes. No timestamp or path is stored, so equal inputs give identical files."""
     data.attrs = (
         {
             "Conventions": "CF-1.11",
@@ -34,7 +42,7 @@ def label(data: xr.Dataset, stage: str, scenario: Scenario, seed: int | None = N
     return data
 
 
-COMPRESSED = {"zlib": True, "complevel": 1, "shuffle": True}
+COMPRESSED: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True}
 CHUNK, PART = 1 << 18, 1 << 20  # rows of a long data set to compress together, and to work on together
 # Rows are written and read in their order: the library's 64 MB for each variable would hold what nobody asks for again.
 netCDF4.set_chunk_cache(2 * 8 * CHUNK)
@@ -47,8 +55,8 @@ def save(data: xr.Dataset, path: str | Path) -> None:
 
 
 @contextmanager
-def growing(path: str | Path, dim: str):
-    """Write a data set whose rows along a dimension are more than the memory may hold.
+def growing(path: str | Path, dim: str) -> Iterator[tuple[Callable, Callable]]:
+    """Write a data set that may have more rows along a dimension than the memory can hold.
 
     Parameters
     ----------
@@ -72,7 +80,7 @@ def growing(path: str | Path, dim: str):
             end = file.dimensions[dim].size
             for name, row in rows.items():
                 if name not in file.variables:
-                    column = file.createVariable(name, row.dtype, dim, chunksizes=[CHUNK], **COMPRESSED)
+                    column = file.createVariable(name, row.dtype, (dim,), chunksizes=[CHUNK], **COMPRESSED)
                     column.setncatts(row.attrs)
                 file.variables[name][end:] = row.values
 
@@ -87,8 +95,8 @@ def growing(path: str | Path, dim: str):
                 file.close()
 
 
-def _encoding(data: xr.Dataset) -> dict[str, dict]:
-    encoding = {name: COMPRESSED for name, values in data.variables.items() if values.size > 1000}
+def _encoding(data: xr.Dataset) -> dict[Any, dict]:
+    encoding: dict[Any, dict] = {name: COMPRESSED for name, values in data.variables.items() if values.size > 1000}
     for name, values in data.variables.items():
         if values.dtype.kind == "M":
             encoding[name] = encoding.get(name, {}) | {
@@ -100,7 +108,7 @@ def _encoding(data: xr.Dataset) -> dict[str, dict]:
 
 
 def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
-    """Read a data set whole, or leave what lies along a dimension in the file, to be read when it is asked for."""
+    """Read a data set whole, or leave what lies along a dimension in the file, to be read on demand."""
     if leave is None:
         with xr.open_dataset(path, engine="netcdf4") as data:
             return data.load()
@@ -112,6 +120,6 @@ def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
 
 
 def in_parts(data: xr.Dataset, dim: str) -> Iterator[xr.Dataset]:
-    """The rows of a long data set, so many at a time that they fit the memory."""
+    """Yield the rows of a long data set in parts that fit the memory."""
     for first in range(0, data.sizes[dim], PART):
         yield data.isel({dim: slice(first, first + PART)})

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,8 +13,8 @@ from pathlib import Path
 
 
 @contextmanager
-def finished(path: str | Path):
-    """A place to write in that takes its real name only when the writing has succeeded."""
+def finished(path: str | Path) -> Iterator[Path]:
+    """Give a place to write in, which takes its real name only when the writing has succeeded."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
@@ -36,12 +37,12 @@ def save_json(values: dict, path: str | Path) -> None:
 
 
 def save_observables(values: dict[str, tuple[float, str]], path: str | Path) -> None:
-    """Write what a stage can hold against publications, name to (value, unit), as JSON for stage 8 to read."""
+    """Write what a publication can be compared with, name to (value, unit), as JSON for stage 8 to read."""
     save_json({name: {"value": value, "unit": unit} for name, (value, unit) in values.items()}, path)
 
 
 def hash_of(path: str | Path) -> str:
-    """SHA-256 of a file, or of all the files of a folder with their names."""
+    """Return the SHA-256 of a file, or of all the files of a folder with their names."""
     path = Path(path)
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
@@ -55,7 +56,7 @@ def hash_of(path: str | Path) -> str:
 
 
 def save_provenance(result: str | Path, inputs: list[str | Path]) -> None:
-    """Say beside a result when and with what it was made, and from which inputs: ``<result>.provenance.json``."""
+    """Write when and with what a result was made, and from which inputs, to ``<result>.provenance.json``."""
     result = Path(result)
     save_json(
         {

@@ -9,10 +9,12 @@ import numba
 import numpy as np
 from scipy.constants import c
 
+PS = 1e12  # picoseconds in a second
+
 
 @numba.njit(cache=True)
-def hermite(x, nodes, values, slopes):
-    """Cubic Hermite interpolation at ascending points.
+def hermite(x: np.ndarray, nodes: np.ndarray, values: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Interpolate by cubic Hermite polynomials at ascending points.
 
     Parameters
     ----------
@@ -20,6 +22,11 @@ def hermite(x, nodes, values, slopes):
         Points, ascending; outside the nodes the nearest interval's cubic goes on.
     nodes, values, slopes : ndarray, shape (m,)
         Ascending nodes, the function and its derivative there.
+
+    Examples
+    --------
+    >>> hermite(np.array([0.5]), np.array([0.0, 1.0]), np.array([0.0, 1.0]), np.array([0.0, 2.0]))
+    array([0.25])
     """
     result = np.empty(x.size)
     k = 0
@@ -38,8 +45,10 @@ def hermite(x, nodes, values, slopes):
     return result
 
 
-def arrival_times(emission_s, *, node_s, range_m, range_rate_m_s):
-    """Arrival at the station of what is emitted at given times.
+def arrival_times(
+    emission_s: np.ndarray, *, node_s: np.ndarray, range_m: np.ndarray, range_rate_m_s: np.ndarray
+) -> np.ndarray:
+    """Return when the station receives what is emitted at given times.
 
     Parameters
     ----------
@@ -52,12 +61,21 @@ def arrival_times(emission_s, *, node_s, range_m, range_rate_m_s):
     -------
     ndarray, shape (n,)
         Emission plus range / c [s], of one light path at the time of emission.
+
+    Examples
+    --------
+    >>> node_s = np.arange(3.0)
+    >>> at = arrival_times(np.array([0.5]), node_s=node_s, range_m=6e5 + 5e3 * node_s, range_rate_m_s=np.full(3, 5e3))
+    >>> (1e3 * (at - 0.5)).round(4)
+    array([2.0097])
     """
     return emission_s + hermite(emission_s, node_s, range_m, range_rate_m_s) / c
 
 
-def emission_times(arrival_s, *, node_s, range_m, range_rate_m_s):
-    """Emission on the satellite of what arrives at given, ascending times: the inverse of `arrival_times` [s]."""
+def emission_times(
+    arrival_s: np.ndarray, *, node_s: np.ndarray, range_m: np.ndarray, range_rate_m_s: np.ndarray
+) -> np.ndarray:
+    """Return when the satellite emitted what arrives at given, ascending times [s]: the inverse of `arrival_times`."""
     return arrival_s - hermite(
         arrival_s, node_s + range_m / c, range_m / c, range_rate_m_s / c / (1.0 + range_rate_m_s / c)
     )

@@ -2,9 +2,13 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import xarray as xr
+from cycler import cycler
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from satqkd.files import finished
@@ -21,8 +25,8 @@ BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = (
     "#000000",
 )
 
-STYLE = {
-    "axes.prop_cycle": mpl.cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PINK, SKY, BLACK]),
+STYLE: dict[Any, Any] = {
+    "axes.prop_cycle": cycler(color=[BLUE, VERMILION, GREEN, ORANGE, PINK, SKY, BLACK]),
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
@@ -43,11 +47,11 @@ in_style = mpl.rc_context(STYLE)
 
 # Colour and dashes of the first and the second station, and of both together: told apart in grey print, too.
 STATION_STYLES = ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"})
-TOTAL_STYLE = {"color": BLACK, "ls": "-", "lw": 1.2}
+TOTAL_STYLE: dict[Any, Any] = {"color": BLACK, "ls": "-", "lw": 1.2}
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows by itself, without pyplot's books of open figures."""
+    """A figure that a notebook shows by itself, without pyplot's list of open figures."""
 
     def _repr_png_(self) -> bytes:
         image = BytesIO()
@@ -56,23 +60,27 @@ class ShownFigure(Figure):
         return image.getvalue()
 
 
-def new_figure(rows: int = 1, columns: int = 1, *, width_cm: float = 16, height_cm: float = 9, **subplots):
-    """A figure and its axes in the common style, as ``plt.subplots`` gives them, without pyplot's state."""
+def new_figure(
+    rows: int = 1, columns: int = 1, *, width_cm: float = 16, height_cm: float = 9, **subplots: Any
+) -> tuple[Figure, Any]:
+    """Return a figure and its axes in the common style, as ``plt.subplots`` does, without pyplot's state."""
     with mpl.rc_context(STYLE):
         figure = ShownFigure(figsize=(width_cm / 2.54, height_cm / 2.54))
         return figure, figure.subplots(rows, columns, **subplots)
 
 
-def showcase(data):
-    """The session that figures show, with `elapsed`, the seconds since it began, and the words for that axis."""
+def showcase(data: xr.Dataset) -> xr.Dataset:
+    """Return the session that figures show, with `elapsed`, the seconds since it began, and the label of that axis."""
     shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
     start = shown.time.values[0]
     text = f"Time since {np.datetime_as_string(start, unit='s').replace('T', ' ')} UTC (s)"
     return shown.assign_coords(elapsed=("time", (shown.time.values - start) / np.timedelta64(1, "s"), {"label": text}))
 
 
-def session_stairs(axis, values, durations_s, *, block_s: int = 1, label: str, **style) -> None:
-    """Counts in each second of open link, session after session, as means over blocks of so many seconds.
+def session_stairs(
+    axis: Axes, values: np.ndarray, durations_s: np.ndarray, *, block_s: int = 1, label: str | None, **style: Any
+) -> None:
+    """Draw counts in each second of open link, session after session, as means over blocks of seconds.
 
     Parameters
     ----------
@@ -92,25 +100,25 @@ def session_stairs(axis, values, durations_s, *, block_s: int = 1, label: str, *
     axis.set(xlim=(0, end), xlabel="Open link, sessions one after another (s)")
 
 
-def legend_above(axis, columns: int = 4) -> None:
-    """A legend above the axes, where no curve can run into it."""
+def legend_above(axis: Axes, columns: int = 4) -> None:
+    """Put the legend above the axes, where no curve can run into it."""
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
 
 
-def no_data(text: str):
-    """A figure that only says why there is nothing to draw."""
+def no_data(text: str) -> Figure:
+    """Return a figure that only says why there is nothing to draw."""
     figure, axis = new_figure(height_cm=4)
     axis.set_axis_off()
     axis.text(0.5, 0.5, text, ha="center", va="center")
     return figure
 
 
-def published_range(axis, low: float, high: float, text: str) -> None:
+def published_range(axis: Axes, low: float, high: float, text: str) -> None:
     """Mark the lowest and highest value that a paper prints."""
     axis.axhspan(low, high, color=ORANGE, alpha=0.12, lw=0, label=text)
 
 
-def save_figure(figure, path: str | Path) -> None:
+def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as SVG and PNG, without the time of day; ``path`` is the SVG's, the PNG stands beside it."""
     for name in (Path(path).with_suffix(".svg"), Path(path).with_suffix(".png")):
         with mpl.rc_context(STYLE), finished(name) as draft:

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
-    """A random stream of its own for every name, whatever the order in which streams are opened.
+    """Open the random stream of a name; streams do not depend on the order in which they are opened.
 
     Parameters
     ----------
@@ -15,12 +15,23 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
         The one seed of the configuration.
     names : str or int
         Scenario, run, stage, pass, purpose.
+
+    Examples
+    --------
+    >>> stream(1, "yin2020", "detection").integers(100, size=3).tolist()
+    [67, 2, 98]
     """
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, *map(_word, names)])))
 
 
 def record_key(seed: int, *names: str | int) -> int:
-    """Key (64 bits) of a counter-based random record, see `random_words`."""
+    """Return the key (64 bits) of a counter-based random record, see `random_words`.
+
+    Examples
+    --------
+    >>> record_key(1, "yin2020") == record_key(1, "yin2020")
+    True
+    """
     return int(np.random.SeedSequence([seed, *map(_word, names)]).generate_state(1, np.uint64)[0])
 
 
@@ -29,8 +40,8 @@ def _word(name: str | int) -> int:
 
 
 @numba.njit(cache=True)
-def random_words(key, counters):
-    """The random 64-bit words that a record holds at given places.
+def random_words(key: np.uint64, counters: np.ndarray) -> np.ndarray:
+    """Return the random 64-bit words that a record holds at given places.
 
     A transmitter logs ten billion choices in a pass, and a station switches its basis thousands of times a second.
     A counter-based generator is that log without its gigabytes: any entry can be looked up, and none is stored.
@@ -49,6 +60,11 @@ def random_words(key, counters):
     Notes
     -----
     The SplitMix64 output function, Steele, Lea and Flood, OOPSLA 2014, Fig. 16, applied to key + counter * gamma.
+
+    Examples
+    --------
+    >>> random_words(np.uint64(1), np.array([0, 1])).tolist()
+    [6238072747940578789, 10451216379200822465]
     """
     words = np.empty(counters.size, np.uint64)
     for i in range(counters.size):
@@ -66,7 +82,7 @@ SESSION_PULSES = 1 << 44
 def transmitter_log(
     key: int, pulses: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the transmitter sent in given pulses.
+    """Return what the transmitter sent in given pulses.
 
     Parameters
     ----------
@@ -80,6 +96,12 @@ def transmitter_log(
     Returns
     -------
     intensity, basis, bit : ndarray of uint8, shape (n,)
+
+    Examples
+    --------
+    >>> intensity, basis, bit = transmitter_log(7, np.arange(6), np.array([0.5, 0.25, 0.25]))
+    >>> intensity.tolist(), basis.tolist(), bit.tolist()
+    ([0, 0, 0, 2, 1, 0], [0, 1, 0, 1, 1, 1], [0, 1, 0, 0, 1, 0])
     """
     words = random_words(np.uint64(key), pulses)
     edges = (np.cumsum(probabilities)[:-1] * 2.0**62).astype(np.uint64)

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from satqkd import ScenarioError, bell, coincidence, key
 from satqkd.analytic import expected
-from satqkd.analytic.expected import window_acceptance
+from satqkd.key.optimise.downlink import window_acceptance
 
 FOUR_SIGMA = 4
 # The chain takes each second's value at its beginning: half a second of a link that changes by this share in a second.
@@ -146,3 +146,15 @@ def test_a_turned_polarisation_is_not_passed_over(bright):
     turned = bright.scenario.replaced({"polarization.compensated": False})
     with pytest.raises(ScenarioError, match="polarization turns.*set compensated: true"):
         expected(turned, bright.channel)
+
+
+@pytest.mark.parametrize("turned_deg", [0.0, 9.3, 30.0])
+def test_an_analyser_off_by_an_angle_costs_what_malus_says(missions, channels, turned_deg):
+    scenario = missions["yin2020"]
+    ((z, x), bobs), *rest = (m.angles_deg for m in scenario.measurements if m.name in ("key", "state"))
+    off = scenario.replaced({"measurements.0.angles_deg": ((z + turned_deg, x + turned_deg), bobs)})
+    channel = channels["yin2020"]
+    straight, found = expected(scenario, channel), expected(off, channel)
+    for name in ("qber_z", "qber_x"):
+        visibility = 1 - 2 * straight[name]
+        assert found[name] == pytest.approx((1 - visibility * np.cos(2 * np.deg2rad(turned_deg))) / 2)

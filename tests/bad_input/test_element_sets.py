@@ -91,7 +91,7 @@ def test_epochs_years_away_from_the_pass(asked, kind, year):
 def test_searches_beyond_the_sets_are_refused_before_they_begin(asked, days, monkeypatch):
     """Two hundred years at a position every two minutes would take gigabytes."""
     monkeypatch.setattr(
-        sys.modules["satqkd.orbit.passes"], "propagate", lambda *_, **__: pytest.fail("positions were computed")
+        sys.modules["satqkd.orbit.propagation"], "propagate", lambda *_, **__: pytest.fail("positions were computed")
     )
     sentence = asked(csv(), search_start=f"{days[0]}T00:00:00Z", search_end=f"{days[1]}T00:00:00Z")
     assert "more than max_age_days=60" in sentence

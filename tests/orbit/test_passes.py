@@ -10,15 +10,8 @@ from sgp4.api import WGS72, Satrec
 
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements, read_elements
-from satqkd.orbit.passes import (
-    Station,
-    joint_passes,
-    look_angles,
-    passes,
-    passes_over,
-    propagate,
-    trajectory,
-)
+from satqkd.orbit.passes import joint_passes, passes, passes_over
+from satqkd.orbit.propagation import Station, look_angles, propagate, trajectory
 
 MICIUS = read_elements(Path(__file__).parents[2] / "data" / "orbits" / "micius.csv")
 XINGLONG = Station("xinglong", 40.395867, 117.577458, 890.0)

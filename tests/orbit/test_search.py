@@ -1,4 +1,4 @@
-"""The compiled search for passes against its definition, `passes_over`."""
+"""The compiled search for passes against its plain definition in numpy."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,18 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satqkd.orbit import Station, read_elements
-from satqkd.orbit.passes import passes_over, trajectory
-from satqkd.orbit.search import pass_times
+from satqkd.orbit.passes import pass_times, passes_over
+from satqkd.orbit.propagation import trajectory
+
+from . import plain_passes
 
 START = np.datetime64("2018-09-15", "ns")
 SECOND = np.timedelta64(1_000_000_000, "ns")
 ELEMENTS = read_elements(Path(__file__).parents[2] / "data/orbits/micius.csv")
 PATH = trajectory(ELEMENTS, START, START + np.timedelta64(4, "D"))
 MILLISECOND = 1e-3
+MICRODEGREE = 1e-6
+TEN_METRES = 10.0  # in a millisecond
 
 
 def from_definition(path, station, lowest_deg):
-    found = [[one.rise, one.culmination, one.set] for one in passes_over(path, station, lowest_deg)]
+    found = [[one.rise, one.culmination, one.set] for one in plain_passes.passes_over(path, station, lowest_deg)]
     return (np.array(found, "datetime64[ns]").reshape(-1, 3) - path.start) / SECOND
 
 
@@ -49,6 +53,11 @@ def test_equals_its_definition(latitude_deg, longitude_deg, altitude_m, lowest_d
     # At a limit that the satellite grazes the crossing is not fixed to a millisecond by any arithmetic.
     short = wanted[:, 2] - wanted[:, 0] < 2.0
     assert found == pytest.approx(wanted, abs=1.0) and found[~short] == pytest.approx(wanted[~short], abs=MILLISECOND)
+    ours, plain = passes_over(path, station, lowest_deg), plain_passes.passes_over(path, station, lowest_deg)
+    for one, other in zip(ours, plain, strict=True):
+        assert one.max_elevation_deg == pytest.approx(other.max_elevation_deg, abs=MICRODEGREE)
+        if other.set - other.rise > 2 * SECOND:
+            assert one.shortest_range_m == pytest.approx(other.shortest_range_m, abs=TEN_METRES)
 
 
 def test_a_pass_under_way_is_cut_at_both_ends():

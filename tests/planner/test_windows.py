@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satqkd.orbit import Station, frames, joint_passes, look_angles, read_elements
-from satqkd.orbit.passes import trajectory
-from satqkd.orbit.search import pass_times
+from satqkd.orbit.passes import pass_times
+from satqkd.orbit.propagation import trajectory
 from satqkd.planner.windows import STEP_S, Sun, common, joint_times_s, longest_windows, may_be_dark, view
 
 START = np.datetime64("2018-09-15", "ns")

@@ -9,7 +9,8 @@ import pytest
 
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements, nearest, read_elements
-from satqkd.orbit.passes import Station, look_angles, passes, propagate
+from satqkd.orbit.passes import passes
+from satqkd.orbit.propagation import Station, look_angles, propagate
 
 ORBITS = Path(__file__).parents[2] / "data" / "orbits"
 MICIUS = read_elements(ORBITS / "micius.csv")

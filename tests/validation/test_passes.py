@@ -9,8 +9,8 @@ import pytest
 
 from satqkd.orbit import Station, frames, read_elements
 from satqkd.orbit.elements import Elements
-from satqkd.orbit.passes import trajectory
-from satqkd.orbit.search import pass_times
+from satqkd.orbit.passes import pass_times
+from satqkd.orbit.propagation import trajectory
 from satqkd.planner.windows import Sun, view
 
 ROOT = Path(__file__).parents[2]

@@ -6,19 +6,16 @@ milliseconds. Dead time and double clicks are left out; at the papers' rates the
 
 import numpy as np
 import xarray as xr
-from scipy.special import erf
 
 from satqkd.channel import link_budget
 from satqkd.channel import observables as channel_observables
 from satqkd.coincidence.sifting import ideal_correlation
+from satqkd.coincidence.stage import EXTREME_SECONDS
 from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
 from satqkd.detection.stage import FWHM_PER_SIGMA
+from satqkd.key.optimise.downlink import window_acceptance
 from satqkd.scenario import Scenario, ScenarioError
-
-
-def window_acceptance(window_s: float, jitter_s: float) -> float:
-    """Share of a Gaussian delay that falls into a window of full width `window_s` around it [1]."""
-    return float(erf(window_s / (2 * np.sqrt(2) * jitter_s))) if jitter_s else 1.0
+from satqkd.scenario.mission import Station
 
 
 def ratio(part: float, whole: float) -> float:
@@ -70,7 +67,7 @@ def pair_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarra
     """True and accidental coincidences [1/s], each shape (time,), at transmittances [1], shape (time, station)."""
     source, window_s = scenario.source, scenario.coincidence.window_ns * 1e-9
     seen = transmittance * [_efficiency(station) for station in scenario.stations]
-    singles = source.pair_rate_hz * seen + [_noise_hz(scenario, station) for station in scenario.stations]
+    singles = source.pair_rate_hz * seen + [noise_hz(scenario, station) for station in scenario.stations]
     jitter_s = np.sqrt(2) * scenario.detection.timing_jitter_ps * 1e-12
     true = source.pair_rate_hz * seen.prod(axis=1) * window_acceptance(window_s, jitter_s)
     return true, singles.prod(axis=1) * window_s
@@ -94,7 +91,7 @@ def pulse_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarr
     window_s = scenario.coincidence.window_ns * 1e-9
     jitter_s = np.hypot(scenario.detection.timing_jitter_ps, source.pulse_width_ps / FWHM_PER_SIGMA) * 1e-12
     arriving = transmittance * _efficiency(station) * window_acceptance(window_s, jitter_s)
-    noise = _noise_hz(scenario, station) * window_s
+    noise = noise_hz(scenario, station) * window_s
     slip = contrast_error(source.polarization_contrast)
     wrong = source.preparation_error + slip - 2 * source.preparation_error * slip
     # Both bases are chosen by a beam splitter: half of the detections are sifted.
@@ -102,11 +99,12 @@ def pulse_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarr
     return sifted, (source.mu[:, None] * arriving * wrong + noise / 2) / 2
 
 
-def _efficiency(station) -> float:
+def _efficiency(station: Station) -> float:
     return float(np.mean([detector.efficiency for detector in station.detectors]))
 
 
-def _noise_hz(scenario: Scenario, station) -> float:
+def noise_hz(scenario: Scenario, station: Station) -> float:
+    """Return background and dark counts of a station [1/s]; an active receiver has two detectors, not four."""
     detectors = station.detectors[: 2 if scenario.detection.basis_choice == "active" else 4]
     return sum(station.background_rate_hz + detector.dark_rate_hz for detector in detectors)
 
@@ -127,7 +125,7 @@ def _pairs(scenario: Scenario, channel: xr.Dataset) -> dict:
         if measurement.name == "bell":
             result["chsh_s"] = float(np.abs(np.sum(np.sign(ideal) * correlation)))
         else:
-            errors = (1 - np.diag(ideal) * np.diag(correlation)) / 2
+            errors = (1 - np.sign(np.diag(ideal)) * np.diag(correlation)) / 2
             result |= {"qber": float(errors.mean()), "qber_z": float(errors[0]), "qber_x": float(errors[1])}
     return result
 
@@ -153,6 +151,6 @@ def _pulses(scenario: Scenario, channel: xr.Dataset) -> dict:
 
 
 def _seconds(channel: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """The ten seconds at the farthest end and the ten around the nearest point."""
+    """Return the seconds at the farthest end and those around the nearest point, as stage 4 takes them."""
     order = np.argsort(channel.range.values[:, 0])
-    return order[-10:], order[:10]
+    return order[-EXTREME_SECONDS:], order[:EXTREME_SECONDS]

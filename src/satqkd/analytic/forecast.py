@@ -207,7 +207,7 @@ def _rates(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     found, ideal = (np.diag(c)[:, None] for c in pair_correlations(scenario, measurement.angles_deg))
     true, accidental = pair_rates(scenario, transmittance)
     # Either station chooses either basis: a quarter of the pairs is sifted in each.
-    wrong = (true * (1 - ideal * found) / 2 + accidental / 2) / 4
+    wrong = (true * (1 - np.sign(ideal) * found) / 2 + accidental / 2) / 4
     return np.stack([(true + accidental) / 4 - wrong, wrong], axis=1)
 
 

@@ -1,6 +1,9 @@
 """Figures of stage 6."""
 
 import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy.constants import c
 
 from satqkd.plot import (
@@ -28,8 +31,10 @@ BASIS_OUTCOMES = {"H/V": ("HH", "HV", "VH", "VV"), "diagonal": ("++", "+âˆ’", "â
 
 
 @in_style
-def correlation_figure(bell):
-    """Correlation at the four settings of the Bell test with its error, the ideal state's as an outline."""
+def correlation_figure(bell: xr.Dataset) -> Figure:
+    """Draw the correlation at the four settings of the Bell test with its error, and the ideal state's as an
+    outline.
+    """
     if "e" not in bell:
         return no_data("No Bell test in this scenario")
     figure, axis = new_figure(width_cm=12)
@@ -45,8 +50,8 @@ def correlation_figure(bell):
 
 
 @in_style
-def counts_figure(bell):
-    """Share of each pair of outcomes in equal bases, with its count in brackets."""
+def counts_figure(bell: xr.Dataset) -> Figure:
+    """Draw the share of each pair of outcomes in equal bases, with its count in brackets."""
     if "basis_counts" not in bell:
         return no_data("No coincidences in equal bases in this scenario")
     figure, axes = new_figure(1, 2, height_cm=8, sharey=True)
@@ -61,8 +66,8 @@ def counts_figure(bell):
 
 
 @in_style
-def locality_figure(bell):
-    """A trial in space and time where the paths differ most, and the separations through the showcase session."""
+def locality_figure(bell: xr.Dataset) -> Figure:
+    """Draw a trial in space and time where the paths differ most, and the separations through the showcase session."""
     if "separation" not in bell:
         return no_data("No Bell test whose locality can be computed")
     shown = showcase(bell)
@@ -77,8 +82,8 @@ def locality_figure(bell):
     return figure
 
 
-def _space_time(axis, trial):
-    """The paths of the photons, the choices, the measurements and the light cones of the earliest choices."""
+def _space_time(axis: Axes, trial: xr.Dataset) -> None:
+    """Draw the photons' paths, the choices, the measurements and the light cones of the earliest choices."""
     baseline_km, foot_km = float(trial.baseline) / 1e3, float(trial.along_baseline) / 1e3
     cone_us = float(trial.baseline) / SPEED_OF_LIGHT_M_US
     for index, (place, far) in enumerate([(0.0, baseline_km), (baseline_km, 0.0)]):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.constants import c
 
 
@@ -26,7 +27,7 @@ class Timing:
 def trial_timing(
     range_m: np.ndarray, *, hold_s: float, random_number_delay_s: float, measurement_delay_s: float
 ) -> Timing:
-    """When settings are chosen and outcomes recorded, for a pair emitted at time zero.
+    """Return when settings are chosen and outcomes recorded, for a pair emitted at time zero.
 
     Parameters
     ----------
@@ -61,8 +62,9 @@ def trial_timing(
     return Timing(last - hold_s, last, measurement)
 
 
-def separation_s(distance_m: np.ndarray, earliest_s: np.ndarray, latest_s: np.ndarray) -> np.ndarray:
-    r"""Time by which two events lie outside each other's light cones, at the worst; negative where they may not.
+def separation_s(distance_m: ArrayLike, earliest_s: ArrayLike, latest_s: ArrayLike) -> np.ndarray:
+    r"""Return the time by which two events lie outside each other's light cones, at the worst; negative where they may
+    not.
 
     Parameters
     ----------
@@ -80,12 +82,17 @@ def separation_s(distance_m: np.ndarray, earliest_s: np.ndarray, latest_s: np.nd
     -----
     Positive exactly when the invariant interval :math:`d^2 - c^2\Delta t^2` is, that is when no signal can go from
     either event to the other.
+
+    Examples
+    --------
+    >>> round(1e6 * float(separation_s(1.2e6, 1e-3, 3e-3)))
+    1003
     """
     return np.asarray(distance_m) / c - np.maximum(np.abs(earliest_s), np.abs(latest_s))
 
 
 def separations_s(range_m: np.ndarray, *, baseline_m: float, timing: Timing) -> dict[str, np.ndarray]:
-    """How far the events of a trial are from influencing each other, in the worst case of each second.
+    """Return how far the events of a trial are from influencing each other, in the worst case of each second.
 
     Parameters
     ----------
@@ -120,7 +127,7 @@ def separations_s(range_m: np.ndarray, *, baseline_m: float, timing: Timing) -> 
 
 
 def along_baseline_m(range_m: np.ndarray, *, baseline_m: float) -> np.ndarray:
-    """Place of the satellite along the line from the first station to the second [m], shape (time,).
+    """Return the satellite's place along the line from the first station to the second [m], shape (time,).
 
     Parameters
     ----------
@@ -128,6 +135,11 @@ def along_baseline_m(range_m: np.ndarray, *, baseline_m: float) -> np.ndarray:
         Distance of the satellite from both stations [m].
     baseline_m : float
         Straight distance of the stations [m].
+
+    Examples
+    --------
+    >>> along_baseline_m(np.array([[8e5, 8e5]]), baseline_m=1.2e6)
+    array([600000.])
     """
     first, second = np.asarray(range_m).T
     return (baseline_m**2 + first**2 - second**2) / (2 * baseline_m)

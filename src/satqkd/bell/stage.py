@@ -8,12 +8,13 @@ from satqkd.bell.chsh import Chsh, Fidelity, chsh, correlation, fidelity_from_vi
 from satqkd.bell.locality import along_baseline_m, separations_s, trial_timing
 from satqkd.dataset import label, variable
 from satqkd.scenario import Scenario
+from satqkd.scenario.mission import Detection
 
 FREEDOM_OF_CHOICE = ("emission, choice a", "emission, choice b")
 
 
 def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | None = None) -> xr.Dataset:
-    """CHSH test of the coincidences that are for it, whether it was local, and the fidelity from those in two bases.
+    """Run the CHSH test, the locality analysis and the fidelity estimate on the coincidences measured for them.
 
     Parameters
     ----------
@@ -34,7 +35,7 @@ def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | N
     if "bell" in names:
         _chsh(data, coincidence.isel(measurement=names.index("bell")))
         if orbit is not None and scenario.detection.measurement_delay_ns is not None:
-            _locality(data, scenario, orbit)
+            _locality(data, scenario.detection, orbit)
     bases = [name for name in names if name != "bell"]
     if bases:
         _visibilities(data, coincidence.isel(measurement=names.index(bases[0])))
@@ -63,16 +64,17 @@ def _chsh(data: xr.Dataset, counted: xr.Dataset) -> None:
 
 
 def _unfinished(counts: np.ndarray) -> Chsh:
-    """A CHSH test with a setting that has no coincidence: no S, and nothing that speaks against local realism."""
+    """Return a CHSH test with a setting that has no coincidence: S is nan, and the p-value 1."""
     e, sigma = np.full((2, 4), np.nan)
     seen = counts.any(axis=1)
     e[seen], sigma[seen] = correlation(counts[seen])
     return Chsh(np.nan, np.nan, int(counts.sum()), 1.0, e, sigma)
 
 
-def _locality(data: xr.Dataset, scenario: Scenario, orbit: xr.Dataset) -> None:
+def _locality(data: xr.Dataset, detection: Detection, orbit: xr.Dataset) -> None:
     used = orbit.isel(time=orbit.link_open.values)
-    detection, range_m, baseline_m = scenario.detection, used.range.values, float(orbit.baseline)
+    range_m, baseline_m = used.range.values, float(orbit.baseline)
+    assert detection.measurement_delay_ns is not None
     timing = trial_timing(
         range_m,
         hold_s=1 / detection.switch_rate_hz if detection.switch_rate_hz else 0.0,
@@ -107,7 +109,7 @@ def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
     equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
     right = np.where(np.diag(counted.ideal_correlation.values) > 0, equal, unequal)
     total = equal + unequal
-    visibility, sigma, fidelity = np.full(2, np.nan), np.full(2, np.nan), Fidelity(*[np.nan] * 4)
+    visibility, sigma, fidelity = np.full(2, np.nan), np.full(2, np.nan), Fidelity(*np.full(4, np.nan))
     seen = total > 0
     visibility[seen] = 2 * right[seen] / total[seen] - 1
     sigma[seen] = np.sqrt((1 - visibility[seen] ** 2) / total[seen])
@@ -128,8 +130,8 @@ def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """What the Bell test says that a publication can be held against: name to (value, unit)."""
-    result = {}
+    """Return what a publication can be compared with: name to (value, unit)."""
+    result: dict[str, tuple[float, str]] = {}
     if "s" in data:
         result |= {
             "chsh_s": (float(data.s), "1"),

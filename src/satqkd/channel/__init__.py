@@ -1,6 +1,64 @@
 """Stage 2: what does the link lose?"""
 
+from satqkd.channel.atmosphere import air_mass, extinction_db
 from satqkd.channel.calibration import calibrate, read_plan
+from satqkd.channel.diffraction import (
+    beam_diameter_m,
+    captured_fraction,
+    diffraction_limited_divergence,
+    on_axis_gain_efficiency,
+    transmitted_fraction,
+)
+from satqkd.channel.pointing import (
+    jittered_divergence_rad,
+    mean_pointing_factor,
+    pointing_factor_pdf,
+    pointing_variance,
+    sample_pointing_factor,
+)
 from satqkd.channel.stage import COMPONENTS, link_budget, observables, to_db
+from satqkd.channel.turbulence import (
+    HufnagelValley,
+    aperture_averaging_factor,
+    coherence_time_s,
+    field_of_view_fraction,
+    flux_variance,
+    fried_parameter_m,
+    isoplanatic_angle_rad,
+    rytov_variance,
+    scintillation_height_m,
+    scintillation_index,
+    turbulent_divergence_rad,
+)
 
-__all__ = ["COMPONENTS", "calibrate", "link_budget", "observables", "read_plan", "to_db"]
+__all__ = [
+    "COMPONENTS",
+    "HufnagelValley",
+    "air_mass",
+    "aperture_averaging_factor",
+    "beam_diameter_m",
+    "calibrate",
+    "captured_fraction",
+    "coherence_time_s",
+    "diffraction_limited_divergence",
+    "extinction_db",
+    "field_of_view_fraction",
+    "flux_variance",
+    "fried_parameter_m",
+    "isoplanatic_angle_rad",
+    "jittered_divergence_rad",
+    "link_budget",
+    "mean_pointing_factor",
+    "observables",
+    "on_axis_gain_efficiency",
+    "pointing_factor_pdf",
+    "pointing_variance",
+    "read_plan",
+    "rytov_variance",
+    "sample_pointing_factor",
+    "scintillation_height_m",
+    "scintillation_index",
+    "to_db",
+    "transmitted_fraction",
+    "turbulent_divergence_rad",
+]

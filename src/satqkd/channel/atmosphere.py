@@ -6,12 +6,13 @@ extinction of 3 dB per air mass, 0.14, 0.05 and 0.01 dB.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.channel.diffraction import named_model
 
 
-def kasten_young_air_mass(elevation_deg):
-    r"""Relative optical air mass at sea-level refraction.
+def kasten_young_air_mass(elevation_deg: ArrayLike) -> np.ndarray:
+    r"""Return the relative optical air mass by the formula of Kasten and Young.
 
     Parameters
     ----------
@@ -26,13 +27,18 @@ def kasten_young_air_mass(elevation_deg):
     Notes
     -----
     F. Kasten and A. T. Young, Appl. Opt. 28, 4735 (1989).
+
+    Examples
+    --------
+    >>> kasten_young_air_mass([90.0, 30.0, 10.0]).round(3)
+    array([1.   , 1.994, 5.586])
     """
     h = np.asarray(elevation_deg, dtype=float)
     return 1.0 / (np.sin(np.radians(h)) + 0.50572 * (h + 6.07995) ** -1.6364)
 
 
-def plane_parallel_air_mass(elevation_deg):
-    r"""Air mass of a flat atmosphere, :math:`1/\sin h`; infinite at the horizon.
+def plane_parallel_air_mass(elevation_deg: ArrayLike) -> np.ndarray:
+    r"""Return the air mass of a flat atmosphere, :math:`1/\sin h`; infinite at the horizon.
 
     Parameters
     ----------
@@ -43,6 +49,11 @@ def plane_parallel_air_mass(elevation_deg):
     -------
     ndarray
         Air mass [1].
+
+    Examples
+    --------
+    >>> plane_parallel_air_mass([90.0, 30.0]).round(3)
+    array([1., 2.])
     """
     with np.errstate(divide="ignore", over="ignore"):
         return 1.0 / np.sin(np.radians(np.asarray(elevation_deg, dtype=float)))
@@ -51,8 +62,8 @@ def plane_parallel_air_mass(elevation_deg):
 AIR_MASS_MODELS = {"kasten_young": kasten_young_air_mass, "plane_parallel": plane_parallel_air_mass}
 
 
-def air_mass(elevation_deg, *, model="kasten_young"):
-    """Relative optical air mass, infinite below the horizon, where there is no link.
+def air_mass(elevation_deg: ArrayLike, *, model: str = "kasten_young") -> np.ndarray:
+    """Return the relative optical air mass, infinite below the horizon, where there is no link.
 
     Parameters
     ----------
@@ -69,6 +80,11 @@ def air_mass(elevation_deg, *, model="kasten_young"):
     ------
     ValueError
         For an unknown model or an elevation beyond 90 degrees.
+
+    Examples
+    --------
+    >>> air_mass([90.0, 30.0, -1.0]).round(3)
+    array([1.   , 1.994,   inf])
     """
     elevation_deg = np.asarray(elevation_deg, dtype=float)
     if np.any(np.abs(elevation_deg) > 90.0):
@@ -78,8 +94,8 @@ def air_mass(elevation_deg, *, model="kasten_young"):
     return np.where(above, named_model(AIR_MASS_MODELS, model)(np.where(above, elevation_deg, 0.0)), np.inf)
 
 
-def extinction_db(elevation_deg, *, zenith_extinction_db, model="kasten_young"):
-    """Loss by scattering and absorption along the slant path (Beer-Lambert law with one scale height for all of it).
+def extinction_db(elevation_deg: ArrayLike, *, zenith_extinction_db: float, model: str = "kasten_young") -> np.ndarray:
+    """Return the loss by scattering and absorption along the slant path (Beer-Lambert law, one scale height for both).
 
     Parameters
     ----------
@@ -99,6 +115,11 @@ def extinction_db(elevation_deg, *, zenith_extinction_db, model="kasten_young"):
     ------
     ValueError
         For a negative extinction, an unknown model or an elevation beyond 90 degrees.
+
+    Examples
+    --------
+    >>> extinction_db([90.0, 30.0], zenith_extinction_db=0.5).round(3)
+    array([0.5  , 0.997])
     """
     if not zenith_extinction_db >= 0.0:
         raise ValueError(

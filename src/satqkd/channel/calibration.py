@@ -35,7 +35,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a calibration found.
+    """The values that a calibration found.
 
     Attributes
     ----------
@@ -55,8 +55,10 @@ class Calibration:
     residuals: dict[str, tuple[float, ...]]
 
 
-def read_plan(path: str | Path, scenario: str, published: dict[str, tuple[float, ...]]):
-    """Parameters and targets of a scenario's calibration.
+def read_plan(
+    path: str | Path, scenario: str, published: dict[str, tuple[float, ...]]
+) -> tuple[list[Parameter], list[Target]]:
+    """Read parameters and targets of a scenario's calibration.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def read_plan(path: str | Path, scenario: str, published: dict[str, tuple[float,
 def calibrate(
     model: Callable[[Scenario], dict], scenario: Scenario, *, parameters: list[Parameter], targets: list[Target]
 ) -> Calibration:
-    """Least squares of a scenario's parameters against observed values.
+    """Fit a scenario's parameters to observed values by least squares.
 
     Parameters
     ----------
@@ -117,18 +119,18 @@ def calibrate(
     scaled_low = np.where(logarithmic, np.log(np.where(logarithmic, low, 1)), low)
     scaled_high = np.where(logarithmic, np.log(np.where(logarithmic, high, 1)), high)
 
-    def values(x):
+    def values(x: np.ndarray) -> np.ndarray:
         return np.where(logarithmic, np.exp(x * logarithmic), x)
 
-    def filled(x):
+    def filled(x: np.ndarray) -> Scenario:
         pairs = zip(parameters, values(x), strict=True)
         return scenario.replaced({key: float(value) for parameter, value in pairs for key in parameter.keys})
 
-    def differences(x):
+    def differences(x: np.ndarray) -> dict[str, np.ndarray]:
         result = model(filled(x))
         return {t.id: np.atleast_1d(result[t.name]) - np.array(t.values) for t in targets}
 
-    def residual(x):
+    def residual(x: np.ndarray) -> np.ndarray:
         found = differences(x)
         return np.concatenate([found[t.id] / np.array(t.widths) for t in targets])
 

@@ -1,5 +1,8 @@
 """Figures of stage 2."""
 
+import xarray as xr
+from matplotlib.figure import Figure
+
 from satqkd.plot import (
     BLACK,
     BLUE,
@@ -20,8 +23,10 @@ COMPONENT_COLOURS = (PINK, BLUE, VERMILION, SKY, GREEN, ORANGE)
 
 
 @in_style
-def attenuation_figure(channel):
-    """Attenuation of each link, and of all together as the publication counts it, through the showcase session."""
+def attenuation_figure(channel: xr.Dataset) -> Figure:
+    """Draw the attenuation of each link, and of all together as the publication counts it, through the showcase
+    session.
+    """
     shown = showcase(channel)
     elapsed = shown.elapsed.values
     figure, axis = new_figure()
@@ -34,8 +39,8 @@ def attenuation_figure(channel):
 
 
 @in_style
-def budget_figure(channel):
-    """Losses of each link, one component on another, through the showcase session."""
+def budget_figure(channel: xr.Dataset) -> Figure:
+    """Draw the losses of each link as stacked components through the showcase session."""
     shown = showcase(channel)
     elapsed = shown.elapsed.values
     figure, axes = new_figure(1, shown.sizes["station"], height_cm=10, sharey=True, squeeze=False)

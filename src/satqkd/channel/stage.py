@@ -1,9 +1,11 @@
 """Stage 2: what does the link lose?"""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.channel.atmosphere import extinction_db
 from satqkd.channel.diffraction import beam_diameter_m, captured_fraction
@@ -11,19 +13,26 @@ from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
 from satqkd.channel.turbulence import HufnagelValley, flux_variance, scintillation_index, turbulent_divergence_rad
 from satqkd.dataset import label, variable
 from satqkd.scenario import Scenario
+from satqkd.scenario.mission import Station
 
 # Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
 PART = 4096
 COMPONENTS = ("transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "receiver")
 
 
-def to_db(transmittance):
-    """Loss [dB] of a transmittance [1]."""
+def to_db(transmittance: ArrayLike) -> np.ndarray:
+    """Return the loss [dB] of a transmittance [1].
+
+    Examples
+    --------
+    >>> to_db([1.0, 0.1, 0.01])
+    array([-0., 10., 20.])
+    """
     return -10 * np.log10(transmittance)
 
 
 def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
-    """Loss of every link, second by second and component by component.
+    """Compute the loss of every link, second by second and component by component.
 
     Parameters
     ----------
@@ -37,6 +46,15 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
         loss(time, station, component) [dB], attenuation and transmittance of each link without its detectors,
         fading_variance for stage 3, and total_attenuation(time) of all links together in the convention of the
         publication (`channel.attenuation_includes_detectors`).
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("data/scenarios/liao2017.yaml")
+    >>> channel = link_budget(mission, find_sessions(mission))
+    >>> round(float(channel.attenuation.min()), 1), round(float(channel.attenuation.max()), 1)
+    (28.9, 40.1)
     """
     loss = _in_parts(_losses, scenario, orbit)
     attenuation = loss.sum(axis=2)
@@ -82,7 +100,9 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
 
 
 def _distance(orbit: xr.Dataset) -> xr.Variable:
-    """What a fibre would have to bridge [m]: the stations' baseline, or the longest range of a single downlink."""
+    """Return the distance that a fibre would bridge [m]: the stations' baseline, or the longest range of a single
+    downlink.
+    """
     baseline = float(orbit.baseline)
     return variable(
         (), baseline if np.isfinite(baseline) else float(orbit.longest_range.max()), "m", "distance bridged"
@@ -90,7 +110,7 @@ def _distance(orbit: xr.Dataset) -> xr.Variable:
 
 
 def _in_parts(each: Callable, scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:
-    """Something of each station, shape (time, station, ...), a part of the time after the other."""
+    """Evaluate a function for each station, shape (time, station, ...), in chunks of time, to bound memory."""
     seen = orbit[["range", "elevation"]]
     parts = [seen.isel(time=slice(first, first + PART)) for first in range(0, seen.sizes["time"], PART)]
     return np.concatenate(
@@ -101,13 +121,17 @@ def _in_parts(each: Callable, scenario: Scenario, orbit: xr.Dataset) -> np.ndarr
     )
 
 
-def _losses(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
-    """Shape (time, component) [dB]."""
+def _losses(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarray:
+    """Return the losses of one link, shape (time, component) [dB]."""
     transmitter = scenario.transmitter
     divergence = transmitter.divergence_rad
     range_m, elevation_deg = orbit.range.values, orbit.elevation.values
-    mirror = {"aperture_m": station.aperture_m, "obscuration_m": station.obscuration_m}
-    captured = captured_fraction(range_m, divergence_full_angle_rad=tuple(divergence), **mirror)
+    captured = captured_fraction(
+        range_m,
+        divergence_full_angle_rad=tuple(divergence),
+        aperture_m=station.aperture_m,
+        obscuration_m=station.obscuration_m,
+    )
     added = turbulent_divergence_rad(elevation_deg, range_m=range_m, **_air(scenario, station))
     # Turbulence widens the beam so little that one mean width serves for the seconds of a pass, to 0.001 dB.
     widened = (
@@ -129,7 +153,7 @@ def _losses(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
     )
 
 
-def _air(scenario: Scenario, station) -> dict:
+def _air(scenario: Scenario, station: Station) -> dict:
     profile = HufnagelValley(
         ground_cn2=scenario.channel.ground_cn2,
         wind_rms_m_s=scenario.channel.wind_rms_m_s,
@@ -138,8 +162,8 @@ def _air(scenario: Scenario, station) -> dict:
     return {"wavelength_m": scenario.transmitter.wavelength_nm * 1e-9, "profile": profile}
 
 
-def _fading_variance(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarray:
-    """Scintillation on the mirror and pointing jitter, independent of each other."""
+def _fading_variance(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarray:
+    """Return the variance of scintillation on the mirror and of pointing jitter, which are independent."""
     flux = flux_variance(orbit.elevation.values, aperture_m=station.aperture_m, **_air(scenario, station))
     pointing = pointing_variance(
         scenario.transmitter.pointing_jitter_urad * 1e-6, tuple(scenario.transmitter.divergence_rad)
@@ -148,10 +172,10 @@ def _fading_variance(scenario: Scenario, station, orbit: xr.Dataset) -> np.ndarr
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
-    """What the link budget says that a publication can be held against: name to (value or [low, high], unit)."""
+    """Return what a publication can be compared with: name to (value or [low, high], unit)."""
     shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
     total = shown.total_attenuation.values
-    result = {"attenuation": ([total.min(), total.max()], "dB")}
+    result: dict[str, tuple[Any, str]] = {"attenuation": ([total.min(), total.max()], "dB")}
     for i, station in enumerate(data.station.values):
         high = total[shown.elevation.values[:, i] >= 15]
         result[f"attenuation_{station}_above_15deg"] = ([high.min(), high.max()] if high.size else [np.nan] * 2, "dB")
@@ -165,7 +189,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
 
 
 def _at_range(link: xr.Dataset, range_m: float) -> dict:
-    """Single losses at a range, on the side of the pass where the satellite goes farther away."""
+    """Return single losses at a range, on the side of the pass on which the satellite recedes."""
     nearest, farthest = int(np.argmin(link.range.values)), int(np.argmax(link.range.values))
     side = link.isel(time=slice(min(nearest, farthest), max(nearest, farthest) + 1)).sortby("range")
     loss = {name: np.interp(range_m, side.range, side.loss.sel(component=name)) for name in COMPONENTS}

@@ -1,32 +1,35 @@
-"""The peak in the correlation of two streams of tags: found with nothing known, sharpened, and followed."""
+"""Find the peak in the correlation of two streams of tags without prior knowledge, sharpen it, and follow it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from satqkd.coincidence.delays import SIDE, correlate, highest, line_sums, pair_counts, tags_between
+from satqkd.flight import PS
 
-PS = 1e12
 MAX_DRIFT = 1e-4
 FALSE_ALARM = 1e-6
-# The first search: its widest bin [ps], the segments, and segments times delays, that it may have, the lines to try.
+# Limits of the first search: widest bin [ps], cells (segments times delays), segments, and lines to try.
 WIDEST_BIN, MAX_CELLS, MAX_ROWS, CANDIDATES = 2e7, 2**24, 2**11, 8
-# A closer look at a line: segments and delays; a tag is a picosecond wide, and finer than this nothing is seen.
+# A closer look at a line: segments, delays, and the finest bin [ps], since a tag is rounded to a picosecond.
 ROWS, BINS, FINEST_BIN = 64, 192, 4.0
-# Steps towards a line that stands out more, as factors of the stretch and of the bin, the cheapest first. A part of
-# the stretch is any of its quarters; a longer one has to keep this share of the correlated tags per second.
+# Steps towards a line that stands out more, as factors of stretch and bin, the cheapest first. A shorter stretch may be
+# any quarter; a longer one has to keep this share of the correlated tags per second.
 STEPS = ((1 / 4, 1 / 16), (1, 1 / 16), (1, 1 / 4), (1 / 4, 1 / 4), (1 / 4, 1), (4, 1), (4, 4), (4, 16), (16, 16))
 QUARTERS, KEPT = (0.125, -0.125, 0.375, -0.375), 0.6
-# In a second light fades, and a delay does not bend [ps].
+# Within this time light may fade, but a delay does not bend [ps].
 STEADY = 1e12
-# Correlated tags of a line that has no need to be longer: what is left of the recording is followed piece by piece.
+# With this many correlated tags a line need not be longer: the rest of the recording is followed piece by piece.
 ENOUGH = 1000
 
 
 @dataclass(frozen=True)
 class Line:
-    """Tags of b that come delay + drift (a - start) after those of a, to within a bin, over a stretch [ps]."""
+    """A line of delays over a stretch of time [ps]: tags of b follow those of a by delay + drift (a - start), within
+    a bin.
+    """
 
     start: float
     span: float
@@ -38,34 +41,36 @@ class Line:
 
     @property
     def evidence(self) -> float:
-        """Minus the logarithm of Chernoff's bound on the probability of so many counts, or more, on a given line."""
+        """Return minus the logarithm of Chernoff's bound on the probability of at least this count on a given line."""
         return self.count * np.log(self.count / self.mean) - self.count + self.mean if self.count > self.mean else 0.0
 
     @property
     def rate(self) -> float:
+        """Return the correlated tags per picosecond."""
         return (self.count - self.mean) / self.span
 
     @property
     def steady_rate(self) -> float:
-        """Two standard deviations below the rate; of less than a second, where light flickers, nothing is said."""
+        """Return two standard deviations below the rate; 0 for less than a second, in which light flickers."""
         return (self.count - 2 * np.sqrt(self.count) - self.mean) / self.span if self.span >= STEADY else 0.0
 
     def keeps(self, rate: float) -> bool:
-        """Whether it holds most of the tags that there are by a steady rate."""
+        """Return whether the line holds most of the tags that a steady rate would give."""
         return self.span < STEADY or self.rate > KEPT * rate
 
-    def at(self, time):
+    def at(self, time: Any) -> Any:
+        """Return the delay [ps] at a time, or at an array of times [ps]."""
         return self.delay + self.drift * (time - self.start)
 
     def touches(self, other: "Line") -> bool:
-        """Whether two lines of one stretch share tags."""
+        """Return whether two lines of one stretch share tags."""
         first, last = (self.at(t) - other.at(t) for t in (self.start, self.start + self.span))
         return first * last <= 0 or min(abs(first), abs(last)) < 4 * self.bin
 
 
 @dataclass(frozen=True)
 class Search:
-    """Two streams, the line around which to look, how far, and from when to when both have tags [ps]."""
+    """Two streams, the line around which to search, how far from it, and the interval in which both have tags [ps]."""
 
     a: np.ndarray
     b: np.ndarray
@@ -84,31 +89,33 @@ class Search:
 
     @property
     def middle(self) -> float:
-        """Where half of the rarer tags are over."""
+        """Return the time at which half of the rarer tags have passed."""
         if self.a.size <= self.b.size:
             return float(self.a[self.a.size // 2])
         time = float(self.b[self.b.size // 2])
         return time - self.base.at(time)
 
     def density(self, line: Line, start: float, span: float, reach: float) -> float:
-        """Pairs of tags per delay, about a line, that a stretch has by chance; as if of one pair at least [1/ps]."""
+        """Return the pairs of tags per delay that chance puts about a line in a stretch, of at least one pair
+        [1/ps].
+        """
         end = start + span
         n_a = tags_between(self.a, start, end)
         n_b = tags_between(self.b, start + line.at(start) - reach, end + line.at(end) + reach)
         return max(n_a * n_b, 1) / (span + 2 * reach)
 
     def placed(self, start: float, span: float) -> float:
-        """The start of a stretch, moved into the recording."""
+        """Return the start of a stretch, moved so that the stretch lies within the recording."""
         return min(max(start, self.begin), self.end - span)
 
     def false_alarm(self, line: Line) -> float:
-        """Lines of this stretch and bin that could have been taken, times the probability of one as rich."""
+        """Return the number of such lines that could have been taken, times the probability of one as rich."""
         lines = 2 * self.reach / line.bin * (1 + 2 * self.max_drift * line.span / line.bin) * 2 * self.span / line.span
         return float(np.exp(min(np.log(lines) - line.evidence, 0.0)))
 
 
-def overlap(a, b, base: Line, reach: float) -> Search | None:
-    """The search in what two streams [ps] have in common, if it is anything."""
+def overlap(a: np.ndarray, b: np.ndarray, base: Line, reach: float) -> Search | None:
+    """Return the search over the interval that two streams [ps] have in common, or None."""
     if min(a.size, b.size) < 3:
         return None
     begin = max(float(a[0]), float(b[0]) - base.at(float(b[0])) - reach)
@@ -125,7 +132,7 @@ def _delays(reach: float, total: float, span: float, width: float) -> int:
 
 
 def _levels(reach: float, total: float) -> Iterator[tuple[int, float, float]]:
-    """Segments, bin and stretch of one search after the other: longer stretches first, finer bins then."""
+    """Yield segments, bin and stretch of one search after the other: longer stretches first, then finer bins."""
     drift = _max_drift(reach, total)
     rows, final = 8, False
     while not final:
@@ -138,11 +145,11 @@ def _levels(reach: float, total: float) -> Iterator[tuple[int, float, float]]:
 
 
 def acquire(search: Search) -> Line | None:
-    """The first line that chance does not explain, if there is no other like it."""
+    """Return the first line that chance does not explain; raise if another line fits equally well."""
     for rows, width, span in _levels(search.reach, search.span):
         found = rough = None
         for candidate in _candidates(search, rows, width, search.placed(search.middle - span / 2, span), span):
-            if found and (candidate.touches(rough) or candidate.rate < rough.rate / 2):
+            if found and rough and (candidate.touches(rough) or candidate.rate < rough.rate / 2):
                 continue
             line = _sharpen(search, candidate)
             if search.false_alarm(line) > FALSE_ALARM:
@@ -160,7 +167,7 @@ def acquire(search: Search) -> Line | None:
 
 
 def limit_message(search: Search) -> str:
-    """What it would take to find a peak, for the end of a sentence."""
+    """Say what a peak would need to be found, for the end of a sentence."""
     seconds = search.span / PS
     rates = search.a.size / seconds, search.b.size / seconds
     limit = detection_limit_hz(*rates, duration_s=seconds, reach_s=search.reach / PS)
@@ -171,7 +178,7 @@ def limit_message(search: Search) -> str:
 
 
 def _candidates(search: Search, rows: int, width: float, start: float, span: float) -> list[Line]:
-    """The likeliest lines of all that the reach and the drift allow, the best first."""
+    """Return the likeliest lines that reach and drift allow, the best first."""
     delays = _delays(search.reach, search.span, span, width)
     low = search.base.at(start) - search.reach - search.max_drift * span / 2
     lowest = Line(start, span, low, search.base.drift - search.max_drift, width)
@@ -193,7 +200,7 @@ def _candidates(search: Search, rows: int, width: float, start: float, span: flo
 
 
 def _counts(search: Search, lowest: Line, rows: int, bins: int, density: float) -> np.ndarray:
-    """Pairs of tags of a stretch in rows and bins, counted one by one or by Fourier transform."""
+    """Count pairs of tags of a stretch in rows and bins, one by one or by Fourier transform."""
     counts, row = np.zeros((rows, bins), np.int32), lowest.span / rows
     # Counting a pair takes some nanoseconds, a bin of a Fourier transform some tens.
     few = density * bins * lowest.bin < 30 * rows * (bins + row / lowest.bin)
@@ -204,7 +211,7 @@ def _counts(search: Search, lowest: Line, rows: int, bins: int, density: float) 
 
 
 def _line(lowest: Line, rows: int, slope: int, delay: int, count: int, mean: float) -> Line:
-    """The line of a cell of `line_sums`."""
+    """Return the line of a cell of `line_sums`."""
     row = lowest.span / rows
     steeper = slope * lowest.bin / ((rows - 1) * row)
     return replace(
@@ -217,7 +224,7 @@ def _line(lowest: Line, rows: int, slope: int, delay: int, count: int, mean: flo
 
 
 def _look(search: Search, near: Line) -> Line:
-    """The line near a given one, of its stretch and bin, that stands out most."""
+    """Return the line near a given one, of its stretch and bin, that stands out most."""
     row = near.span / ROWS
     drift = near.drift - ROWS / 2 * near.bin / ((ROWS - 1) * row)
     lowest = replace(near, delay=near.delay - (BINS - 1.5 * ROWS) / 2 * near.bin, drift=drift)
@@ -227,11 +234,11 @@ def _look(search: Search, near: Line) -> Line:
 
 
 def _sharpen(search: Search, line: Line) -> Line:
-    """From a line to one nearby that stands out more, until there is none."""
+    """Move from a line to a neighbour that stands out more, until there is none."""
     widest, richest = line.bin, line.steady_rate
     while True:
         for trial in _neighbours(search, line, widest):
-            # A line that a bending delay leaves has lost tags by the second, however many it has altogether.
+            # A line that a bending delay has left loses tags per second, however many it has in total.
             if trial.evidence > line.evidence and (trial.span <= line.span or trial.keeps(richest)):
                 line, richest = trial, max(richest, trial.steady_rate)
                 break
@@ -250,7 +257,7 @@ def _neighbours(search: Search, line: Line, widest: float) -> Iterator[Line]:
 
 
 def follow(search: Search, seed: Line) -> list[Line]:
-    """The lines before and after one, each where the last points to: looked for more widely the longer it is lost."""
+    """Follow a line in both directions, each step from where the last line points; after a gap, search more widely."""
     track = [seed]
     for later in (True, False):
         last, edge, lost = seed, seed.start + seed.span * later, 1
@@ -270,7 +277,7 @@ def follow(search: Search, seed: Line) -> list[Line]:
 
 
 def _next(search: Search, seed: Line, last: Line, edge: float, width: float, later: bool) -> Line | None:
-    """The line that goes on at an edge: as long as the first, or shorter where the delay bends."""
+    """Return the line that continues at an edge: as long as the first, or shorter where the delay bends."""
     found = None
     for part in (1, 1 / 4, 1 / 16):
         span = min(seed.span, 4 * last.span) * part
@@ -284,7 +291,7 @@ def _next(search: Search, seed: Line, last: Line, edge: float, width: float, lat
 
 
 def detection_limit_hz(rate_a_hz: float, rate_b_hz: float, *, duration_s: float, reach_s: float = 2.0) -> float:
-    """Rate of coincidences above which `recover_clock` finds a steady peak, about [1/s].
+    """Return the coincidence rate above which `recover_clock` finds a steady peak, approximately [1/s].
 
     Parameters
     ----------
@@ -299,6 +306,11 @@ def detection_limit_hz(rate_a_hz: float, rate_b_hz: float, *, duration_s: float,
     -----
     The best line of a search has to be among the likeliest of so many: with m counts on a line by chance, n are
     less probable than exp(-(n ln(n/m) - n + m)) (Chernoff), and half of the pairs are taken to fall on the best line.
+
+    Examples
+    --------
+    >>> round(detection_limit_hz(3e4, 3e4, duration_s=10.0), 1)
+    566.6
     """
     limits = []
     reach, total = reach_s * PS, duration_s * PS

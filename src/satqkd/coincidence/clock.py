@@ -1,13 +1,14 @@
-"""Offset and drift between two streams of tags: the peak of their correlation, followed and fitted."""
+"""Recover offset and drift between two streams of tags: follow the peak of their correlation and fit it."""
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from satqkd.coincidence.acquisition import PS, Line, Search, acquire, follow, limit_message, overlap
+from satqkd.coincidence.acquisition import Line, Search, acquire, follow, limit_message, overlap
 from satqkd.coincidence.curve import maximise, pairs_near, smooth
 from satqkd.coincidence.matching import _require_ascending, _tags
-from satqkd.flight import arrival_times, hermite
+from satqkd.flight import PS, arrival_times, hermite
 
 # Standard deviations at which a fit contradicts its prior.
 CONTRADICTION = 6
@@ -17,7 +18,7 @@ FOLLOWED = 0.8
 
 @dataclass(frozen=True)
 class Clock:
-    """A local clock against the reference, local = (1 + drift) reference + offset, and how far it wanders from that.
+    """A local clock against the reference, local = (1 + drift) reference + offset, and its departure from that line.
 
     Attributes
     ----------
@@ -28,7 +29,7 @@ class Clock:
     residual_rms_s : float
         Standard deviation of the correlated tags about the fit [s]: the jitter of a pair.
     pairs : float
-        Correlated pairs of tags in the fit; what is left of a fraction is doubt which of them are.
+        Correlated pairs of tags in the fit; not a whole number, since each pair counts by its probability.
     false_alarm : float
         Bound on the probability that chance shows such a peak anywhere in what was searched.
     followed : float
@@ -51,27 +52,27 @@ class Clock:
     wander_rate: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
     def true_s(self, local_ps: np.ndarray) -> np.ndarray:
-        """Times of the reference [s] of ascending tags of the local clock [ps]."""
+        """Return the reference times [s] of ascending tags of the local clock [ps]."""
         line = (local_ps / PS - self.offset_s) / (1 + self.drift)
         return line - hermite(line, self.node_s, self.wander_s, self.wander_rate)
 
 
 def recover_clock(
-    reference_ps,
-    local_ps,
+    reference_ps: ArrayLike,
+    local_ps: ArrayLike,
     *,
     prior: Clock | None = None,
     reach_s: float = 2.0,
-    node_s=None,
-    range_m=None,
-    range_rate_m_s=None,
+    node_s: np.ndarray | None = None,
+    range_m: np.ndarray | None = None,
+    range_rate_m_s: np.ndarray | None = None,
 ) -> Clock:
-    """Offset and drift of one stream of tags against another that has some events in common with it.
+    """Recover offset and drift of one stream of tags against another that shares some events with it.
 
-    GPS seconds, beacon pulses and correlated photons are all the same to it: what both streams hold makes a peak in
-    their correlation. It looks for the peak in a short stretch with wide bins first, makes either longer or finer as
-    long as nothing stands out that chance could not make, follows the peak through the recording, and fits a line,
-    or a curve where the tags call for one, to everything near it.
+    GPS seconds, beacon pulses and correlated photons are treated alike: events that both streams contain make a peak
+    in their correlation. The search begins with a short stretch and wide bins, and takes longer stretches or finer bins
+    until a peak stands out that chance would not make. The peak is followed through the recording, and a line, or a
+    curve where the tags require one, is fitted to all pairs near it.
 
     Parameters
     ----------
@@ -99,17 +100,25 @@ def recover_clock(
         Where no peak stands out that chance makes less often than once in a million searches, where several fit
         alike (a comb), or where the peak was lost: a bend that was not seen for most of the time, a delay outside of
         the reach. For tags that are not whole numbers or do not ascend.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> shared = np.sort(rng.integers(10**12, size=20_000))
+    >>> clock = recover_clock(shared, shared + 300_000)
+    >>> round(1e9 * clock.offset_s)
+    300
     """
     if not reach_s > 0:
         raise ValueError(f"reach_s={reach_s} is not above 0: give the seconds by which the prior may be wrong")
     a, b = _ascending("reference_ps", reference_ps), _ascending("local_ps", local_ps)
-    if node_s is not None:
-        orbit = {"node_s": node_s, "range_m": range_m, "range_rate_m_s": range_rate_m_s}
-        a = _tags("arrivals", np.rint(arrival_times(a / PS, **orbit) * PS).astype(np.int64))
+    if node_s is not None and range_m is not None and range_rate_m_s is not None:
+        arrival_s = arrival_times(a / PS, node_s=node_s, range_m=range_m, range_rate_m_s=range_rate_m_s)
+        a = _tags("arrivals", np.rint(arrival_s * PS).astype(np.int64))
     prior = prior or Clock()
     search = overlap(a, b, Line(0.0, 0.0, prior.offset_s * PS, prior.drift, 0.0), reach_s * PS)
     seed = None if search is None else acquire(search)
-    if seed is None:
+    if search is None or seed is None:
         raise ValueError(
             f"nothing found: no peak within {reach_s:g} s of the prior is common to {a.size} and {b.size} tags"
             + ("" if search is None else limit_message(search))
@@ -117,8 +126,8 @@ def recover_clock(
     return _fit(search, seed, prior)
 
 
-def seconds_clock(gps_ps) -> Clock:
-    """Offset and drift from tags of GPS seconds, each of which belongs to the nearest whole second.
+def seconds_clock(gps_ps: ArrayLike) -> Clock:
+    """Fit offset and drift to tags of GPS seconds, each of which belongs to the nearest whole second.
 
     Parameters
     ----------
@@ -129,6 +138,12 @@ def seconds_clock(gps_ps) -> Clock:
     ------
     ValueError
         For fewer than three tags.
+
+    Examples
+    --------
+    >>> clock = seconds_clock(np.array([2, 3, 4]) * 10**12 + 5_000_000)
+    >>> round(1e6 * clock.offset_s, 6)
+    5.0
     """
     local = np.asarray(gps_ps) / PS
     if local.size < 3:
@@ -151,18 +166,18 @@ def seconds_clock(gps_ps) -> Clock:
     )
 
 
-def _ascending(name, tags) -> np.ndarray:
+def _ascending(name: str, tags: ArrayLike) -> np.ndarray:
     tags = _tags(name, tags)
     _require_ascending(name, tags)
     return tags
 
 
 def _fit(search: Search, seed: Line, prior: Clock) -> Clock:
-    """Everything near the followed peak, and what line or curve it is spread about."""
+    """Fit a line or a curve to all pairs near the followed peak."""
     track = follow(search, seed)
     line = replace(seed, start=search.begin, delay=seed.at(search.begin))
     points = [(piece, piece.start + part * piece.span) for piece in track for part in (0.25, 0.75)]
-    curve = (
+    curve: tuple[np.ndarray, ...] = (
         np.array([(time - line.start) / PS for _, time in points]),
         np.array([piece.at(time) - line.at(time) for piece, time in points]),
         np.array([(piece.drift - line.drift) * PS for piece, _ in points]),
@@ -172,12 +187,13 @@ def _fit(search: Search, seed: Line, prior: Clock) -> Clock:
         time, delay = pairs_near(search.a, search.b, line.start, line.delay, line.drift, *curve, half)
         curve, sigma, share, found = maximise(time, delay, curve, half, sigma, share)
         around = pairs_near(search.a, search.b, line.start, line.delay, line.drift, *curve, 4 * half)[0].size
-        ground = (around - time.size) / 3
-        if (1 - share) * time.size > 1.5 * ground + 5 * np.sqrt(ground + 4):
-            # What the fit takes for ground is more than there is beside: the peak itself, seen at its top alone.
+        background = (around - time.size) / 3
+        if (1 - share) * time.size > 1.5 * background + 5 * np.sqrt(background + 4):
+            # The fit attributes more pairs to background than the sidebands show, so the window covers only the top of
+            # the peak: widen it.
             sigma, half = half / 2, 4 * half
         elif 6 * sigma < half < 40 * sigma:
-            # All of the peak, and no more of the ground than the fit takes in its stride.
+            # The window holds the whole peak, and not too much background.
             break
         else:
             half = 8 * sigma
@@ -198,8 +214,8 @@ def _fit(search: Search, seed: Line, prior: Clock) -> Clock:
     return _against_prior(clock, prior)
 
 
-def _followed(search: Search, track: list[Line], line: Line, found) -> float:
-    """Share of the recording in which the fit has kept most of what the track saw in its wider bins."""
+def _followed(search: Search, track: list[Line], line: Line, found: tuple[np.ndarray, ...]) -> float:
+    """Return the share of the recording in which the fit kept most of what the track saw in its wider bins."""
     x, _, weight = found
     total = np.concatenate([[0.0], np.cumsum(weight)])
     kept = 0.0
@@ -210,8 +226,8 @@ def _followed(search: Search, track: list[Line], line: Line, found) -> float:
     return min(kept / search.span, 1.0)
 
 
-def _straight(line: Line, curve, sigma: float, found) -> Clock:
-    """The line through a curve by least squares, its errors, and the wander that is left."""
+def _straight(line: Line, curve: tuple[np.ndarray, ...], sigma: float, found: tuple[np.ndarray, ...]) -> Clock:
+    """Return the least-squares line through a curve, its errors, and the remaining wander."""
     nodes, values, slopes = curve
     x, information, weight = found
     pairs = weight.sum()
@@ -237,8 +253,8 @@ def _straight(line: Line, curve, sigma: float, found) -> Clock:
     )
 
 
-def _continued(node_s, wander_s, wander_rate) -> dict:
-    """The nodes, with one more at either end by which the cubic goes on as a line."""
+def _continued(node_s: np.ndarray, wander_s: np.ndarray, wander_rate: np.ndarray) -> dict:
+    """Return the nodes with one more at either end, beyond which the cubic continues as a line."""
     step = np.array([-1.0, 1.0])
     before, after = node_s[[0, -1]] + step, wander_s[[0, -1]] + step * wander_rate[[0, -1]]
     return {
@@ -249,7 +265,7 @@ def _continued(node_s, wander_s, wander_rate) -> dict:
 
 
 def _against_prior(clock: Clock, prior: Clock) -> Clock:
-    """The clock as it is where a line agrees with the prior; else the prior's line with all the rest as wander."""
+    """Return the clock itself where a line agrees with the prior; else the prior's line, with the rest as wander."""
     off = abs(clock.offset_s - prior.offset_s) / np.hypot(clock.offset_sigma_s, prior.offset_sigma_s)
     skew = abs(clock.drift - prior.drift) / np.hypot(clock.drift_sigma, prior.drift_sigma)
     if not np.isfinite(prior.offset_sigma_s) or (not clock.wander_s.any() and max(off, skew) < CONTRADICTION):

@@ -1,21 +1,22 @@
-"""The pairs near a peak, and the line or curve that they are spread about."""
+"""Fit the line or curve about which the pairs near a peak are spread."""
 
 import numba
 import numpy as np
 from scipy.interpolate import make_lsq_spline
 
 from satqkd.coincidence.matching import _advance
-from satqkd.flight import hermite
+from satqkd.flight import PS, hermite
 
-PS = 1e12
 # The fit: time bins, the most pieces of a curve, and what each further parameter has to take off chi-square.
 TIME_BINS, MAX_PIECES, PENALTY = 4096, 64, 12.0
 # Rounding two tags to picoseconds spreads their difference by this [ps].
 QUANTUM = 6**-0.5
 
 
-def maximise(time, delay, curve, half, sigma, share):
-    """Expectation maximisation: pairs are spread about a curve by a Gaussian, or over all delays alike.
+def maximise(
+    time: np.ndarray, delay: np.ndarray, curve: tuple[np.ndarray, ...], half: float, sigma: float, share: float
+) -> tuple[tuple[np.ndarray, ...], float, float, tuple[np.ndarray, ...]]:
+    """Fit by expectation maximisation: pairs follow a Gaussian about a curve, or are spread evenly over all delays.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def maximise(time, delay, curve, half, sigma, share):
         pairs = weight.sum()
         used = weight > 1e-6 * pairs / TIME_BINS
         x = moment[used] / weight[used]
-        # The weights take each pair for what it is thought to be; the information (Louis 1982) knows the doubt.
+        # The weights alone ignore the doubt whether a pair belongs to the peak; the information (Louis 1982) has it.
         gain = np.clip(pairs / sigma**2 / max(information.sum(), 1e-30), 1, 5)
         y, precision = hermite(x, *curve) + gain * residual[used] / weight[used], weight[used] / (gain * sigma**2)
         pieces = _choose(x, y, precision) if pieces is None else pieces
@@ -60,18 +61,20 @@ def maximise(time, delay, curve, half, sigma, share):
     return curve, sigma, share, (x, information[used], weight[used])
 
 
-def _choose(x, y, precision) -> int:
-    """Pieces of the curve that are worth their parameters; none is a line."""
+def _choose(x: np.ndarray, y: np.ndarray, precision: np.ndarray) -> int:
+    """Return how many pieces of the curve justify their parameters; 0 means a line."""
     costs, pieces = {}, 0
     while pieces <= MAX_PIECES and x.size > 4 * (pieces + 3):
         misfit = precision @ (y - hermite(x, *smooth(x, y, precision, pieces))) ** 2
         costs[pieces] = misfit + PENALTY * (pieces + 3 if pieces else 2)
         pieces = max(2 * pieces, 1)
-    return min(costs, key=costs.get, default=0)
+    return min(costs, key=costs.__getitem__, default=0)
 
 
-def smooth(x, y, precision, pieces: int):
-    """Least squares of a line (no pieces) or of a cubic spline of pieces that weigh the same, as a curve."""
+def smooth(
+    x: np.ndarray, y: np.ndarray, precision: np.ndarray, pieces: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fit a line (no pieces) or a cubic spline of equally weighted pieces by least squares; return it as a curve."""
     if pieces == 0:
         centre, level = np.average(x, weights=precision), np.average(y, weights=precision)
         slope = (precision * (x - centre)) @ y / max((precision * (x - centre)) @ (x - centre), 1e-300)
@@ -85,8 +88,18 @@ def smooth(x, y, precision, pieces: int):
 
 
 @numba.njit(cache=True)
-def pairs_near(a, b, start, delay, drift, nodes, values, slopes, half):
-    """Pairs of tags near a curve about a line: times since the start [s], and delays off the line [ps].
+def pairs_near(
+    a: np.ndarray,
+    b: np.ndarray,
+    start: float,
+    delay: float,
+    drift: float,
+    nodes: np.ndarray,
+    values: np.ndarray,
+    slopes: np.ndarray,
+    half: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of tags near a curve about a line: times since the start [s], delays off the line [ps].
 
     Parameters
     ----------
@@ -120,8 +133,10 @@ def pairs_near(a, b, start, delay, drift, nodes, values, slopes, half):
 
 
 @numba.njit(cache=True)
-def expect(index, time, residual, sigma, share, half, bins):
-    """Probability that each pair belongs to the peak, summed by time bin.
+def expect(
+    index: np.ndarray, time: np.ndarray, residual: np.ndarray, sigma: float, share: float, half: float, bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+    """Compute the probability that each pair belongs to the peak, summed by time bin.
 
     Parameters
     ----------
@@ -142,12 +157,12 @@ def expect(index, time, residual, sigma, share, half, bins):
         Sum of w residual^2.
     """
     weight, moment, off, information = np.zeros(bins), np.zeros(bins), np.zeros(bins), np.zeros(bins)
-    peak, ground = share / (np.sqrt(2 * np.pi) * sigma), max((1 - share) / (2 * half), 1e-300)
+    peak, background = share / (np.sqrt(2 * np.pi) * sigma), max((1 - share) / (2 * half), 1e-300)
     square = 0.0
     for i in range(time.size):
         u = residual[i] / sigma
         p = peak * np.exp(-0.5 * u * u)
-        w = p / (p + ground)
+        w = p / (p + background)
         k = index[i]
         weight[k] += w
         moment[k] += w * time[i]

@@ -1,4 +1,4 @@
-"""Pairs of tags by their time and their delay: counted, summed along lines, and the highest of the sums."""
+"""Count pairs of tags by time and delay, sum the counts along lines, and find the highest sum."""
 
 import numba
 import numpy as np
@@ -6,18 +6,26 @@ from scipy import fft
 
 from satqkd.coincidence.matching import _advance
 
-# What chance puts into a bin is told by its neighbours: from the fourth to the thirty-second on either side.
+# The chance count of a bin is estimated from its fourth to thirty-second neighbour on either side.
 GUARD, SIDE = 3, 32
 
 
 @numba.njit(cache=True)
-def tags_between(tags, start, end):
-    """Number of ascending tags in an interval."""
+def tags_between(tags: np.ndarray, start: float, end: float) -> np.int64:
+    """Return the number of ascending tags in an interval.
+
+    Examples
+    --------
+    >>> int(tags_between(np.array([1, 5, 9]), 2, 9))
+    1
+    """
     return np.searchsorted(tags, end) - np.searchsorted(tags, start)
 
 
 @numba.njit(cache=True)
-def pair_counts(a, b, start, row, delay, drift, width, counts):
+def pair_counts(
+    a: np.ndarray, b: np.ndarray, start: float, row: float, delay: float, drift: float, width: float, counts: np.ndarray
+) -> tuple[int, int]:
     """Count pairs of tags by the time of the first, in rows, and by their delay off a line, in bins.
 
     Parameters
@@ -57,8 +65,10 @@ def pair_counts(a, b, start, row, delay, drift, width, counts):
     return last - first, end - begin
 
 
-def correlate(a, b, start, row, delay, drift, width, counts) -> None:
-    """What `pair_counts` counts, by Fourier transform: to within a bin, and the drift is taken out row by row."""
+def correlate(
+    a: np.ndarray, b: np.ndarray, start: float, row: float, delay: float, drift: float, width: float, counts: np.ndarray
+) -> None:
+    """Count as `pair_counts` does, by Fourier transform: to within a bin, with the drift removed row by row."""
     rows, bins = counts.shape
     length = int(np.ceil(row / width))
     size = fft.next_fast_len(length + bins, real=True)
@@ -72,7 +82,7 @@ def correlate(a, b, start, row, delay, drift, width, counts) -> None:
 
 
 @numba.njit(cache=True)
-def _bin(tags, start, end, width, histogram):
+def _bin(tags: np.ndarray, start: float, end: float, width: float, histogram: np.ndarray) -> None:
     histogram[:] = 0
     i = np.searchsorted(tags, start)
     while i < tags.size and tags[i] < end:
@@ -84,8 +94,8 @@ def _bin(tags, start, end, width, histogram):
 
 
 @numba.njit(cache=True)
-def line_sums(counts):
-    """Sums along lines that shift by 0 to rows - 1 bins from the first row to the last.
+def line_sums(counts: np.ndarray) -> np.ndarray:
+    """Sum along lines that shift by 0 to rows - 1 bins from the first row to the last.
 
     Parameters
     ----------
@@ -102,6 +112,11 @@ def line_sums(counts):
     The approximate discrete Radon transform: a line over 2 n rows of shift s is two lines over n rows of shift s // 2,
     the second begun (s + 1) // 2 bins on. It leaves the straight line by a bin at most for each doubling, and takes
     the rows' logarithm where each line by itself would take the rows.
+
+    Examples
+    --------
+    >>> line_sums(np.array([[1, 0, 0], [0, 1, 0]], np.int32)).tolist()
+    [[1, 1, 0], [2, 0, 0]]
     """
     rows, bins = counts.shape
     now, new = counts.copy(), np.empty_like(counts)
@@ -121,8 +136,8 @@ def line_sums(counts):
 
 
 @numba.njit(cache=True)
-def highest(sums, first, last, valid, chance):
-    """The cell that stands out most, in standard deviations, of what chance would put there.
+def highest(sums: np.ndarray, first: int, last: int, valid: int, chance: float) -> tuple[int, int, int, float]:
+    """Return the cell that exceeds what chance would put there by the most standard deviations.
 
     Parameters
     ----------

@@ -1,6 +1,8 @@
 """Figures of stage 4."""
 
 import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
 
 from satqkd.plot import BLUE, ORANGE, VERMILION, in_style, legend_above, new_figure, session_stairs
 
@@ -8,8 +10,8 @@ PAIRS_BLOCK_S = 10  # a few coincidences in a second are mostly noise
 
 
 @in_style
-def delay_figure(coincidence):
-    """How the delays of the tags are spread, with the window in which they are counted."""
+def delay_figure(coincidence: xr.Dataset) -> Figure:
+    """Draw the distribution of the tags' delays, with the window in which they are counted."""
     figure, axis = new_figure()
     axis.step(coincidence.delay_bin.values / 1e3, coincidence.delay_histogram.values, where="mid", color=BLUE, lw=1)
     if "window_ns" in coincidence.attrs:
@@ -27,8 +29,8 @@ def delay_figure(coincidence):
 
 
 @in_style
-def rate_figure(coincidence):
-    """What was counted in the window in each second of open link; pairs as means over ten seconds."""
+def rate_figure(coincidence: xr.Dataset) -> Figure:
+    """Draw the counts in the window in each second of open link; for pairs as means over ten seconds."""
     durations = coincidence.session_duration.values
     # The last row of a session only closes its last second.
     first = np.cumsum(durations + 1) - durations - 1

@@ -8,10 +8,12 @@ came before, a walk goes on from there in the same way. Threads share the work a
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numba
 import numpy as np
 from numba import uint64
+from numpy.typing import ArrayLike
 
 # Tags of the longer stream in a stretch: what four of them hold of both streams fits the second-level cache.
 STRETCH = 4096
@@ -21,7 +23,9 @@ BOUND = 2**63 - 1
 
 
 @numba.njit
-def _step(a, b, i, j, s, rise, hi, x, y):
+def _step(
+    a: np.ndarray, b: np.ndarray, i: int, j: int, s: int, rise: int, hi: int, x: np.ndarray, y: np.ndarray
+) -> tuple[int, int]:
     # Unsigned, because numba looks at signed indices whether they are negative.
     delay = b[uint64(j)] - a[uint64(i)]
     if x is not None:
@@ -35,7 +39,17 @@ def _step(a, b, i, j, s, rise, hi, x, y):
 
 
 @numba.njit
-def _walk_stretches(a, b, p, q, rise, hi, x, y, ends):
+def _walk_stretches(
+    a: np.ndarray,
+    b: np.ndarray,
+    p: np.ndarray,
+    q: np.ndarray,
+    rise: int,
+    hi: int,
+    x: np.ndarray,
+    y: np.ndarray,
+    ends: np.ndarray,
+) -> None:
     i0, i1, i2, i3 = p[0], p[1], p[2], p[3]
     j0, j1, j2, j3 = q[0], q[1], q[2], q[3]
     s = 0
@@ -60,7 +74,7 @@ def _walk_stretches(a, b, p, q, rise, hi, x, y, ends):
 
 
 @numba.njit
-def _advance(x, k, origin, low):
+def _advance(x: np.ndarray, k: int, origin: float, low: float) -> int:
     # The first k, from the given one on, with x[k] - origin >= low.
     while k + BLOCK <= x.size and x[uint64(k + BLOCK - 1)] - origin < low:
         k += BLOCK
@@ -76,7 +90,7 @@ def _advance(x, k, origin, low):
 
 
 @numba.njit
-def _search(a, b, rise, hi, x, y, ends):
+def _search(a: np.ndarray, b: np.ndarray, rise: int, hi: int, x: np.ndarray, y: np.ndarray, ends: np.ndarray) -> None:
     i = j = n = 0
     while j < b.size:
         i = _advance(a, i, b[j], -hi)
@@ -96,7 +110,9 @@ def _search(a, b, rise, hi, x, y, ends):
 
 
 @numba.njit
-def _tally(a, b, x, j, stop, lo, hi, width, counts):
+def _tally(
+    a: np.ndarray, b: np.ndarray, x: np.ndarray, j: int, stop: int, lo: int, hi: int, width: int, counts: np.ndarray
+) -> None:
     for k in range(j, stop):
         i = x[k]
         # At most hi, too: tags that do not ascend would else be counted outside of the array.
@@ -106,7 +122,7 @@ def _tally(a, b, x, j, stop, lo, hi, width, counts):
 
 
 @numba.njit(cache=True)
-def _cut(a, b, p, q, lo, hi):
+def _cut(a: np.ndarray, b: np.ndarray, p: int, q: int, lo: int, hi: int) -> tuple[int, int]:
     # The first clean cut from a[p] on; q is not behind it in b.
     while p < a.size:
         q = _advance(b, q, a[p], lo)
@@ -117,7 +133,7 @@ def _cut(a, b, p, q, lo, hi):
 
 
 @numba.njit(cache=True, nogil=True)
-def _ascends(x):
+def _ascends(x: np.ndarray) -> bool:
     falls = False
     for k in range(x.size - 1):
         falls |= x[k + 1] < x[k]
@@ -125,15 +141,27 @@ def _ascends(x):
 
 
 @numba.njit
-def _scratch(like, size):
+def _scratch(like: np.ndarray, size: int) -> np.ndarray:
     if like is not None:
         like = np.empty(size, np.int64)
     return like
 
 
 @numba.njit(cache=True, nogil=True)
-def _walk(a, b, i, j, stretch, lo, hi, rise, first, second, width):
-    """Walk two streams from a clean cut (i, j) to where one of them ends; a should be the longer one.
+def _walk(
+    a: np.ndarray,
+    b: np.ndarray,
+    i: int,
+    j: int,
+    stretch: int,
+    lo: int,
+    hi: int,
+    rise: int,
+    first: np.ndarray | None,
+    second: np.ndarray | None,
+    width: int,
+) -> tuple[int, int, int]:
+    """Match two streams from a clean cut (i, j) to where one of them ends; a should be the longer one.
 
     Without `first` and `second` matches are only counted. With both, their indices stand there from j on. With `first`
     alone it counts all delays from lo to hi by bins; rise then has to be hi + 1, so that no tag is used up.
@@ -182,7 +210,7 @@ def _walk(a, b, i, j, stretch, lo, hi, rise, first, second, width):
     return i, j, n - start
 
 
-def _tags(name, tags):
+def _tags(name: str, tags: ArrayLike) -> np.ndarray:
     tags = np.asarray(tags)
     if tags.ndim != 1 or tags.dtype.kind not in "iu" or not np.can_cast(tags.dtype, np.int64):
         raise ValueError(
@@ -194,24 +222,24 @@ def _tags(name, tags):
     return tags
 
 
-def _whole(name, value, least):
+def _whole(name: str, value: Any, least: int) -> int:
     if value % 1 or value < least:
         raise ValueError(f"{name}={value} is not a whole number from {least} on: give one")
     return int(value)
 
 
-def _within(lo, hi):
+def _within(lo: int, hi: int) -> tuple[int, int]:
     if lo <= -BOUND or hi >= BOUND or hi - lo >= BOUND:
         raise ValueError(f"delays from {lo} to {hi} ps are more than 64 bits hold: ask for less than 53 days")
     return lo, hi
 
 
-def _edges(window_ps, offset_ps):
+def _edges(window_ps: int, offset_ps: int) -> tuple[int, int]:
     offset, half = _whole("offset_ps", offset_ps, -BOUND), _whole("window_ps", window_ps, 0) // 2
     return _within(offset - half, offset + half)
 
 
-def _require_ascending(name, tags):
+def _require_ascending(name: str, tags: np.ndarray) -> None:
     if not _ascends(tags):
         k = int(np.flatnonzero(tags[1:] < tags[:-1])[0])
         raise ValueError(
@@ -219,8 +247,20 @@ def _require_ascending(name, tags):
         )
 
 
-def _run(a, b, lo, hi, *, threads=1, first=None, second=None, counts=None, width=0, whole=True):
-    """Walk both streams in as many parts as threads.
+def _run(
+    a: np.ndarray,
+    b: np.ndarray,
+    lo: int,
+    hi: int,
+    *,
+    threads: int = 1,
+    first: np.ndarray | None = None,
+    second: np.ndarray | None = None,
+    counts: np.ndarray | None = None,
+    width: int = 0,
+    whole: bool = True,
+) -> tuple[list[tuple[int, int]], tuple[int, int]]:
+    """Match both streams in as many parts as there are threads.
 
     Returns
     -------
@@ -244,7 +284,7 @@ def _run(a, b, lo, hi, *, threads=1, first=None, second=None, counts=None, width
         cuts.append(_cut(a, b, max(a.size * k // threads, cuts[-1][0]), cuts[-1][1], lo, hi))
     cuts.append((a.size, b.size))
 
-    def walk(k):
+    def walk(k: int) -> tuple[int, int, int]:
         (i, j), (p, q) = cuts[k : k + 2]
         rise, out = (lo, (first, second)) if counts is None else (hi + 1, (counts[k], None))
         stretch = min(STRETCH, a.size // 64 + 1)
@@ -264,7 +304,9 @@ def _run(a, b, lo, hi, *, threads=1, first=None, second=None, counts=None, width
     return [(q, n) for (_, q), (_, _, n) in zip(cuts, done, strict=False)], (j, i) if flipped else (i, j)
 
 
-def _pairs(a, b, lo, hi, **how):
+def _pairs(
+    a: np.ndarray, b: np.ndarray, lo: int, hi: int, **how: Any
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     first, second = (np.empty(min(a.size, b.size), np.int64) for _ in range(2))
     parts, used = _run(a, b, lo, hi, first=first, second=second, **how)
     n = 0
@@ -277,8 +319,10 @@ def _pairs(a, b, lo, hi, **how):
     return first, second, used
 
 
-def match(a_ps, b_ps, window_ps: int, offset_ps: int = 0, *, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Greedy one-to-one matches of two ascending streams.
+def match(
+    a_ps: ArrayLike, b_ps: ArrayLike, window_ps: int, offset_ps: int = 0, *, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Match two ascending streams greedily, one tag to one tag.
 
     Parameters
     ----------
@@ -303,6 +347,12 @@ def match(a_ps, b_ps, window_ps: int, offset_ps: int = 0, *, threads: int = 1) -
     ValueError
         For tags that are not whole numbers, that do not ascend, or that are 2**63 - 1 ps apart and more, and for a
         negative or broken window.
+
+    Examples
+    --------
+    >>> a, b = np.array([0, 1000, 5000]), np.array([100, 1300, 9000])
+    >>> [part.tolist() for part in match(a, b, 500)]
+    [[0], [0]]
     """
     a, b = _tags("a_ps", a_ps), _tags("b_ps", b_ps)
     return _pairs(a, b, *_edges(window_ps, offset_ps), threads=threads)[:2]
@@ -311,7 +361,7 @@ def match(a_ps, b_ps, window_ps: int, offset_ps: int = 0, *, threads: int = 1) -
 def match_chunks(
     a_chunks: Iterable, b_chunks: Iterable, window_ps: int, offset_ps: int = 0
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The matches of two streams that are too long for the memory.
+    """Match two streams that are too long for the memory.
 
     Parameters
     ----------
@@ -343,7 +393,7 @@ def match_chunks(
         b = b if b.size else next(b_chunks, None)
 
 
-def _checked(name, chunks):
+def _checked(name: str, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     last = -BOUND - 1
     for number, chunk in enumerate(chunks):
         tags = _tags(f"{name}, chunk {number},", chunk)
@@ -357,14 +407,22 @@ def _checked(name, chunks):
             yield tags
 
 
-def count(a_ps, b_ps, window_ps: int, offset_ps: int = 0, *, threads: int = 1) -> int:
-    """Number of matches that `match` finds."""
+def count(a_ps: ArrayLike, b_ps: ArrayLike, window_ps: int, offset_ps: int = 0, *, threads: int = 1) -> int:
+    """Return the number of matches that `match` finds.
+
+    Examples
+    --------
+    >>> count(np.array([0, 1000, 5000]), np.array([100, 1300, 9000]), 500)
+    1
+    """
     parts, _ = _run(_tags("a_ps", a_ps), _tags("b_ps", b_ps), *_edges(window_ps, offset_ps), threads=threads)
     return int(sum(n for _, n in parts))
 
 
-def histogram(a_ps, b_ps, bin_ps: int, bins: int, offset_ps: int = 0, *, threads: int = 1) -> np.ndarray:
-    """Histogram of all delays b - a - offset, whether or not a tag has another partner.
+def histogram(
+    a_ps: ArrayLike, b_ps: ArrayLike, bin_ps: int, bins: int, offset_ps: int = 0, *, threads: int = 1
+) -> np.ndarray:
+    """Return the histogram of all delays b - a - offset, whether or not a tag has another partner.
 
     Parameters
     ----------
@@ -385,6 +443,11 @@ def histogram(a_ps, b_ps, bin_ps: int, bins: int, offset_ps: int = 0, *, threads
     ------
     ValueError
         As for `match`.
+
+    Examples
+    --------
+    >>> histogram(np.array([0, 1000]), np.array([100, 1300]), 100, 4).tolist()
+    [0, 0, 0, 1]
     """
     a, b = _tags("a_ps", a_ps), _tags("b_ps", b_ps)
     width, bins = _whole("bin_ps", bin_ps, 1), _whole("bins", bins, 1)
@@ -397,8 +460,10 @@ def histogram(a_ps, b_ps, bin_ps: int, bins: int, offset_ps: int = 0, *, threads
     return counts[::-1] if a.size < b.size else counts
 
 
-def accidental_count(a_ps, b_ps, window_ps: int, *, windows: int = 40, gap_ps: int = 100_000) -> float:
-    """Expected accidental coincidences within a window, from delays where nothing else is.
+def accidental_count(
+    a_ps: np.ndarray, b_ps: np.ndarray, window_ps: int, *, windows: int = 40, gap_ps: int = 100_000
+) -> float:
+    """Estimate the accidental coincidences within a window from delays at which there are no others.
 
     Parameters
     ----------
@@ -416,11 +481,11 @@ def accidental_count(a_ps, b_ps, window_ps: int, *, windows: int = 40, gap_ps: i
 
 
 def beside_the_peak(window_ps: int, *, windows: int = 40, gap_ps: int = 100_000) -> list[tuple[int, int, int]]:
-    """Where `accidental_count` looks: bin_ps, bins and offset_ps of a `histogram` on either side of the peak."""
+    """Return bin_ps, bins and offset_ps of a `histogram` on either side of the peak, for `accidental_count`."""
     span = windows // 2 * window_ps
     return [(span, 1, sign * (gap_ps + span // 2)) for sign in (-1, 1)]
 
 
 def accidentals(sides: list[np.ndarray], *, windows: int = 40) -> float:
-    """Expected accidental coincidences within a window, from the two histograms `beside_the_peak`."""
+    """Estimate the accidental coincidences within a window from the two histograms of `beside_the_peak`."""
     return float(sum(side[0] for side in sides)) / (windows // 2 * 2)

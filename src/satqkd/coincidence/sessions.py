@@ -1,22 +1,22 @@
-"""What stage 4 looks for coincidences in: each session's tags in the satellite's time, its clocks recovered."""
+"""Prepare each session for stage 4: its clocks recovered, its tags in the satellite's time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 import zarr
 
-from satqkd.coincidence.clock import PS, Clock, recover_clock, seconds_clock
+from satqkd.coincidence.clock import Clock, recover_clock, seconds_clock
 from satqkd.coincidence.sifting import Clicks
 from satqkd.coincidence.streams import NONE, Recording, Tags
-from satqkd.flight import emission_times
+from satqkd.flight import PS, emission_times
 from satqkd.scenario import Recorded, RecordedStation, Scenario
 from satqkd.streams import record_key
 
 SECOND = int(PS)
-# How far two recordings' clocks may be apart at first [s], tried one after the other: the nearer they are, the fewer
-# pairs are enough. Where UTC is not known, two people have pressed a button.
+# Search ranges for the clock offset [s], tried in order: a narrower one needs fewer pairs. Bench recordings are started
+# by hand, so only the wide one applies.
 REACHES_S = {"orbit": (0.01, 2.0), "bench": (2.0,)}
 KINDS = ("photons", "beacon", "gps")
 
@@ -31,7 +31,7 @@ class Session:
         Its number, its first row in the orbit's data set, and how many seconds it has.
     start_ps : int
         Its start since the first session's.
-    tags : list of iterable of (ndarray of int64, ndarray of uint8)
+    tags : sequence of iterable of (ndarray of int64, ndarray of uint8)
         For each station the emission times since the session's start [ps], ascending, and the channels, chunk by
         chunk.
     clocks : list of Clock
@@ -41,12 +41,12 @@ class Session:
     first: int
     seconds: int
     start_ps: int
-    tags: list[Iterable[Tags]]
+    tags: Sequence[Iterable[Tags]]
     clocks: list[Clock]
 
 
 def passes(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> Iterator[Session]:
-    """One session after another: its clocks are recovered here, its photons are read when they are asked for."""
+    """Yield one session after another: its clocks are recovered here, its photons are read on demand."""
     numbers, firsts = np.unique(orbit.pass_number.values, return_index=True)
     starts = orbit.time.values[firsts]
     groups = [{kind: Recording(store[f"{s.name}/{kind}"]) for kind in KINDS} for s in scenario.stations]
@@ -69,14 +69,14 @@ def passes(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> Iterator
 
 
 def _emissions(clicks: Iterable[Tags], clock: Clock, start_ps: int, path: dict) -> Iterator[Tags]:
-    """When a station's clicks left the satellite."""
+    """Yield when a station's clicks left the satellite."""
     for time, channel in clicks:
         emission_s = emission_times(clock.true_s(time - start_ps), **path)
         yield np.rint(emission_s * PS).astype(np.int64), channel
 
 
 def _beacon_clock(scenario: Scenario, beacon_ps: np.ndarray, gps_ps: np.ndarray, path: dict) -> Clock:
-    """GPS seconds tell which pulse of the beacon is which; the pulses tell the time."""
+    """Recover a station's clock: GPS seconds identify the beacon's pulses, and the pulses give the time."""
     seconds, rate_hz = path["node_s"].size, scenario.beacon.pulse_rate_hz / scenario.beacon.recorded_one_in
     try:
         gps = seconds_clock(gps_ps)
@@ -90,7 +90,7 @@ def _beacon_clock(scenario: Scenario, beacon_ps: np.ndarray, gps_ps: np.ndarray,
 
 
 def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) -> tuple[list[Session], xr.Dataset]:
-    """The session that two recordings have in common, in the first one's time, and its seconds.
+    """Return the session that two recordings have in common, in the first one's time, and its seconds.
 
     Without an orbit tags are counted from each recording's first one, and seconds from where both have begun.
     """
@@ -105,7 +105,7 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
         else:
             path = _path(orbit, np.arange(orbit.sizes["time"]), index)
             time = time + _since(orbit, station)
-            # The orbit says nothing about what came before or after.
+            # The orbit covers no time before or after.
             near = np.abs(time - path["node_s"][-1] / 2 * PS) < (path["node_s"][-1] / 2 + 2) * PS
             time, channel = emission_times(time[near] / PS, **path) * PS, channel[near]
         times.append(np.rint(time).astype(np.int64))
@@ -138,7 +138,7 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
 
 
 def _pair_clock(a_ps: np.ndarray, b_ps: np.ndarray, *, reaches_s: tuple[float, ...]) -> Clock:
-    """The second clock against the first from the pairs themselves, looked for more widely where it is not near."""
+    """Recover the second clock against the first from the pairs, over one search range after the other."""
     for reach_s in reaches_s:
         try:
             return recover_clock(a_ps, b_ps, reach_s=reach_s)
@@ -148,7 +148,7 @@ def _pair_clock(a_ps: np.ndarray, b_ps: np.ndarray, *, reaches_s: tuple[float, .
 
 
 def _bench(scenario: Recorded, seconds: int) -> xr.Dataset:
-    """What stage 1 says of a session, where nothing flies: its seconds, and which measurement each one belongs to."""
+    """Return an orbit data set for a bench, where nothing flies: seconds, and the measurement that each belongs to."""
     durations = [int(m.duration_s or 0) for m in scenario.measurements]
     if scenario.measurements[-1].duration_s is None:
         durations[-1] = seconds - sum(durations)
@@ -160,13 +160,14 @@ def _bench(scenario: Recorded, seconds: int) -> xr.Dataset:
 
 
 def _since(orbit: xr.Dataset, station: RecordedStation) -> int:
-    """From the orbit's start to a recording's time zero [ps]."""
+    """Return the time from the orbit's start to a recording's time zero [ps]."""
+    assert station.time_zero is not None  # it goes with an orbit
     zero = np.datetime64(station.time_zero.replace(tzinfo=None), "ns")
     return int((zero - orbit.time.values[0]) / np.timedelta64(1, "ns")) * 1000
 
 
 def _path(orbit: xr.Dataset, nodes: np.ndarray, index: int) -> dict:
-    """A station's distance by seconds since the session's start."""
+    """Return a station's distance by seconds since the session's start."""
     return {
         "node_s": np.arange(nodes.size, dtype=float),
         "range_m": orbit.range.values[nodes, index].astype(float),
@@ -175,7 +176,7 @@ def _path(orbit: xr.Dataset, nodes: np.ndarray, index: int) -> dict:
 
 
 def _clicks(scenario: Scenario | Recorded, station: str, number: int, chunks: Iterable[Tags]) -> Iterator[Tags]:
-    """Times and channels of a station's events, double clicks resolved where there are pairs."""
+    """Yield times and channels of a station's events, with double clicks resolved for pairs."""
     if scenario.source.kind == "decoy":
         yield from chunks
         return

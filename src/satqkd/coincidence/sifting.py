@@ -7,8 +7,18 @@ from satqkd.streams import random_words
 
 
 @numba.njit(cache=True)
-def _resolve(times, channel, window, dead, words, free_at, last, kept, resolved):
-    """Returns the number of events, of clicks that are done with, and when all detectors are ready again."""
+def _resolve(
+    times: np.ndarray,
+    channel: np.ndarray,
+    window: int,
+    dead: int,
+    words: np.ndarray,
+    free_at: int,
+    last: bool,
+    kept: np.ndarray,
+    resolved: np.ndarray,
+) -> tuple[int, int, int]:
+    """Return the number of events, of clicks that are dealt with, and when all detectors are ready again."""
     n = 0
     i = 0
     while i < times.size:
@@ -42,7 +52,7 @@ def _resolve(times, channel, window, dead, words, free_at, last, kept, resolved)
 
 
 class Clicks:
-    """The clicks of a station while they come chunk by chunk, resolved as `resolve_clicks` does with all of them.
+    """The clicks of a station as they arrive in chunks, resolved as `resolve_clicks` resolves all of them.
 
     Parameters
     ----------
@@ -50,13 +60,13 @@ class Clicks:
         As of `resolve_clicks`.
     """
 
-    def __init__(self, *, window_ps: int, dead_ps: int, key: int):
+    def __init__(self, *, window_ps: int, dead_ps: int, key: int) -> None:
         self._window, self._dead, self._key = int(window_ps), int(dead_ps), np.uint64(key)
         self._left = np.empty(0, np.int64), np.empty(0, np.uint8)
         self._done, self._free_at = 0, np.iinfo(np.int64).min
 
-    def events(self, times_ps, channel, *, last: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Times of the first clicks of events that no later click can join, and the channels that count.
+    def events(self, times_ps: np.ndarray, channel: np.ndarray, *, last: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Return times of the first clicks of events that no later click can join, and the channels that count.
 
         Parameters
         ----------
@@ -65,7 +75,7 @@ class Clicks:
         last : bool
             No click comes any more.
         """
-        times, channel = (np.concatenate(parts) for parts in zip(self._left, (times_ps, channel), strict=True))
+        times, channel = np.concatenate([self._left[0], times_ps]), np.concatenate([self._left[1], channel])
         words = random_words(self._key, np.arange(self._done, self._done + times.size))
         kept, resolved = np.empty(times.size, np.int64), np.empty(times.size, np.uint8)
         n, used, self._free_at = _resolve(
@@ -76,7 +86,9 @@ class Clicks:
         return times[kept[:n]], resolved[:n].copy()
 
 
-def resolve_clicks(times_ps, channel, *, window_ps: int, dead_ps: int, key: int):
+def resolve_clicks(
+    times_ps: np.ndarray, channel: np.ndarray, *, window_ps: int, dead_ps: int, key: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Turn clicks into detection events that no detector's dead time or double click biases.
 
     Clicks of several detectors within a window are one event with one of their outcomes at random; an event that comes
@@ -115,14 +127,24 @@ def resolve_clicks(times_ps, channel, *, window_ps: int, dead_ps: int, key: int)
 _CORRELATION = {"phi_plus": (1, -1), "psi_minus": (-1, -1), "phi_minus": (1, 1), "psi_plus": (-1, 1)}
 
 
-def ideal_correlation(bell_state: str, first_rad, second_rad) -> np.ndarray:
-    """Correlation of a pure Bell state's outcomes at linear analyser angles, shape (setting, setting)."""
+def ideal_correlation(bell_state: str, first_rad: np.ndarray, second_rad: np.ndarray) -> np.ndarray:
+    """Return the correlation of a pure Bell state's outcomes at linear analyser angles, shape (setting, setting).
+
+    Examples
+    --------
+    >>> angles = np.radians([0.0, 45.0])
+    >>> ideal_correlation("psi_minus", angles, angles).round(3) + 0.0
+    array([[-1.,  0.],
+           [ 0., -1.]])
+    """
     sign, turn = _CORRELATION[bell_state]
     return sign * np.cos(2 * (np.asarray(first_rad)[:, None] + turn * np.asarray(second_rad)[None, :]))
 
 
-def sift(setting_a, setting_b, outcome_a, outcome_b, correlation):
-    """Keep events of equal settings, and turn Bob's outcome where the state anti-correlates.
+def sift(
+    setting_a: np.ndarray, setting_b: np.ndarray, outcome_a: np.ndarray, outcome_b: np.ndarray, correlation: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keep events of equal settings, and flip Bob's outcome where the state anti-correlates.
 
     Parameters
     ----------
@@ -135,6 +157,14 @@ def sift(setting_a, setting_b, outcome_a, outcome_b, correlation):
     index : ndarray, shape (sifted,)
     alice, bob : ndarray of uint8, shape (sifted,)
         Bits that agree but for errors.
+
+    Examples
+    --------
+    >>> correlation = -np.eye(2)
+    >>> settings, outcome = np.array([0, 1, 1]), np.array([0, 1, 0])
+    >>> kept, alice, bob = sift(settings, np.array([0, 0, 1]), outcome, 1 - outcome, correlation)
+    >>> kept.tolist(), alice.tolist(), bob.tolist()
+    ([0, 2], [0, 0], [0, 0])
     """
     index = np.flatnonzero(setting_a == setting_b)
     flip = (np.diag(correlation) < 0).astype(np.uint8)[setting_a[index]]

@@ -1,23 +1,26 @@
 """Stage 4: which clicks belong together? From the tags and the orbit's prediction alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
 
-from satqkd.coincidence.clock import PS
 from satqkd.coincidence.matching import accidentals, beside_the_peak
 from satqkd.coincidence.sessions import SECOND, Session, passes, recorded
 from satqkd.coincidence.sifting import ideal_correlation, sift
 from satqkd.coincidence.streams import PairStream, Tags, aligned
 from satqkd.dataset import growing, in_parts, label, load, variable
+from satqkd.flight import PS
 from satqkd.scenario import INTENSITIES, Recorded, Scenario
+from satqkd.scenario.mission import DecoySource
 from satqkd.streams import SESSION_PULSES, transmitter_log
 
 HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
-EXTREME_SECONDS = 10
+EXTREME_SECONDS = 10  # a paper reads the rates at the ends of a pass off a smooth curve
 
 
 def coincidences(
@@ -47,17 +50,24 @@ def coincidences(
         Where a clock is not found, or recordings have less in common than the measurements want.
     """
     store = zarr.open_group(tags, mode="r")
-    if scenario.kind == "recorded":
+    sessions: Iterable[Session]
+    if isinstance(scenario, Recorded):
         sessions, orbit = recorded(scenario, orbit, store)
-    else:
+    elif orbit is not None:
         sessions = passes(scenario, orbit, store)
-    decoy = scenario.source.kind == "decoy"
-    log_key = int(store["transmitter"].attrs["log_key"], 16) if decoy else 0
-    texts, parts = _texts(decoy), []
+    else:
+        raise ValueError(f"{scenario.path}: coincidences of a mission need its orbit: give the result of stage 1")
+    matched: Callable[[_Part], Iterator[dict[str, np.ndarray]]]
+    if isinstance(scenario.source, DecoySource):
+        log_key = int(store["transmitter"].attrs["log_key"], 16)
+        matched = partial(_match_pulses, scenario, scenario.source, log_key)
+    else:
+        matched = partial(_match_pairs, scenario, orbit)
+    texts, parts = _texts(scenario.source.kind == "decoy"), []
     with growing(path, "coincidence") as (append, finish):
         for session in sessions:
             part = _Part(session, len(scenario.stations))
-            for events in _match_pulses(scenario, part, log_key) if decoy else _match_pairs(scenario, orbit, part):
+            for events in matched(part):
                 append({name: variable("coincidence", events[name], *texts[name]) for name in texts})
             parts.append(part)
         rest = label(_summary(scenario, parts, orbit), "coincidence", scenario, int(store.attrs["seed"]))
@@ -66,26 +76,26 @@ def coincidences(
 
 
 class _Part:
-    """What is summed up over a session while its tags go by."""
+    """Sums over a session while its tags are read."""
 
-    def __init__(self, session: Session, stations: int):
+    def __init__(self, session: Session, stations: int) -> None:
         self.number, self.first, self.seconds = session.number, session.first, session.seconds
         self.start_ps, self.clocks, self._tags = session.start_ps, session.clocks, session.tags
         self.singles = np.zeros(stations, np.int64)
         self.histogram = np.zeros(HISTOGRAM_BINS, np.int64)
         self.rate, self.sifted_rate = np.zeros((2, session.seconds), np.int64)
         self.accidentals = 0.0
-        self.counts = 0
+        self.counts: Any = 0  # an array after the first piece
 
     def pieces(self) -> Iterator[list[Tags]]:
-        """The tags of all stations, cut at common times."""
+        """Yield the tags of all stations, cut at common times."""
         for piece in aligned(*self._tags):
             self.singles += [time.size for time, _ in piece]
             yield piece
 
 
-def _match_pairs(scenario: Scenario, orbit: xr.Dataset, part: _Part) -> Iterator[dict[str, np.ndarray]]:
-    """Columns of the session's coincidences, piece by piece."""
+def _match_pairs(scenario: Scenario | Recorded, orbit: xr.Dataset, part: _Part) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the columns of the session's coincidences, piece by piece."""
     window_ps = int(scenario.coincidence.window_ns * 1e3)
     beside = beside_the_peak(window_ps, gap_ps=int(scenario.coincidence.accidental_gap_ns * 1e3))
     stream = PairStream(window_ps=window_ps, histograms=[(HISTOGRAM_BIN_PS, HISTOGRAM_BINS, 0), *beside])
@@ -111,9 +121,10 @@ def _match_pairs(scenario: Scenario, orbit: xr.Dataset, part: _Part) -> Iterator
     part.accidentals = accidentals(sides)
 
 
-def _match_pulses(scenario: Scenario, part: _Part, log_key: int) -> Iterator[dict[str, np.ndarray]]:
-    """Columns of the session's detections in the window, piece by piece."""
-    source = scenario.source
+def _match_pulses(
+    scenario: Scenario | Recorded, source: DecoySource, log_key: int, part: _Part
+) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the columns of the session's detections in the window, piece by piece."""
     window_ps = int(scenario.coincidence.window_ns * 1e3)
     period_ps = PS / source.pulse_rate_hz
     # A laser pulse leaves at the middle of its period; the histogram shows the whole period.
@@ -143,7 +154,7 @@ def _match_pulses(scenario: Scenario, part: _Part, log_key: int) -> Iterator[dic
 
 
 def _texts(decoy: bool) -> dict[str, tuple[str, str]]:
-    """Unit and meaning of the events' columns."""
+    """Return unit and meaning of the events' columns."""
     common = {
         "time": ("ps", "emission since the first session's start"),
         "delay": ("ps", "detection minus pulse centre" if decoy else "second station minus first"),
@@ -164,39 +175,46 @@ def _texts(decoy: bool) -> dict[str, tuple[str, str]]:
 
 
 def _table(events: dict[str, np.ndarray], first: str, size: int) -> np.ndarray:
-    """Events by a first column, and by both settings and outcomes."""
+    """Count events by a first column and by both settings and outcomes."""
     index = events[first].astype(np.int64)
     for name in ("setting_a", "setting_b", "outcome_a", "outcome_b"):
         index = 2 * index + events[name]
     return np.bincount(index, minlength=16 * size).reshape(size, 2, 2, 2, 2)
 
 
-def _correlations(scenario: Scenario) -> np.ndarray:
-    """Of the ideal state, shape (measurement, setting, setting)."""
+def _correlations(scenario: Scenario | Recorded) -> np.ndarray:
+    """Return the correlations of the ideal state, shape (measurement, setting, setting)."""
+    assert not isinstance(scenario.source, DecoySource)
     angles = [np.deg2rad(m.angles_deg) for m in scenario.measurements]
     return np.array([ideal_correlation(scenario.source.bell_state, *pair) for pair in angles])
 
 
-def _sifted(scenario: Scenario, correlation: np.ndarray, events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Both sides' bits, -1 where sifted out."""
+def _sifted(
+    scenario: Scenario | Recorded, correlation: np.ndarray, events: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return both sides' bits, -1 where sifted out."""
     kept = ~np.isclose(np.abs(correlation), 0).any(axis=(1, 2))  # settings made for a Bell test yield no key
     alice, bob = np.full((2, events["time"].size), -1, np.int8)
     for m, measurement in enumerate(scenario.measurements):
         if kept[m] and measurement.name == "bell":
             continue
         own = np.flatnonzero(events["measurement_number"] == m)
-        columns = (events[name][own] for name in ("setting_a", "setting_b", "outcome_a", "outcome_b"))
-        index, a, b = sift(*columns, correlation[m])
+        setting_a, setting_b = events["setting_a"][own], events["setting_b"][own]
+        outcome_a, outcome_b = events["outcome_a"][own], events["outcome_b"][own]
+        index, a, b = sift(setting_a, setting_b, outcome_a, outcome_b, correlation[m])
         alice[own[index]], bob[own[index]] = a, b
     return {"alice_bit": alice, "bob_bit": bob}
 
 
 def _summary(scenario: Scenario | Recorded, parts: list[_Part], orbit: xr.Dataset) -> xr.Dataset:
-    """All but the events."""
+    """Return everything except the events."""
     histogram = variable("delay_bin", sum(part.histogram for part in parts), "1", "tags by delay")
     bins_ps = (np.arange(HISTOGRAM_BINS) - HISTOGRAM_BINS / 2 + 0.5) * HISTOGRAM_BIN_PS
     data = xr.Dataset({"delay_histogram": histogram}, {"delay_bin": variable("delay_bin", bins_ps, "ps", "delay")})
-    (_count_pulses if scenario.source.kind == "decoy" else _count_pairs)(data, scenario, parts, orbit)
+    if isinstance(scenario.source, DecoySource):
+        _count_pulses(data, scenario.source, parts, orbit)
+    else:
+        _count_pairs(data, scenario, parts, orbit)
     data["singles"] = variable(
         ("session", "station"), np.array([part.singles for part in parts]), "1", "detection events"
     )
@@ -228,8 +246,8 @@ def _series(parts: list[_Part], name: str, size: int) -> np.ndarray:
     return values
 
 
-def _count_pairs(data: xr.Dataset, scenario: Scenario, parts: list[_Part], orbit: xr.Dataset) -> None:
-    correlation, counts = _correlations(scenario), sum(part.counts for part in parts)
+def _count_pairs(data: xr.Dataset, scenario: Scenario | Recorded, parts: list[_Part], orbit: xr.Dataset) -> None:
+    correlation, counts = _correlations(scenario), np.sum([part.counts for part in parts], axis=0)
     axes = ("measurement", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
     data["counts"] = variable(axes, counts, "1", "coincidences")
     data["ideal_correlation"] = variable(axes[:3], correlation, "1", "correlation of the ideal state")
@@ -242,8 +260,8 @@ def _count_pairs(data: xr.Dataset, scenario: Scenario, parts: list[_Part], orbit
     )
 
 
-def _count_pulses(data: xr.Dataset, scenario: Scenario, parts: list[_Part], orbit: xr.Dataset) -> None:
-    counts = sum(part.counts for part in parts)
+def _count_pulses(data: xr.Dataset, source: DecoySource, parts: list[_Part], orbit: xr.Dataset) -> None:
+    counts = np.sum([part.counts for part in parts], axis=0)
     data["counts"] = variable(
         ("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome"),
         counts,
@@ -251,10 +269,8 @@ def _count_pulses(data: xr.Dataset, scenario: Scenario, parts: list[_Part], orbi
         "detections in the window",
     )
     seconds = int(np.count_nonzero(orbit.measurement.values >= 0))
-    data["pulses"] = variable(
-        "intensity_level", scenario.source.pulse_rate_hz * seconds * scenario.source.shares, "1", "pulses sent"
-    )
-    data["mean_photon_number"] = variable("intensity_level", scenario.source.mu, "1", "mean photon number")
+    data["pulses"] = variable("intensity_level", source.pulse_rate_hz * seconds * source.shares, "1", "pulses sent")
+    data["mean_photon_number"] = variable("intensity_level", source.mu, "1", "mean photon number")
     data["duration"] = variable("measurement", [seconds], "s", "open link")
     data["rate"] = variable("second", _series(parts, "rate", orbit.sizes["time"]), "s-1", "detections in each second")
     data["sifted_rate"] = variable(
@@ -264,7 +280,7 @@ def _count_pulses(data: xr.Dataset, scenario: Scenario, parts: list[_Part], orbi
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """What the coincidences say that a publication can be held against: name to (value or [low, high], unit).
+    """Return what a publication can be compared with: name to (value or [low, high], unit).
 
     Rates at the ends of the range are means over the ten seconds nearest to the station and farthest from it: a paper
     reads them off a smooth curve.
@@ -317,7 +333,7 @@ def _mean(rates: np.ndarray) -> float:
 
 
 def _delay_spread_ps(data: xr.Dataset) -> float:
-    """Standard deviation of the events' delays, some of them at a time: their sums are whole numbers; nan without."""
+    """Return the standard deviation of the events' delays, from integer sums over parts; nan without events."""
     if not data.sizes["coincidence"]:
         return np.nan
     sums = np.zeros(2, np.int64)

@@ -1,12 +1,13 @@
-"""Streams of tags that are too long for the memory: cut at common times, matched and counted piece by piece.
+"""Match and count streams of tags that are too long for the memory, in pieces cut at common times.
 
-Whatever the pieces, what comes out is what `match` and `histogram` say of the whole streams.
+The results do not depend on the pieces: they are those of `match` and `histogram` for the whole streams.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+import zarr
 
 from satqkd.coincidence.matching import _edges, _pairs, histogram
 
@@ -18,18 +19,19 @@ NONE: Tags = np.empty(0, np.int64), np.empty(0, np.uint8)
 class Recording:
     """The tags of one kind at one station in a Zarr group, by session."""
 
-    def __init__(self, group):
+    def __init__(self, group: zarr.Group) -> None:
         self._first = group.attrs["session_first_tag"]
         self._time = group["time"]
         self._detector = group.get("detector")
 
     def times(self, order: int) -> np.ndarray:
-        """All times of a session [ps]."""
-        return self._time[self._first[order] : self._first[order + 1]]
+        """Return all times of a session [ps]."""
+        times: np.ndarray = self._time[self._first[order] : self._first[order + 1]]
+        return times
 
     def chunks(self, order: int) -> Iterator[Tags]:
-        """Times [ps] and detectors of a session: read as they lie on disk, and cut into pieces."""
-        first, end, size = *self._first[order : order + 2], self._time.chunks[0]
+        """Yield times [ps] and detectors of a session as they lie on disk, cut into pieces."""
+        (first, end), size = self._first[order : order + 2], self._time.chunks[0]
         edges = [first, *range(first // size * size + size, end, size), end]
         for low, high in pairwise(edges):
             time, detector = self._time[low:high], self._detector[low:high]
@@ -38,7 +40,7 @@ class Recording:
 
 
 def aligned(*streams: Iterable[Tags]) -> Iterator[list[Tags]]:
-    """Pieces of several streams that end at common times.
+    """Yield pieces of several streams that end at common times.
 
     Parameters
     ----------
@@ -49,6 +51,13 @@ def aligned(*streams: Iterable[Tags]) -> Iterator[list[Tags]]:
     ------
     list of (ndarray, ndarray)
         The next tags of each stream, none of them later than any tag of the next piece; one piece at least.
+
+    Examples
+    --------
+    >>> a = [(np.array([1, 4, 9]), np.zeros(3, np.uint8))]
+    >>> b = [(np.array([2, 3]), np.ones(2, np.uint8)), (np.array([8]), np.ones(1, np.uint8))]
+    >>> [[time.tolist() for time, _ in piece] for piece in aligned(a, b)]
+    [[[1], [2, 3]], [[4], [8]], [[9], []]]
     """
     chunks = [(chunk for chunk in stream if chunk[0].size) for stream in streams]
     held = [next(stream, NONE) for stream in chunks]
@@ -65,7 +74,8 @@ def aligned(*streams: Iterable[Tags]) -> Iterator[list[Tags]]:
 
 
 class PairStream:
-    """Two stations' tags while they come in aligned pieces: what may still find a partner waits for the next piece.
+    """Two stations' tags as they arrive in aligned pieces: a tag that may still find a partner waits for the next
+    piece.
 
     Parameters
     ----------
@@ -80,7 +90,7 @@ class PairStream:
         The histograms so far.
     """
 
-    def __init__(self, *, window_ps: int, histograms: Sequence[tuple[int, int, int]]):
+    def __init__(self, *, window_ps: int, histograms: Sequence[tuple[int, int, int]]) -> None:
         self._lo, self._hi = _edges(window_ps, 0)
         self._histograms = histograms
         self._reach = max(abs(offset_ps) + bin_ps * bins for bin_ps, bins, offset_ps in histograms)
@@ -104,21 +114,23 @@ class PairStream:
         self._add_delays(a[0], b[0], until)
         pair = [_joined(left, new) for left, new in zip(self._unmatched, (a, b), strict=True)]
         *partners, used = _pairs(pair[0][0], pair[1][0], self._lo, self._hi, whole=False)
-        # What lies farther back than the window finds nothing any more, however long the other stream is silent.
+        # A tag older than the window has no partner any more, however long the other stream is silent.
         starts = [max(n, np.searchsorted(time, until - self._hi)) for n, (time, _) in zip(used, pair, strict=True)]
         self._unmatched = [(time[n:].copy(), label[n:].copy()) for n, (time, label) in zip(starts, pair, strict=True)]
         return [(time[k], label[k]) for (time, label), k in zip(pair, partners, strict=True)]
 
     def _add_delays(self, a: np.ndarray, b: np.ndarray, until: int) -> None:
-        """Delays within the piece and across its seam: all of both together, less those that were counted before."""
+        """Count delays within the piece and across its seam: those of both together, less those counted before."""
         before = self._count()
         self._recent = [np.concatenate(times) for times in zip(self._recent, (a, b), strict=True)]
         self.counts = [so_far + now - old for so_far, now, old in zip(self.counts, self._count(), before, strict=True)]
         self._recent = [time[np.searchsorted(time, until - self._reach) :].copy() for time in self._recent]
 
     def _count(self) -> list[np.ndarray]:
-        return [histogram(*self._recent, *where) for where in self._histograms]
+        return [histogram(self._recent[0], self._recent[1], *where) for where in self._histograms]
 
 
 def _joined(left: Tags, new: Tags) -> Tags:
-    return tuple(np.concatenate(columns) for columns in zip(left, new, strict=True)) if left[0].size else new
+    if not left[0].size:
+        return new
+    return np.concatenate([left[0], new[0]]), np.concatenate([left[1], new[1]])

@@ -1,11 +1,14 @@
 """Figures of stage 7."""
 
+import xarray as xr
+from matplotlib.figure import Figure
+
 from satqkd.plot import BLUE, GREEN, VERMILION, in_style, legend_above, new_figure
 
 
 @in_style
-def rates_figure(fiber):
-    """Rate through fibre against its attenuation, with the time to a bit, beside the satellite's rate of key."""
+def rates_figure(fiber: xr.Dataset) -> Figure:
+    """Draw the rate through fibre against its attenuation, with the time to a bit, next to the satellite's key rate."""
     attenuation = fiber.fiber.values
     figure, axis = new_figure()
     satellite = float(fiber.satellite_key_rate)
@@ -32,7 +35,7 @@ def rates_figure(fiber):
 
 
 def _number(value: float) -> str:
-    """Two digits, as a power of ten where zeros would have to be counted."""
+    """Return two digits, as a power of ten where zeros would have to be counted."""
     if 0.01 <= value < 1000:
         return f"{value:.2g}" if value < 10 else f"{value:.0f}"
     digits, power = f"{value:.1e}".split("e")

@@ -1,11 +1,12 @@
 """What a fibre of the same length would do: loss, the PLOB bound, rates, and orders of magnitude."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 JULIAN_YEAR_S = 365.25 * 86400.0
 
 
-def _check_not_negative(**quantities):
+def _check_not_negative(**quantities: ArrayLike) -> None:
     for name, value in quantities.items():
         if not np.all(np.asarray(value) >= 0.0):
             raise ValueError(
@@ -13,8 +14,8 @@ def _check_not_negative(**quantities):
             )
 
 
-def fiber_loss_db(length_m, *, attenuation_db_per_km):
-    """Loss of a fibre.
+def fiber_loss_db(length_m: ArrayLike, *, attenuation_db_per_km: ArrayLike) -> np.ndarray:
+    """Return the loss of a fibre.
 
     Parameters
     ----------
@@ -32,13 +33,18 @@ def fiber_loss_db(length_m, *, attenuation_db_per_km):
     ------
     ValueError
         When either is negative.
+
+    Examples
+    --------
+    >>> round(float(fiber_loss_db(1.2e6, attenuation_db_per_km=0.16)), 1)
+    192.0
     """
     _check_not_negative(length_m=length_m, attenuation_db_per_km=attenuation_db_per_km)
     return np.multiply(length_m, attenuation_db_per_km) / 1e3
 
 
-def fiber_transmittance(length_m, *, attenuation_db_per_km):
-    r"""Transmittance of a fibre, :math:`10^{-\alpha L / 10}`.
+def fiber_transmittance(length_m: ArrayLike, *, attenuation_db_per_km: ArrayLike) -> np.ndarray:
+    r"""Return the transmittance of a fibre, :math:`10^{-\alpha L / 10}`.
 
     Parameters
     ----------
@@ -48,12 +54,17 @@ def fiber_transmittance(length_m, *, attenuation_db_per_km):
     Returns
     -------
     ndarray or float
+
+    Examples
+    --------
+    >>> round(float(fiber_transmittance(100e3, attenuation_db_per_km=0.2)), 4)
+    0.01
     """
     return 10.0 ** (-fiber_loss_db(length_m, attenuation_db_per_km=attenuation_db_per_km) / 10.0)
 
 
-def plob_bound(transmittance):
-    r"""Highest secret key capacity of a lossy channel without repeater, :math:`-\log_2(1 - \eta)`.
+def plob_bound(transmittance: ArrayLike) -> np.ndarray:
+    r"""Return the highest secret key capacity of a lossy channel without repeater, :math:`-\log_2(1 - \eta)`.
 
     Parameters
     ----------
@@ -73,6 +84,11 @@ def plob_bound(transmittance):
     Notes
     -----
     Pirandola, Laurenza, Ottaviani, Banchi, Nat. Commun. 8, 15043 (2017).
+
+    Examples
+    --------
+    >>> round(float(plob_bound(0.5)), 3)
+    1.0
     """
     transmittance = np.asarray(transmittance, dtype=float)
     outside = ~((transmittance >= 0.0) & (transmittance <= 1.0))
@@ -84,8 +100,8 @@ def plob_bound(transmittance):
         return -np.log1p(-transmittance) / np.log(2.0)
 
 
-def advantage_orders_of_magnitude(satellite_loss_db, fiber_loss_db):
-    """By how many powers of ten the satellite link transmits more than the fibre.
+def advantage_orders_of_magnitude(satellite_loss_db: ArrayLike, fiber_loss_db: ArrayLike) -> np.ndarray:
+    """Return by how many powers of ten the satellite link transmits more than the fibre.
 
     Parameters
     ----------
@@ -100,8 +116,8 @@ def advantage_orders_of_magnitude(satellite_loss_db, fiber_loss_db):
     return np.subtract(fiber_loss_db, satellite_loss_db) / 10.0
 
 
-def pair_rate_hz(source_rate_hz, *, transmittance_a, transmittance_b):
-    """Coincidences per second of a pair source between two links.
+def pair_rate_hz(source_rate_hz: ArrayLike, *, transmittance_a: ArrayLike, transmittance_b: ArrayLike) -> np.ndarray:
+    """Return the coincidences per second of a pair source between two links.
 
     Parameters
     ----------
@@ -124,8 +140,10 @@ def pair_rate_hz(source_rate_hz, *, transmittance_a, transmittance_b):
     return np.multiply(source_rate_hz, transmittance_a) * transmittance_b
 
 
-def sifted_rate_hz(pulse_rate_hz, *, transmittance, sifting_fraction=0.5):
-    """Sifted bits per second of a perfect single-photon source.
+def sifted_rate_hz(
+    pulse_rate_hz: ArrayLike, *, transmittance: ArrayLike, sifting_fraction: ArrayLike = 0.5
+) -> np.ndarray:
+    """Return the sifted bits per second of a perfect single-photon source.
 
     Parameters
     ----------
@@ -145,13 +163,18 @@ def sifted_rate_hz(pulse_rate_hz, *, transmittance, sifting_fraction=0.5):
     ------
     ValueError
         When anything is negative.
+
+    Examples
+    --------
+    >>> float(sifted_rate_hz(1e10, transmittance=1e-3))
+    5000000.0
     """
     _check_not_negative(pulse_rate_hz=pulse_rate_hz, transmittance=transmittance, sifting_fraction=sifting_fraction)
     return np.multiply(pulse_rate_hz, transmittance) * sifting_fraction
 
 
-def years_per_bit(rate_hz):
-    """Mean time between two bits.
+def years_per_bit(rate_hz: ArrayLike) -> np.ndarray:
+    """Return the mean time between two bits.
 
     Parameters
     ----------

@@ -14,10 +14,11 @@ from satqkd.fiber.link import (
     years_per_bit,
 )
 from satqkd.scenario import Scenario
+from satqkd.scenario.mission import EntangledSource
 
 
 def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Dataset:
-    """The same source and detectors through fibre of several kinds over the same distance.
+    """Compute the same source and detectors through fibre of several kinds over the same distance.
 
     Parameters
     ----------
@@ -36,22 +37,20 @@ def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Data
     per_km = np.array(scenario.fiber.attenuation_db_km)
     eta = fiber_transmittance(distance_m, attenuation_db_per_km=per_km)
     used = channel.isel(time=channel.measurement.values >= 0)
-    if scenario.source.kind == "entangled":
+    if isinstance(scenario.source, EntangledSource):
+        repetition = scenario.source.pair_rate_hz
         satellite_db = -10 * np.log10(np.mean(10 ** (-used.total_attenuation.values / 10)))
-        efficiency = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
+        first, second = (np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations)
         half = np.sqrt(eta)
         rate = (
-            pair_rate_hz(
-                scenario.source.pair_rate_hz, transmittance_a=half * efficiency[0], transmittance_b=half * efficiency[1]
-            )
-            / 2
+            pair_rate_hz(scenario.source.pair_rate_hz, transmittance_a=half * first, transmittance_b=half * second) / 2
         )
     else:
+        repetition = scenario.source.pulse_rate_hz
         satellite_db = float(used.total_attenuation.values[np.argmax(used.range.values[:, 0])])
         efficiency = np.mean([d.efficiency for d in scenario.stations[0].detectors])
         signal = scenario.source.pulse_rate_hz * scenario.source.shares[0] * scenario.source.mu[0]
         rate = sifted_rate_hz(signal, transmittance=eta * efficiency)
-    repetition = getattr(scenario.source, "pulse_rate_hz", None) or scenario.source.pair_rate_hz
     ideal = scenario.fiber
     ideal_rate = sifted_rate_hz(
         ideal.ideal_rate_hz,
@@ -91,7 +90,7 @@ def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Data
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
-    """What the comparison says that a publication can be held against: name to (value or [low, high], unit)."""
+    """Return what a publication can be compared with: name to (value or [low, high], unit)."""
     advantage = dict(zip(data.fiber.values.tolist(), data.advantage.values.tolist(), strict=True))
     result = {f"advantage_{per_km:g}": (value, "orders of magnitude") for per_km, value in advantage.items()}
     if {0.13, 0.095} <= advantage.keys():

@@ -60,7 +60,7 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Elements:
-    """Element sets of one satellite in order of epoch.
+    """Hold the element sets of one satellite in order of epoch.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Elements:
 
 
 def read_elements(path: str | Path, norad_id: int | None = None) -> Elements:
-    """Element sets of one satellite from an OMM file (CSV or XML) or from two-line sets with or without name lines.
+    """Read the element sets of one satellite: OMM in CSV or XML, or two-line sets with or without name lines.
 
     What the file is follows from its content, not from its name.
 
@@ -105,6 +105,12 @@ def read_elements(path: str | Path, norad_id: int | None = None) -> Elements:
         If the file is empty, in no known format or damaged (wrong checksum, missing or unreadable field, a value
         outside `BOUNDS`), if the orbit of a set comes below `LOWEST_PERIGEE_KM`, if the file holds several satellites
         and `norad_id` does not choose, or if it does not hold `norad_id`.
+
+    Examples
+    --------
+    >>> micius = read_elements("data/orbits/micius.csv")
+    >>> micius.norad_id, len(micius.satrecs)
+    (41731, 26)
     """
     path = Path(path)
     if not path.is_file():
@@ -133,7 +139,7 @@ def read_elements(path: str | Path, norad_id: int | None = None) -> Elements:
 
 
 def nearest(elements: Elements, times: np.ndarray) -> np.ndarray:
-    """Index of the element set whose epoch lies nearest to each time.
+    """Return the index of the element set whose epoch lies nearest to each time.
 
     Parameters
     ----------
@@ -146,6 +152,12 @@ def nearest(elements: Elements, times: np.ndarray) -> np.ndarray:
     -------
     ndarray of int, shape (time,)
         Index into ``elements.satrecs``; exactly half-way the earlier set.
+
+    Examples
+    --------
+    >>> micius = read_elements("data/orbits/micius.csv")
+    >>> nearest(micius, micius.epochs[[0, 5]]).tolist()
+    [0, 5]
     """
     halfway = elements.epochs[:-1] + np.diff(elements.epochs) // 2
     return np.searchsorted(halfway, np.asarray(times, dtype="datetime64[ns]"))
@@ -156,13 +168,13 @@ def _catalogue_number(satrec: Satrec) -> int:
 
 
 def _epoch(satrec: Satrec) -> np.datetime64:
-    """Epoch to the microsecond, in which both formats write it."""
+    """Return the epoch to the microsecond, which is how both formats write it."""
     microseconds = round((satrec.jdsatepoch - UNIX_EPOCH_JD) * DAY_US) + round(satrec.jdsatepochF * DAY_US)
     return np.datetime64(microseconds, "us").astype("datetime64[ns]")
 
 
 def _read_sets(path: Path) -> Iterator[tuple[str, Satrec]]:
-    """Name and element set of each entry of a file in whichever format it has."""
+    """Yield name and element set of each entry of a file in whichever format it has."""
     if (size := path.stat().st_size) > LARGEST_FILE_BYTES:
         raise ValueError(
             f"{path} has {size} bytes, more than {LARGEST_FILE_BYTES}: give the sets of your satellites alone"
@@ -190,7 +202,7 @@ def _read_sets(path: Path) -> Iterator[tuple[str, Satrec]]:
 
 
 def _read_xml(path: Path, text: str) -> Iterator[tuple[str, Satrec]]:
-    """Entries of an OMM file in XML."""
+    """Yield the entries of an OMM file in XML."""
     if "<!" in text.replace("<!--", ""):  # entities, which can explode, or a page of the web
         raise ValueError(f"{path} is not a readable OMM in XML (it declares a type of document): fetch it again")
     try:
@@ -201,7 +213,7 @@ def _read_xml(path: Path, text: str) -> Iterator[tuple[str, Satrec]]:
 
 
 def _from_omm(fields: dict, where: str) -> tuple[str, Satrec]:
-    """Element set from the fields of one orbit mean-elements message."""
+    """Return the element set of one orbit mean-elements message."""
     satrec = Satrec()
     try:
         omm.initialize(satrec, fields)
@@ -217,7 +229,7 @@ def _from_omm(fields: dict, where: str) -> tuple[str, Satrec]:
 
 
 def _unreadable(fields: dict, error: Exception) -> str:
-    """The first field that is no number, or what else is wrong."""
+    """Return the first field that is not a number, or what else is wrong."""
     whole = ("NORAD_CAT_ID", "EPHEMERIS_TYPE", "ELEMENT_SET_NO", "REV_AT_EPOCH")
     for name in (*BOUNDS, *whole):
         try:
@@ -228,7 +240,7 @@ def _unreadable(fields: dict, error: Exception) -> str:
 
 
 def _read_two_line(path: Path, lines: list[str]) -> Iterator[tuple[str, Satrec]]:
-    """Entries of a file of two-line sets; a line before line 1 that is no element line is the name."""
+    """Yield the entries of a file of two-line sets; a line before line 1 that is not an element line is the name."""
     name, first, first_at = "", None, 0
     for number, line in enumerate((line.rstrip() for line in lines), start=1):
         where = f"{path}, line {number}"
@@ -282,7 +294,7 @@ def _from_two_line(first: str, second: str, where: str) -> Satrec:
 
 
 def _usable(satrec: Satrec, where: str) -> Satrec:
-    """Refuse elements that are of no orbit, or from which SGP4 cannot start."""
+    """Refuse elements that describe no orbit, or from which SGP4 cannot start."""
     for name, value in _fields(satrec).items():
         low, high = BOUNDS[name]
         if not low <= value <= high:
@@ -303,7 +315,7 @@ def _usable(satrec: Satrec, where: str) -> Satrec:
 
 
 def _fields(satrec: Satrec) -> dict[str, float]:
-    """What `BOUNDS` bounds, in the units of an OMM."""
+    """Return the fields that `BOUNDS` limits, in the units of an OMM."""
     day = 1440.0 / (2.0 * np.pi)  # from radians a minute to revolutions a day
     return {
         "MEAN_MOTION": satrec.no_kozai * day,

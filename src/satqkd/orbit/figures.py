@@ -1,13 +1,16 @@
 """Figures of stage 1."""
 
 import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from satqkd.plot import STATION_STYLES, TOTAL_STYLE, in_style, legend_above, new_figure, showcase
 
 
 @in_style
-def ranges_figure(orbit):
-    """Range of each station and their sum, and the elevation, through the showcase session."""
+def ranges_figure(orbit: xr.Dataset) -> Figure:
+    """Draw the range of each station and their sum, and the elevation, through the showcase session."""
     shown = showcase(orbit)
     elapsed = shown.elapsed.values
     figure, (above, below) = new_figure(2, 1, height_cm=12, sharex=True, height_ratios=(3, 2))
@@ -25,8 +28,10 @@ def ranges_figure(orbit):
 
 
 @in_style
-def sky_figure(orbit):
-    """Track over each station in the showcase session: zenith in the middle, north up, a dot at each whole minute."""
+def sky_figure(orbit: xr.Dataset) -> Figure:
+    """Draw the track over each station in the showcase session: zenith in the middle, north up, a dot each whole
+    minute.
+    """
     shown = showcase(orbit)
     count = shown.sizes["station"]
     figure, axes = new_figure(
@@ -47,8 +52,10 @@ def sky_figure(orbit):
 
 
 @in_style
-def polarization_figure(orbit):
-    """Turn of the polarisation frames in the showcase session, and the contrast with and without compensation."""
+def polarization_figure(orbit: xr.Dataset) -> Figure:
+    """Draw the rotation of the polarisation frames in the showcase session, and the contrast with and without
+    compensation.
+    """
     shown = showcase(orbit)
     elapsed = shown.elapsed.values
     with_contrast = "contrast_compensated" in shown
@@ -71,8 +78,8 @@ def polarization_figure(orbit):
     return figure
 
 
-def _mark_minutes(axis, time, azimuth, elevation, color):
-    """Dots with the time beside them, on that side of the track that faces right."""
+def _mark_minutes(axis: Axes, time: xr.DataArray, azimuth: np.ndarray, elevation: np.ndarray, color: str) -> None:
+    """Draw dots with their time, on the side of the track that faces right."""
     across = np.gradient((90 - elevation) * np.exp(1j * azimuth)) * 1j  # north is real, east imaginary
     across *= np.where(across.imag < 0, -1, 1) / np.abs(across)
     for i in np.flatnonzero(time.dt.second.values == 0):

@@ -20,7 +20,7 @@ WGS84 = 1
 
 
 def julian_date(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Julian date [day] in two parts, the preceding midnight and the fraction of the day.
+    """Return the Julian date [day] in two parts: the preceding midnight, and the fraction of the day.
 
     Parameters
     ----------
@@ -31,6 +31,11 @@ def julian_date(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     -------
     midnight, fraction : ndarray, shape (time,)
         Their sum is the Julian date; apart they keep it to the nanosecond.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in julian_date(np.array(["2018-10-01T12:00"], "datetime64[ns]"))]
+    [[2458392.5], [0.5]]
     """
     times = np.asarray(times, dtype="datetime64[ns]")
     midnight = times.astype("datetime64[D]")
@@ -38,18 +43,29 @@ def julian_date(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sidereal_angle_rad(times: np.ndarray) -> np.ndarray:
-    """Angle of the Earth's rotation [rad] from the mean equinox, shape (time,): UTC stands for UT1.
+    """Return the Earth's rotation angle [rad] from the mean equinox, shape (time,), with UTC in place of UT1.
 
     Notes
     -----
     The 1982 expression, since TEME is defined with it: Vallado, Crawford, Hujsak and Kelso, "Revisiting Spacetrack
     Report #3", AIAA 2006-6753, appendix C.
+
+    Examples
+    --------
+    >>> sidereal_angle_rad(np.array(["2018-10-01"], "datetime64[ns]")).round(4)
+    array([0.169])
     """
     return erfa.gmst82(*julian_date(times))
 
 
 def rotate_about_pole(vectors: np.ndarray, angle_rad: np.ndarray) -> np.ndarray:
-    """Vectors, shape (time, 3), in axes turned eastward about the pole by an angle [rad], shape (time,)."""
+    """Express vectors, shape (time, 3), in axes turned eastward about the pole by an angle [rad], shape (time,).
+
+    Examples
+    --------
+    >>> rotate_about_pole(np.array([[1.0, 0.0, 0.0]]), np.array([np.pi / 2])).round(3) + 0.0
+    array([[ 0., -1.,  0.]])
+    """
     cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
     x, y, z = np.moveaxis(vectors, -1, 0)
     return np.stack([cosine * x + sine * y, cosine * y - sine * x, z], axis=-1)
@@ -58,7 +74,7 @@ def rotate_about_pole(vectors: np.ndarray, angle_rad: np.ndarray) -> np.ndarray:
 def teme_to_itrs(
     position_teme_m: np.ndarray, velocity_teme_m_s: np.ndarray, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Position [m] and velocity [m/s] in the rotating frame of the Earth from those in the frame of SGP4.
+    """Convert position [m] and velocity [m/s] from the frame of SGP4 to the rotating frame of the Earth.
 
     Parameters
     ----------
@@ -85,18 +101,37 @@ def teme_to_itrs(
 
 
 def geodetic_to_itrs(latitude_deg: float, longitude_deg: float, altitude_m: float) -> np.ndarray:
-    """Position [m], shape (3,), of a point given by WGS84 latitude, longitude [degree] and height [m]."""
+    """Return the position [m], shape (3,), of a point at WGS84 latitude, longitude [degree] and height [m].
+
+    Examples
+    --------
+    >>> geodetic_to_itrs(0.0, 90.0, 0.0).round(1) + 0.0
+    array([      0., 6378137.,       0.])
+    """
     return erfa.gd2gc(WGS84, np.radians(longitude_deg), np.radians(latitude_deg), altitude_m)
 
 
 def itrs_to_geodetic(position_itrs_m: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """WGS84 latitude, longitude [degree] and height [m], each shape (time,), of positions of shape (time, 3)."""
+    """Return WGS84 latitude, longitude [degree] and height [m], each shape (time,), of positions of shape (time, 3).
+
+    Examples
+    --------
+    >>> [float(part[0].round(6)) for part in itrs_to_geodetic(geodetic_to_itrs(40.4, 117.6, 890.0)[None])]
+    [40.4, 117.6, 890.0]
+    """
     longitude_rad, latitude_rad, altitude_m = erfa.gc2gd(WGS84, position_itrs_m)
     return np.degrees(latitude_rad), np.degrees(longitude_rad), altitude_m
 
 
 def local_axes(latitude_deg: float, longitude_deg: float) -> np.ndarray:
-    """Unit vectors east, north and up (the normal of the ellipsoid) in the Earth's frame, as rows, shape (3, 3)."""
+    """Return the unit vectors east, north and up (the normal of the ellipsoid) in the Earth's frame, as rows of a (3,
+    3) array.
+
+    Examples
+    --------
+    >>> local_axes(0.0, 0.0)[2].round(3) + 0.0
+    array([1., 0., 0.])
+    """
     latitude, longitude = np.radians(latitude_deg), np.radians(longitude_deg)
     east = [-np.sin(longitude), np.cos(longitude), 0.0]
     north = [-np.sin(latitude) * np.cos(longitude), -np.sin(latitude) * np.sin(longitude), np.cos(latitude)]
@@ -105,7 +140,7 @@ def local_axes(latitude_deg: float, longitude_deg: float) -> np.ndarray:
 
 
 def elevation_azimuth_deg(directions_itrs: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Elevation and azimuth [degree] of directions as a station sees them.
+    """Return elevation and azimuth [degree] of directions as a station sees them.
 
     Parameters
     ----------
@@ -125,18 +160,31 @@ def elevation_azimuth_deg(directions_itrs: np.ndarray, axes: np.ndarray) -> tupl
 
 
 def range_and_rate(offset_m: np.ndarray, velocity_m_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance [m] and its rate [m/s], each shape (time,), from offset and velocity of shape (time, 3)."""
+    """Return the distance [m] and its rate [m/s], each shape (time,), from offset and velocity of shape (time, 3).
+
+    Examples
+    --------
+    >>> [part.tolist() for part in range_and_rate(np.array([[3.0, 4.0, 0.0]]), np.array([[5.0, 0.0, 0.0]]))]
+    [[5.0], [3.0]]
+    """
     range_m = np.sqrt(np.einsum("...i,...i", offset_m, offset_m))
     return range_m, np.einsum("...i,...i", offset_m, velocity_m_s) / range_m
 
 
 def chord_m(first_itrs_m: np.ndarray, second_itrs_m: np.ndarray) -> float:
-    """Straight distance [m] through the Earth between two points, each shape (3,)."""
+    """Return the straight distance [m] through the Earth between two points, each shape (3,).
+
+    Examples
+    --------
+    >>> delingha, lijiang = geodetic_to_itrs(37.379, 97.727, 3153.0), geodetic_to_itrs(26.694, 100.029, 3233.0)
+    >>> round(chord_m(delingha, lijiang) / 1e3)
+    1203
+    """
     return float(np.linalg.norm(np.subtract(first_itrs_m, second_itrs_m)))
 
 
 def sun_direction_teme(times: np.ndarray) -> np.ndarray:
-    """Unit vector to the apparent Sun in the frame of SGP4, shape (time, 3), with aberration.
+    """Return the unit vector to the apparent Sun in the frame of SGP4, shape (time, 3), with aberration.
 
     Notes
     -----
@@ -156,7 +204,7 @@ def sun_direction_teme(times: np.ndarray) -> np.ndarray:
 
 
 def sun_direction(times: np.ndarray) -> np.ndarray:
-    """Unit vector to the apparent Sun in the rotating frame of the Earth.
+    """Return the unit vector to the apparent Sun in the rotating frame of the Earth.
 
     Parameters
     ----------
@@ -172,19 +220,24 @@ def sun_direction(times: np.ndarray) -> np.ndarray:
     -----
     Against the stars the Sun moves by a degree a day. A straight line between full hours misses it by 0.02 arc seconds,
     and costs nothing per second of a pass.
+
+    Examples
+    --------
+    >>> sun_direction(np.array(["2018-03-20T12:00"], "datetime64[ns]")).round(2)
+    array([[ 1.  ,  0.03, -0.  ]])
     """
     times = np.asarray(times, dtype="datetime64[ns]")
     hour = np.timedelta64(1, "h")
     hours = np.unique(times.astype("datetime64[h]"))
     nodes = np.union1d(hours, hours + hour)
     at_nodes = sun_direction_teme(nodes)
-    since = [(moments - nodes[0]) / hour for moments in (times, nodes)]
-    sun = np.stack([np.interp(*since, component) for component in at_nodes.T], axis=-1)
+    here, there = ((moments - nodes[0]) / hour for moments in (times, nodes))
+    sun = np.stack([np.interp(here, there, component) for component in at_nodes.T], axis=-1)
     return rotate_about_pole(sun / np.linalg.norm(sun, axis=-1, keepdims=True), sidereal_angle_rad(times))
 
 
 def is_sunlit(position_itrs_m: np.ndarray, sun_itrs: np.ndarray) -> np.ndarray:
-    """Whether any of the Sun's disc is seen from a satellite, that is, whether it is outside the Earth's umbra.
+    """Return whether a satellite sees any of the Sun's disc, that is, whether it is outside the Earth's umbra.
 
     Parameters
     ----------
@@ -202,6 +255,11 @@ def is_sunlit(position_itrs_m: np.ndarray, sun_itrs: np.ndarray) -> np.ndarray:
     -----
     Conical shadow of a sphere of the equatorial radius: in umbra the Sun's disc lies wholly within the Earth's. The
     flattening (21 km) and the atmosphere shift entry and exit in low orbit by a few seconds.
+
+    Examples
+    --------
+    >>> is_sunlit(np.array([[-7e6, 0.0, 0.0], [7e6, 0.0, 0.0]]), np.array([[1.0, 0.0, 0.0]] * 2))
+    array([False,  True])
     """
     distance_m = np.linalg.norm(position_itrs_m, axis=-1)
     earth_radius = np.arcsin(EARTH_RADIUS_M / distance_m)

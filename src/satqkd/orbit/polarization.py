@@ -4,7 +4,8 @@ import numpy as np
 
 
 def satellite_axis(name: str, position_m: np.ndarray, velocity_m_s: np.ndarray) -> np.ndarray:
-    """Direction along which a satellite holds its horizontal polarisation, as far as the line of sight allows.
+    """Return the direction along which a satellite holds its horizontal polarisation, as far as the line of sight
+    allows.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def satellite_axis(name: str, position_m: np.ndarray, velocity_m_s: np.ndarray) 
 
 
 def station_axis(mount: str, local_axes: np.ndarray) -> np.ndarray:
-    """Direction along which a telescope holds its analyser, as far as the line of sight allows, shape (3,).
+    """Return the direction along which a telescope holds its analyser, as far as the line of sight allows, shape (3,).
 
     Parameters
     ----------
@@ -49,6 +50,11 @@ def station_axis(mount: str, local_axes: np.ndarray) -> np.ndarray:
     ------
     ValueError
         For another mount.
+
+    Examples
+    --------
+    >>> station_axis("equatorial", np.eye(3))
+    array([0., 0., 1.])
     """
     if mount == "altazimuth":
         return local_axes[2]
@@ -58,7 +64,7 @@ def station_axis(mount: str, local_axes: np.ndarray) -> np.ndarray:
 
 
 def frame_rotation_deg(line_of_sight: np.ndarray, satellite: np.ndarray, station: np.ndarray) -> np.ndarray:
-    r"""Angle of the satellite's polarisation axis from the station's, followed over a pass.
+    r"""Return the angle of the satellite's polarisation axis from the station's, followed continuously over a pass.
 
     Parameters
     ----------
@@ -78,6 +84,12 @@ def frame_rotation_deg(line_of_sight: np.ndarray, satellite: np.ndarray, station
     Both axes are projected on the plane across the line of sight l. With u of the satellite and w of the station,
     :math:`\tan\theta = l\cdot(w\times u) / [u\cdot w - (u\cdot l)(w\cdot l)]` (derived). Bonato et al., Opt. Express
     14, 10050 (2006), simulate what pointing mirrors do besides; mirrors are taken for ideal here.
+
+    Examples
+    --------
+    >>> across = np.array([[1.0, 1.0, 0.0]])
+    >>> frame_rotation_deg(np.array([[0.0, 0.0, 1.0]]), across, np.array([1.0, 0.0, 0.0])).round(1)
+    array([45.])
     """
     sine = np.einsum("...i,...i", line_of_sight, np.cross(station, satellite))
     along = np.einsum("...i,...i", satellite, line_of_sight) * np.einsum("...i,...i", station, line_of_sight)
@@ -86,7 +98,7 @@ def frame_rotation_deg(line_of_sight: np.ndarray, satellite: np.ndarray, station
 
 
 def rotated_contrast(contrast: float, rotation_deg: np.ndarray) -> np.ndarray:
-    """Contrast, ratio to 1, of optics whose analyser is turned against the light.
+    """Return the contrast, ratio to 1, of optics whose analyser is turned against the light.
 
     Parameters
     ----------
@@ -104,6 +116,11 @@ def rotated_contrast(contrast: float, rotation_deg: np.ndarray) -> np.ndarray:
     -----
     Of linearly polarised light the share sin^2 of the angle leaves by the wrong port (Malus), and the optics send
     e = 1 / (1 + contrast) of either share to the other port: together e + (1 - 2 e) sin^2.
+
+    Examples
+    --------
+    >>> rotated_contrast(80.0, np.array([0.0, 5.0])).round(1)
+    array([80. , 49.6])
     """
     if not contrast > 1:
         raise ValueError(f"contrast={contrast} is not above 1: give right over wrong, as 280 for 280:1")

@@ -2,6 +2,7 @@
 
 import csv
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 import xarray as xr
@@ -9,9 +10,11 @@ import xarray as xr
 from satqkd.dataset import label, variable
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements, nearest, read_elements
-from satqkd.orbit.passes import LookAngles, joint_passes, look_angles, passes, propagate
+from satqkd.orbit.passes import JointPass, joint_passes, passes
 from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
+from satqkd.orbit.propagation import LookAngles, Place, look_angles, propagate
 from satqkd.scenario import Recorded, Scenario, ScenarioError
+from satqkd.scenario.mission import Orbit, Relay
 
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
 SECOND = np.timedelta64(1_000_000_000, "ns")
@@ -19,12 +22,13 @@ LONGEST_DAYS = 1.0  # that a satellite, a slow one, may be in view in one sessio
 MOST_DAYS = 106.0  # from the first session's start, which picoseconds of 64 bits count
 
 
-def find_sessions(scenario: Scenario) -> xr.Dataset:
+def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     """Find the passes that fulfil a scenario and follow the satellite through them.
 
     Parameters
     ----------
-    scenario : Scenario
+    scenario : Scenario or Recorded
+        With an orbit.
 
     Returns
     -------
@@ -36,9 +40,17 @@ def find_sessions(scenario: Scenario) -> xr.Dataset:
     ------
     ScenarioError
         When no pass fulfils the conditions, or not enough of them.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> orbit = find_sessions(load_scenario("data/scenarios/yin2020.yaml"))
+    >>> round(float(orbit.baseline) / 1e3), orbit.sizes["session"]
+    (1120, 12)
     """
+    assert scenario.orbit is not None
     elements = read_elements(scenario.file(scenario.orbit.elements))
-    sessions = [_recorded(scenario, elements)] if scenario.kind == "recorded" else _search(scenario, elements)
+    sessions = [_recorded(scenario, elements)] if isinstance(scenario, Recorded) else _search(scenario, elements)
     data = xr.concat(
         [s.drop_dims("session") for s in sessions],
         "time",
@@ -63,16 +75,19 @@ def find_sessions(scenario: Scenario) -> xr.Dataset:
     )
     data = data.merge(summary).assign_coords(session=("session", np.arange(len(sessions), dtype=np.int16)))
     data["baseline"] = variable((), _baseline_m(scenario), "m", "straight chord between the stations")
-    data.attrs |= {"showcase": _showcase(scenario, data), "utc_offset_h": scenario.stations[0].utc_offset_h}
-    if scenario.orbit.survey:
-        data = data.merge(_survey(scenario, elements))
-    if scenario.relay:
-        data = data.merge(_relay(scenario, elements, data))
+    data.attrs |= {
+        "showcase": _showcase(scenario.orbit.showcase, data),
+        "utc_offset_h": scenario.stations[0].utc_offset_h,
+    }
+    if isinstance(scenario, Scenario) and scenario.orbit.survey:
+        data = data.merge(_survey(scenario, elements, scenario.orbit.survey))
+    if isinstance(scenario, Scenario) and scenario.relay:
+        data = data.merge(_relay(scenario, elements, data, scenario.relay))
     return label(data, "orbit", scenario)
 
 
 def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:
-    """Sessions in order of time until the measurements have their seconds."""
+    """Return sessions in order of time until the measurements have their seconds."""
     wanted = _wanted_seconds(scenario)
     sessions, open_s = [], 0
     for joint in joint_passes(
@@ -106,7 +121,8 @@ def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:
 
 
 def _recorded(scenario: Recorded, elements: Elements) -> xr.Dataset:
-    """The session that a recorded scenario names."""
+    """Return the session that a recorded scenario names."""
+    assert scenario.orbit is not None
     wanted, duration_s = _wanted_seconds(scenario), int(scenario.orbit.duration_s)
     if duration_s < wanted:
         raise ScenarioError(
@@ -121,20 +137,20 @@ def _recorded(scenario: Recorded, elements: Elements) -> xr.Dataset:
                 f"{scenario.path}: orbit puts the satellite {-view.elevation_deg.min():.1f} degrees below the horizon "
                 f"of {station.name}: check orbit.start={scenario.orbit.start:%Y-%m-%dT%H:%M:%SZ} and orbit.elements"
             )
-    return _follow(scenario, elements, times).merge(_extent(scenario, fine, views, duration_s))
+    return _follow(scenario, elements, times).merge(_extent(fine, views, duration_s))
 
 
 def _ns(time: datetime) -> np.datetime64:
     return np.datetime64(time.replace(tzinfo=None), "ns")
 
 
-def _wanted_seconds(scenario: Scenario) -> float:
+def _wanted_seconds(scenario: Scenario | Recorded) -> float:
     durations = [m.duration_s for m in scenario.measurements]
     return sum(d or 0 for d in durations) if any(durations) else 1
 
 
-def _session(scenario: Scenario, elements: Elements, joint) -> xr.Dataset | None:
-    """The part of a joint pass that fulfils the scenario's conditions, or None."""
+def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dataset | None:
+    """Return the part of a joint pass that fulfils the scenario's conditions, or None."""
     conditions = scenario.orbit
     days = float((joint.end - joint.start) / SECOND) / 86400
     if days > LONGEST_DAYS:  # every tenth of a second of it would be computed
@@ -156,12 +172,12 @@ def _session(scenario: Scenario, elements: Elements, joint) -> xr.Dataset | None
     start = (fine[first] + SECOND // 2).astype("datetime64[s]").astype("datetime64[ns]")
     times = start + np.arange(round(duration_s) + 1) * SECOND
     return _follow(scenario, elements, times).merge(
-        _extent(scenario, fine[first:last], [_cut(v, first, last) for v in views], duration_s)
+        _extent(fine[first:last], [_cut(v, first, last) for v in views], duration_s)
     )
 
 
-def _usable(conditions, view: LookAngles) -> np.ndarray:
-    """When a station that sees the satellite can use it."""
+def _usable(conditions: Orbit, view: LookAngles) -> np.ndarray:
+    """Return when a station that sees the satellite can use it."""
     usable = view.sun_elevation_deg <= conditions.max_sun_elevation_deg
     if conditions.satellite_in_shadow:
         usable &= ~view.sunlit
@@ -179,30 +195,35 @@ def _longest_run(usable: np.ndarray) -> tuple[int, int]:
 
 
 def _one_set(elements: Elements, times: np.ndarray) -> Elements:
-    """One element set for a whole session: a change of set in its middle would be a jump of kilometres."""
+    """Return one element set for a whole session, since a change of set within it would be a jump of kilometres."""
     index = nearest(elements, times[times.size // 2 : times.size // 2 + 1])[0]
     return Elements(
         elements.name, elements.norad_id, elements.satrecs[index : index + 1], elements.epochs[index : index + 1]
     )
 
 
-def _views(elements: Elements, scenario: Scenario, times: np.ndarray) -> list[LookAngles]:
+def _places(scenario: Scenario | Recorded) -> list[Place]:
+    """Return the stations, which have coordinates wherever there is an orbit: the model of the scenario sees to it."""
+    return cast(list[Place], list(scenario.stations))
+
+
+def _views(elements: Elements, scenario: Scenario | Recorded, times: np.ndarray) -> list[LookAngles]:
     one = _one_set(elements, times)
-    return [look_angles(one, station, times) for station in scenario.stations]
+    return [look_angles(one, station, times) for station in _places(scenario)]
 
 
-def _frame_rotations_deg(elements: Elements, scenario: Scenario, times: np.ndarray) -> np.ndarray:
+def _frame_rotations_deg(elements: Elements, scenario: Scenario | Recorded, times: np.ndarray) -> np.ndarray:
     turned = frames.sidereal_angle_rad(times)
     position, velocity = (
         frames.rotate_about_pole(vectors, turned) for vectors in propagate(_one_set(elements, times), times)
     )
     held = satellite_axis(scenario.polarization.satellite_axis, position, velocity)
     rotations = []
-    for station in scenario.stations:
-        sight = frames.geodetic_to_itrs(station.latitude_deg, station.longitude_deg, station.altitude_m) - position
+    for place, mount in zip(_places(scenario), [station.mount for station in scenario.stations], strict=True):
+        sight = frames.geodetic_to_itrs(place.latitude_deg, place.longitude_deg, place.altitude_m) - position
         sight /= np.linalg.norm(sight, axis=1, keepdims=True)
-        axes = frames.local_axes(station.latitude_deg, station.longitude_deg)
-        rotations.append(frame_rotation_deg(sight, held, station_axis(station.mount, axes)))
+        axes = frames.local_axes(place.latitude_deg, place.longitude_deg)
+        rotations.append(frame_rotation_deg(sight, held, station_axis(mount, axes)))
     return np.stack(rotations, axis=1)
 
 
@@ -210,7 +231,7 @@ def _cut(view: LookAngles, first: int, last: int) -> LookAngles:
     return LookAngles(**{name: values[first:last] for name, values in vars(view).items()})
 
 
-def _follow(scenario: Scenario, elements: Elements, times: np.ndarray) -> xr.Dataset:
+def _follow(scenario: Scenario | Recorded, elements: Elements, times: np.ndarray) -> xr.Dataset:
     views = _views(elements, scenario, times)
     texts = {
         "range_m": ("range", "m", "distance from the station"),
@@ -241,7 +262,7 @@ def _follow(scenario: Scenario, elements: Elements, times: np.ndarray) -> xr.Dat
     return data.assign_coords(time=times, station=[station.name for station in scenario.stations])
 
 
-def _extent(scenario: Scenario, fine: np.ndarray, views: list[LookAngles], duration_s: float) -> xr.Dataset:
+def _extent(fine: np.ndarray, views: list[LookAngles], duration_s: float) -> xr.Dataset:
     ranges = np.stack([view.range_m for view in views], axis=1)
     closest = fine[np.argmin(ranges.sum(axis=1))]
     rate = [
@@ -269,8 +290,8 @@ def _extent(scenario: Scenario, fine: np.ndarray, views: list[LookAngles], durat
     )
 
 
-def _polarization(scenario: Scenario, data: xr.Dataset) -> None:
-    """What the analysers see of the rotation, and the contrast with and without a plate that follows it."""
+def _polarization(scenario: Scenario | Recorded, data: xr.Dataset) -> None:
+    """Add the rotation that the analysers see, and the contrast with and without a plate that follows it."""
     rotation, number = data.frame_rotation.values, data.pass_number.values
     # Without compensation the plate stays where it fits at the start of each session.
     standing = rotation - rotation[np.searchsorted(number, number)]
@@ -287,8 +308,8 @@ def _polarization(scenario: Scenario, data: xr.Dataset) -> None:
         )
 
 
-def _schedule(scenario: Scenario, number: np.ndarray) -> np.ndarray:
-    """What each second is for: the measurements in their order, the last node of a session closing it."""
+def _schedule(scenario: Scenario | Recorded, number: np.ndarray) -> np.ndarray:
+    """Return what each second is for: the measurements in their order; the last node of a session only closes it."""
     closing = np.append(number[1:] != number[:-1], True)
     seconds = np.flatnonzero(~closing)
     result = np.full(number.size, -1, np.int8)
@@ -300,25 +321,26 @@ def _schedule(scenario: Scenario, number: np.ndarray) -> np.ndarray:
     return result
 
 
-def _baseline_m(scenario: Scenario) -> float:
+def _baseline_m(scenario: Scenario | Recorded) -> float:
     if len(scenario.stations) < 2:
         return float("nan")
-    return _chord_m(*scenario.stations)
+    return _chord_m(*_places(scenario))
 
 
-def _chord_m(*places) -> float:
+def _chord_m(*places: Place) -> float:
     return frames.chord_m(*(frames.geodetic_to_itrs(p.latitude_deg, p.longitude_deg, p.altitude_m) for p in places))
 
 
-def _showcase(scenario: Scenario, data: xr.Dataset) -> int:
-    if scenario.orbit.showcase is None:
+def _showcase(near: datetime | None, data: xr.Dataset) -> int:
+    """Return the number of the session nearest to a time, or of the first."""
+    if near is None:
         return 0
-    return int(np.argmin(np.abs(data.session_start.values - _ns(scenario.orbit.showcase))))
+    return int(np.argmin(np.abs(data.session_start.values - _ns(near))))
 
 
-def _survey(scenario: Scenario, elements: Elements) -> xr.Dataset:
-    """The highest pass of each night of the survey, over the station whose line names it."""
-    path = scenario.file(scenario.orbit.survey)
+def _survey(scenario: Scenario, elements: Elements, survey: str) -> xr.Dataset:
+    """Find the highest pass of each night of the survey, over the station that its line names."""
+    path = scenario.file(survey)
     with path.open(newline="") as handle:
         nights = list(csv.DictReader(handle))
     best = []
@@ -342,9 +364,11 @@ def _survey(scenario: Scenario, elements: Elements) -> xr.Dataset:
     )
 
 
-def _relay(scenario: Scenario, elements: Elements, data: xr.Dataset) -> xr.Dataset:
-    """The first pass over the second station, after the session shown, that fulfils the conditions at its highest."""
-    shown, station = data.isel(session=data.attrs["showcase"]), scenario.relay
+def _relay(scenario: Scenario, elements: Elements, data: xr.Dataset, station: Relay) -> xr.Dataset:
+    """Find the first pass over the second station, after the session shown, that fulfils the conditions at its
+    highest.
+    """
+    shown = data.isel(session=data.attrs["showcase"])
     start = shown.closest_approach.values
     end = start + np.timedelta64(round(3600 * station.max_delay_h), "s")
     for later in passes(elements, station, start, end, scenario.orbit.min_elevation_deg):
@@ -370,15 +394,15 @@ def _relay(scenario: Scenario, elements: Elements, data: xr.Dataset) -> xr.Datas
 
 
 class _SurveyStation:
-    def __init__(self, row: dict):
+    def __init__(self, row: dict) -> None:
         self.latitude_deg, self.longitude_deg = float(row["latitude_deg"]), float(row["longitude_deg"])
         self.altitude_m = float(row["altitude_m"])
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
-    """What the orbit says that a publication can be held against: name to (value or [low, high], unit)."""
+    """Return what a publication can be compared with: name to (value or [low, high], unit)."""
     shown = data.isel(session=data.attrs["showcase"])
-    result = {
+    result: dict[str, tuple[float | list[float], str]] = {
         "session_duration": (float(shown.session_duration), "s"),
         "local_start_time": (
             _hours(shown.session_start.values + np.timedelta64(round(3600 * data.attrs["utc_offset_h"]), "s")),

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from satqkd.analytic.expected import pair_rates, pulse_rates
+from satqkd.analytic.expected import noise_hz, pair_rates, pulse_rates
 from satqkd.channel import to_db
 from satqkd.detection import read_tags
 from satqkd.fiber.link import fiber_transmittance
@@ -134,9 +134,8 @@ def _counted_links(results: Results, run: Path, rows: np.ndarray) -> np.ndarray:
         # The clock is off by milliseconds, which a second does not see.
         second = tags.time[first:last].values // PS_PER_S - since_s
         clicks = np.bincount(second[(second >= 0) & (second < rows.size)], minlength=rows.size)
-        noise_hz = sum(station.background_rate_hz + detector.dark_rate_hz for detector in station.detectors)
         efficiency = np.mean([detector.efficiency for detector in station.detectors])
-        links.append((clicks - noise_hz) / (scenario.source.pair_rate_hz * efficiency))
+        links.append((clicks - noise_hz(scenario, station)) / (scenario.source.pair_rate_hz * efficiency))
     return np.stack(links, axis=1)
 
 

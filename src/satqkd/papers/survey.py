@@ -8,6 +8,7 @@ import pandas as pd
 
 from satqkd.analytic.expected import pulse_rates
 from satqkd.channel import link_budget
+from satqkd.coincidence.stage import EXTREME_SECONDS
 from satqkd.orbit.stage import find_sessions
 from satqkd.papers.results import Results
 from satqkd.scenario import Scenario
@@ -20,7 +21,6 @@ WEATHER_SIGMA = 1.5
 APERTURES_M = {"delingha": 1.2, "nanshan": 1.2}
 DRAWS = 400
 HALF_PASS = timedelta(minutes=10)
-PEAK_SECONDS = 10
 
 
 def weather_factors(rng: np.random.Generator, shape) -> np.ndarray:
@@ -86,7 +86,7 @@ def _rates(scenario: Scenario, link, factors: np.ndarray) -> dict[str, np.ndarra
     extra_db = (factors[:, None] - 1) * link.loss.sel(component="atmosphere").values
     transmittance = link.transmittance.values * 10 ** (-extra_db / 10)
     sifted, errors = (values[0].reshape(transmittance.shape) for values in pulse_rates(scenario, transmittance.ravel()))
-    nearest = np.argsort(link.range.values)[:PEAK_SECONDS]
+    nearest = np.argsort(link.range.values)[:EXTREME_SECONDS]
     signal_hz = scenario.source.pulse_rate_hz * scenario.source.shares[0]
     return {
         "rate": signal_hz * sifted.mean(axis=1),

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from satqkd.orbit.passes import Trajectory
+from satqkd.orbit.propagation import Trajectory
 from satqkd.planner.planfile import DAY, Plan
 
 # Okabe and Ito's palette, as in the figures.

@@ -9,8 +9,8 @@ from tqdm import tqdm
 from satqkd.analytic.forecast import Counts, expected_counts, pooled_secret_bits, secret_bits
 from satqkd.orbit import Elements
 from satqkd.orbit.elements import nearest
-from satqkd.orbit.passes import Trajectory, trajectory
-from satqkd.orbit.search import pass_times
+from satqkd.orbit.passes import pass_times
+from satqkd.orbit.propagation import Trajectory, trajectory
 from satqkd.planner.planfile import DAY, Plan, PlanStation
 from satqkd.planner.windows import Sun, View, joint_times_s, longest_windows, may_be_dark, usable, view
 from satqkd.scenario import Scenario, ScenarioError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from satqkd.orbit import frames
-from satqkd.orbit.passes import Trajectory
+from satqkd.orbit.propagation import Trajectory
 
 HOUR = np.timedelta64(1, "h")
 STEP_S = 10.0  # an open part, or a break in it, shorter than this may go unseen
