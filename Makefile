@@ -36,6 +36,7 @@ sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 # Shows what make results has made and executes nothing; warnings are errors.
 docs: $(VENV)/.docs  ## the site of the documentation, in results/site (after make results)
 	@python docs/pages.py
+	@rm -rf results/site
 	sphinx-build -W --keep-going --quiet --jobs $(CORES) -c docs -d results/.doctrees . results/site
 	@echo "docs: open results/site/index.html"
 
