@@ -37,7 +37,7 @@ sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 docs: $(VENV)/.docs  ## the site of the documentation, in results/site (after make results)
 	@python docs/pages.py
 	@rm -rf results/site
-	sphinx-build -W --keep-going --quiet --jobs $(CORES) -c docs -d results/.doctrees . results/site
+	sphinx-build -W --keep-going --quiet -c docs -d results/.doctrees . results/site
 	@echo "docs: open results/site/index.html"
 
 lab: $(VENV)/.made  ## the notebooks in JupyterLab
