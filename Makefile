@@ -4,6 +4,9 @@ CORES ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# uv leaves packages uncompiled, for Python to keep what it compiles: many containers forbid that, and every start of Snakemake
+# would compile all of its imports again, for longer than most stages compute.
+unexport PYTHONDONTWRITEBYTECODE
 
 # In a terminal a bar for each rule; elsewhere, in a file or in CI, a few lines for each job.
 SNAKEMAKE = snakemake $(shell test -t 2 && echo --logger rich || echo --quiet rules host reason) --cores $(CORES) --rerun-incomplete
@@ -13,7 +16,8 @@ help:  ## this list
 
 results: $(VENV)/.made  ## everything: all experiments, the validation table, the report
 	$(SNAKEMAKE)
-	@snakemake --report results/report.html --quiet
+	@snakemake --report results/report-snakemake.html --quiet
+	@python -m satqkd.report results
 	@echo "results: open results/report.html; figures in results/<scenario>/figures and papers, the table in results/validation.csv"
 
 # One run of one experiment, its figures, and its rows of the table.
@@ -21,7 +25,7 @@ SCENARIO ?= yin2020
 quick: $(VENV)/.made  ## a first look in a minute: one run of one experiment (SCENARIO=yin2020)
 	$(SNAKEMAKE) quick --config quick=$(SCENARIO)
 	@python -m satqkd.validation --scenario data/scenarios/$(SCENARIO).yaml
-	@echo "quick: figures in results/$(SCENARIO)/figures and results/$(SCENARIO)/run1/figures"
+	@echo "quick: open results/report.html; figures in results/$(SCENARIO)/figures and results/$(SCENARIO)/run1/figures"
 
 # The coming days: make plan PLAN=example START=2018-09-20 DAYS=7; without START and DAYS those of data/plans/$(PLAN).yaml.
 PLAN ?= example
@@ -40,8 +44,10 @@ docs: $(VENV)/.docs  ## the site of the documentation, in results/site (after ma
 	sphinx-build -W --keep-going --quiet -c docs -d results/.doctrees . results/site
 	@echo "docs: open results/site/index.html"
 
+# With the settings of notebooks/jupyterlab: no question about news, no look for newer versions.
+LAB_SETTINGS := --LabApp.app_settings_dir=notebooks/jupyterlab
 lab: $(VENV)/.made  ## the notebooks in JupyterLab
-	jupyter lab --notebook-dir=. notebooks/explore.ipynb
+	jupyter lab --notebook-dir=. $(LAB_SETTINGS) notebooks/explore.ipynb
 
 # The inner loop: what can be known within a minute and a half.
 check: lint  ## lint, and the tests with few examples each: after every change
@@ -62,10 +68,9 @@ test-browser: $(VENV)/.tests  ## the pages and sliders, in a real Chromium
 	pytest -m browser tests/browser
 
 # Through a real Slurm that the tests start and stop; Debian's packages are installed if they are missing and that is possible.
-test-slurm: $(VENV)/.tests  ## the workflow through a real Slurm
+test-slurm: $(VENV)/.slurm  ## the workflow through a real Slurm
 	@PATH=$$PATH:/usr/sbin command -v slurmctld > /dev/null || \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
-	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-slurm.lock
 	pytest -m slurm tests/slurm
 
 # The workflow killed twenty times, starved and locked out; writes docs/reliability.md when all of it held.
@@ -125,13 +130,19 @@ $(VENV)/.docs: requirements-docs.lock $(VENV)/.made
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
 	@touch $@
 
+$(VENV)/.slurm: requirements-slurm.lock $(VENV)/.tests
+	@echo "environment: Snakemake's executor for Slurm, of $<"
+	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	@touch $@
+
 $(OLDEST)/.made: requirements-oldest.lock
 	$(call environment,$(OLDEST),$<)
 	touch $@
 
 # The locks of all dependencies, with hashes and without the address of any index: the package, its tests, both as old as is
-# claimed, the peers of the benchmarks, the site's builder, and the executor for Slurm.
-LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11
+# claimed, the peers of the benchmarks, the site, and the executor for Slurm. Each holds for every Python from the oldest on.
+LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+    --universal --python-version 3.11 --extra workflow --extra notebooks
 lock: $(VENV)/.made  ## renew the locks of all dependencies
 	$(LOCK) --extra install --output-file requirements.lock
 	$(LOCK) --extra install --extra test --constraint requirements.lock --output-file requirements-test.lock

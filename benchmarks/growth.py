@@ -17,6 +17,7 @@ import yaml
 from tqdm import tqdm
 
 from satqkd.plot import in_style, new_figure, save_figure
+from satqkd.scenario.reading import read_yaml
 
 FIGURE = Path("results/benchmarks_growth.svg")
 PASSES, TAGS = (1, 10, 100, 1000), tuple(10**n for n in range(5, 10))
@@ -130,7 +131,7 @@ def _places(stations: int) -> dict:
 
 def write_scenario(values: dict, folder: Path) -> Path:
     """A scenario of the repository with other values, in a folder of its own beside the element sets."""
-    tree = yaml.safe_load(Path(f"data/scenarios/{values['base']}.yaml").read_text())
+    tree = read_yaml(Path(f"data/scenarios/{values['base']}.yaml"), "a scenario")
     for name in ("reference", "outlook"):
         del tree[name]
     for key, value in values.items():
@@ -173,7 +174,7 @@ def _forecast(days: int) -> dict:
         folder = Path(name)
         for part in ("orbits", "scenarios"):
             shutil.copytree(f"data/{part}", folder / "data" / part)
-        plan = yaml.safe_load(Path("data/plans/example.yaml").read_text())
+        plan = read_yaml(Path("data/plans/example.yaml"), "a plan")
         plan |= {"name": "growth", "start": "2016-12-18", "days": days, "max_age_days": 120}
         plan |= {"satellites": plan["satellites"][:1], "stations": plan["stations"][:1]}
         path = folder / "data/plans/growth.yaml"

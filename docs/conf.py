@@ -83,7 +83,7 @@ CONTENTS = {
         "../proofs",
         "../soundness",
     ],
-    "CONTRIBUTING": ["docs/design", "docs/reliability", "docs/benchmarks", "docs/licences", "CHANGELOG"],
+    "CONTRIBUTING": ["docs/design", "docs/reliability", "docs/benchmarks", "docs/dependencies", "CHANGELOG"],
 }
 
 

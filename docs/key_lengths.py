@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-import yaml
 from scipy.optimize import brentq
 
 from satqkd.key.figures import published_length_figure
@@ -19,6 +18,7 @@ from satqkd.key.proofs.decoy_bounds import key_errors_limit, sampling_deviation
 from satqkd.key.proofs.entropy import binary_entropy, leak_ec_bits
 from satqkd.key.proofs.sampling import hypergeometric_key_errors
 from satqkd.plot import save_figure
+from satqkd.scenario.reading import read_yaml
 
 DOCS = Path(__file__).parent
 REFERENCE = DOCS.parent / "data" / "reference"
@@ -264,7 +264,7 @@ def errors_of_agreement():
 
 def conventions():
     """What two open programs give for one pass, and what we give for the same counts."""
-    given = yaml.safe_load((REFERENCE / "decoy_counts.yaml").read_text())
+    given = read_yaml(REFERENCE / "decoy_counts.yaml", "counts")
     bounds = {"chernoff": "chernoff", "hoeffding": "lim2014"}
     rows = []
     for row in given["key_length_bits"]:

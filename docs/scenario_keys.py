@@ -3,8 +3,7 @@
 import re
 from pathlib import Path
 
-from satqkd.key.stage import BOUNDS as PROOFS
-from satqkd.scenario import json_schema
+from satqkd.scenario import PROOFS, json_schema
 
 PAGE = Path(__file__).with_suffix("").with_name("scenario-keys.md")
 INTRODUCTION = """# Keys of a scenario

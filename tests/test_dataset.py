@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, chisquare
 
 from satqkd.dataset import growing, label, load, save, variable
-from satqkd.files import finished, hash_of, save_json, save_provenance
+from satqkd.files import MissingResult, finished, hash_of, save_json, save_provenance
 from satqkd.streams import random_words, record_key, stream, transmitter_log
 
 ONE_IN_TEN_THOUSAND = 1e-4
@@ -228,3 +228,12 @@ def test_a_data_set_that_stops_growing_leaves_nothing(tmp_path):
         append({"wide": variable("event", np.arange(5), "1", "")})
         raise RuntimeError("enough")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("leave", [None, "coincidence"])
+def test_a_data_set_that_is_not_there_yet_is_one_sentence(tmp_path, leave):
+    """A notebook shows it without a traceback."""
+    with pytest.raises(MissingResult, match="key.nc does not exist yet: run make results first") as raised:
+        load(tmp_path / "key.nc", leave=leave)
+    (shown,) = raised.value._render_traceback_()
+    assert shown == f"MissingResult: {raised.value}" and "\n" not in shown

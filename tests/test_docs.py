@@ -4,9 +4,15 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+
+from satqkd import load_scenario
+from satqkd.analytic.prospect import answer
+from satqkd.orbit import find_sessions
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -47,6 +53,14 @@ def test_commands_of_make_are_targets_of_the_makefile():
         assert named <= targets, page.name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_list_on_a_command_line_is_quoted(page):
+    """zsh takes what stands in brackets for a pattern of file names."""
+    for line in page.read_text().splitlines():
+        if found := re.search(r"--config\b(.*)", line):
+            assert not re.search(r"""(?<!['"\w])\w+=\[""", found[1]), line
+
+
 def test_scenario_keys_are_current():
     spec = importlib.util.spec_from_file_location("scenario_keys", ROOT / "docs/scenario_keys.py")
     script = importlib.util.module_from_spec(spec)
@@ -68,6 +82,20 @@ def test_the_recipe_of_an_orbit_gives_that_of_jinan1():
     assert made == (ROOT / "data/orbits/jinan1.csv").read_text()
 
 
+def test_the_example_of_the_readme_prints_what_stands_under_it():
+    (code,) = blocks("README.md", "python")
+    (shown,) = re.findall(r"```python\n.*?```\n\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    made = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert made == shown
+
+
+def test_the_badges_of_the_readme_say_what_the_package_does():
+    badges = re.findall(r"https://img\.shields\.io/badge/(\S+)-blue\)", (ROOT / "README.md").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    python = project["requires-python"].replace(">=", "≥ ")
+    assert [unquote(badge) for badge in badges] == [f"licence-{project['license']}", f"python-{python}"]
+
+
 @pytest.mark.slow
 def test_what_the_template_is_expected_to_yield_is_what_the_page_shows():
     page = (ROOT / "docs/your-own-mission.md").read_text()
@@ -80,3 +108,18 @@ def test_what_the_template_is_expected_to_yield_is_what_the_page_shows():
     made, shown = (dict(line.split(" ", 1) for line in text.splitlines()) for text in (made, shown))
     assert list(made) == list(shown)
     assert abs(float(made["key"]) - float(shown["key"])) < float(shown["key_sigma"])
+
+
+def test_what_jinan1_is_expected_to_yield_is_what_the_page_shows():
+    page = (ROOT / "docs/your-own-mission.md").read_text()
+    mission = load_scenario(ROOT / "data/scenarios/jinan1.yaml")
+    sessions = find_sessions(mission)
+    expected = answer(mission, sessions)
+    rows = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in page.splitlines() if row.count("|") == 4}
+    assert rows["sifted bits"] == f"{expected['sifted']:,.0f}"
+    assert rows["QBER"] == f"{100 * expected['qber']:.2f} %"
+    assert rows["key length under the scenario's proof"] == f"`{mission.key.bound}`: {expected['key']:,.0f}"
+    low, high = expected["attenuation_min"], expected["attenuation_max"]
+    assert rows["attenuation without detectors"] == f"{low:.1f} to {high:.1f} dB"
+    near, far = float(sessions.shortest_range.min()) / 1e3, float(sessions.longest_range.max()) / 1e3
+    assert rows["sessions"] == f"1 of {expected['open_s']:.0f} s, {near:.0f} to {far:.0f} km"

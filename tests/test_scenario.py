@@ -18,7 +18,9 @@ MISSIONS = ("yin2017", "liao2017", "yin2020", "tiangong2")
 
 @pytest.fixture(scope="module")
 def texts(root):
-    return {name: (root / f"data/scenarios/{name}.yaml").read_text() for name in MISSIONS}
+    """Each mission as the text of a file mission.yaml."""
+    texts = {name: (root / f"data/scenarios/{name}.yaml").read_text() for name in MISSIONS}
+    return {name: text.replace(f"\nname: {name}\n", "\nname: mission\n", 1) for name, text in texts.items()}
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,33 @@ def test_numbers_are_read_as_meant(changed, written):
 )
 def test_latitudes_are_read_as_printed(changed, written, degrees):
     assert changed(LATITUDE, f"latitude_deg: {written}").stations[0].latitude_deg == pytest.approx(degrees, abs=1e-12)
+
+
+def test_latitudes_may_have_decimal_minutes(changed):
+    assert changed(LATITUDE, "latitude_deg: 48 12.5 N").stations[0].latitude_deg == pytest.approx(48 + 12.5 / 60)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("017", 17), ("0200", 200), ("+0017", 17), ("08", 8), ("0_20.50", 20.5)]
+)
+def test_numbers_are_decimal_whatever_they_begin_with(changed, written, meant):
+    old = "altitude_m: {value: 3153, published: main text}"
+    assert changed(old, f"altitude_m: {written}").stations[0].altitude_m == meant
+
+
+@pytest.mark.parametrize("key", [LATITUDE, APERTURE, "duration_s: {value: 3100, published: main text}"])
+@pytest.mark.parametrize(
+    "written", ["1:17", "5:30", "-1:17", "1:17.5", "12:30:45", "0x11", "0o17", "0b11", "!!int 1:17", "!!float 1:17"]
+)
+def test_no_other_notation_is_another_number_in_silence(message, key, written):
+    name = key.split(":")[0]
+    text = message(key, f"{name}: {written}")
+    assert f"{name}={written} is not " in text or "cannot be read" in text
+
+
+def test_a_number_of_base_60_is_shown_as_it_may_be_meant(message):
+    text = message(APERTURE, "aperture_m: 1:30")
+    assert text.startswith("transmitter.aperture_m=1:30 is not a number: write 90 or 1.5, whichever has the unit")
 
 
 def test_longitudes_are_read_as_printed(changed):
@@ -253,9 +282,10 @@ def test_the_hash_is_of_the_values_alone(texts, load_text, missions):
     tree["transmitter"]["aperture_m"] = "1.8e-1"
     tree["stations"][0]["altitude_m"] = 3153.0
     reordered = yaml.safe_dump(dict(reversed(tree.items())), default_flow_style=True)
-    assert load_text(reordered).content_hash == missions["yin2020"].content_hash
+    as_it_stands = load_text(texts["yin2020"]).content_hash
+    assert load_text(reordered).content_hash == as_it_stands
     tree["transmitter"]["aperture_m"] = 0.181
-    assert load_text(yaml.safe_dump(tree)).content_hash != missions["yin2020"].content_hash
+    assert load_text(yaml.safe_dump(tree)).content_hash != as_it_stands
     assert len({scenario.content_hash for scenario in missions.values()}) == len(MISSIONS)
 
 
@@ -326,7 +356,7 @@ def test_whatever_stands_in_a_file_it_loads_or_is_refused_in_one_sentence(data, 
             parent.append(copy.deepcopy(parent[place[-1]]))
         else:
             parent[place[-1]] = data.draw(ANYTHING)
-    path = Path("mutant.yaml")
+    path = Path("mission.yaml")
     with (
         patch("satqkd.scenario.reading.yaml.load", return_value=tree),
         patch.object(Path, "read_text", return_value=""),
@@ -373,7 +403,7 @@ def test_whatever_is_typed_into_a_file_it_loads_or_is_refused_in_one_sentence(da
     )
     start = data.draw(st.integers(0, len(text)))
     text = text[:start] + data.draw(typed) + text[start + data.draw(st.integers(0, 3)) :]
-    path = tmp_path / "mutant.yaml"
+    path = tmp_path / "mission.yaml"
     path.write_text(text, encoding="utf-8", errors="replace")
     try:
         load_scenario(path)

@@ -13,7 +13,7 @@ from satqkd.scenario import Recorded, RecordedStation, Scenario, ScenarioError, 
 
 @pytest.fixture(scope="module")
 def text(root):
-    return (root / "data/scenarios/recorded_example.yaml").read_text()
+    return (root / "data/scenarios/recorded_example.yaml").read_text().replace("name: recorded_example", "name: mine")
 
 
 @pytest.fixture
@@ -59,9 +59,11 @@ def test_an_orbit_goes_with_the_stations_places(loaded):
 
 def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
     text = (root / "data/scenarios/yin2020.yaml").read_text()
-    (tmp_path / "a.yaml").write_text(f"kind: mission\n{text}")
-    (tmp_path / "b.yaml").write_text(text)
-    said, unsaid = load_scenario(tmp_path / "a.yaml"), load_scenario(tmp_path / "b.yaml")
+    said, unsaid = tmp_path / "said/yin2020.yaml", tmp_path / "unsaid/yin2020.yaml"
+    for path, before in ((said, "kind: mission\n"), (unsaid, "")):
+        path.parent.mkdir()
+        path.write_text(before + text)
+    said, unsaid = load_scenario(said), load_scenario(unsaid)
     assert isinstance(unsaid, Scenario) and said.content_hash == unsaid.content_hash
     assert "kind" not in unsaid.model_dump()
 

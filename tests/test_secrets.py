@@ -167,7 +167,8 @@ def test_no_file_of_a_whole_run_has_bits_of_its_keys(whole_run):
     assert len(found) == 4 and min(key.size for key in found) > 10_000
     search, stores = Search(*found), [path for path in whole_run.folder.rglob("*.zarr") if path.is_dir()]
     looked_at = [path for path in files if path.suffix != ".key" and not set(path.parents) & set(stores)]
-    assert {"report.html", "05_key.log", "05_key.ipynb", "key.nc.provenance.json"} <= {path.name for path in looked_at}
+    pages = {"report.html", "report-snakemake.html"}
+    assert pages | {"05_key.log", "05_key.ipynb", "key.nc.provenance.json"} <= {path.name for path in looked_at}
     assert [path.name for path in looked_at if search.in_file(path)] == []
     assert [path.parent.name for path in stores if in_store(search, path)] == []
 

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +19,8 @@ def project(root):
 
 
 @pytest.fixture(scope="module")
-def licences(root):
-    spec = importlib.util.spec_from_file_location("licences", root / "docs/licences.py")
+def dependencies(root):
+    spec = importlib.util.spec_from_file_location("dependencies", root / "docs/dependencies.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -35,12 +36,18 @@ def lines(lock):
 
 
 def locked_versions(lock):
-    return dict(re.match(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines(lock))
+    """Version by name of what a lock installs here; a lock has versions for other Pythons and systems as well."""
+    found = {}
+    for line in lines(lock):
+        name, version, marker = re.match(r"([\w.-]+)==([\w.]+)(?: ; (.+?))?(?: --hash|$)", line).groups()
+        if marker is None or Marker(marker).evaluate():
+            found[name] = version
+    return found
 
 
-def imported(folder):
-    """Top-level names that files import, wherever in them."""
-    for file in folder.rglob("*.py"):
+def imported(folder, but=()):
+    """Top-level names that files import, wherever in them; some files may be left out."""
+    for file in set(folder.rglob("*.py")) - set(but):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 yield from (alias.name.split(".")[0] for alias in node.names)
@@ -48,18 +55,34 @@ def imported(folder):
                 yield node.module.split(".")[0]
 
 
-def undeclared(folder, declared, own):
+def undeclared(folder, declared, own, but=()):
     owners = importlib.metadata.packages_distributions()
-    foreign = set(imported(folder)) - set(sys.stdlib_module_names) - own
+    foreign = set(imported(folder, but)) - set(sys.stdlib_module_names) - own
     return {name for name in foreign if not {d.lower().replace("_", "-") for d in owners.get(name, [])} & declared}
 
 
+LIBRARY_EXTRAS = ("workflow", "notebooks")
+# What runs the workflow and what draws sliders; everything else does without the extras.
+NEED_EXTRAS = ("explorer/sliders", *(f"workflow/{name}" for name in ("engine", "kernels", "notebook", "running")))
+
+
+def with_extras(project, *extras):
+    return project["dependencies"] + [line for extra in extras for line in project["optional-dependencies"][extra]]
+
+
 def test_the_package_imports_only_what_it_declares(root, project):
-    assert undeclared(root / "src", names(project["dependencies"]), {"satqkd"}) == set()
+    assert undeclared(root / "src", names(with_extras(project, *LIBRARY_EXTRAS)), {"satqkd"}) == set()
+
+
+def test_the_library_imports_nothing_of_the_extras(root, project):
+    but = [root / f"src/satqkd/{name}.py" for name in NEED_EXTRAS]
+    assert undeclared(root / "src", names(project["dependencies"]), {"satqkd"}, but) == set()
+    for file in but:
+        assert undeclared(file.parent, names(project["dependencies"]), {"satqkd"}, set(but) - {file}), file
 
 
 def test_the_tests_import_only_what_is_declared(root, project):
-    declared = names(project["dependencies"]) | names(project["optional-dependencies"]["test"])
+    declared = names(with_extras(project, *LIBRARY_EXTRAS, "test"))
     own = {"satqkd", "benchmarks", "soundness", "tests", "conftest"}
     assert undeclared(root / "tests", declared, own) == set()
 
@@ -81,17 +104,16 @@ EXTRAS = {
     "-oldest": ["install", "test"],
     "-bench": ["install", "test", "bench"],
     "-slurm": ["slurm"],
-}
+}  # and in each what the package and its workflow need
 
 
 @pytest.mark.parametrize("name", EXTRAS)
 def test_everything_declared_is_locked_with_hashes(root, project, name):
     lock = root / f"requirements{name}.lock"
     for line in lines(lock):
-        assert re.fullmatch(r"[a-z\d.-]+==[\w.]+( --hash=sha256:[\da-f]{64})+", line), line
+        assert re.fullmatch(r"[a-z\d.-]+==[\w.]+( ; [^;#]+?)?( --hash=sha256:[\da-f]{64})+", line), line
     assert "://" not in lock.read_text()
-    declared = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in EXTRAS[name])]
-    assert set().union(*map(names, declared)) <= locked_versions(lock).keys()
+    assert names(with_extras(project, *LIBRARY_EXTRAS, *EXTRAS[name])) <= locked_versions(lock).keys()
 
 
 @pytest.mark.parametrize("name", ["-test", "-bench", "-slurm"])
@@ -115,14 +137,14 @@ def test_nothing_installed_wants_what_is_not_there():
 
 def test_the_oldest_lock_holds_what_is_claimed(root, project):
     oldest = locked_versions(root / "requirements-oldest.lock")
-    for requirement in project["dependencies"] + project["optional-dependencies"]["test"]:
+    for requirement in with_extras(project, *LIBRARY_EXTRAS, "test"):
         name, minimum = re.fullmatch(r"([\w.-]+)>=([\w.]+)", requirement).groups()
         found = oldest[name.lower().replace("_", "-")]
         assert re.sub(r"(\.0)+$", "", found) == re.sub(r"(\.0)+$", "", minimum), requirement
 
 
 @pytest.mark.locked
-def test_licences_are_listed_and_go_together(licences):
-    assert licences.PAGE.read_text() == licences.page(), "renew it: python docs/licences.py"
-    for name in licences.locked():
-        assert licences.COMPATIBLE.search(licences.licence(name)), name
+def test_dependencies_are_listed_and_their_licences_go_together(dependencies):
+    assert dependencies.PAGE.read_text() == dependencies.page(), "renew it: python docs/dependencies.py"
+    for name in dependencies.locked():
+        assert dependencies.COMPATIBLE.search(dependencies.licence(name)), name

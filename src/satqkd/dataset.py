@@ -1,6 +1,6 @@
 """Data sets that pass between stages: their attributes, and how they are written and read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +10,7 @@ import netCDF4
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from satqkd.files import finished
+from satqkd.files import finished, require_result
 from satqkd.scenario import Experiment
 
 
@@ -44,13 +44,22 @@ def label(data: xr.Dataset, stage: str, scenario: Experiment, seed: int | None =
 
 COMPRESSED: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True}
 CHUNK, PART = 1 << 18, 1 << 20  # rows of a long data set to compress together, and to work on together
-# Rows are written and read in their order: the library's 64 MB for each variable would hold what nobody asks for again.
-netCDF4.set_chunk_cache(2 * 8 * CHUNK)
+
+
+@contextmanager
+def _two_chunks() -> Iterator[None]:
+    """Hold two chunks of each variable in memory, in place of the library's 64 MB: rows go by in their order, once."""
+    size = int(netCDF4.get_chunk_cache()[0])
+    netCDF4.set_chunk_cache(2 * 8 * CHUNK)
+    try:
+        yield
+    finally:
+        netCDF4.set_chunk_cache(size)
 
 
 def save(data: xr.Dataset, path: str | Path) -> None:
     """Write a data set as netCDF4; large variables compressed."""
-    with finished(path) as draft:
+    with _two_chunks(), finished(path) as draft:
         data.to_netcdf(draft, engine="netcdf4", encoding=_encoding(data))
 
 
@@ -72,7 +81,7 @@ def growing(path: str | Path, dim: str) -> Iterator[tuple[Callable, Callable]]:
     finish : callable
         Takes an xarray.Dataset of all that does not lie along the dimension, once and last.
     """
-    with finished(path) as draft:
+    with _two_chunks(), finished(path) as draft:
         file = netCDF4.Dataset(draft, "w")
         file.createDimension(dim)
 
@@ -107,16 +116,24 @@ def _encoding(data: xr.Dataset) -> dict[Any, dict]:
     return encoding
 
 
-def load(path: str | Path, *, leave: str | None = None) -> xr.Dataset:
-    """Read a data set whole, or leave what lies along a dimension in the file, to be read on demand."""
-    if leave is None:
-        with xr.open_dataset(path, engine="netcdf4") as data:
-            return data.load()
-    data = xr.open_dataset(path, engine="netcdf4", cache=False)
-    for values in data.variables.values():
-        if leave not in values.dims:
-            values.load()
-    return data
+def load(path: str | Path, *, leave: str | None = None, names: Sequence[str] | None = None) -> xr.Dataset:
+    """Read a data set whole or some of its variables; or leave what lies along a dimension in the file until needed.
+
+    Raises
+    ------
+    MissingResult
+        The file is not there yet.
+    """
+    require_result(path)
+    with _two_chunks():
+        if leave is None:
+            with xr.open_dataset(path, engine="netcdf4") as data:
+                return (data if names is None else data[list(names)]).load()
+        data = xr.open_dataset(path, engine="netcdf4", cache=False)
+        for values in data.variables.values():
+            if leave not in values.dims:
+                values.load()
+        return data
 
 
 def in_parts(data: xr.Dataset, dim: str) -> Iterator[xr.Dataset]:

@@ -12,6 +12,28 @@ from importlib.metadata import version
 from pathlib import Path
 
 
+class MissingResult(FileNotFoundError):
+    """A result that the workflow has not made yet. A notebook shows its one sentence, without a traceback.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file or folder that is not there.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__(f"{path} does not exist yet: run make results first")
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
+
+
+def require_result(path: str | Path) -> None:
+    """Raise `MissingResult` unless a result is there."""
+    if not Path(path).exists():
+        raise MissingResult(path)
+
+
 @contextmanager
 def finished(path: str | Path) -> Iterator[Path]:
     """Give a place to write in, which takes its real name only when the writing has succeeded."""

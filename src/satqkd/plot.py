@@ -51,13 +51,25 @@ TOTAL_STYLE: dict[Any, Any] = {"color": BLACK, "ls": "-", "lw": 1.2}
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows by itself, without pyplot's list of open figures."""
+    """A figure that a notebook shows by itself, without pyplot's list of open figures.
 
-    def _repr_png_(self) -> bytes:
-        image = BytesIO()
-        with mpl.rc_context(STYLE):
-            self.savefig(image, format="png", dpi="figure")
-        return image.getvalue()
+    Attributes
+    ----------
+    saved_png : bytes or None
+        The PNG file that `save_figure` has written, so that a figure that is saved and shown is drawn once.
+    """
+
+    saved_png: bytes | None = None
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the PNG, and the width at which it is shown [pixel]: that of `figure.dpi`, whatever the file's."""
+        png = self.saved_png
+        if png is None:
+            image = BytesIO()
+            with mpl.rc_context(STYLE):
+                self.savefig(image, format="png")
+            png = image.getvalue()
+        return png, {"width": round(self.get_figwidth() * STYLE["figure.dpi"])}
 
 
 def new_figure(
@@ -118,9 +130,15 @@ def published_range(axis: Axes, low: float, high: float, text: str) -> None:
     axis.axhspan(low, high, color=ORANGE, alpha=0.12, lw=0, label=text)
 
 
-def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure as SVG and PNG, without the time of day; ``path`` is the SVG's, the PNG stands beside it."""
+def save_figure(figure: Figure, path: str | Path) -> Figure:
+    """Write a figure as SVG and PNG, without the time of day, and return it, for a notebook to show.
+
+    ``path`` is the SVG's; the PNG stands beside it.
+    """
     for name in (Path(path).with_suffix(".svg"), Path(path).with_suffix(".png")):
         with mpl.rc_context(STYLE), finished(name) as draft:
             metadata = {"Date": None} if name.suffix == ".svg" else {"Software": None}
             figure.savefig(draft, format=name.suffix[1:], metadata=metadata)
+            if name.suffix == ".png" and isinstance(figure, ShownFigure):
+                figure.saved_png = draft.read_bytes()
+    return figure

@@ -12,7 +12,6 @@ from satqkd.analytic.forecast import (
     pooled_secret_bits,
     secret_bits,
 )
-from satqkd.key.stage import proofs
 from satqkd.orbit import frames
 from satqkd.planner.plan import placed
 from satqkd.planner.planfile import PlanStation
@@ -167,7 +166,7 @@ def test_counts_are_frozen():
 def test_every_proof_that_a_source_admits_gives_a_length(missions, name):
     bright = {f"stations.{i}.receiver_efficiency": 0.8 for i in range(len(missions[name].stations))}
     lengths = {}
-    for bound in proofs(missions[name]):
+    for bound in missions[name].proofs:
         mission = missions[name].replaced(bright | {"key.bound": bound})
         counts = expected_counts(mission, **track(stations=len(mission.stations)))
         mean, sigma = secret_bits(mission, counts)

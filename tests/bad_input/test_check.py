@@ -1,6 +1,8 @@
 """What `check` says of scenarios that are wrong, before any work starts."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -41,3 +43,12 @@ def test_an_element_set_that_is_wrong_is_named_with_its_key(scenario, refusal):
     assert ",0,U,41765," in text
     elements.write_text(text.replace(",0,U,41765,", ",0,U,41765,nan"))
     assert "orbit.elements=tiangong2.csv" in refusal(check, scenario, ScenarioError)
+
+
+def test_missions_are_checked_without_what_only_others_need(root):
+    """Every start of Snakemake waits for these imports."""
+    mission = "data/scenarios/tiangong2.yaml"
+    program = f"import sys; from satqkd.workflow.check import check; check('{mission}'); print(*sys.modules)"
+    said = subprocess.check_output([sys.executable, "-c", program], cwd=root, text=True).split()
+    assert "satqkd.orbit" in said
+    assert not {"scipy.stats", "scipy.optimize", "zarr", "matplotlib", "satqkd.detection", "satqkd.planner"} & set(said)

@@ -5,6 +5,7 @@ import struct
 import tracemalloc
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import xarray as xr
 import zarr
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 
 from satqkd.detection import recordings, tag_chunks, write_tags
 from satqkd.detection.columns import LONGEST_LINE
-from satqkd.detection.parquet import LARGEST_FOOTER_BYTES, LARGEST_GROUP
 
 OPEN = ("npy", "csv", "parquet", "a1")
 FORMATS = (*OPEN, "ptu", "ht3")
@@ -297,18 +297,20 @@ def varint(number):
 
 
 @pytest.mark.parametrize(
-    "rows", [2 * TAGS, LARGEST_GROUP + 1, 2**40, 2**62], ids=["twice", "large", "a terabyte", "more than there is"]
+    "rows", [2 * TAGS, 2**26, 2**40, 2**62], ids=["twice", "large", "a terabyte", "more than there is"]
 )
-def test_a_footer_that_promises_more_asks_for_no_memory(rows, sound, tmp_path, refusal):
+def test_a_footer_that_promises_more_asks_for_no_more_than_pieces(rows, sound, tmp_path, refusal):
     body, footer = footer_of(sound["parquet"])
     assert footer.count(varint(TAGS)) >= 3
     footer = footer.replace(varint(TAGS), varint(rows))
     path = tmp_path / "a.parquet"
     path.write_bytes(body + footer + struct.pack("<I4s", len(footer), b"PAR1"))
     tracemalloc.start()
+    before, two_pieces = pa.default_memory_pool().max_memory(), 2 * 16 * recordings.CHUNK  # of two columns, int64
     sentence = refusal(read_all, path)
-    assert "row" in sentence or "its headers are damaged" in sentence
+    assert "no whole Parquet file of tags" in sentence
     assert tracemalloc.get_traced_memory()[1] < 8 * MEGABYTE
+    assert pa.default_memory_pool().max_memory() - before < two_pieces
     tracemalloc.stop()
 
 
@@ -323,14 +325,13 @@ def test_a_footer_that_promises_more_asks_for_no_memory(rows, sound, tmp_path, r
         b"\x1b\x01\x55\x00\x00\x00",  # a map
         b"\x00",
         b"",
-        bytes(LARGEST_FOOTER_BYTES + 1),
+        bytes(2 * MEGABYTE),
     ],
 )
 def test_footers_that_lead_nowhere(footer, tmp_path, refusal):
-    """On such ones the library that reads the rest crashes, or loops for ever."""
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1" + footer + struct.pack("<I4s", len(footer), b"PAR1"))
-    assert "footer" in refusal(read_all, path) or "no whole Parquet file" in refusal(read_all, path)
+    assert "no whole Parquet file" in refusal(read_all, path)
 
 
 def test_a_counter_that_rolls_over_for_ever(tmp_path, refusal):

@@ -1,4 +1,4 @@
-"""The tables in the report, in a real Chromium on a desk and on a phone."""
+"""The tables in Snakemake's report, in a real Chromium on a desk and on a phone."""
 
 import pytest
 
@@ -10,9 +10,9 @@ SIZES = {"desk": (1280, 900), "phone": (390, 800)}
 @pytest.fixture(params=SIZES)
 def report(request, root, page):
     """The page of the report, in a window of one size."""
-    path = root / "results/report.html"
+    path = root / "results/report-snakemake.html"
     if not path.exists():
-        raise FileNotFoundError("results/report.html is not there: run make results first")
+        raise FileNotFoundError("results/report-snakemake.html is not there: run make results first")
     width, height = SIZES[request.param]
     page.set_viewport_size({"width": width, "height": height})
     page.set_default_timeout(10_000)

@@ -1,4 +1,4 @@
-"""The report in a real Chromium: opens from the disk, shows every category, asks nothing of the network."""
+"""Snakemake's report in a real Chromium: opens from the disk, shows every category, asks nothing of the network."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,9 +12,9 @@ EXPERIMENTS = ("yin2017", "liao2017", "yin2020", "tiangong2")
 @pytest.fixture(params=[(1280, 900), (390, 800)], ids=["desk", "phone"])
 def report(request, root, page):
     """The page of the report, on a desk and on a phone."""
-    path = root / "results/report.html"
+    path = root / "results/report-snakemake.html"
     if not path.exists():
-        raise FileNotFoundError("results/report.html is not there: run make results first")
+        raise FileNotFoundError("results/report-snakemake.html is not there: run make results first")
     width, height = request.param
     page.set_viewport_size({"width": width, "height": height})
     page.goto(path.as_uri())

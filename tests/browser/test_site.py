@@ -34,7 +34,7 @@ SAMPLE = [
 ]
 # The theme hides what runs over the edge, so that the page itself stays narrow: ask the headings and paragraphs.
 CUT_OFF = """[...document.querySelectorAll("h1, h2, h3, dt.sig, p")]
-    .filter(element => element.scrollWidth > element.clientWidth + 1).map(element => element.textContent.slice(0, 80))"""
+    .filter(element => element.scrollWidth > element.clientWidth + 1).map(element => element.textContent)"""
 
 
 class Page(HTMLParser):

@@ -32,6 +32,30 @@ def test_delays_are_drawn_in_nanoseconds_with_the_window(pairs):
     assert axis.get_ylabel() == "Pairs of tags in 100 ps"
 
 
+def test_no_delays_are_drawn_where_none_can_be(pairs):
+    """Pulses every 5 ns: nothing is farther than 2.5 ns from the nearest one."""
+    bins = np.arange(-9950.0, 9951.0, 100.0)
+    pulses = xr.Dataset(
+        {"delay_histogram": ("delay_bin", np.where(np.abs(bins) < 2500, 7, 0))}, {"delay_bin": bins}, {"window_ns": 1.0}
+    ).assign(pulses=("intensity_level", [1, 2, 3]))
+    axis = delay_figure(pulses).axes[0]
+    assert np.abs(axis.lines[0].get_xdata()).max() == 2.45
+    assert np.abs(axis.get_xlim()).max() < 3
+    empty = delay_figure(pulses.assign(delay_histogram=0 * pulses.delay_histogram)).axes[0]
+    assert np.abs(empty.lines[0].get_xdata()).max() == 0.45  # the window is always there
+
+
+@pytest.mark.parametrize("decoy", [False, True])
+@pytest.mark.parametrize("highest", [1, 30, 4e4])
+def test_the_highest_rate_lies_below_the_top(pairs, decoy, highest):
+    """A curve that ends at the frame looks as if it went on."""
+    data = pairs.assign(rate=pairs.rate * (highest / pairs.rate.max()))
+    data = data.assign(sifted_rate=data.rate / 2) if decoy else data
+    axis = rate_figure(data).axes[0]
+    drawn = max(patch.get_data().values.max() for patch in axis.patches)
+    assert axis.get_ylim()[0] == 0 and drawn < 0.99 * axis.get_ylim()[1]
+
+
 def test_without_a_known_window_none_is_marked(pairs):
     del pairs.attrs["window_ns"]
     assert not delay_figure(pairs).axes[0].patches

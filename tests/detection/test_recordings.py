@@ -1,6 +1,5 @@
 """Time tags on disk."""
 
-import fastparquet
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,7 +164,7 @@ def table(path, times, detector):
     elif path.suffix == ".csv":
         pd.DataFrame({"time_ps": times, "detector": detector}).to_csv(path, index=False)
     else:
-        fastparquet.write(str(path), pd.DataFrame({"time_ps": times, "detector": detector}))
+        pd.DataFrame({"time_ps": times, "detector": detector}).to_parquet(path)
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.csv", "a.parquet"])
@@ -277,7 +276,7 @@ def test_arrays_of_another_kind_are_refused(rows, message, tmp_path):
     ],
 )
 def test_parquet_of_another_kind_is_refused(frame, message, tmp_path):
-    fastparquet.write(str(tmp_path / "a.parquet"), pd.DataFrame(frame))
+    pd.DataFrame(frame).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(ValueError) as error:
         read_tags(tmp_path / "a.parquet")
     assert str(error.value).startswith(f"{tmp_path / 'a.parquet'}: ") and message in str(error.value)

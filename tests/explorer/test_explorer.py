@@ -6,7 +6,9 @@ import pytest
 from satqkd.analytic import expected
 from satqkd.analytic.prospect import answer
 from satqkd.channel import link_budget
-from satqkd.explorer.sliders import SETTINGS, Explorer, as_html, beginning, with_settings
+from satqkd.explorer.drawing import as_html
+from satqkd.explorer.settings import SETTINGS, beginning, with_settings
+from satqkd.explorer.sliders import Explorer
 from satqkd.orbit import find_sessions
 from satqkd.scenario import ScenarioError, load_scenario
 
@@ -87,18 +89,18 @@ def test_turned_polarisation_is_refused(root):
 
 
 def test_moving_a_slider_changes_the_numbers_shown(explorer):
-    before = explorer._shown.value
+    before = explorer.numbers.value
     explorer.sliders["aperture"].value *= 1.3
-    assert explorer._shown.value != before
-    assert f"{explorer.result['key']:,.0f}" in explorer._shown.value
+    assert explorer.numbers.value != before
+    assert f"{explorer.shown.result['key']:,.0f}" in explorer.numbers.value
 
 
 def test_another_scenario_brings_its_own_sliders(explorer):
-    explorer._choice.value = "liao2017"
+    explorer.choice.value = "liao2017"
     assert explorer.scenario.name == "liao2017"
-    assert "sifted signal bits" in explorer._shown.value
-    explorer._choice.value = "yin2020"
-    assert "coincidences" in explorer._shown.value
+    assert "sifted signal bits" in explorer.numbers.value
+    explorer.choice.value = "yin2020"
+    assert "coincidences" in explorer.numbers.value
 
 
 def test_no_key_is_shown_with_its_reason(mission):

@@ -80,3 +80,15 @@ def test_a_length_of_zero_can_be_seen_as_zero(entangled):
     assert axis.get_ylim()[0] < 0 < 900 < axis.get_ylim()[1]
     assert 0 in axis.get_yticks()
     assert length_figure(entangled.isel(bound=[0])).axes[0].get_yscale() == "log"
+
+
+def test_no_zero_stands_beside_a_key_without_a_word(entangled):
+    """A proof that gives nothing, and the key that the two sides hold."""
+    key = entangled.assign(
+        no_key=("bound", ["", "assumed leak"]), real_length=("basis", [15000.0, 818.0])
+    ).assign_attrs(compared_bound="yin2020")
+    title = " ".join(qber_figure(key).get_suptitle().split())
+    assert title.startswith("No key by yin2020: assumed leak")
+    assert "15,818 bit" in title and "disclosed less" in title
+    none = qber_figure(key.assign(real_length=0 * key.real_length)).get_suptitle()
+    assert "hold" not in none

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from satqkd.key.optimise import optimum
 from satqkd.key.optimise.downlink import DecoyDownlink, PairDownlinks
 from satqkd.key.optimise.optimum import optimal_decoy, optimal_pairs
+from satqkd.key.proofs import multinomial
 from satqkd.key.proofs.bbm92 import bbm92_key_length
 from satqkd.key.proofs.decoy import PROOFS, decoy_key_length
 
@@ -167,6 +168,31 @@ def test_weights_that_are_not_searched_for_cost_little_and_are_sound(changed):
     assert np.all(found <= searched + one_bit + 1e-4 * np.abs(searched))
     best = searched > 0.5 * searched.max()
     assert np.all(found[best] >= (1.0 - a_few_percent) * searched[best])
+
+
+@pytest.mark.parametrize(("capped", "way"), [(False, multinomial.DECOYS), (True, multinomial.CAPPED)])
+@pytest.mark.parametrize(("both", "fluctuation"), [(False, 0.0), (True, 0.03)])
+def test_the_weighed_loop_over_settings_equals_its_account_point_by_point(capped, way, both, fluctuation):
+    rng = np.random.default_rng(5)
+    low, high = np.array([0.4, 0.02, 0.2, 0.05, 0.1, 2e-10, 1.0]), np.array([1.2, 0.3, 0.8, 0.19, 0.9, 3e-9, 301.0])
+    points = low + (high - low) * rng.random((20, 7))
+    link = downlink(30.0)
+    objective, *_ = caught_search(
+        link, bound="multinomial", key_basis="both" if both else "x", intensity_fluctuation=fluctuation
+    )
+    price = PROOFS["multinomial"].security(SECURITY["eps_sec"], SECURITY["eps_cor"], False)
+    expected = []
+    for signal, decoy, share_signal, share_decoy, basis_x, window_s, seconds in points:
+        mu, p = np.array([signal, decoy, 0.0]), np.array([share_signal, share_decoy, 1 - share_signal - share_decoy])
+        counts = link.counts(
+            mean_photon_numbers=mu, intensity_probabilities=p, basis_x=basis_x, window_s=window_s, seconds=seconds
+        )
+        x, z = (counts.detections_x, counts.errors_x), (counts.detections_z, counts.errors_z)
+        rest = (mu, p, SECURITY["eps_sec"], SECURITY["f_ec"], 0.0, float(price), fluctuation, 0, 0, 0, way)
+        bases = [multinomial.account(*key, *sample, *rest)[-1] for key, sample in ((x, z), (z, x))[: 1 + both]]
+        expected.append(sum(max(length, 0.0) for length in bases) if max(bases) > 0 else max(bases))
+    np.testing.assert_allclose(objective(points, 1.0, **({"capped": True} if capped else {})), expected, rtol=1e-9)
+    assert max(expected) > 0
 
 
 def test_settings_that_are_not_allowed_lose():

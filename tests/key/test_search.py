@@ -53,3 +53,19 @@ def test_a_search_that_one_function_fails_says_so_only_when_it_matters():
     assert maximise(unsteady, steady, **SQUARE, rng=np.random.default_rng(1)).value == pytest.approx(2e6)
     with pytest.raises(NotConvergedError):
         maximise(unsteady, lambda points, _: np.zeros(len(points)), **SQUARE, rng=np.random.default_rng(1))
+
+
+def test_a_search_that_has_lost_asks_for_no_more_points():
+    asked = {"near": 0, "far": 0}
+
+    def peak(name, height):
+        def values(points, _):
+            asked[name] += len(points)
+            return height - 1e3 * ((points - 0.5) ** 2).sum(axis=1)
+
+        return values
+
+    space = {"low": [0] * 6, "high": [1] * 6}
+    best = maximise(peak("near", 2.0), peak("far", 1.0), **space, rng=np.random.default_rng(1), resolution=1e-9)
+    assert best.value == pytest.approx(2.0, abs=1e-6)
+    assert asked["far"] < asked["near"]

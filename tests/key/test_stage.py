@@ -18,8 +18,8 @@ from satqkd.key import (
 from satqkd.key.custody.keyfile import read_key
 from satqkd.key.figures import length_figure, qber_figure
 from satqkd.key.proofs.reasons import SWAPPED
-from satqkd.key.stage import BOUNDS, EPS_GRID, proofs
-from satqkd.scenario import load_scenario
+from satqkd.key.stage import EPS_GRID
+from satqkd.scenario import PROOFS, load_scenario
 
 # Yin et al., Nature 582, 501 (2020): sifted bits and errors by basis, in 3100 s.
 SINGLES = [[6_000_000, 5_000_000], [7_000_000, 6_000_000]]  # detections by session and station
@@ -94,7 +94,7 @@ def test_both_sides_hold_the_real_key_and_no_bit_of_it_is_in_the_data_set(missio
 def test_the_published_counts_give_the_key_of_the_formula(missions, state):
     scenario = missions["yin2020"].replaced({"key.f_ec": 1.19, "source.bell_state": state})
     data = distilled(scenario)
-    for bound in BOUNDS["entangled"]:
+    for bound in PROOFS["entangled"]:
         key = bbm92_key_length(
             **YIN2020, eps_sec=1e-10, eps_cor=1e-10, f_ec=1.19, bound=bound, efficiency_mismatch=0.0147
         )
@@ -175,9 +175,9 @@ def test_the_state_measurement_serves_where_no_key_was_measured(missions):
 
 
 def test_a_vacuum_that_is_not_dark_leaves_out_the_proof_that_wants_one(missions, pulses):
-    assert tuple(distill(pulses.scenario, pulses.coincidence).bound.values) == BOUNDS["decoy"][:-1]
-    assert proofs(missions["tiangong2"]) == BOUNDS["decoy"]
-    assert proofs(missions["yin2020"]) == BOUNDS["entangled"]
+    assert tuple(distill(pulses.scenario, pulses.coincidence).bound.values) == PROOFS["decoy"][:-1]
+    assert missions["tiangong2"].proofs == PROOFS["decoy"]
+    assert missions["yin2020"].proofs == PROOFS["entangled"]
 
 
 def test_pulses_are_counted_by_intensity_and_basis(pulses):
@@ -189,7 +189,7 @@ def test_pulses_are_counted_by_intensity_and_basis(pulses):
     assert (data.sifted.values == np.stack([z.sum(axis=(1, 2)), x.sum(axis=(1, 2))], axis=1)).all()
     assert (data.errors.values == np.stack([z[:, 0, 1] + z[:, 1, 0], x[:, 0, 1] + x[:, 1, 0]], axis=1)).all()
     source = scenario.source
-    for bound in BOUNDS["decoy"]:
+    for bound in PROOFS["decoy"]:
         key = decoy_key_length(
             counts=DecoyCounts(
                 detections_z=data.sifted.values[:, 0],

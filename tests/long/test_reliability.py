@@ -70,6 +70,7 @@ def undisturbed(new_project):
     status, said = project.run(*RESULTS)
     assert status == 0, said
     assert (project.folder / "results/report.html").is_file()
+    assert (project.folder / "results/report-snakemake.html").is_file()
     return project.results(), time.monotonic() - start
 
 

@@ -87,7 +87,14 @@ def test_sky_has_the_zenith_in_the_middle_and_north_up(orbit):
 
 
 def test_a_notebook_shows_a_figure_without_pyplot(orbit):
-    assert ranges_figure(orbit)._repr_png_().startswith(b"\x89PNG")
+    png, metadata = ranges_figure(orbit)._repr_png_()
+    assert png.startswith(b"\x89PNG") and metadata == {"width": 693}
+
+
+def test_a_saved_figure_is_shown_without_being_drawn_again(orbit, tmp_path, monkeypatch):
+    figure = save_figure(ranges_figure(orbit), tmp_path / "ranges.svg")
+    monkeypatch.setattr(type(figure), "savefig", None)
+    assert figure._repr_png_()[0] == (tmp_path / "ranges.png").read_bytes()
 
 
 def test_a_figure_saved_twice_has_the_same_bytes(orbit, tmp_path):

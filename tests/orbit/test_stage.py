@@ -199,6 +199,20 @@ def test_too_few_passes_are_said_with_both_numbers(missions):
         find_sessions(missions["yin2020"].replaced({"orbit.search_end": "2018-10-02T00:00:00Z"}))
 
 
+def test_the_last_measurement_takes_what_is_left_of_the_sessions_that_are_needed(missions):
+    """Sessions are taken until those before it have their seconds and one is left; alone it takes one session."""
+    mission = missions["yin2020"]
+    first = find_sessions(mission.replaced({"measurements.0.duration_s": 100, "measurements.1.duration_s": None}))
+    open_s = first.sizes["time"] - 1
+    assert first.sizes["session"] == 1
+    assert [int((first.measurement == n).sum()) for n in (0, 1)] == [100, open_s - 100]
+    exactly = {"measurements.0.duration_s": open_s, "measurements.1.duration_s": None}
+    assert find_sessions(mission.replaced(exactly)).sizes["session"] == 2
+    key = mission.measurements[0].model_copy(update={"duration_s": None})
+    alone = find_sessions(mission.model_copy(update={"measurements": (key,)}))
+    assert alone.sizes["session"] == 1 and int((alone.measurement == 0).sum()) == open_s
+
+
 def test_missing_element_sets_are_said_before_any_search(missions):
     with pytest.raises(ScenarioError, match="orbit names the file nobody.csv, found neither"):
         find_sessions(missions["liao2017"].replaced({"orbit.elements": "nobody.csv"}))

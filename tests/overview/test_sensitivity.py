@@ -57,9 +57,20 @@ def test_no_beam_is_narrower_than_diffraction_allows(tables, missions):
     assert values.min() >= max(35 / 4, 1e6 * limit) - 1e-9
 
 
-def test_a_line_ends_where_there_is_no_key(tables):
+def test_points_without_key_are_drawn_at_zero(tables):
     figure = sensitivity_figure(tables["yin2020"])
     aperture = figure.axes[0].lines[0]
     some = tables["yin2020"].query("parameter == 'aperture_m' and bound == 'yin2020'").bits_per_pass.to_numpy()
-    assert np.isnan(aperture.get_ydata()).tolist() == (some == 0).tolist()
-    assert (some == 0).any()
+    assert aperture.get_ydata().tolist() == some.tolist()
+    assert (some == 0).any() and (some > 0).any()
+
+
+def test_every_point_lies_within_the_axes(tables):
+    for table in tables.values():
+        # As of a mission that has key at one value alone.
+        one = table.assign(bits_per_pass=table.bits_per_pass.where(table.nominal, 0))
+        for figure in map(sensitivity_figure, (table, one)):
+            for axis in figure.axes:
+                low, high = axis.get_ylim()
+                points = np.concatenate([line.get_ydata() for line in axis.lines])
+                assert low < points.min() and points.max() < high

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from satqkd import orbit as orbit_stage
 from satqkd.analytic.expected import pulse_rates
+from satqkd.files import MissingResult
 from satqkd.key.proofs.bbm92 import bbm92_key_length, qber_threshold
 from satqkd.papers import CATALOGUE, read_results
 from satqkd.papers.links import against_fiber, attenuation, counted_efficiency, efficiency, gain_db, single_links
@@ -34,7 +35,7 @@ def test_runs_are_read_in_their_order(results):
 
 
 def test_a_folder_without_runs_is_named(missions, tmp_path):
-    with pytest.raises(FileNotFoundError, match="run the workflow first"):
+    with pytest.raises(MissingResult, match="run1/coincidence.nc does not exist yet: run make results first"):
         read_results(missions["yin2017"], tmp_path)
 
 

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from scipy.interpolate import lagrange
 
 from satqkd.analytic import expected
+from satqkd.key.proofs.reasons import REASONS
 from satqkd.planner import load_plan, make_plan
 from satqkd.planner.calendar import growing, night_of, nightly
 from satqkd.planner.icalendar import escaped, folded
+from satqkd.planner.windows import CLOSED, TOO_SHORT
 from satqkd.planner.write import save_plan
 from satqkd.scenario import ScenarioError, load_scenario
 
@@ -101,6 +103,50 @@ def test_every_row_is_possible(example):
     closed = table[table.window_s == 0]
     assert (closed.secret_bits == 0).all() and closed.qber.isna().all() and (closed.window_start_utc == "").all()
     assert table.element_age_days.max() <= 6
+
+
+def test_a_pass_without_key_says_why(example):
+    table = example.passes
+    assert ((table.no_key == "") == (table.secret_bits > 0)).all()
+    closed, opened = table[table.window_s == 0], table[(table.window_s > 0) & (table.secret_bits == 0)]
+    assert set(closed.no_key) <= {*CLOSED, TOO_SHORT} and "sun too high" in set(closed.no_key)
+    assert len(opened) and set(opened.no_key) <= set(REASONS)
+    assert set(example.links.no_key[example.links.pooled_secret_bits > 0]) == {""}
+
+
+def test_a_night_pass_that_is_too_far_too_bright_or_too_short_says_so(root):
+    whole = load_plan(root / "data/plans/example.yaml", days=2)
+    plan = whole.model_copy(update={"satellites": whole.satellites[:1], "stations": whole.stations[:1]})
+    [(satellite, elements, scenario)] = plan.fleet()
+    asked = {
+        "too far away": {"max_range_m": 1e5},
+        "satellite in sunlight": {"satellite_in_shadow": True, "max_sun_elevation_deg": 90.0},
+        "window too short": {"min_duration_s": 1e4},
+        "sun too high": {"max_sun_elevation_deg": -90.0},
+    }
+    for reason, conditions in asked.items():
+        changed = scenario.model_copy(update={"orbit": scenario.orbit.model_copy(update=conditions)})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(plan), "fleet", lambda _, changed=changed: [(satellite, elements, changed)])
+            forecast = make_plan(plan)
+        assert reason in set(forecast.passes.no_key)
+        if reason != "satellite in sunlight":
+            night = forecast.passes[forecast.passes.night] if reason != "sun too high" else forecast.passes
+            assert set(night.no_key) == {reason} and forecast.links.no_key.tolist() == ["no window"]
+
+
+def test_a_station_with_an_obscured_mirror_sees_less(root):
+    plan = load_plan(root / "data/plans/example.yaml", days=2)
+    clear, obscured = (
+        plan.model_copy(
+            update={
+                "satellites": plan.satellites[:1],
+                "stations": (plan.stations[0].model_copy(update={"obscuration_m": width_m}),),
+            }
+        )
+        for width_m in (0.0, 0.5)
+    )
+    assert 0.0 < make_plan(obscured).passes.sifted_bits.sum() < make_plan(clear).passes.sifted_bits.sum()
 
 
 def test_links_add_up(example):

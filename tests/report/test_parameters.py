@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from satqkd.report import parameter_rows, parameters_page
+from satqkd.report import parameters_page
 from satqkd.scenario import load_scenario
+from satqkd.tables import parameter_rows
 
 SCENARIOS = ("yin2017", "liao2017", "yin2020", "tiangong2", "jinan1", "spooqy1", "template", "recorded_example")
 

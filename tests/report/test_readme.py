@@ -8,7 +8,7 @@ import pytest
 from satqkd.plot import save_figure
 from satqkd.report import renew, rotten, summary, summary_figure
 from satqkd.report.__main__ import main
-from satqkd.report.readme import with_summary
+from satqkd.report.readme import PAGES, with_summary
 
 ROWS = """scenario,id,role,verdict,deviation_over_tolerance,reason
 one,a,predicted,within,0.123,x
@@ -26,10 +26,14 @@ def project(tmp_path):
     return tmp_path
 
 
-def test_the_readme_says_what_the_committed_table_says(root):
-    text = (root / "README.md").read_text()
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pages_say_what_the_committed_table_says(root, page):
+    text = (root / page).read_text()
     assert with_summary(text, pd.read_csv(root / "docs/validation.csv")) == text
-    assert "](docs/validation.svg)" in text
+
+
+def test_the_readme_shows_the_figure(root):
+    assert "](docs/validation.svg)" in (root / "README.md").read_text()
 
 
 @pytest.mark.locked

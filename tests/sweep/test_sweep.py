@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import xarray as xr
 import yaml
 
 from satqkd.analytic.prospect import answer
@@ -135,6 +136,45 @@ def test_the_figure_has_a_line_for_each_value(sweep_of, names):
     if simulated:
         (bars,) = axes[0, 0].containers
         assert list(bars[0].get_ydata())[1] == 9e3
+
+
+def drawn(figure):
+    """By panel the points of its lines, and the limits of its axis."""
+    panels = np.reshape(figure.axes, (2, -1))
+    lines = [[line.get_xydata() for line in axis.lines if line.get_marker() == "."] for axis in panels.flat]
+    return list(zip(lines, [(axis.get_xlim(), axis.get_ylim()) for axis in panels.flat], strict=True))
+
+
+def grid(**sizes):
+    """A sweep whose key grows a thousandfold from each value of the last parameter to the next."""
+    names = list(sizes)
+    axes = {name: (name, np.linspace(1.0, 2.0, size), {"units": "1"}) for name, size in sizes.items()}
+    key = np.broadcast_to(1e3 ** np.arange(list(sizes.values())[-1]), list(sizes.values()))
+    values = {"key": (names, key), "key_sigma": (names, key / 10), "qber": (names, np.full_like(key, 0.02))}
+    return xr.Dataset(values, coords=axes, attrs={"title": "mine"})
+
+
+def test_every_point_of_every_panel_can_be_seen():
+    panels = drawn(sweep_figure(grid(divergence=3, jitter=2, aperture=4)))
+    assert len(panels) == 2 * 4
+    for lines, ((left, right), (bottom, top)) in panels:
+        assert len(lines) == 2
+        for x, y in np.concatenate(lines):
+            assert left <= x <= right and bottom <= y <= top
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"divergence": 3, "jitter": 6, "aperture": 4}, "mine"),
+        ({"divergence": 3, "jitter": 7}, "6 of the 7 values of jitter are drawn"),
+        ({"divergence": 3, "jitter": 2, "aperture": 5}, "4 of the 5 values of aperture are drawn"),
+        ({"divergence": 3, "jitter": 2, "aperture": 2, "air": 3}, "air = 1, the first of 3 values"),
+    ],
+)
+def test_the_figure_says_what_it_leaves_out(sizes, words):
+    title = sweep_figure(grid(**sizes)).get_suptitle()
+    assert title.splitlines()[-1] == words
 
 
 @pytest.mark.slow

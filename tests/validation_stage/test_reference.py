@@ -219,7 +219,14 @@ def test_unknown_name_suggests_the_nearest():
 def test_broken_yaml_names_the_line(tmp_path):
     path = tmp_path / "broken.yaml"
     path.write_text("id: x\nvalues: [\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="line 3 is not YAML"):
+    with pytest.raises(ValueError, match="line 3: is not YAML"):
+        load_reference(path)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("id: x\npaper: a\npaper: b\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 3: the key paper stands twice: keep one"):
         load_reference(path)
 
 

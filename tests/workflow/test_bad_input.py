@@ -65,6 +65,11 @@ WRONG = {
         ["scenarios=['tiangong2;touch owned']"],
         "cannot be read",
     ),
+    "key of the configuration": (
+        lambda p: lambda: None,
+        ["scenario=[tiangong2]"],
+        "unknown key scenario: did you mean",
+    ),
     "configuration": (
         lambda p: changed(p, "workflow/config.yaml", "replicates: 2", "replicates: 1"),
         ["scenarios=[tiangong2]"],

@@ -6,6 +6,7 @@ rule bell:
     input:
         notebook="notebooks/06_bell.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        published=displayed_values,
         orbit="results/{scenario}/orbit.nc",
         coincidence="results/{scenario}/run{run}/coincidence.nc",
     output:
@@ -27,6 +28,7 @@ rule bell:
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
+        "    -p references data/reference"
         "    -p orbit_data {input.orbit}"
         "    -p coincidence_data {input.coincidence}"
         "    -p output {output.data}"

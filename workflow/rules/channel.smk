@@ -6,6 +6,7 @@ rule channel:
     input:
         notebook="notebooks/02_channel.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        published=displayed_values,
         orbit="results/{scenario}/orbit.nc",
     output:
         data="results/{scenario}/channel.nc",
@@ -25,6 +26,7 @@ rule channel:
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
+        "    -p references data/reference"
         "    -p orbit_data {input.orbit}"
         "    -p output {output.data}"
         "    -p figures {params.figures}"

@@ -6,6 +6,7 @@ rule coincidence:
     input:
         notebook="notebooks/04_coincidence.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        published=displayed_values,
         orbit="results/{scenario}/orbit.nc",
         tags="results/{scenario}/run{run}/detection.zarr",
     output:
@@ -27,6 +28,7 @@ rule coincidence:
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
+        "    -p references data/reference"
         "    -p orbit_data {input.orbit}"
         "    -p tags {input.tags}"
         "    -p output {output.data}"

@@ -9,25 +9,23 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from satqkd import ScenarioError, load_scenario
-from satqkd.planner import load_plan
-from satqkd.workflow.check import check
+from satqkd.workflow.configuration import require_known, scenario_names
 from satqkd.workflow.sources import digest_of
+
+# A job on a cluster's node reads again what was checked before it was submitted, without the stages that check it.
+if workflow.is_main_process:
+    from satqkd.workflow.check import check as read_scenario
+else:
+    read_scenario = load_scenario
 
 
 def checked_missions(names):
     """Scenario by name; one sentence and no work where one is wrong."""
-    # A job on a cluster's node reads again what was checked before it was submitted.
-    read = check if workflow.is_main_process else load_scenario
     try:
-        missions = {name: read(f"data/scenarios/{name}.yaml") for name in names}
-        for name, mission in missions.items():
-            if mission.name != name:
-                raise ScenarioError(
-                    f"data/scenarios/{name}.yaml: name={mission.name} is not the file's: call it {name}"
-                )
+        require_known(config)
+        return {name: read_scenario(f"data/scenarios/{name}.yaml") for name in scenario_names(names)}
     except ScenarioError as error:
         raise WorkflowError(str(error)) from None
-    return missions
 
 
 def checked_number(key, lowest):
@@ -67,6 +65,24 @@ def element_sets(wildcards):
     return [str(mission.file(name)) for name in names]
 
 
+def reference_files(scenario):
+    """The published values of a scenario, and the deviations from them that are known."""
+    files = [
+        f"data/reference/{name}.yaml"
+        for name in (MISSIONS[scenario].reference, "known_deviations")
+    ]
+    return files if Path(files[0]).is_file() else []
+
+
+def displayed_values(wildcards):
+    """What a stage's notebook displays beside its outcomes; runs that no one looks at display nothing.
+
+    No result depends on it: a new tolerance does not run the stages again.
+    """
+    shown = wildcards.get("run", SHOWN) == SHOWN
+    return [ancient(file) for file in reference_files(wildcards.scenario) if shown]
+
+
 def run_stages(scenario):
     entangled = MISSIONS[scenario].source.kind == "entangled"
     return ["detection", "coincidence", "key"] + ["bell"] * entangled
@@ -79,14 +95,6 @@ def run_results(scenario, runs=RUNS):
         run=runs,
         stage=run_stages(scenario),
     )
-
-
-def plan_files(plan, **days):
-    """A plan with its element sets and scenarios."""
-    try:
-        return list(map(str, load_plan(plan, **days).files))
-    except ScenarioError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def recordings(wildcards):

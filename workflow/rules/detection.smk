@@ -6,6 +6,7 @@ rule detection:
     input:
         notebook="notebooks/03_detection.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        published=displayed_values,
         orbit="results/{scenario}/orbit.nc",
         channel="results/{scenario}/channel.nc",
     output:
@@ -30,6 +31,7 @@ rule detection:
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
+        "    -p references data/reference"
         "    -p orbit_data {input.orbit}"
         "    -p channel_data {input.channel}"
         "    -p output {output.data}"

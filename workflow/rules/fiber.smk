@@ -6,6 +6,7 @@ rule fiber:
     input:
         notebook="notebooks/07_fiber.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        published=displayed_values,
         channel="results/{scenario}/channel.nc",
         key=f"results/{{scenario}}/run{SHOWN}/key.nc",
     output:
@@ -26,6 +27,7 @@ rule fiber:
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
+        "    -p references data/reference"
         "    -p channel_data {input.channel}"
         "    -p key_data {input.key}"
         "    -p output {output.data}"

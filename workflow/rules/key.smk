@@ -6,6 +6,7 @@ rule key:
     input:
         notebook="notebooks/05_key.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        published=displayed_values,
         coincidence="results/{scenario}/run{run}/coincidence.nc",
     output:
         data="results/{scenario}/run{run}/key.nc",
@@ -28,6 +29,7 @@ rule key:
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
+        "    -p references data/reference"
         "    -p coincidence_data {input.coincidence}"
         "    -p output {output.data}"
         "    -p figures '{params.figures}'"

@@ -6,6 +6,7 @@ rule orbit:
     input:
         notebook="notebooks/01_orbit.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        published=displayed_values,
         elements=element_sets,
     output:
         data="results/{scenario}/orbit.nc",
@@ -25,5 +26,6 @@ rule orbit:
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
+        "    -p references data/reference"
         "    -p output {output.data}"
         "    -p figures {params.figures}"

@@ -47,14 +47,7 @@ for scenario in MISSIONS:
         input:
             notebook="notebooks/overview.ipynb",
             scenario=f"data/scenarios/{scenario}.yaml",
-            references=[
-                file
-                for file in (
-                    f"data/reference/{MISSIONS[scenario].reference}.yaml",
-                    "data/reference/known_deviations.yaml",
-                )
-                if paper_figures(scenario)
-            ],
+            references=reference_files(scenario),
             land="data/map/land.csv",
             elements=[
                 str(MISSIONS[scenario].file(name))
@@ -67,6 +60,15 @@ for scenario in MISSIONS:
             orbit=f"results/{scenario}/orbit.nc",
             channel=f"results/{scenario}/channel.nc",
             previous=previous_channel(scenario),
+            shown=[
+                f"results/{scenario}/figures/{name}.png"
+                for name in ("ranges", "budget")
+            ],
+            observables=[
+                f"results/{scenario}/{stage}.observables.json"
+                for stage in ("orbit", "channel", "fiber")
+            ]
+            + run_results(scenario),
             runs=expand(
                 "results/{scenario}/run{run}/{file}",
                 scenario=scenario,

@@ -1,5 +1,16 @@
 """The planner: `snakemake plan --config plan=example`, and start=2018-09-20 days=7 for other days."""
 
+
+def plan_files(plan, **days):
+    """A plan with its element sets and scenarios."""
+    from satqkd.planner import load_plan  # a second, which only a plan takes
+
+    try:
+        return list(map(str, load_plan(plan, **days).files))
+    except ScenarioError as error:
+        raise WorkflowError(str(error)) from None
+
+
 PLAN = f"data/plans/{config.get('plan', 'example')}.yaml"
 PLAN_FOLDER = f"results/plan/{config.get('plan', 'example')}"
 PLAN_DAYS = {

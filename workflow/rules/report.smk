@@ -1,4 +1,12 @@
-"""Pages beside the figures: where every parameter comes from, and the verdicts."""
+"""Pages beside the figures: where every parameter comes from, the verdicts, and the page on which results open."""
+
+from satqkd.report import write_first_page
+
+
+# After every run, whatever was asked for: the page shows what there is, a plan and a sweep as well.
+onsuccess:
+    if workflow.is_main_process:
+        write_first_page("results")
 
 
 rule parameters:

@@ -20,11 +20,12 @@ from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length
 from satqkd.key.proofs.bbm92 import Bbm92Key
 from satqkd.key.proofs.decoy import DecoyKey
 from satqkd.key.proofs.reasons import no_key_reason
+from satqkd.result import Result
 from satqkd.scenario import Scenario
 
 
-@dataclass(frozen=True)
-class Counts:
+@dataclass(frozen=True, repr=False)
+class Counts(Result):
     """Expected counts of passes.
 
     Attributes

@@ -1,5 +1,7 @@
 """What a scenario is expected to yield in all its sessions, in one look: losses, rates, error rate, S and key."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import xarray as xr
 
@@ -75,6 +77,85 @@ def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 
     if scenario.source.kind == "entangled":
         result |= _pairs(scenario, channel.transmittance.values)
     return {name: value if name in ("budget", "no_key") else float(value) for name, value in result.items()}
+
+
+@dataclass(frozen=True)
+class PassCourse:
+    """Expectations through one pass, each of shape (second,).
+
+    Attributes
+    ----------
+    elapsed_s : ndarray
+        Time since the session began [s].
+    attenuation_db : ndarray
+        Of all links together, as the publication counts it [dB].
+    rate_hz : ndarray
+        Coincidences, or sifted signal bits [1/s].
+    qber : ndarray
+        Error rate of the sifted bits [1]; nan where nothing is sifted.
+    """
+
+    elapsed_s: np.ndarray
+    attenuation_db: np.ndarray
+    rate_hz: np.ndarray
+    qber: np.ndarray
+
+
+def through_pass(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 0.0) -> PassCourse:
+    """Return attenuation, rate and error rate through the session that figures show.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    orbit : xarray.Dataset
+        Of stage 1.
+    min_elevation_deg : float
+        Seconds with the satellite lower over any station are left out.
+
+    Raises
+    ------
+    ScenarioError
+        Where the polarisation is turned, which the analytic chain leaves out.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario, orbit
+    >>> mission = load_scenario("data/scenarios/liao2017.yaml")
+    >>> course = through_pass(mission, orbit.find_sessions(mission))
+    >>> bool(course.attenuation_db.argmin() == course.rate_hz.argmax())
+    True
+    """
+    require_compensated(scenario)
+    shown = orbit.isel(time=orbit.pass_number.values == orbit.attrs["showcase"])
+    start = shown.time.values[:1]
+    high = np.flatnonzero(shown.elevation.values.min(axis=1) >= min_elevation_deg)
+    shown = shown.isel(time=high[:: max(1, high.size // NODES)])
+    if not shown.sizes["time"]:
+        return PassCourse(*np.empty((4, 0)))
+    channel = link_budget(scenario, shown)
+    counts = counts_through(scenario, channel, np.ones((shown.sizes["time"], 1)))
+    if scenario.source.kind == "entangled":
+        rate_hz = np.sum(pair_rates(scenario, channel.transmittance.values), axis=0)
+    else:
+        rate_hz, _ = counts.sifted()
+    qber, _ = counts.qber()
+    elapsed_s = (shown.time.values - start) / np.timedelta64(1, "s")
+    return PassCourse(elapsed_s, channel.total_attenuation.values, rate_hz, qber)
+
+
+def middle_seconds(orbit: xr.Dataset, nodes: int) -> tuple[xr.Dataset, float]:
+    """Return seconds in the middle of equal parts of the open link, and how many seconds each stands for [s].
+
+    Parameters
+    ----------
+    orbit : xarray.Dataset
+        Of stage 1.
+    nodes : int
+        At most that many parts.
+    """
+    used = np.flatnonzero(orbit.measurement.values >= 0)
+    parts = min(nodes, used.size)
+    return orbit.isel(time=used[((np.arange(parts) + 0.5) * used.size / parts).astype(int)]), used.size / parts
 
 
 def _seconds(orbit: xr.Dataset, min_elevation_deg: float) -> tuple[xr.Dataset, float]:

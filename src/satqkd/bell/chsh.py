@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtrc
 
+from satqkd.result import Result
+
 LOCAL_BOUND = 2.0
 LOCAL_WIN_PROBABILITY = 0.75
 TSIRELSON_BOUND = 2.0 * np.sqrt(2.0)
@@ -15,8 +17,8 @@ TSIRELSON_BOUND = 2.0 * np.sqrt(2.0)
 _EQUAL_SIGN = np.array([1.0, -1.0, -1.0, 1.0])
 
 
-@dataclass(frozen=True)
-class Chsh:
+@dataclass(frozen=True, repr=False)
+class Chsh(Result):
     """Outcome of a CHSH test.
 
     Attributes
@@ -47,8 +49,8 @@ class Chsh:
         return excess / self.sigma if self.sigma != 0.0 else math.copysign(math.inf, excess)
 
 
-@dataclass(frozen=True)
-class Fidelity:
+@dataclass(frozen=True, repr=False)
+class Fidelity(Result):
     """Fidelity with a Bell state from two visibilities.
 
     Attributes

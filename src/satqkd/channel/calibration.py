@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 from scipy.optimize import least_squares
 
+from satqkd.result import Result
 from satqkd.scenario import Scenario
+from satqkd.scenario.reading import read_tree
 
 STARTS, FITS = 64, 4
 
@@ -33,8 +34,8 @@ class Target:
     widths: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, repr=False)
+class Calibration(Result):
     """The values that a calibration found.
 
     Attributes
@@ -74,7 +75,7 @@ def read_plan(
     ValueError
         When the file has no such scenario or names an id that was not published.
     """
-    plan = yaml.safe_load(Path(path).read_text()).get(scenario)
+    plan = read_tree(Path(path), "a calibration", "data/scenarios/calibration.yaml").get(scenario)
     if plan is None:
         raise ValueError(f"{path}: has no calibration of {scenario}: add its parameters and targets")
     if unknown := {entry["id"] for entry in plan["targets"]} - set(published):

@@ -9,6 +9,7 @@ from satqkd.coincidence.acquisition import Line, Search, acquire, follow, limit_
 from satqkd.coincidence.curve import maximise, pairs_near, smooth
 from satqkd.coincidence.matching import _require_ascending, _tags
 from satqkd.flight import PS, arrival_times, hermite
+from satqkd.result import Result
 
 # Standard deviations at which a fit contradicts its prior.
 CONTRADICTION = 6
@@ -16,8 +17,8 @@ CONTRADICTION = 6
 FOLLOWED = 0.8
 
 
-@dataclass(frozen=True)
-class Clock:
+@dataclass(frozen=True, repr=False)
+class Clock(Result):
     """A local clock against the reference, local = (1 + drift) reference + offset, and its departure from that line.
 
     Attributes

@@ -13,12 +13,16 @@ PAIRS_BLOCK_S = 10  # a few coincidences in a second are mostly noise
 def delay_figure(coincidence: xr.Dataset) -> Figure:
     """Draw the distribution of the tags' delays, with the window in which they are counted."""
     figure, axis = new_figure()
-    axis.step(coincidence.delay_bin.values / 1e3, coincidence.delay_histogram.values, where="mid", color=BLUE, lw=1)
+    half = coincidence.attrs.get("window_ns", 0) / 2
+    decoy, shown = "pulses" in coincidence, coincidence
+    if decoy:  # nothing is farther from a pulse than half of their period, and the bins beyond are empty
+        near = np.abs(coincidence.delay_bin.values) < 1e3 * half
+        held = np.flatnonzero((coincidence.delay_histogram.values > 0) | near)
+        shown = coincidence.isel(delay_bin=slice(held[0], held[-1] + 1) if held.size else slice(None))
+    axis.step(shown.delay_bin.values / 1e3, shown.delay_histogram.values, where="mid", color=BLUE, lw=1)
     if "window_ns" in coincidence.attrs:
-        half = coincidence.attrs["window_ns"] / 2
         axis.axvspan(-half, half, color=ORANGE, alpha=0.25, lw=0, label=f"window of {2 * half:g} ns")
         legend_above(axis)
-    decoy = "pulses" in coincidence
     width_ps = float(coincidence.delay_bin[1] - coincidence.delay_bin[0])
     axis.set(
         yscale="log" if coincidence.delay_histogram.any() else "linear",

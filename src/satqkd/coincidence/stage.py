@@ -14,6 +14,7 @@ from satqkd.coincidence.sessions import SECOND, Session, passes, recorded
 from satqkd.coincidence.sifting import ideal_correlation, sift
 from satqkd.coincidence.streams import PairStream, Tags, aligned
 from satqkd.dataset import growing, in_parts, label, load, variable
+from satqkd.files import require_result
 from satqkd.flight import PS
 from satqkd.scenario import INTENSITIES, Recorded, Scenario
 from satqkd.scenario.mission import DecoySource
@@ -46,9 +47,12 @@ def coincidences(
 
     Raises
     ------
+    MissingResult
+        Where there are no tags yet.
     ValueError
         Where a clock is not found, or recordings have less in common than the measurements want.
     """
+    require_result(tags)
     store = zarr.open_group(tags, mode="r")
     sessions: Iterable[Session]
     if isinstance(scenario, Recorded):

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from satqkd.detection.parquet import require_sound
-
 NAMES = ("time_ps", "detector")
 FIELDS = np.dtype([("time_ps", "<i8"), ("detector", "u1")])
 WANTED = "wants whole numbers in the columns time_ps and detector"
 LONGEST_LINE = 4096
+BUFFER_BYTES = 1 << 20  # of a column that is read; without it, a whole row group is
 
 Pieces = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -110,21 +109,23 @@ def _numbers(lines: list[str], places: list[int]) -> np.ndarray | None:
 
 
 def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
-    """Tags of a Parquet file, one row group at a time (`size` is the file's own); as `read_npy`."""
-    import fastparquet  # a tenth of a second that only Parquet is worth
+    """Tags of a Parquet file, page by page, so that row groups may be of any size; as `read_npy`."""
+    from pyarrow import parquet
 
-    require_sound(path, NAMES)
+    first = 0
     try:
-        file = fastparquet.ParquetFile(str(path))
-        if not set(NAMES) <= set(file.columns):
-            raise ValueError(f"has the columns {', '.join(file.columns)[:60]}: {WANTED}")
-        first = 0
-        for group in file.iter_row_groups(columns=list(NAMES)):
-            time, detector = (group[name].to_numpy() for name in NAMES)
-            yield *_integers(path, time, detector), first + np.arange(time.size)
-            first += time.size
-    except Exception as error:  # of every library that a page goes through
-        text = first_line(error)
+        with parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, page_checksum_verification=True) as file:
+            names, rows = file.schema_arrow.names, file.metadata.num_rows
+            if not set(NAMES) <= set(names):
+                raise ValueError(f"has the columns {', '.join(names)[:60]}: {WANTED}")
+            for batch in file.iter_batches(size, columns=list(NAMES), use_threads=False):
+                time, detector = (batch[name].to_numpy(zero_copy_only=False) for name in NAMES)
+                yield *_integers(path, time, detector), first + np.arange(time.size)
+                first += time.size
+        if first != rows:
+            raise ValueError(f"the footer says {rows} rows, its row groups have {first}: copy it again")
+    except Exception as error:  # of every kind that the library raises
+        text = first_line(error)[:200]
         raise ValueError(
             text if text.startswith(str(path)) else f"{path}: no whole Parquet file of tags: {text}"
         ) from None
@@ -173,10 +174,11 @@ def write_csv(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> No
 
 
 def write_parquet(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write tags as row groups of a Parquet file, zstd; as `write_npy`."""
-    import fastparquet
-    import pandas as pd
+    """Write tags as row groups of a Parquet file, zstd, with a checksum on each page; as `write_npy`."""
+    import pyarrow as pa
+    from pyarrow import parquet
 
-    for number, (time, detector) in enumerate(pieces):
-        rows = pd.DataFrame({"time_ps": time, "detector": detector})
-        fastparquet.write(str(path), rows, compression="ZSTD", write_index=False, append=number > 0)
+    schema = pa.schema({"time_ps": pa.int64(), "detector": pa.uint8()})
+    with parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as file:
+        for time, detector in pieces:
+            file.write_batch(pa.record_batch([time, detector], schema=schema))

@@ -1,84 +1,39 @@
 """A scenario with sliders: what a change of hardware does to losses, rates, error rate, S and key, at once."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 
-from satqkd.analytic.prospect import answer
-from satqkd.orbit import find_sessions
-from satqkd.scenario import Scenario, load_scenario
-
-BUDGET_COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One slider.
-
-    Attributes
-    ----------
-    label, unit : str
-        As shown.
-    keys : tuple of str
-        Keys of the scenario that it sets, of which the first that is there gives its beginning.
-    span : float
-        From the scenario's value over this to the scenario's value times this.
-    top : float
-        From nothing up to this, where the scenario has nothing.
-    """
-
-    label: str
-    unit: str
-    keys: tuple[str, ...]
-    span: float
-    top: float = 0.0
-
-
-SETTINGS = (
-    Setting("aperture", "m", ("aperture_m",), 4),
-    Setting("divergence", "µrad", ("divergence_full_angle_urad",), 4),
-    Setting("pointing jitter", "µrad", ("pointing_jitter_urad",), 10, 10),
-    Setting("source rate", "1/s", ("pair_rate_hz", "pulse_rate_hz"), 1000),
-    Setting("background", "1/s", ("background_rate_hz",), 100, 1e4),
-    Setting("window", "ns", ("window_ns",), 10),
+from satqkd.analytic.prospect import answer, through_pass
+from satqkd.explorer.drawing import Shown, as_html, drawings
+from satqkd.explorer.saving import save_scenario
+from satqkd.explorer.settings import (
+    CUT,
+    HIGHEST_CUT_DEG,
+    SETTINGS,
+    KeyCurve,
+    Setting,
+    beginning,
+    key_curve,
+    with_settings,
 )
+from satqkd.orbit import find_sessions
+from satqkd.scenario import Scenario, ScenarioError, load_scenario
 
-
-def with_settings(scenario: Scenario, values: dict[str, float]) -> Scenario:
-    """The scenario with other hardware: `values` by the label of a setting; all stations alike, relative to their own.
-
-    A slider stands for the first station, and the transmitter's beam keeps its shape; other stations and the other
-    axis of the beam change by the same factor.
-    """
-    changed = {}
-    for setting in SETTINGS:
-        new, first = values[setting.label], beginning(scenario, setting)
-        changed |= {key: value * (new / first) if first else new for key, value in _places(scenario, setting)}
-    return scenario.replaced(changed)
-
-
-def beginning(scenario: Scenario, setting: Setting) -> float:
-    """The scenario's own value of a setting."""
-    return float(np.ravel(_places(scenario, setting)[0][1])[0])
-
-
-def _places(scenario: Scenario, setting: Setting) -> list[tuple[str, float | np.ndarray]]:
-    """Dotted keys of the scenario that a setting moves, and their values."""
-    sections = {"transmitter": scenario.transmitter, "source": scenario.source, "coincidence": scenario.coincidence}
-    sections |= {f"stations.{i}": station for i, station in enumerate(scenario.stations)}
-    return [
-        (f"{name}.{key}", np.asarray(value) if isinstance(value, tuple) else value)
-        for key in setting.keys
-        for name, section in sections.items()
-        if (value := getattr(section, key, None)) is not None
-    ]
+_LOOK = {
+    "style": {"description_width": "11.5em"},
+    "layout": {"width": "30em"},
+    "continuous_update": True,
+    "readout_format": ".3g",
+}
 
 
 class Explorer(widgets.VBox):
-    """Sliders over a scenario, and what it yields.
+    """Sliders over a scenario, and what it yields: numbers, curves, a pinned setting beside them, a file of it.
 
     Parameters
     ----------
@@ -86,43 +41,103 @@ class Explorer(widgets.VBox):
         Scenario files to choose from.
     """
 
-    def __init__(self, scenarios):
-        self._files = {Path(file).stem: file for file in scenarios}
-        self._choice = widgets.Dropdown(options=list(self._files), description="scenario")
-        self._shown = widgets.HTML()
-        self._sliders = widgets.VBox()
-        self._choice.observe(self._chosen, "value")
-        self._chosen()
-        beside = widgets.Layout(flex_flow="row wrap", grid_gap="2em")
-        super().__init__([self._choice, widgets.HBox([self._sliders, self._shown], layout=beside)])
-
-    def _chosen(self, _change=None):
-        self.scenario = load_scenario(self._files[self._choice.value])
-        self._orbit = find_sessions(self.scenario)
-        self.sliders = {setting.label: _slider(self.scenario, setting) for setting in SETTINGS}
-        self.sliders["elevation cut"] = widgets.FloatSlider(
-            value=0, min=0, max=80, step=1, description="elevation cut [°]", **_LOOK
-        )
-        for slider in self.sliders.values():
-            slider.observe(self._answered, "value")
+    def __init__(self, scenarios: Sequence[str | Path]):
+        self._files = {Path(file).stem: Path(file) for file in scenarios}
+        self.choice = widgets.Dropdown(options=list(self._files), description="scenario")
+        self.pin = widgets.ToggleButton(description="pin", tooltip="keep this setting for comparison")
+        self.name = widgets.Text(description="save as", continuous_update=False)
+        self.save = widgets.Button(description="save", tooltip="write this setting as a scenario file")
+        self.numbers, self.curves, self.said = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        wrapped = widgets.Layout(flex_flow="row wrap", grid_gap="0 1.5em")
+        self._sliders = widgets.HBox(layout=wrapped)
         again = widgets.Button(description="as in the scenario")
-        again.on_click(self._chosen)
-        self._sliders.children = [*self.sliders.values(), again]
-        self._answered()
+        self.choice.observe(self._choose, "value")
+        self.pin.observe(self._pin, "value")
+        self.save.on_click(self._save)
+        again.on_click(self._choose)
+        self._choose()
+        buttons = widgets.HBox([self.choice, again, self.pin, self.name, self.save], layout=wrapped)
+        super().__init__([buttons, self.said, self._sliders, widgets.HBox([self.curves, self.numbers], layout=wrapped)])
 
-    def _answered(self, _change=None):
-        values = {label: slider.value for label, slider in self.sliders.items()}
-        cut = values.pop("elevation cut")
-        self.result = answer(with_settings(self.scenario, values), self._orbit, min_elevation_deg=cut)
-        self._shown.value = as_html(self.scenario.title, self.result)
+    def _choose(self, _event: Any = None) -> None:
+        """Begin with a scenario as its file has it."""
+        self.said.value, self.shown, self._pinned, self.pin.value = "", None, None, False
+        self._moved, self._curves = SETTINGS[0].label, {}
+        try:
+            self.scenario = self._mission(self._files[self.choice.value])
+            self._orbit = find_sessions(self.scenario)
+        except (ScenarioError, ValueError) as error:
+            self.sliders, self._sliders.children = {}, ()
+            self.numbers.value, self.curves.value = _sentence(error), ""
+            return
+        self.name.value = f"{self.scenario.name}_explored"
+        self.sliders = {setting.label: _slider(self.scenario, setting) for setting in SETTINGS}
+        self.sliders[CUT] = widgets.FloatSlider(
+            value=0, min=0, max=HIGHEST_CUT_DEG, step=1, description=f"{CUT} [°]", **_LOOK
+        )
+        for label, slider in self.sliders.items():
+            slider.observe(lambda _change, label=label: self._answer(label), "value")
+        self._sliders.children = tuple(self.sliders.values())
+        self._answer(self._moved)
+
+    @staticmethod
+    def _mission(path: Path) -> Scenario:
+        scenario = load_scenario(path)
+        if not isinstance(scenario, Scenario):
+            raise ScenarioError(f"{path}: kind={scenario.kind} has no hardware to change: give a mission")
+        return scenario
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What is set now, by the label of a setting."""
+        return {label: float(slider.value) for label, slider in self.sliders.items()}
+
+    def _answer(self, moved: str) -> None:
+        """Work out and show the setting as it is now; `moved` is what the key is drawn against."""
+        self._moved = moved
+        values = self.values
+        try:
+            scenario = with_settings(self.scenario, values)
+            result = answer(scenario, self._orbit, min_elevation_deg=values[CUT])
+            course = through_pass(scenario, self._orbit, min_elevation_deg=values[CUT])
+        except ScenarioError as error:
+            self.numbers.value = _sentence(error)
+            return
+        self.shown = Shown(values, result, course)
+        self._show()
+
+    def _show(self) -> None:
+        pinned = self._pinned
+        self.numbers.value = as_html(self.scenario.title, self.shown.result, pinned and pinned.result)
+        self.curves.value = drawings(self.shown, pinned, self._curve())
+
+    def _curve(self) -> KeyCurve:
+        """The key against the moved slider, worked out again only when another slider has moved meanwhile."""
+        held = tuple((label, value) for label, value in self.values.items() if label != self._moved)
+        if held not in self._curves:
+            self._curves = {held: key_curve(self.scenario, self._orbit, self.values, self._moved)}
+        return self._curves[held]
+
+    def _pin(self, change: dict) -> None:
+        self._pinned = self.shown if change["new"] else None
+        if self.shown is not None:
+            self._show()
+
+    def _save(self, _button: Any = None) -> None:
+        try:
+            path = save_scenario(self.scenario, self.values, self.name.value.strip())
+        except ScenarioError as error:
+            self.said.value = _sentence(error)
+            return
+        self.said.value = f"<p>written: {escape(str(path))}</p>"
+        try:
+            find_sessions(load_scenario(path))
+        except (ScenarioError, ValueError) as error:
+            self.said.value += _sentence(error)
 
 
-_LOOK = {
-    "style": {"description_width": "9.5em"},
-    "layout": {"width": "27em"},
-    "continuous_update": True,
-    "readout_format": ".3g",
-}
+def _sentence(error: Exception) -> str:
+    return f"<p style='max-width:34em;line-height:1.4'>{escape(str(error))}</p>"
 
 
 def _slider(scenario: Scenario, setting: Setting) -> widgets.FloatLogSlider | widgets.FloatSlider:
@@ -132,43 +147,4 @@ def _slider(scenario: Scenario, setting: Setting) -> widgets.FloatLogSlider | wi
     middle, span = np.log10(value), np.log10(setting.span)
     return widgets.FloatLogSlider(
         value=value, min=middle - span, max=middle + span, step=span / 100, description=text, **_LOOK
-    )
-
-
-def as_html(title: str, result: dict) -> str:
-    """A table of what `answer` gives, and the losses as one stacked bar."""
-    rows = [("open link", f"{result['open_s']:.0f} s")]
-    if not result["budget"]:
-        return f"<h4>{escape(title)}</h4><p>No second of the open link is above the elevation cut.</p>"
-    rows += [
-        ("attenuation", f"{result['attenuation_min']:.1f} to {result['attenuation_max']:.1f} dB"),
-        ("coincidences" if "chsh_s" in result else "sifted signal bits", f"{result['rate']:,.4g} /s"),
-        ("sifted", f"{result['sifted']:,.0f} bit"),
-        ("QBER", "–" if np.isnan(result["qber"]) else f"{100 * result['qber']:.2f} %"),
-    ]
-    if "chsh_s" in result:
-        rows.append(("S", "–" if np.isnan(result["chsh_s"]) else f"{result['chsh_s']:.3f}"))
-    why = f", {result['no_key']}" if result["no_key"] else ""
-    rows.append(("secret key", f"{result['key']:,.0f} ± {result['key_sigma']:,.0f} bit{why}"))
-    cells = "".join(
-        f"<tr><td style='padding-right:1em'>{name}</td><td><b>{value}</b></td></tr>" for name, value in rows
-    )
-    return f"<h4>{escape(title)}</h4><table>{cells}</table>{_bar(result['budget'])}"
-
-
-def _bar(budget: dict[str, float]) -> str:
-    """Mean losses side by side, as wide as they are large."""
-    total = sum(budget.values())
-    parts = zip(budget.items(), BUDGET_COLOURS, strict=True)
-    pieces = [
-        (
-            f"<div title='{name}: {loss:.1f} dB' style='background:{colour};width:{100 * loss / total:.2f}%'></div>",
-            f"<span style='color:{colour}'>■</span> {name} {loss:.1f} dB",
-        )
-        for (name, loss), colour in parts
-    ]
-    bars, legend = zip(*pieces, strict=True)
-    return (
-        f"<p>mean losses, {total:.1f} dB</p><div style='display:flex;height:1.5em;max-width:30em'>{''.join(bars)}</div>"
-        f"<p style='max-width:30em'>{' &nbsp; '.join(legend)}</p>"
     )

@@ -4,6 +4,7 @@ from textwrap import fill
 
 import numpy as np
 
+from satqkd.key.proofs.reasons import REASONS
 from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
 
 BASIS_LABELS = {"z": "H/V", "x": "diagonal"}
@@ -46,12 +47,14 @@ def qber_figure(key):
 
 
 def _say_why(figure, key, *, width):
-    """Write above a figure why the scenario's proof gives no key, and which labels may be swapped."""
+    """Write above a figure why the scenario's proof gives no key, which labels may be swapped, and what is held."""
     if "no_key" not in key:
         return
     bound = key.attrs["compared_bound"]
     if reason := str(key.no_key.sel(bound=bound).values):
         lines = [f"No key by {bound}: {reason}", key.attrs.get("suggestion", "")]
+        if "real_length" in key and (held := int(key.real_length.sum())):
+            lines.append(f"The two sides hold {held:,} bit nevertheless: {REASONS[reason]}")
         figure.suptitle("\n".join(fill(line, width) for line in lines if line), fontsize="medium")
 
 

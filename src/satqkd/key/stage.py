@@ -16,20 +16,6 @@ from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_ha
 from satqkd.scenario import INTENSITIES, Scenario
 from satqkd.streams import stream
 
-BOUNDS = {
-    "entangled": ("asymptotic", "yin2020", "tomamichel2012", "lim2021", "hypergeometric", "projected"),
-    "decoy": (
-        "asymptotic",
-        "multinomial",
-        "multinomial_two_way",
-        "lim2014",
-        "chernoff",
-        "zhang2017",
-        "gaussian",
-        "rusca2018",
-        "tiangong2",
-    ),
-}
 # The terms of a key's account by basis; pulses have more of them.
 TERMS = (
     ("n_sifted", "bit", "sifted bits that become key"),
@@ -57,12 +43,6 @@ SUGGESTIONS = {
 EPS_GRID = 10.0 ** -np.arange(3, 16)
 
 
-def proofs(scenario: Scenario) -> tuple[str, ...]:
-    """The proofs that a scenario's source admits: the formulas of tiangong2 take a true vacuum only."""
-    dim_vacuum = scenario.source.kind == "decoy" and scenario.source.mean_photon_numbers["vacuum"] > 0
-    return tuple(bound for bound in BOUNDS[scenario.source.kind] if not (dim_vacuum and bound == "tiangong2"))
-
-
 def distill(scenario: Scenario, coincidence: xr.Dataset, *, folder: str | Path | None = None) -> xr.Dataset:
     """Error rates and key lengths of what was sifted, and the key itself.
 
@@ -81,7 +61,7 @@ def distill(scenario: Scenario, coincidence: xr.Dataset, *, folder: str | Path |
         account of its terms, length_by_eps(bound, eps), and the account of the real key under the scenario's proof; no
         bit of it.
     """
-    bounds = proofs(scenario)
+    bounds = scenario.proofs
     counted = _pulses(scenario, coincidence) if scenario.source.kind == "decoy" else _pairs(scenario, coincidence)
     data, length = counted
     keys = [length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in bounds]

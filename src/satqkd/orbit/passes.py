@@ -9,14 +9,15 @@ import numpy as np
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements
 from satqkd.orbit.propagation import SECOND, Place, Trajectory, trajectory
+from satqkd.result import Result
 
 STRONGEST_ACCELERATION_M_S2 = 12.0  # gravity at the ground, and Coriolis in low orbit or beyond the Moon
 SETTLED = 1e-6  # of the spacing, 0.1 ms: no better than the interpolation
 SINE, RATE, RECEDING, RANGE = 0, 1, 2, 3  # of the elevation, of the range, as `_seen` gives them
 
 
-@dataclass(frozen=True)
-class Pass:
+@dataclass(frozen=True, repr=False)
+class Pass(Result):
     """One pass over a station: times [UTC, datetime64[ns]], highest elevation [degree], shortest range [m].
 
     A pass under way when the search starts or ends is cut there.

@@ -145,8 +145,8 @@ def _ns(time: datetime) -> np.datetime64:
 
 
 def _wanted_seconds(scenario: Scenario | Recorded) -> float:
-    durations = [m.duration_s for m in scenario.measurements]
-    return sum(d or 0 for d in durations) if any(durations) else 1
+    # A measurement without a duration takes what is left, which is a second at the least.
+    return sum(m.duration_s or 1 for m in scenario.measurements)
 
 
 def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dataset | None:

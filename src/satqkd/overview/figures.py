@@ -1,6 +1,9 @@
 """Figures of a mission at a glance."""
 
 import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from satqkd.plot import BLACK, BLUE, STATION_STYLES, VERMILION, in_style, legend_above, new_figure, showcase
@@ -13,11 +16,14 @@ LABELS = {
     "background_hz": "Background of a detector (1/s)",
 }
 AROUND_DEG = 8.0
+# The axis of the key is linear below this, so that no key has a place as well.
+LINEAR_BELOW_BIT = 1.0
 
 
 @in_style
-def map_figure(orbit, track, footprints: dict, land: list):
-    """World map with the ground track of a revolution, and the stations with their footprints, near by.
+def map_figure(orbit: xr.Dataset, track: tuple[np.ndarray, ...], footprints: dict, land: list) -> Figure:
+    """Draw the world map with the ground track of one revolution, and an enlarged view of the stations with their
+    footprints.
 
     Parameters
     ----------
@@ -58,25 +64,25 @@ def map_figure(orbit, track, footprints: dict, land: list):
 
 
 @in_style
-def sensitivity_figure(table):
-    """Secret bits per pass against one parameter a panel; a dot is the scenario itself."""
+def sensitivity_figure(table: pd.DataFrame) -> Figure:
+    """Draw the secret bits per pass against one parameter a panel, zero without key; a dot marks the scenario."""
     styles = dict(
         zip(table.bound.unique(), ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"}), strict=False)
     )
     figure, axes = new_figure(2, 2, height_cm=12, sharey=True)
     for axis, (name, some) in zip(axes.flat, table.groupby("parameter", sort=False), strict=True):
         for bound, one in some.groupby("bound", sort=False):
-            bits = one.bits_per_pass.where(one.bits_per_pass > 0)
-            axis.plot(one.value, bits, label=bound, **styles[bound])
-            axis.plot(one.value[one.nominal], bits[one.nominal], "o", color=styles[bound]["color"], ms=5)
+            axis.plot(one.value, one.bits_per_pass, label=bound, **styles[bound])
+            own = one[one.nominal]
+            axis.plot(own.value, own.bits_per_pass, "o", color=styles[bound]["color"], ms=5)
         if (some.bits_per_pass <= 0).all():
             axis.text(0.5, 0.5, "no key", transform=axis.transAxes, ha="center")
-        axis.set(
-            xscale="log", yscale="log", xlabel=LABELS[name], xlim=(some.value.min() / 1.05, some.value.max() * 1.05)
-        )
+        axis.set(xscale="log", xlabel=LABELS[name], xlim=(some.value.min() / 1.05, some.value.max() * 1.05))
+        axis.set_yscale("symlog", linthresh=LINEAR_BELOW_BIT)
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if some.value.max() < 100 * some.value.min() else (1,)))
         axis.xaxis.set_major_formatter("{x:g}")
         axis.minorticks_off()
+    axes[0, 0].set_ylim(-0.2 * LINEAR_BELOW_BIT, 3 * max(table.bits_per_pass.max(), LINEAR_BELOW_BIT))
     for axis in axes[:, 0]:
         axis.set_ylabel("Secret bits per pass")
     legend_above(axes[0, 0], columns=2)

@@ -1,5 +1,7 @@
 """What the key of a mission depends on: aperture, divergence, source rate, background, one after the other."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -15,7 +17,7 @@ UNIFORM = 1e-3  # truncation of a beam that lights its telescope evenly: no far 
 
 
 def changes(scenario: Scenario) -> dict[str, list[tuple[float, dict]]]:
-    """By swept parameter the values to try, each with the scenario's keys that it changes.
+    """Return, for each swept parameter, the values to try, each with the scenario's keys that it changes.
 
     An aperture takes its obscuration along, a divergence ends at the diffraction limit of the transmitter, and all
     stations have the same background.
@@ -32,14 +34,14 @@ def changes(scenario: Scenario) -> dict[str, list[tuple[float, dict]]]:
     least = np.clip(narrowest / transmitter.divergence_rad.min(), FACTORS[0], 1)
     reachable = np.concatenate([np.geomspace(least, 1, 6, endpoint=False), FACTORS[FACTORS >= 1]])
 
-    def aperture(factor):
+    def aperture(factor: float) -> dict[str, Any]:
         return {
             f"stations.{i}.{key}_m": factor * getattr(scenario.stations[i], f"{key}_m")
             for i in numbers
             for key in ("aperture", "obscuration")
         }
 
-    def scaled_divergence(factor):
+    def scaled_divergence(factor: float) -> dict[str, Any]:
         one = tuple(factor * value for value in divergence) if isinstance(divergence, tuple) else factor * divergence
         return {"transmitter.divergence_full_angle_urad": one}
 
@@ -52,7 +54,7 @@ def changes(scenario: Scenario) -> dict[str, list[tuple[float, dict]]]:
 
 
 def sensitivity(scenario: Scenario, orbit: xr.Dataset) -> pd.DataFrame:
-    """Secret bits per pass where one parameter is another one than the scenario's.
+    """Compute the secret bits per pass with one parameter changed at a time.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Figures of a mission from its scenario and its orbit."""
 
 import xarray as xr
+from matplotlib.figure import Figure
 
 from satqkd.orbit import read_elements
 from satqkd.overview.figures import map_figure
@@ -8,8 +9,8 @@ from satqkd.overview.worldmap import access_circle, access_radius_rad, ground_tr
 from satqkd.scenario import Scenario
 
 
-def world_map(scenario: Scenario, orbit: xr.Dataset):
-    """The ground track about the session shown, and each station's footprint, on the map of the world."""
+def world_map(scenario: Scenario, orbit: xr.Dataset) -> Figure:
+    """Draw the ground track about the session shown, and each station's footprint, on the map of the world."""
     elements = read_elements(scenario.file(scenario.orbit.elements))
     middle = orbit.closest_approach.values[orbit.attrs["showcase"]]
     radius_rad = access_radius_rad(float(orbit.satellite_altitude.mean()), scenario.orbit.min_elevation_deg)

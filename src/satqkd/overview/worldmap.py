@@ -7,21 +7,21 @@ import pandas as pd
 
 from satqkd.orbit import Elements, propagate
 from satqkd.orbit.frames import EARTH_RADIUS_M, itrs_to_geodetic, teme_to_itrs
+from satqkd.scenario import data_folder
 
-LAND = Path(__file__).parents[3] / "data" / "map" / "land.csv"
 STEP = np.timedelta64(20, "s")
 
 
-def read_land(path: str | Path = LAND) -> list[np.ndarray]:
-    """Outlines of the continents, each an array of longitude and latitude [degree], shape (point, 2)."""
-    table = pd.read_csv(path)
+def read_land(path: str | Path | None = None) -> list[np.ndarray]:
+    """Read outlines of the continents, each an array of longitude and latitude [degree], shape (point, 2)."""
+    table = pd.read_csv(path or data_folder() / "map/land.csv")
     return [one[["longitude_deg", "latitude_deg"]].to_numpy() for _, one in table.groupby("polygon")]
 
 
 def ground_track(
     elements: Elements, middle: np.datetime64, *, minutes: float = 95.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Times, and the points of the ground above which the satellite stands then, each shape (time,).
+    """Return times, and the points of the ground above which the satellite stands then, each shape (time,).
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ def ground_track(
         WGS84 [degree].
     """
     half = int(minutes * 60 / 2 / (STEP / np.timedelta64(1, "s")))
-    times = np.datetime64(middle, "ns") + np.arange(-half, half + 1) * STEP
+    times = np.asarray(middle, "datetime64[ns]") + np.arange(-half, half + 1) * STEP
     latitude_deg, longitude_deg, _ = itrs_to_geodetic(teme_to_itrs(*propagate(elements, times), times)[0])
     return times, latitude_deg, longitude_deg
 
 
 def access_radius_rad(altitude_m: float, min_elevation_deg: float) -> float:
-    r"""Angle at the Earth's centre between a station and a satellite that it sees at its lowest elevation.
+    r"""Return the angle at the Earth's centre between a station and a satellite at its lowest elevation.
 
     Parameters
     ----------
@@ -57,6 +57,11 @@ def access_radius_rad(altitude_m: float, min_elevation_deg: float) -> float:
     -----
     On a sphere, :math:`\arccos\frac{R\cos\epsilon}{R + h} - \epsilon` (derived: the sum of angles in the triangle of
     the centre, the station and the satellite).
+
+    Examples
+    --------
+    >>> round(float(np.degrees(access_radius_rad(500e3, 10.0))), 1)
+    14.0
     """
     elevation = np.deg2rad(min_elevation_deg)
     return float(np.arccos(EARTH_RADIUS_M * np.cos(elevation) / (EARTH_RADIUS_M + altitude_m)) - elevation)
@@ -65,7 +70,7 @@ def access_radius_rad(altitude_m: float, min_elevation_deg: float) -> float:
 def access_circle(
     latitude_deg: float, longitude_deg: float, radius_rad: float, points: int = 181
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Points at an angle from a place on a sphere: latitude and longitude [degree], each shape (points,).
+    """Return the points at an angle from a place on a sphere: latitude and longitude [degree], each shape (points,).
 
     Longitudes are within 180 degrees of the place's own, so that a circle across the date line stays in one piece.
     """

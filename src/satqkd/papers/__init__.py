@@ -1,6 +1,6 @@
 """The figures of the four papers, regenerated with the published values upon them."""
 
-from satqkd.papers.catalogue import CATALOGUE, PaperFigure, figure_id
+from satqkd.papers.catalogue import CATALOGUE, PaperFigure
 from satqkd.papers.results import Results, read_results
 from satqkd.papers.stage import deviations, draw_figures, figure_tables, largest_deviations, observables, save_csv
 
@@ -10,7 +10,6 @@ __all__ = [
     "Results",
     "deviations",
     "draw_figures",
-    "figure_id",
     "figure_tables",
     "largest_deviations",
     "observables",

@@ -2,19 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from satqkd.channel import to_db
 from satqkd.papers import figures, links, pairs, passes, pulses, survey
 from satqkd.papers.results import Results
+from satqkd.validation.reference import figure_id
 
 NEAREST_S = 10  # seconds over which a paper's rate at a range is read off its curve, as in stage 4
 
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """A figure of a paper.
+    """A figure of a paper: the table behind it, its drawing, and the published values that the table answers.
 
     Attributes
     ----------
@@ -35,21 +38,16 @@ class PaperFigure:
     values: Callable[[pd.DataFrame], dict]
 
 
-def figure_id(title: str) -> str:
-    """Name of a figure's files: "ED Fig 5a: histogram" is ed_fig_5a."""
-    return title.partition(":")[0].lower().replace(" ", "_")
-
-
 def extremes(values: pd.Series) -> tuple[float, float]:
-    """Lowest and highest."""
+    """Return the lowest and the highest value."""
     return float(values.min()), float(values.max())
 
 
-def _ranges(table):
+def _ranges(table: pd.DataFrame) -> dict[str, Any]:
     return {name.removesuffix("_km"): extremes(table[name]) for name in table if name.startswith("range_")}
 
 
-def _attenuation(table):
+def _attenuation(table: pd.DataFrame) -> dict[str, Any]:
     values = {"attenuation_two_downlink": extremes(table.attenuation_db)}
     if "elevation_lijiang_deg" in table:
         above = table.attenuation_db[table.elevation_lijiang_deg >= 15]
@@ -57,7 +55,7 @@ def _attenuation(table):
     return values
 
 
-def _counts(table):
+def _counts(table: pd.DataFrame) -> dict[str, Any]:
     z, x = pairs.visibilities(table)
     return {
         "state_test_coincidences": {"value": table.counts.sum(), "sigma": (table.counts_sigma**2).sum() ** 0.5},
@@ -66,12 +64,12 @@ def _counts(table):
     }
 
 
-def _bell(table):
+def _bell(table: pd.DataFrame) -> dict[str, Any]:
     s, sigma = pairs.chsh_of(table)
     return {"chsh_s": {"value": s, "sigma": sigma}, "bell_trials": table.trials.sum()}
 
 
-def _sifted_rate(table):
+def _sifted_rate(table: pd.DataFrame) -> dict[str, Any]:
     order = table.sifted_rate.iloc[table.range_km.argsort(kind="stable")]
     return {
         "range": extremes(table.range_km),
@@ -81,43 +79,43 @@ def _sifted_rate(table):
     }
 
 
-def _sifted_rate_mean(table):
+def _sifted_rate_mean(table: pd.DataFrame) -> dict[str, Any]:
     return {"sifted_rate": table.sifted_rate.mean(), "sifted_bits": _sifted_rate(table)["sifted_bits"]}
 
 
-def _qber(name):
-    def value(table):
+def _qber(name: str) -> Callable:
+    def value(table: pd.DataFrame) -> dict[str, Any]:
         bits = table.sifted_bits.sum()
         return {name: (table.qber * table.sifted_bits).sum() / bits if bits else float("nan")}
 
     return value
 
 
-def _sky(table):
+def _sky(table: pd.DataFrame) -> dict[str, Any]:
     return {
         "session_duration": table.elapsed_s.iloc[-1],
         "max_angular_velocity": passes.turn_rate_deg_s(table).max(),
     }
 
 
-def _advantage(table):
+def _advantage(table: pd.DataFrame) -> dict[str, Any]:
     farthest = table.iloc[-1]
-    return {"advantage_vs_fiber_1200km": float(links.to_db(farthest.fiber) - links.to_db(farthest.counted)) / 10}
+    return {"advantage_vs_fiber_1200km": float(to_db(farthest.fiber) - to_db(farthest.counted)) / 10}
 
 
-def _orbits(table):
+def _orbits(table: pd.DataFrame) -> dict[str, Any]:
     seen = {name: value for name, (value, _) in survey.observables(table).items()}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in seen.items()} | {
         "orbits_shortest_range": extremes(table.shortest_range_km)
     }
 
 
-def _efficiency(table):
-    low, high = extremes(pd.Series(links.to_db(table.efficiency)))
+def _efficiency(table: pd.DataFrame) -> dict[str, Any]:
+    low, high = extremes(pd.Series(to_db(table.efficiency)))
     return {"range": extremes(table.range_km), "attenuation": (low, high)}
 
 
-def _keys(table):
+def _keys(table: pd.DataFrame) -> dict[str, Any]:
     runs = table[table.kind == "run"]
     return {
         "qber": {"value": runs.qber.mean(), "sigma": runs.qber.std()},

@@ -5,6 +5,8 @@ Each function takes the table and the published values by id; a value that a ref
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from satqkd.papers.marks import COUNTED, MARK, PRINTED, error_bar, line_with_band, mark, mark_extremes
 from satqkd.plot import (
@@ -19,13 +21,14 @@ from satqkd.plot import (
     legend_above,
     new_figure,
 )
+from satqkd.validation.reference import Observed
 
 SECONDS = "Time in the session (s)"
 
 
 @in_style
-def ranges(table: pd.DataFrame, rows: dict):
-    """Range of each station, and their sum, against time."""
+def ranges(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the range of each station, and their sum, against time."""
     figure, axis = new_figure()
     columns = [name for name in table if name.startswith("range_")]
     for column, style in zip(columns, (*STATION_STYLES, TOTAL_STYLE), strict=False):
@@ -38,8 +41,8 @@ def ranges(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def attenuation(table: pd.DataFrame, rows: dict):
-    """Attenuation of two downlinks together against time: link budget, and what the coincidences say."""
+def attenuation(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the attenuation of two downlinks together against time: the link budget, and what the coincidences give."""
     figure, axis = new_figure()
     axis.plot(table.elapsed_s, table.attenuation_db, color=BLUE, lw=2, label="link budget")
     counted = table.dropna(subset="counted_db").query("counted_db < inf")
@@ -65,8 +68,8 @@ def attenuation(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def basis_counts(table: pd.DataFrame, rows: dict):
-    """Share of each pair of outcomes in equal bases, with its mean count in brackets."""
+def basis_counts(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the share of each pair of outcomes in equal bases, with its mean count in brackets."""
     figure, axes = new_figure(1, 2, height_cm=9, sharey=True)
     contrast = rows.get("contrast_diagonal")
     for axis, (name, basis) in zip(axes, table.groupby("basis", sort=True), strict=True):
@@ -89,8 +92,8 @@ def basis_counts(table: pd.DataFrame, rows: dict):
     return figure
 
 
-def _printed_contrast(axis, basis, row):
-    """The shares that a printed contrast makes, with those at the ends of its tolerance as bars."""
+def _printed_contrast(axis: Axes, basis: pd.DataFrame, row: Observed) -> None:
+    """Draw the shares that a printed contrast implies, with those at the ends of its tolerance as bars."""
     low, high = error_bar(row)
     contrasts = row.value + np.array([0.0, -low, high])
     for place, right in enumerate(basis.right):
@@ -100,8 +103,8 @@ def _printed_contrast(axis, basis, row):
 
 
 @in_style
-def space_time(table: pd.DataFrame, rows: dict):
-    """Paths of a pair of photons, choices, measurements and light cones in space and time."""
+def space_time(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the paths of a pair of photons, choices, measurements and light cones in space and time."""
     figure, axis = new_figure(width_cm=14, height_cm=11)
     for index, one in table.iterrows():
         color, name = STATION_STYLES[index]["color"], one.station.capitalize()
@@ -126,8 +129,8 @@ def space_time(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def correlations(table: pd.DataFrame, rows: dict):
-    """Correlation at the four settings of the Bell test, with its numbers."""
+def correlations(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the correlation at the four settings of the Bell test, with its numbers."""
     figure, axis = new_figure(width_cm=13)
     settings = [f"${a[0]}_{a[1]}, {b[0]}_{b[1]}$" for a, b in table.setting.str.split(" ")]
     axis.bar(settings, table.e, yerr=table.e_sigma, color=BLUE, width=0.6, capsize=5, label="mean and σ of the runs")
@@ -148,8 +151,8 @@ def correlations(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def contrast(table: pd.DataFrame, rows: dict):
-    """Polarisation contrast against time, with and without compensation."""
+def contrast(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the polarisation contrast against time, with and without compensation."""
     figure, axis = new_figure()
     axis.plot(table.elapsed_s, table.compensated, color=BLUE, lw=2, label="compensated")
     axis.plot(table.elapsed_s, table.uncompensated, color=VERMILION, ls="--", label="not compensated")
@@ -165,8 +168,8 @@ def contrast(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def sky(table: pd.DataFrame, rows: dict):
-    """Track over the station: zenith in the middle, north up; circles at the printed elevations."""
+def sky(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the track over the station: zenith in the middle, north up; circles at the printed elevations."""
     figure, axis = new_figure(width_cm=11, height_cm=11, subplot_kw={"projection": "polar"})
     azimuth = np.deg2rad(table.azimuth_deg)
     axis.plot(azimuth, table.elevation_deg, color=BLUE, label="session")
@@ -188,8 +191,8 @@ def sky(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def sifted_rate(table: pd.DataFrame, rows: dict):
-    """Sifted bits per second against time, with the range."""
+def sifted_rate(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the sifted bits per second against time, with the range."""
     figure, axis = new_figure()
     style = {"color": BLUE, "lw": 1}
     line_with_band(axis, table.elapsed_s, table.sifted_rate, table.sifted_rate_sigma, "mean and σ of the runs", **style)
@@ -207,7 +210,7 @@ def sifted_rate(table: pd.DataFrame, rows: dict):
     return figure
 
 
-def _range_on_the_right(axis, table):
+def _range_on_the_right(axis: Axes, table: pd.DataFrame) -> Axes:
     right = axis.twinx()
     right.plot(table.elapsed_s, table.range_km, color="0.4", ls=":")
     axis.plot([], [], color="0.4", ls=":", label="range (right)")
@@ -218,8 +221,8 @@ def _range_on_the_right(axis, table):
 
 
 @in_style
-def qber(table: pd.DataFrame, rows: dict):
-    """Error rate of the sifted bits against time."""
+def qber(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the error rate of the sifted bits against time."""
     figure, axis = new_figure(height_cm=8)
     axis.errorbar(
         table.elapsed_s,
@@ -239,8 +242,8 @@ def qber(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def against_fiber(table: pd.DataFrame, rows: dict):
-    """Efficiency of the satellite's link and of a fibre against the distance."""
+def against_fiber(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the efficiency of the satellite's link and of a fibre against the distance."""
     figure, axis = new_figure()
     axis.plot(table.range_km, table.fiber, color=VERMILION, ls="--", label="fibre, 0.2 dB/km")
     seen = table.dropna(subset="efficiency")
@@ -262,8 +265,8 @@ def against_fiber(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def arrival_times(table: pd.DataFrame, rows: dict):
-    """Histogram of the arrival times in bins of 100 ps."""
+def arrival_times(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the histogram of the arrival times in bins of 100 ps."""
     figure, axis = new_figure(width_cm=12)
     shown = table[table.delay_ns.abs() < 2.5]
     style = {"color": BLUE, "drawstyle": "steps-mid"}
@@ -284,8 +287,8 @@ def arrival_times(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def orbits(table: pd.DataFrame, rows: dict):
-    """Mean sifted rate against the shortest range of every known orbit, error rates in the inset."""
+def orbits(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the mean sifted rate against the shortest range of every known orbit, with error rates in the inset."""
     figure, axis = new_figure(height_cm=12)
     inset = axis.inset_axes((0.1, 0.09, 0.4, 0.33))
     for (station, some), color, shape in zip(table.groupby("station"), (BLUE, VERMILION, GREEN), "os^", strict=False):
@@ -293,8 +296,8 @@ def orbits(table: pd.DataFrame, rows: dict):
         bars = [some.rate_median - some.rate_low, some.rate_high - some.rate_median]
         axis.errorbar(some.shortest_range_km, some.rate_median, bars, label=f"{station.capitalize()}, mean", **style)
         axis.plot(some.shortest_range_km, some.peak_rate_median, shape, color=color, mfc="none", ms=4)
-        bars = 100 * np.array([some.qber_median - some.qber_low, some.qber_high - some.qber_median])
-        inset.errorbar(some.shortest_range_km, 100 * some.qber_median, bars, **style | {"ms": 2.5})
+        spread = 100 * np.array([some.qber_median - some.qber_low, some.qber_high - some.qber_median])
+        inset.errorbar(some.shortest_range_km, 100 * some.qber_median, spread, **style | {"ms": 2.5})
     axis.plot([], [], "o", color="0.4", mfc="none", ms=4, label="peak of the orbit")
     mark(axis, 1034.7, rows.get("sifted_rate_1034p7km"), label="printed mean, 1034.7 km")
     peak = rows.get("sifted_rate_530km")
@@ -315,8 +318,8 @@ def orbits(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def single_links(table: pd.DataFrame, rows: dict):
-    """Efficiency of each single link against its range, of this apparatus and of the one before."""
+def single_links(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the efficiency of each single link against its range, for this apparatus and the previous one."""
     figure, axis = new_figure()
     colors = dict(zip(dict.fromkeys(table.station), (BLUE, VERMILION, GREEN), strict=False))
     widths = dict(zip(colors, (3.0, 1.5, 1.5), strict=True))  # two links that are alike lie upon each other
@@ -343,8 +346,8 @@ def single_links(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def key_rates(table: pd.DataFrame, rows: dict):
-    """Finite and asymptotic secret key rate against the error rate."""
+def key_rates(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the finite and the asymptotic secret key rate against the error rate."""
     figure, axis = new_figure()
     curve, runs = table[table.kind == "curve"], table[table.kind == "run"]
     for column, text, style in (
@@ -359,12 +362,12 @@ def key_rates(table: pd.DataFrame, rows: dict):
     for name, end in (("finite_key_rate", "printed (bars: σ of its error rate)"), ("asymptotic_key_rate", None)):
         if wrong is not None and name in rows:
             axis.errorbar([100 * wrong.value], [rows[name].value], xerr=100 * wrong.sigma, label=end, **MARK)
-    for name, text, style in (
+    for name, text, dashes in (
         ("qber_threshold_3100s", "printed, no key above", ":"),
         ("qber_previous_work", "printed, previous apparatus", "-."),
     ):
         if name in rows:
-            axis.axvline(100 * rows[name].value, color=ORANGE, ls=style, label=text)
+            axis.axvline(100 * rows[name].value, color=ORANGE, ls=dashes, label=text)
     axis.axvline(11, color="0.4", ls="--", lw=1, label="asymptotic limit, 11 %")
     axis.set(yscale="log", ylim=(1e-2, 1.5), xlim=(0, 12), xlabel="Quantum bit error rate (%)")
     axis.set_ylabel("Secret key (bit/s)")
@@ -373,8 +376,8 @@ def key_rates(table: pd.DataFrame, rows: dict):
 
 
 @in_style
-def efficiency(table: pd.DataFrame, rows: dict):
-    """Range and efficiency of the link against time."""
+def efficiency(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw range and efficiency of the link against time."""
     figure, axis = new_figure()
     axis.plot(table.elapsed_s, table.efficiency, color=BLUE, lw=2, label="link budget")
     style = {"color": VERMILION, "lw": 0.7}

@@ -1,5 +1,6 @@
 """Figures of a link: its attenuation and efficiency, from the link budget and from what was counted."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from satqkd.fiber.link import fiber_transmittance
 from satqkd.papers.results import Results, mean_and_sigma
 from satqkd.plot import showcase
 from satqkd.scenario import Scenario
+from satqkd.scenario.mission import DecoySource, EntangledSource
 
 BLOCK_S = 25  # in which some tens of coincidences fall
 PS_PER_S = 10**12
 
 
 def attenuation(results: Results) -> pd.DataFrame:
-    """Attenuation of two downlinks together, as the publication counts it, by second of the session shown.
+    """Return the attenuation of two downlinks together, as the publication counts it, by second of the session shown.
 
     Columns: elapsed_s, elevation_<station>_deg, attenuation_db of the link budget; in the second in the middle of each
     block of 25 s counted_db, of the mean coincidences of the runs, and counted_low_db and counted_high_db, of one
@@ -43,8 +45,8 @@ def attenuation(results: Results) -> pd.DataFrame:
     return table
 
 
-def _true_rates(results: Results, rows: np.ndarray, edges: np.ndarray):
-    """Coincidences per second in blocks of the session shown, the accidental ones taken off, run by run."""
+def _true_rates(results: Results, rows: np.ndarray, edges: np.ndarray) -> Iterator[np.ndarray]:
+    """Return coincidences per second in blocks of the session shown, less the accidental ones, by run."""
     session = results.orbit.attrs["showcase"]
     for data in results.each("coincidence", "rate", "accidentals", "session_duration"):
         accidental = float(data.accidentals[session] / data.session_duration[session])
@@ -52,19 +54,20 @@ def _true_rates(results: Results, rows: np.ndarray, edges: np.ndarray):
 
 
 def counted_efficiency(scenario: Scenario, sifted_rate_hz: np.ndarray) -> np.ndarray:
-    """Transmittance of a downlink [1] at which so many sifted signal bits come in a second [1/s].
+    """Return the transmittance of a downlink [1] at which the sifted signal bits come at a given rate [1/s].
 
     Notes
     -----
     Sifted bits rise in proportion to the transmittance, from those that noise makes.
     """
     source = scenario.source
+    assert isinstance(source, DecoySource)
     dark, bright = pulse_rates(scenario, np.array([0.0, 1.0]))[0][0]
     return (sifted_rate_hz / (source.pulse_rate_hz * source.shares[0]) - dark) / (bright - dark)
 
 
 def efficiency(results: Results) -> pd.DataFrame:
-    """Efficiency of a downlink by second of the session shown, without the detectors.
+    """Return the efficiency of a downlink by second of the session shown, without the detectors.
 
     Columns: elapsed_s, range_km, efficiency of the link budget, counted and counted_sigma of the sifted bits.
     """
@@ -84,7 +87,7 @@ def efficiency(results: Results) -> pd.DataFrame:
 
 
 def against_fiber(results: Results) -> pd.DataFrame:
-    """`efficiency` and that of a fibre of 0.2 dB/km against the distance, which begins at 0 for the fibre.
+    """Return `efficiency` and that of a fibre of 0.2 dB/km against the distance, which begins at 0 for the fibre.
 
     Columns: as of `efficiency`, and fiber.
     """
@@ -96,13 +99,13 @@ def against_fiber(results: Results) -> pd.DataFrame:
 
 
 def single_links(results: Results) -> pd.DataFrame:
-    """Efficiency of each link without detectors against its range, of this apparatus and of the one before.
+    """Return the efficiency of each link without detectors against its range, for this apparatus and the previous one.
 
     Columns: apparatus ("this work" or "previous"), station, elapsed_s, range_km, elevation_deg, efficiency of the link
     budget; counted and counted_sigma of this apparatus, from the clicks of each second.
     """
     rows, elapsed_s = results.shown()
-    counted, sigma = mean_and_sigma([_counted_links(results, run, rows) for run in results.runs])
+    counted, sigma = mean_and_sigma(np.stack([_counted_links(results, run, rows) for run in results.runs]))
     tables = []
     for name, channel in (("this work", results.channel), ("previous", results.previous)):
         if channel is None:
@@ -124,8 +127,9 @@ def single_links(results: Results) -> pd.DataFrame:
 
 
 def _counted_links(results: Results, run: Path, rows: np.ndarray) -> np.ndarray:
-    """Clicks of each second of the session shown, less the noise, over the pairs that were sent, (second, station)."""
+    """Return clicks in each second of the session shown, less the noise, per pair that was sent, (second, station)."""
     scenario, times, session = results.scenario, results.orbit.time.values, results.orbit.attrs["showcase"]
+    assert isinstance(scenario.source, EntangledSource)
     since_s = int((times[rows[0]] - times[0]) / np.timedelta64(1, "s"))
     links = []
     for station in scenario.stations:
@@ -140,7 +144,7 @@ def _counted_links(results: Results, run: Path, rows: np.ndarray) -> np.ndarray:
 
 
 def gain_db(table: pd.DataFrame) -> float:
-    """Mean gain over the previous apparatus [dB] at the station and the ranges that both have; nan without one."""
+    """Return the mean gain over the previous apparatus [dB] at station and ranges that both have; nan without one."""
     now, before = (table[table.apparatus == name] for name in ("this work", "previous"))
     gains = []
     for station in sorted(set(now.station) & set(before.station)):

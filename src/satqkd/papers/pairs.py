@@ -1,5 +1,7 @@
 """Figures of entangled pairs: counts in equal bases, the Bell test, and key against the error rate."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.constants import c
@@ -13,7 +15,7 @@ QBER_GRID = np.linspace(0.0, 0.12, 241)
 
 
 def correlations(results: Results) -> pd.DataFrame:
-    """Correlation at the four settings of the Bell test.
+    """Return the correlation at the four settings of the Bell test.
 
     Columns: setting, sign (in S), ideal, e and e_sigma (mean and scatter of the runs), e_poisson (a run's own standard
     deviation), trials (mean of the runs).
@@ -34,12 +36,12 @@ def correlations(results: Results) -> pd.DataFrame:
 
 
 def chsh_of(table: pd.DataFrame) -> tuple[float, float]:
-    """S of mean `correlations`, and the standard deviation of a run's."""
+    """Return S of mean `correlations`, and the standard deviation of one run's S."""
     return float((table.sign * table.e).sum()), float(np.sqrt((table.e_poisson**2).sum()))
 
 
 def basis_counts(results: Results) -> pd.DataFrame:
-    """Coincidences in equal bases.
+    """Return the coincidences in equal bases.
 
     Columns: basis, outcome, counts and counts_sigma (mean and scatter of the runs), share and share_sigma of those in
     the basis, right (whether the intended state gives it).
@@ -63,13 +65,13 @@ def basis_counts(results: Results) -> pd.DataFrame:
 
 
 def visibilities(table: pd.DataFrame) -> np.ndarray:
-    """Visibility of the `basis_counts` of all runs together, by basis."""
+    """Return the visibility of the `basis_counts` of all runs together, by basis."""
     right, total = ((table.counts * which).groupby(table.basis).sum() for which in (table.right, 1))
     return (2 * right / total - 1).reindex(list(OUTCOMES)).to_numpy()
 
 
 def space_time(results: Results) -> pd.DataFrame:
-    """A trial of the Bell test at the second of the session shown at which the paths differ most; a row a station.
+    """Return a trial of the Bell test at the second at which the paths differ most, one row for each station.
 
     Columns: station, place_km (along the baseline), satellite_km (the same for the emission), path_km, arrival_us,
     first_choice_us, last_choice_us, measurement_us (all after the emission), baseline_km.
@@ -95,7 +97,7 @@ def space_time(results: Results) -> pd.DataFrame:
 
 
 def key_rates(results: Results) -> pd.DataFrame:
-    """Secret key rate against the error rate, for the sifted bits of each run.
+    """Return the secret key rate against the error rate, for the sifted bits of each run.
 
     Columns: kind ("curve": any error rate, mean of the runs; "run": a run and its own error rate), qber, finite and
     finite_sigma, asymptotic and asymptotic_sigma [bit/s].
@@ -107,7 +109,7 @@ def key_rates(results: Results) -> pd.DataFrame:
     for data in results.each("key", "sifted", "errors", "duration"):
         n, wrong = data.sifted.values, data.errors.values
 
-        def rates(z, x, n=n, seconds=float(data.duration)):
+        def rates(z: np.ndarray, x: np.ndarray, n: Any = n, seconds: float = float(data.duration)) -> Any:
             counts = {"n_z": n[0], "n_x": n[1], "errors_z": z, "errors_x": x}
             return [bbm92_key_length(**counts, bound=b, **proof).length / seconds for b in (key.bound, "asymptotic")]
 
@@ -129,7 +131,7 @@ def key_rates(results: Results) -> pd.DataFrame:
 
 
 def threshold(table: pd.DataFrame) -> float:
-    """Error rate at which the finite key of `key_rates` vanishes [1]."""
+    """Return the error rate at which the finite key of `key_rates` vanishes [1]."""
     curve = table[table.kind == "curve"]
     positive = curve[curve.finite > 0]
     return float(positive.qber.max()) if len(positive) else np.nan

@@ -8,7 +8,7 @@ from satqkd.plot import showcase
 
 
 def ranges(results: Results) -> pd.DataFrame:
-    """Range of each station, and their sum where there are two, by second of the session shown.
+    """Return the range of each station, and their sum where there are two, by second of the session shown.
 
     Columns: elapsed_s, range_<station>_km, range_sum_km.
     """
@@ -23,7 +23,7 @@ def ranges(results: Results) -> pd.DataFrame:
 
 
 def track(results: Results) -> pd.DataFrame:
-    """Where the first station sees the satellite, by second of the session shown.
+    """Return where the first station sees the satellite, by second of the session shown.
 
     Columns: utc, elapsed_s, azimuth_deg, elevation_deg, range_km.
     """
@@ -40,14 +40,14 @@ def track(results: Results) -> pd.DataFrame:
 
 
 def turn_rate_deg_s(table: pd.DataFrame) -> np.ndarray:
-    """How fast a telescope turns along a `track` [degree/s], shape (second,)."""
+    """Return how fast a telescope turns along a `track` [degree/s], shape (second,)."""
     azimuth, elevation = (np.unwrap(np.deg2rad(table[f"{name}_deg"])) for name in ("azimuth", "elevation"))
     seconds = table.elapsed_s.to_numpy()
     return np.rad2deg(np.hypot(np.gradient(azimuth, seconds) * np.cos(elevation), np.gradient(elevation, seconds)))
 
 
 def contrast(results: Results) -> pd.DataFrame:
-    """Polarisation contrast with a plate that follows the frames and with one that stands.
+    """Return the polarisation contrast with a plate that follows the frames and with a fixed one.
 
     Columns: elapsed_s, compensated, uncompensated (ratios to 1).
     """

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from satqkd.papers.results import Results, mean_and_sigma
 from satqkd.scenario import INTENSITIES
@@ -11,7 +12,7 @@ PS_PER_S = 10**12
 
 
 def sifted_rate(results: Results) -> pd.DataFrame:
-    """Sifted signal bits in each second of the session shown.
+    """Return the sifted signal bits in each second of the session shown.
 
     Columns: elapsed_s, range_km, sifted_rate and sifted_rate_sigma [bit/s], mean and scatter of the runs.
     """
@@ -28,7 +29,7 @@ def sifted_rate(results: Results) -> pd.DataFrame:
 
 
 def qber(results: Results) -> pd.DataFrame:
-    """Error rate of the sifted signal bits in blocks of ten seconds.
+    """Return the error rate of the sifted signal bits in blocks of ten seconds.
 
     Columns: elapsed_s (middle of the block), sifted_bits (mean of the runs), qber of all runs together, qber_sigma, the
     scatter of the runs.
@@ -48,8 +49,8 @@ def qber(results: Results) -> pd.DataFrame:
     )
 
 
-def _sifted_and_errors(data, seconds: int) -> np.ndarray:
-    """Sifted signal bits in each second of the first session, and errors among them, shape (2, second)."""
+def _sifted_and_errors(data: xr.Dataset, seconds: int) -> np.ndarray:
+    """Return sifted signal bits in each second of the first session, and errors among them, shape (2, second)."""
     sifted = (data.intensity.values == INTENSITIES.index("signal")) & (data.setting_a.values == data.setting_b.values)
     second = data.time.values[sifted] // PS_PER_S
     wrong = data.outcome_a.values[sifted] != data.outcome_b.values[sifted]
@@ -57,7 +58,7 @@ def _sifted_and_errors(data, seconds: int) -> np.ndarray:
 
 
 def arrival_times(results: Results) -> pd.DataFrame:
-    """How the arrival times are spread about those of the pulses, in bins of 100 ps.
+    """Return the distribution of arrival times about those of the pulses, in bins of 100 ps.
 
     Columns: delay_ns (middle of the bin), tags and tags_sigma, mean and scatter of the runs.
     """
@@ -67,7 +68,7 @@ def arrival_times(results: Results) -> pd.DataFrame:
 
 
 def spread_ns(table: pd.DataFrame, *, window_ns: float) -> float:
-    """Standard deviation of the `arrival_times` within a window [ns]; nan without tags."""
+    """Return the standard deviation of the `arrival_times` within a window [ns]; nan without tags."""
     inside = table[table.delay_ns.abs() < window_ns / 2]
     if not inside.tags.any():
         return np.nan

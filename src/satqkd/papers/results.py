@@ -8,13 +8,14 @@ import numpy as np
 import xarray as xr
 
 from satqkd.dataset import load
+from satqkd.files import require_result
 from satqkd.plot import showcase
 from satqkd.scenario import Scenario
 
 
 @dataclass(frozen=True)
 class Results:
-    """Results of a scenario.
+    """The results of a scenario, all runs together.
 
     Attributes
     ----------
@@ -34,17 +35,17 @@ class Results:
     previous: xr.Dataset | None = None
 
     def each(self, stage: str, *names: str) -> Iterator[xr.Dataset]:
-        """These variables of a stage, run after run: millions of events need not be there all at once."""
+        """Yield variables of a stage, run after run, so that not all events are in memory at once."""
         for run in self.runs:
-            with xr.open_dataset(run / f"{stage}.nc", engine="netcdf4") as data:
-                yield data[list(names)].load()
+            yield load(run / f"{stage}.nc", names=names)
 
     def stacked(self, stage: str, name: str) -> np.ndarray:
-        """One variable of all runs, shape (run, ...)."""
+        """Return one variable of all runs, shape (run, ...)."""
         return np.stack([data[name].values for data in self.each(stage, name)])
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
-        """The seconds of open link in the session that the figures show: their rows, and the times since it began [s].
+        """Return the seconds of open link in the session that figures show: their rows, and the times since its start
+        [s].
 
         Each time is that of the beginning of its second.
         """
@@ -54,7 +55,7 @@ class Results:
 
 
 def read_results(scenario: Scenario, folder: str | Path, previous: str | Path | None = None) -> Results:
-    """Results of a scenario in ``results/<scenario>``.
+    """Read the results of a scenario from ``results/<scenario>``.
 
     Parameters
     ----------
@@ -65,13 +66,13 @@ def read_results(scenario: Scenario, folder: str | Path, previous: str | Path | 
 
     Raises
     ------
-    FileNotFoundError
-        Where a run has no coincidences yet.
+    MissingResult
+        There is no run yet, or one without coincidences.
     """
     folder = Path(folder)
     runs = tuple(sorted(folder.glob("run*"), key=lambda run: int(run.name.removeprefix("run"))))
-    if not runs or not all((run / "coincidence.nc").is_file() for run in runs):
-        raise FileNotFoundError(f"{folder} has no run, or one without coincidence.nc: run the workflow first")
+    for run in runs or [folder / "run1"]:
+        require_result(run / "coincidence.nc")
     return Results(
         scenario,
         load(folder / "orbit.nc"),
@@ -82,7 +83,13 @@ def read_results(scenario: Scenario, folder: str | Path, previous: str | Path | 
 
 
 def mean_and_sigma(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean over the runs, and their standard deviation; of shape (run, ...)."""
+    """Return the mean over the runs and their standard deviation, for values of shape (run, ...).
+
+    Examples
+    --------
+    >>> [float(value) for value in mean_and_sigma(np.array([1.0, 2.0, 3.0]))]
+    [2.0, 1.0]
+    """
     values = np.asarray(values, float)
     sigma = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1:], np.nan)
     return values.mean(axis=0), sigma

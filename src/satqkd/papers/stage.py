@@ -17,12 +17,13 @@ from satqkd.validation.reference import Reference
 
 
 def figure_tables(results: Results) -> dict[str, pd.DataFrame]:
-    """The data behind each figure of the scenario's paper, by the figure's id."""
+    """Return the data behind each figure of the scenario's paper, by the figure's id."""
+    assert results.scenario.reference is not None
     return {name: figure.table(results) for name, figure in CATALOGUE[results.scenario.reference].items()}
 
 
 def observables(tables: dict[str, pd.DataFrame]) -> dict[str, tuple[float | list[float], str]]:
-    """What only a survey of many orbits says of published values: name to (value, unit)."""
+    """Return what only a survey of many orbits says of published values: name to (value, unit)."""
     return survey.observables(tables["ed_fig_1"]) if "ed_fig_1" in tables else {}
 
 
@@ -32,7 +33,7 @@ def deviations(
     reference: Reference,
     known: Iterable[KnownDeviation] = (),
 ) -> pd.DataFrame:
-    """What the tables say about published values, against these.
+    """Compare what the tables say with the published values.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def deviations(
 
 
 def _compared(values: dict, reference: Reference, fitted: set[str]) -> list[Row]:
-    """Rows of the comparison for what a table says: id to a number, a range, or {value, sigma}, in published units."""
+    """Return rows of the comparison for a table: id to a number, a range, or {value, sigma}, in published units."""
     units = {value.id: value.unit for value in reference.values}
     simulated = {}
     for name, entry in values.items():
@@ -81,7 +82,7 @@ def _compared(values: dict, reference: Reference, fitted: set[str]) -> list[Row]
 
 
 def largest_deviations(frame: pd.DataFrame) -> pd.DataFrame:
-    """The row of `deviations` that lies farthest from what is printed, in units of its tolerance, for each figure."""
+    """Return, for each figure, the row of `deviations` farthest from what is printed, in units of its tolerance."""
     ordered = frame.sort_values("deviation_over_tolerance", ascending=False, kind="stable", na_position="last")
     return ordered.drop_duplicates("figure").sort_index()
 

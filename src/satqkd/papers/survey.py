@@ -1,10 +1,11 @@
 """All known orbits of a survey: mean sifted rate against shortest range, with the weather as a random factor."""
 
 import csv
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from satqkd.analytic.expected import pulse_rates
 from satqkd.channel import link_budget
@@ -12,6 +13,7 @@ from satqkd.coincidence.stage import EXTREME_SECONDS
 from satqkd.orbit.stage import find_sessions
 from satqkd.papers.results import Results
 from satqkd.scenario import Scenario
+from satqkd.scenario.mission import DecoySource
 from satqkd.streams import stream
 
 # Optical depths of aerosol are spread log-normally from day to day (O'Neill et al., Geophys. Res. Lett. 27, 3333
@@ -23,13 +25,19 @@ DRAWS = 400
 HALF_PASS = timedelta(minutes=10)
 
 
-def weather_factors(rng: np.random.Generator, shape) -> np.ndarray:
-    """Factors on the zenith extinction [1]: log-normal, median 1, geometric standard deviation `WEATHER_SIGMA`."""
+def weather_factors(rng: np.random.Generator, shape: int | tuple[int, ...]) -> np.ndarray:
+    """Draw factors on the zenith extinction [1]: log-normal, median 1, geometric standard deviation `WEATHER_SIGMA`.
+
+    Examples
+    --------
+    >>> weather_factors(np.random.default_rng(1), 3).round(3)
+    array([1.15 , 1.395, 1.143])
+    """
     return np.exp(np.log(WEATHER_SIGMA) * rng.standard_normal(shape))
 
 
 def orbits(results: Results) -> pd.DataFrame:
-    """Sifted rate and error rate on every night of the survey, from the analytic chain.
+    """Compute sifted rate and error rate on every night of the survey by the analytic chain.
 
     Columns: night (UTC), station, closest_utc, shortest_range_km, max_elevation_deg, session_s; rate, the mean over the
     session [bit/s], peak_rate, that of its nearest ten seconds, and qber, with the scenario's own extinction; of each
@@ -43,13 +51,14 @@ def orbits(results: Results) -> pd.DataFrame:
     """
     scenario = results.scenario
     seed = next(results.each("coincidence")).attrs["seed"]
+    assert scenario.orbit.survey is not None
     with scenario.file(scenario.orbit.survey).open(newline="") as handle:
         nights = list(csv.DictReader(handle))
     times = results.orbit.survey_time.values.astype("datetime64[s]").tolist()
     return pd.DataFrame([_orbit(scenario, night, time, seed) for night, time in zip(nights, times, strict=True)])
 
 
-def _orbit(scenario: Scenario, night: dict, culmination, seed: int) -> dict:
+def _orbit(scenario: Scenario, night: dict, culmination: datetime, seed: int) -> dict:
     there = scenario.replaced(
         {f"stations.0.{key}": float(night[key]) for key in ("latitude_deg", "longitude_deg", "altitude_m")}
         | {
@@ -81,12 +90,13 @@ def _orbit(scenario: Scenario, night: dict, culmination, seed: int) -> dict:
     }
 
 
-def _rates(scenario: Scenario, link, factors: np.ndarray) -> dict[str, np.ndarray]:
-    """Mean and peak sifted rate [bit/s] and error rate [1] of a session under each weather, each shape (draw,)."""
+def _rates(scenario: Scenario, link: xr.Dataset, factors: np.ndarray) -> dict[str, np.ndarray]:
+    """Return mean and peak sifted rate [bit/s] and error rate [1] of a session under each weather, shape (draw,)."""
     extra_db = (factors[:, None] - 1) * link.loss.sel(component="atmosphere").values
     transmittance = link.transmittance.values * 10 ** (-extra_db / 10)
     sifted, errors = (values[0].reshape(transmittance.shape) for values in pulse_rates(scenario, transmittance.ravel()))
     nearest = np.argsort(link.range.values)[:EXTREME_SECONDS]
+    assert isinstance(scenario.source, DecoySource)
     signal_hz = scenario.source.pulse_rate_hz * scenario.source.shares[0]
     return {
         "rate": signal_hz * sifted.mean(axis=1),
@@ -96,18 +106,18 @@ def _rates(scenario: Scenario, link, factors: np.ndarray) -> dict[str, np.ndarra
 
 
 def at_range(table: pd.DataFrame, column: str, range_km: float) -> float:
-    """A column of `orbits` at a shortest range [km]: a parabola through its logarithm against the range's."""
+    """Return a column of `orbits` at a shortest range [km], by a parabola through its logarithm against the range's."""
     curve = np.polyfit(np.log(table.shortest_range_km), np.log(table[column]), 2)
     return float(np.exp(np.polyval(curve, np.log(range_km))))
 
 
 def nearest(table: pd.DataFrame, range_km: float) -> pd.Series:
-    """The orbit among `orbits` whose shortest range is nearest to that [km]."""
+    """Return the orbit among `orbits` whose shortest range is nearest to a range [km]."""
     return table.loc[(table.shortest_range_km - range_km).abs().idxmin()]
 
 
 def observables(table: pd.DataFrame) -> dict[str, tuple[float | list[float], str]]:
-    """What `orbits` says that a publication can be held against: name to (value or [low, high], unit).
+    """Return what `orbits` says that a publication can be compared with: name to (value or [low, high], unit).
 
     The peak is that of the orbit that comes nearest to 530 km; 1034.7 km is beyond the known orbits of Xinglong, and
     extrapolated.

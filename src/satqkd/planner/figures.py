@@ -35,7 +35,7 @@ def calendar_figure(nights, growth, title: str):
         high = np.nanmax(bits)
         norm = LogNorm(min(max(np.nanmin(bits[bits > 0]), 1e-4 * high), 0.5 * high), high)
         mesh = above.pcolormesh(edges, rows, np.where(bits > 0, bits, np.nan), cmap="cividis", norm=norm)
-        figure.colorbar(mesh, ax=above, label="Expected secret bits (grey: 0)")
+        figure.colorbar(mesh, ax=above, label="Expected\nsecret bits\n(grey: 0)")
     above.set_yticks(rows[:-1] + 0.5, nights.index)
     above.tick_params(axis="y", length=0)
     above.grid(False)

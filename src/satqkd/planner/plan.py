@@ -6,21 +6,22 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from satqkd.analytic.forecast import Counts, expected_counts, pooled_secret_bits, secret_bits
+from satqkd.analytic.forecast import Counts, expected_counts, no_key, pooled_secret_bits, secret_bits
 from satqkd.orbit import Elements
 from satqkd.orbit.elements import nearest
 from satqkd.orbit.passes import pass_times
 from satqkd.orbit.propagation import Trajectory, trajectory
 from satqkd.planner.planfile import DAY, Plan, PlanStation
-from satqkd.planner.windows import Sun, View, joint_times_s, longest_windows, may_be_dark, usable, view
+from satqkd.planner.windows import Sun, View, closing, joint_times_s, longest_windows, may_be_dark, usable, view
 from satqkd.scenario import Scenario, ScenarioError
 
 NODES, MOST_NODES = 16, 64  # of the quadrature over a window: 16 give a low orbit's counts to 3e-6
 NODE_SPACING_S = 20.0
 SHORTEST_S = 1.0
+REASON_NODES = 21  # moments of a pass at which its conditions are looked at
 EDGES = ("rise", "culmination", "set")
 YIELDS = {"sifted_bits": 1, "qber": 5, "secret_bits": 1}  # and the digits behind the point
-RECEIVER_KEYS = ("aperture_m", "receiver_efficiency", "zenith_extinction_db", "background_rate_hz")
+RECEIVER_KEYS = ("aperture_m", "obscuration_m", "receiver_efficiency", "zenith_extinction_db", "background_rate_hz")
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def placed(scenario: Scenario, stations: tuple[PlanStation, ...]) -> Scenario:
         values = {key: getattr(station, key) for key in ("name", "latitude_deg", "longitude_deg", "altitude_m")}
         values |= {key: value for key in RECEIVER_KEYS if (value := getattr(station, key)) is not None}
         there.append(receivers.get(station.name, scenario.stations[0]).model_copy(update=values))
-    return scenario.model_copy(update={"stations": tuple(there)})
+    # A station of the plan may be the relay, which a plan leaves out.
+    return scenario.model_copy(update={"stations": tuple(there), "relay": None})
 
 
 def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:
@@ -124,8 +126,10 @@ class _Link:
         windows = self.windows(times, highest)
         is_open = windows[:, 1] > windows[:, 0]
         counts = self.counts(windows[is_open]) if is_open.any() else None
+        reasons = self.reasons(times, windows, counts)
         table = pd.concat(
-            [self.geometry(times, highest), self.opening(windows), self.yields(is_open, counts)], axis="columns"
+            [self.geometry(times, highest), self.opening(windows), self.yields(is_open, counts), reasons],
+            axis="columns",
         )
         return table, self.summary(table, counts)
 
@@ -201,6 +205,18 @@ class _Link:
             }
         )
 
+    def reasons(self, times: np.ndarray, windows: np.ndarray, counts: Counts | None) -> pd.Series:
+        """Why a pass gives no key: what keeps its window shut, or else what `satqkd.key.proofs.reasons` says."""
+        is_open = windows[:, 1] > windows[:, 0]
+        reasons = np.full(is_open.size, "", dtype=object)
+        for place in np.flatnonzero(~is_open):
+            rise, _, end = times[place]
+            seen = self.view(np.linspace(rise, end, REASON_NODES))
+            reasons[place] = closing(seen, self.scenario.orbit)
+        if counts is not None:
+            reasons[is_open] = no_key(self.scenario, counts)
+        return pd.Series(reasons, name="no_key", dtype=str)
+
     def summary(self, table: pd.DataFrame, counts: Counts | None) -> dict:
         p = self.clear_probability
         pooled, pooled_sigma = pooled_secret_bits(self.scenario, counts, p) if counts is not None else (0.0, 0.0)
@@ -213,7 +229,20 @@ class _Link:
             "secret_bits_sigma": round(float(np.sqrt((table.expected_secret_bits_sigma**2).sum())), 1),
             "pooled_secret_bits": round(pooled, 1),
             "pooled_secret_bits_sigma": round(pooled_sigma, 1),
+            "no_key": self.pooled_reason(len(table), counts),
         }
+
+    def pooled_reason(self, passes: int, counts: Counts | None) -> str:
+        """Why all clear passes together give no key; empty where they give some."""
+        p = self.clear_probability
+        if counts is None:
+            return "no window" if passes else "no pass"
+        if p == 0.0:
+            return "clouds for sure"
+        mean, photons, duration_s = (
+            p * part.sum(axis=0, keepdims=True) for part in (counts.mean, counts.photons, counts.duration_s)
+        )
+        return no_key(self.scenario, Counts(mean, photons, np.zeros(1), duration_s))[0]
 
 
 def _moments(path: Trajectory, seconds: np.ndarray) -> np.ndarray:

@@ -25,8 +25,8 @@ from satqkd.scenario.fields import (
     Whole,
 )
 from satqkd.scenario.messages import validated
+from satqkd.scenario.provided import beside_or_provided, data_folder, found
 from satqkd.scenario.reading import read_tree
-from satqkd.workflow.check import require_proof
 
 DAY = np.timedelta64(1, "D")
 
@@ -51,6 +51,7 @@ class PlanStation(Section):
         0, description="that clouds close a link to it; 0 leaves the weather out [1]"
     )
     aperture_m: Positive | None = Field(None, description="in place of the receiver's [m]")
+    obscuration_m: NonNegative | None = Field(None, description="in place of the receiver's [m]")
     receiver_efficiency: Annotated[Number, Field(gt=0, le=1)] | None = Field(
         None, description="in place of the receiver's [1]"
     )
@@ -119,16 +120,17 @@ class Plan(Section):
         return list(combinations(self.stations, len(scenario.stations)))
 
     def _elements_file(self, satellite: PlanSatellite) -> Path:
-        candidates = [self._path.parent / satellite.elements, self._path.parent.parent / "orbits" / satellite.elements]
-        if found := [candidate for candidate in candidates if candidate.is_file()]:
-            return found[0]
+        folder = self._path.parent.parent / "orbits"
+        for place in (self._path.parent, folder, data_folder() / "orbits"):
+            if (file := place / satellite.elements).is_file():
+                return file
         raise ScenarioError(
             f"{self._path}: satellite {satellite.name} names the file {satellite.elements}, found neither beside the "
-            f"plan nor in {candidates[1].parent}: put the element sets there"
+            f"plan nor in {folder}: put the element sets there"
         )
 
     def _scenario_file(self, satellite: PlanSatellite) -> Path:
-        return self._path.parent.parent / "scenarios" / f"{satellite.scenario}.yaml"
+        return beside_or_provided(self._path.parent.parent / "scenarios" / f"{satellite.scenario}.yaml")
 
     def _elements(self, satellite: PlanSatellite) -> Elements:
         try:
@@ -158,7 +160,6 @@ class Plan(Section):
                 "take a mission"
             )
         require_compensated(scenario)
-        require_proof(scenario)
         if len(self.stations) < len(scenario.stations):
             raise ScenarioError(
                 f"{self._path}: satellite {satellite.name} sends pairs to two stations, and stations has "
@@ -173,7 +174,7 @@ def load_plan(path: str | Path, *, start: str | date | None = None, days: int | 
     Parameters
     ----------
     path : str or Path
-        YAML file in data/plans.
+        The name of a plan that comes with the package, or the path of a YAML file.
     start, days : optional
         In place of the file's.
 
@@ -183,7 +184,7 @@ def load_plan(path: str | Path, *, start: str | date | None = None, days: int | 
         One sentence that names the file, the key, the value, the bound and a way out; element sets too far from the
         days of the plan are such an error.
     """
-    path = Path(path)
+    path = found(path, "plans", "a plan")
     tree = read_tree(path, "a plan", "data/plans/example.yaml")
     tree |= {key: value for key, value in (("start", start), ("days", days)) if value is not None}
     plan = validated(Plan, tree, path)

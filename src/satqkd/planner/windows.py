@@ -69,14 +69,31 @@ def _elevation_and_range(station, position: np.ndarray) -> tuple[np.ndarray, np.
     return frames.elevation_azimuth_deg(offset, axes)[0], np.sqrt(np.einsum("ij,ij->i", offset, offset))
 
 
+# Why no window opens, in the order of the conditions that `fulfilled` gives.
+CLOSED = ("sun too high", "satellite in sunlight", "too far away")
+TOO_SHORT = "window too short"
+
+
+def fulfilled(seen: View, conditions) -> np.ndarray:
+    """Return where a scenario's conditions hold at every station, shape (3, time): darkness, shadow, and range."""
+    dark = (seen.sun_elevation_deg <= conditions.max_sun_elevation_deg).all(axis=1)
+    everywhere = np.ones_like(dark)
+    near = everywhere if conditions.max_range_m is None else (seen.range_m <= conditions.max_range_m).all(axis=1)
+    return np.stack([dark, ~seen.sunlit if conditions.satellite_in_shadow else everywhere, near])
+
+
 def usable(seen: View, conditions) -> np.ndarray:
     """When darkness and range are as a scenario's section `orbit` asks, at every station; shape (time,)."""
-    dark = (seen.sun_elevation_deg <= conditions.max_sun_elevation_deg).all(axis=1)
-    if conditions.satellite_in_shadow:
-        dark &= ~seen.sunlit
-    if conditions.max_range_m is not None:
-        dark &= (seen.range_m <= conditions.max_range_m).all(axis=1)
-    return dark
+    return fulfilled(seen, conditions).all(axis=0)
+
+
+def closing(seen: View, conditions) -> str:
+    """Return why a pass has no window, from views of it in order of time: one of `CLOSED`, or `TOO_SHORT`.
+
+    Conditions count one after the other; the first one that leaves no moment is the reason.
+    """
+    left = np.logical_and.accumulate(fulfilled(seen, conditions), axis=0).any(axis=1)
+    return TOO_SHORT if left.all() else CLOSED[int(np.argmin(left))]
 
 
 def joint_times_s(path: Trajectory, stations, single: list[np.ndarray]) -> np.ndarray:

@@ -1,11 +1,12 @@
-"""Pages of the report, and the summary in README.md: ``python -m satqkd.report -h``."""
+"""Pages of the report, and what README.md shows of the results: ``python -m satqkd.report -h``."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from satqkd.files import finished
-from satqkd.report import parameters_page, renew, rotten, validation_page
+from satqkd.report import parameters_page, renew, rotten, validation_page, write_first_page
+from satqkd.report.picture import EXPERIMENT, renew_picture, rotten_picture
 from satqkd.scenario import ScenarioError, load_scenario
 from satqkd.validation.stage import read_table
 
@@ -20,8 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
         command = commands.add_parser(name, help=f"page {what}")
         command.add_argument("source", help="scenario file" if name == "parameters" else TABLE)
         command.add_argument("output", help="HTML file to write")
+    command = commands.add_parser("results", help="first page of the results: results/report.html")
+    command.add_argument("source", nargs="?", default="results", help="default: results")
     for name, what in (("readme", "renew"), ("check", "check")):
-        command = commands.add_parser(name, help=f"{what} the summary in README.md")
+        command = commands.add_parser(name, help=f"{what} the summary and the picture in README.md")
         command.add_argument("source", nargs="?", default=TABLE, help=f"default: {TABLE}")
     given = parser.parse_args(arguments)
     try:
@@ -31,13 +34,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _done(given: argparse.Namespace) -> int:
+    if given.command == "results":
+        write_first_page(given.source)
+        return 0
     frame = None if given.command == "parameters" else read_table(given.source)
     if given.command == "readme":
         renew(frame, Path())
+        if EXPERIMENT in set(frame.scenario):
+            renew_picture(Path(given.source).parent, Path())
     elif given.command == "check":
         found = rotten(frame, Path())
+        if EXPERIMENT in set(frame.scenario):
+            found += rotten_picture(Path(given.source).parent, Path())
         for sentence in found:
-            print(f"{sentence}: python -m satqkd.report readme renews README.md and docs/validation.*")
+            print(f"{sentence}: python -m satqkd.report readme renews README.md, docs/validation.* and docs/yin2020.*")
         return 1 if found else 0
     else:
         made = validation_page(frame) if frame is not None else parameters_page(load_scenario(given.source))

@@ -22,7 +22,15 @@ th { border-bottom: 2px solid #888 }
 .other { border-color: $other }
 .plain { border-color: #999 }
 summary { cursor: pointer }
+section { border-top: 1px solid #ccc; margin-top: 2em }
+section h2 { margin-top: 1em }
+.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 1.5em; align-items: start }
+figure { margin: 0 }
+figure img { width: 100%; height: auto }
+figcaption { color: #444; font-size: .9em }
+a { color: #0b4f8a }
 @media (max-width: 45em) {
+  .pair { display: block }
   thead { display: none }
   table, tbody, tr, td { display: block }
   tr { border: 1px solid #ccc; border-radius: .4em; margin: .7em 0; padding: .5em .7em }

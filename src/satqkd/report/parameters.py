@@ -5,51 +5,9 @@ from html import escape
 
 from satqkd.report.page import mark, page, table
 from satqkd.scenario import Experiment
-from satqkd.scenario.fields import Section
+from satqkd.tables import parameter_rows
 
 KINDS = {"published": "good", "assumed": "note", "calibrated": "other", "not said": "plain", "default": "plain"}
-
-
-def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]:
-    """Every value of a scenario, also those that it leaves to their defaults.
-
-    Parameters
-    ----------
-    scenario : Scenario or Recorded
-
-    Returns
-    -------
-    list of tuple of str
-        Key (dotted, lists from 0), value, origin (published, assumed, calibrated, not said, or default where the file
-        leaves the key out), the words of the origin, and the key's description. What is None or empty is left out.
-    """
-    return list(_rows(scenario, "", scenario.origins, True))
-
-
-def _rows(node, path: str, origins: dict, said: bool):
-    for name, field in type(node).model_fields.items():
-        value, key = getattr(node, name), f"{path}{name}"
-        here = said and name in node.model_fields_set
-        if value is None or value == {} or name == "kind":
-            continue
-        if isinstance(value, Section):
-            yield from _rows(value, f"{key}.", origins, here)
-        elif isinstance(value, tuple) and value and isinstance(value[0], Section):
-            for number, entry in enumerate(value):
-                yield from _rows(entry, f"{key}.{number}.", origins, here)
-        else:
-            whole = not isinstance(value, dict) or key in origins
-            for entry, part in [(key, value)] if whole else [(f"{key}.{name}", part) for name, part in value.items()]:
-                origin, words = origins.get(entry, ("not said" if here else "default", ""))
-                yield entry, _shown(part), origin, words, field.description or ""
-
-
-def _shown(value) -> str:
-    if isinstance(value, bool) or not isinstance(value, tuple | list | dict | float):
-        return "yes" if value is True else "no" if value is False else str(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_shown(entry)}" for name, entry in value.items())
-    return f"{value:.10g}" if isinstance(value, float) else "[" + ", ".join(map(_shown, value)) + "]"
 
 
 def parameters_page(scenario: Experiment) -> str:

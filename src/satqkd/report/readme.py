@@ -16,6 +16,8 @@ MARKERS = {"within": (GREEN, "o"), "listed": (ORANGE, "s"), "outside": (VERMILIO
 VERDICTS = (*MARKERS, "missing")
 ROLES = ("predicted", "calibrated", "formula")
 KEPT = ["scenario", "id", "role", "verdict", "deviation"]
+# Pages with such a block.
+PAGES = ("README.md", "paper.md")
 BLOCK = re.compile(r"(<!-- validation -->\n).*?(<!-- end -->)", re.DOTALL)
 # The scatter of another processor's last digits must not raise an alarm; what a reader of the figure could see does.
 READABLE = 0.02
@@ -63,20 +65,22 @@ def summary_figure(frame: pd.DataFrame):
 
 
 def with_summary(text: str, frame: pd.DataFrame) -> str:
-    """README.md with the counts as they are now."""
+    """The text of a page with the counts as they are now."""
     if not BLOCK.search(text):
-        raise ValueError("README.md has no place for the summary: put <!-- validation --> and <!-- end --> there")
+        raise ValueError("the page has no place for the summary: put <!-- validation --> and <!-- end --> there")
     return BLOCK.sub(lambda found: f"{found[1]}{summary(frame)}\n{found[2]}", text)
 
 
 def renew(table: pd.DataFrame, root: str | Path) -> None:
-    """Write docs/validation.csv, docs/validation.svg and README.md's block from a table that the workflow made."""
-    frame, docs, readme = kept(table), Path(root) / "docs", Path(root) / "README.md"
-    text = with_summary(readme.read_text(), frame)
+    """Write docs/validation.csv and .svg, and the block of each page, from a table that the workflow made."""
+    frame, docs = kept(table), Path(root) / "docs"
+    pages = [path for path in (Path(root) / name for name in PAGES) if path.exists()]
+    texts = [with_summary(path.read_text(), frame) for path in pages]
     frame.to_csv(docs / "validation.csv", index=False, lineterminator="\n")
     save_figure(summary_figure(frame), docs / "validation.svg")
     (docs / "validation.png").unlink()
-    readme.write_text(text)
+    for path, text in zip(pages, texts, strict=True):
+        path.write_text(text)
 
 
 def rotten(table: pd.DataFrame, root: str | Path) -> list[str]:

@@ -5,6 +5,7 @@ from html import escape
 import pandas as pd
 
 from satqkd.report.page import folded, mark, page, table
+from satqkd.tables.outcomes import with_sigma
 
 KINDS = {"within": "good", "listed": "note", "outside": "bad", "missing": "plain"}
 MEANING = {
@@ -47,16 +48,10 @@ def _cells(row) -> list[str]:
     return [
         escape(str(row.id)),
         mark(row.verdict, KINDS[row.verdict]),
-        escape(_with_sigma(row.published, row.published_sigma)),
-        escape(_with_sigma(row.simulated, row.simulated_sigma)),
+        escape(with_sigma(row.published, row.published_sigma)),
+        escape(with_sigma(row.simulated, row.simulated_sigma)),
         escape("" if row.unit == "1" else str(row.unit)),
         "" if pd.isna(row.deviation_over_tolerance) else f"{float(row.deviation_over_tolerance):.2f}",
         escape(row.role),
         folded(str(row.tolerance), str(row.reason)),
     ]
-
-
-def _with_sigma(value, sigma) -> str:
-    if pd.isna(value) or value == "":
-        return "–"
-    return str(value) if pd.isna(sigma) or sigma == "" else f"{value} ± {float(sigma):.2g}"

@@ -1,7 +1,8 @@
 """What the user writes: the model of a scenario file, its schema and its messages."""
 
 from satqkd.scenario.messages import ScenarioError
-from satqkd.scenario.mission import INTENSITIES, Experiment, Scenario
+from satqkd.scenario.mission import INTENSITIES, PROOFS, Experiment, Scenario
+from satqkd.scenario.provided import data_folder
 from satqkd.scenario.reading import ORIGINS, load_scenario
 from satqkd.scenario.recorded import Recorded, RecordedStation
 from satqkd.scenario.schema import json_schema
@@ -9,11 +10,13 @@ from satqkd.scenario.schema import json_schema
 __all__ = [
     "INTENSITIES",
     "ORIGINS",
+    "PROOFS",
     "Experiment",
     "Recorded",
     "RecordedStation",
     "Scenario",
     "ScenarioError",
+    "data_folder",
     "json_schema",
     "load_scenario",
 ]

@@ -2,37 +2,51 @@
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from satqkd.scenario.messages import validated
+
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 reads 5.9e6 as text: take it as the number that the user meant."""
+    """Take text for the number that the user meant, such as 1e400 or one in quotes."""
     if isinstance(value, bool):
         raise ValueError("is not a number")
     if isinstance(value, str):
         try:
             value = float(value)
         except ValueError:
-            raise ValueError("is not a number: write the number alone, its unit stands in the key") from None
+            raise ValueError(f"is not a number: {_way_out(value)}") from None
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("is not a finite number")
     return value
 
 
+def _way_out(value: str) -> str:
+    if parts := re.fullmatch(r"[-+]?([0-9]{1,9}):([0-9]{1,9})", value):
+        large, small = (int(part) for part in parts.groups())
+        return f"write {60 * large + small} or {large + small / 60:g}, whichever has the unit of the key"
+    if re.fullmatch(r"[-+]?0[xob][0-9a-fA-F_]+", value):
+        return "write it in decimal digits"
+    return "write the number alone, its unit stands in the key"
+
+
 def _angle(letters: str) -> BeforeValidator:
-    """Degrees, or degrees, minutes and seconds with a compass letter as papers print them: 37 22 44.43 N."""
-    printed = re.compile(rf"\s*([0-9]+) +([0-5]?[0-9]) +([0-5]?[0-9](?:\.[0-9]+)?) *([{letters}])\s*")
+    """Degrees, or with a compass letter as papers print them: 37 22 44.43 N, or 48 12.5 N with decimal minutes."""
+    sexagesimal = r"\s*([0-9]+) +(?:([0-5]?[0-9]) +([0-5]?[0-9](?:\.[0-9]+)?)|([0-5]?[0-9]\.[0-9]+))"
+    printed = re.compile(rf"{sexagesimal} *([{letters}])\s*")
 
     def degrees_of(value: Any) -> Any:
-        if isinstance(value, str) and re.search(r"[NSEW]\s*$", value):
+        if isinstance(value, str) and re.search(r"[NSEW]\s*$|:", value):
             if not (parts := printed.fullmatch(value)):
                 raise ValueError(f"is not an angle: give degrees, or as in 37 22 44.43 {letters[0]}")
-            degrees, minutes, seconds = (float(part) for part in parts.groups()[:3])
-            return (degrees + minutes / 60 + seconds / 3600) * (-1 if parts[4] in "SW" else 1)
+            degrees, minutes, seconds, decimal_minutes = (float(part or 0) for part in parts.groups()[:4])
+            size = degrees + (minutes + decimal_minutes) / 60 + seconds / 3600
+            return size * (-1 if parts[5] in "SW" else 1)
         return _number(value)
 
     return BeforeValidator(degrees_of)
@@ -81,3 +95,31 @@ class Section(BaseModel):
     """A part of a scenario: closed, so that a key nobody reads is an error, and frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some values changed, checked as those of a file are.
+
+        Parameters
+        ----------
+        update : mapping, optional
+            New value by key of this section; `Experiment.replaced` takes dotted keys.
+        deep : bool
+            Copy what the values hold as well, where nothing is changed.
+
+        Raises
+        ------
+        ScenarioError
+            One sentence that names the key, the value, the bound and a way out.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        values = {name: getattr(self, name) for name in self.model_fields_set} | dict(update)
+        changed = validated(type(self), values, self._place)
+        for name in self.__private_attributes__:
+            setattr(changed, name, getattr(self, name))
+        return changed
+
+    @property
+    def _place(self) -> Path | str:
+        """Where this stands, for the beginning of a sentence."""
+        return type(self).__name__.lower()

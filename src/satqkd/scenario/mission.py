@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
@@ -26,8 +26,24 @@ from satqkd.scenario.fields import (
     Whole,
 )
 from satqkd.scenario.messages import ScenarioError, validated
+from satqkd.scenario.provided import data_folder
 
 INTENSITIES = ("signal", "decoy", "vacuum")
+# The proofs of a key by kind of source.
+PROOFS = {
+    "entangled": ("asymptotic", "yin2020", "tomamichel2012", "lim2021", "hypergeometric", "projected"),
+    "decoy": (
+        "asymptotic",
+        "multinomial",
+        "multinomial_two_way",
+        "lim2014",
+        "chernoff",
+        "zhang2017",
+        "gaussian",
+        "rusca2018",
+        "tiangong2",
+    ),
+}
 
 
 class Orbit(Section):
@@ -259,7 +275,11 @@ class Measurement(Section):
     """What the analysers do, and for how many seconds of open link."""
 
     name: Literal["key", "bell", "state"] = Field(description="what the coincidences are for")
-    duration_s: Positive | None = Field(None, description="seconds of open link; without it, one whole session [s]")
+    duration_s: Positive | None = Field(
+        None,
+        description="seconds of open link; the last may leave it out, and takes what is left of the sessions that "
+        "those before it need (alone: one whole session; recordings: their rest) [s]",
+    )
     angles_deg: Annotated[tuple[tuple[Number, Number], ...], Field(min_length=1, max_length=2)] = Field(
         description="for each station the analyser angles of settings 0 and 1 [degree]"
     )
@@ -319,7 +339,17 @@ class Experiment(Section):
         for measurement in self.measurements:
             if len(measurement.angles_deg) != wanted:
                 raise ValueError(f"measurement {measurement.name} wants angles_deg for {wanted} station(s)")
+        if self.key.bound not in self.proofs:
+            raise ValueError(
+                f"key.bound={self.key.bound} is not a proof for this source: take one of {', '.join(self.proofs)}"
+            )
         return self
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """The proofs that the source admits: the formulas of tiangong2 take a true vacuum only."""
+        dim_vacuum = self.source.kind == "decoy" and self.source.mean_photon_numbers["vacuum"] > 0
+        return tuple(bound for bound in PROOFS[self.source.kind] if not (dim_vacuum and bound == "tiangong2"))
 
     @property
     def origins(self) -> dict[str, tuple[str, str]]:
@@ -337,26 +367,49 @@ class Experiment(Section):
         return self._path
 
     @property
+    def _place(self) -> Path | str:
+        return self.name if self._path == Path() else self._path
+
+    @property
     def content_hash(self) -> str:
         """SHA-256 of the values, whatever the file's layout, comments and provenance."""
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:
-        """The file that a scenario names: beside the scenario file, or in data/orbits beside its folder."""
+        """The file that a scenario names: beside the scenario file, in orbits beside its folder, or the package's."""
         return self._file(name, "orbits", "orbit", "element sets")
 
     def _file(self, name: str, folder: str, key: str, what: str) -> Path:
-        candidates = [self._path.parent / name, self._path.parent.parent / folder / name]
+        candidates = [self._path.parent / name, self._path.parent.parent / folder / name, data_folder() / folder / name]
         for candidate in candidates:
             if candidate.exists():
                 return candidate
         raise ScenarioError(
-            f"{self._path}: {key} names the file {name}, found neither beside the scenario nor in "
+            f"{self._place}: {key} names the file {name}, found neither beside the scenario nor in "
             f"{candidates[1].parent}: put the {what} there"
         )
 
-    def replaced(self, values: dict[str, float]) -> Self:
-        """The same scenario with some values changed; keys are dotted, as in stations.0.receiver_efficiency."""
+    def replaced(self, values: dict[str, Any]) -> Self:
+        """Return the scenario with some values changed, checked as those of a file are.
+
+        Parameters
+        ----------
+        values : dict
+            New value by dotted key, as in ``stations.0.receiver_efficiency``.
+
+        Raises
+        ------
+        ScenarioError
+            One sentence that names the key, the value, the bound and a way out.
+
+        Examples
+        --------
+        >>> from satqkd import load_scenario
+        >>> mission = load_scenario("liao2017")
+        >>> wider = mission.replaced({"transmitter.divergence_full_angle_urad": 15, "stations.0.aperture_m": 1.2})
+        >>> mission.stations[0].aperture_m, wider.stations[0].aperture_m
+        (1.0, 1.2)
+        """
         tree = self.model_dump(mode="python")
         for key, value in values.items():
             *parents, leaf = key.split(".")
@@ -368,9 +421,9 @@ class Experiment(Section):
             except (LookupError, ValueError, TypeError):
                 known = False
             if not known:
-                raise ScenarioError(f"{self._path}: {key} is not a key of this scenario")
+                raise ScenarioError(f"{self._place}: {key} is not a key of this scenario")
             node[leaf] = value
-        changed = validated(type(self), tree, self._path)
+        changed = validated(type(self), tree, self._place)
         changed._path, changed._origins = self._path, dict(self._origins)
         return changed
 

@@ -1,5 +1,6 @@
-"""Read the YAML files that users write, and check them against a model."""
+"""Read YAML files, all of them by one reader, and check those that users write against a model."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import yaml
 
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.mission import Experiment, Scenario
+from satqkd.scenario.provided import found
 from satqkd.scenario.recorded import Recorded
 
 ORIGINS = ("published", "assumed", "calibrated")
@@ -14,10 +16,23 @@ KINDS: dict[str, type[Experiment]] = {"mission": Scenario, "recorded": Recorded}
 DEEPEST = 20
 # libyaml's is several times faster, where PyYAML was built with it.
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+TAG = "tag:yaml.org,2002:"
+TIMESTAMP = next(pattern for tag, pattern in SAFE_LOADER.yaml_implicit_resolvers["2"] if tag == f"{TAG}timestamp")
+# What a plain word is, by its first character, in YAML 1.2, where numbers are decimal: 017 is 17 and 1:17 a word. An
+# exponent of three digits stays a word, which a sentence on a number that is too large can show.
+PLAIN = (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("int", r"[-+]?[0-9][0-9_]*", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]{1,2})?", "-+.0123456789"),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+)
 
 
 class _Loader(SAFE_LOADER):
-    """Safe YAML without duplicate keys."""
+    """Safe YAML 1.2 without duplicate keys."""
+
+    yaml_implicit_resolvers: dict = {}
 
     def construct_object(self, node, deep=False):
         try:
@@ -38,6 +53,14 @@ class _Loader(SAFE_LOADER):
                 raise ScenarioError(f"line {key_node.start_mark.line + 1}: the key {key} stands twice: keep one")
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+for name, pattern, first in PLAIN:
+    _Loader.add_implicit_resolver(TAG + name, re.compile(rf"^(?:{pattern})$"), [*first])
+_Loader.add_implicit_resolver(f"{TAG}null", re.compile("^$"), [""])
+_Loader.add_implicit_resolver(f"{TAG}timestamp", TIMESTAMP, [*"0123456789"])
+_Loader.add_constructor(f"{TAG}int", lambda loader, node: int(loader.construct_scalar(node)))
+_Loader.add_constructor(f"{TAG}float", lambda loader, node: float(re.sub(r"\.(?=[in])", "", node.value.lower())))
 
 
 def _require_flat(text: str) -> None:
@@ -71,16 +94,14 @@ def _unwrapped(node: Any, key: str, origins: dict) -> Any:
     return node
 
 
-def read_tree(path: Path, what: str, example: str) -> dict:
-    """The mapping in a YAML file that a user wrote.
+def read_yaml(path: Path, what: str) -> Any:
+    """Read a YAML 1.2 file: numbers are decimal, keys stand once, and there are no aliases.
 
     Parameters
     ----------
     path : Path
     what : str
         What the file should be, as in "a scenario".
-    example : str
-        A file to start from.
 
     Raises
     ------
@@ -90,7 +111,7 @@ def read_tree(path: Path, what: str, example: str) -> dict:
     try:
         text = path.read_text(encoding="utf-8")
         _require_flat(text)
-        tree = yaml.load(text, _Loader)
+        return yaml.load(text, _Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give {what}, a YAML file") from None
     except yaml.YAMLError as error:
@@ -99,6 +120,11 @@ def read_tree(path: Path, what: str, example: str) -> dict:
         raise ScenarioError(f"{path}: {where}is not YAML: {getattr(error, 'problem', error)}") from None
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
+
+
+def read_tree(path: Path, what: str, example: str) -> dict:
+    """Return the mapping in a YAML file, as `read_yaml`; `example` is a file to start from."""
+    tree = read_yaml(path, what)
     if not isinstance(tree, dict):
         raise ScenarioError(f"{path}: holds no mapping: start from {example}")
     return tree
@@ -112,19 +138,26 @@ def _scenario(tree: dict, path: Path) -> Experiment:
 
 
 def load_scenario(path: str | Path) -> Scenario | Recorded:
-    """Read and check a scenario file.
+    """Read and check a scenario.
 
     Parameters
     ----------
     path : str or Path
-        YAML file; each value may be written as ``{value: …, published|assumed|calibrated: …}``.
+        The name of a scenario that comes with the package, or the path of a YAML file; each value may be written as
+        ``{value: …, published|assumed|calibrated: …}``, and `name` has to be the file's.
 
     Raises
     ------
     ScenarioError
         One sentence that names the file, the key, the value, the bound and a way out.
+
+    Examples
+    --------
+    >>> mission = load_scenario("liao2017")
+    >>> mission.source.kind, mission.stations[0].name, mission.key.bound
+    ('decoy', 'xinglong', 'chernoff')
     """
-    path = Path(path)
+    path = found(path, "scenarios", "a scenario")
     tree = read_tree(path, "a scenario", "data/scenarios/yin2020.yaml")
     origins: dict[str, tuple[str, str]] = {}
     try:
@@ -132,5 +165,7 @@ def load_scenario(path: str | Path) -> Scenario | Recorded:
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
     scenario = _scenario(tree, path)
+    if scenario.name != path.stem:
+        raise ScenarioError(f"{path}: name={scenario.name} is not the file's: call it {path.stem}")
     scenario._path, scenario._origins = path, origins
     return scenario

@@ -9,7 +9,7 @@ from matplotlib.ticker import ScalarFormatter
 
 from satqkd.plot import in_style, new_figure
 
-MOST_LINES, MOST_PANELS = 6, 3
+MOST_LINES, MOST_PANELS = 6, 4
 ROWS = {"key": "Secret bits", "qber": "QBER (%)"}
 LOG_FROM = 5  # ratio of the largest to the smallest value of an axis
 
@@ -18,9 +18,9 @@ LOG_FROM = 5  # ratio of the largest to the smallest value of an axis
 def sweep_figure(data: xr.Dataset):
     """Secret bits and error rate over the first parameter.
 
-    Lines are values of the second parameter and panels those of the third, at most 6 and 3 of them with both ends;
-    further parameters stand at their first value, which the title says. Shades are one standard deviation of the
-    key, marks the mean and standard deviation of the simulations.
+    Lines are values of the second parameter and panels those of the third. Of more than `MOST_LINES` and `MOST_PANELS`
+    some are left out, evenly, and of further parameters all but the first value: the title says so. Shades are one
+    standard deviation of the key, marks the mean and standard deviation of the simulations.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def sweep_figure(data: xr.Dataset):
     panels = _shown(data, others[1], MOST_PANELS) if len(others) > 1 else [{}]
     rest = {name: 0 for name in others[2:]}
     figure, axes = new_figure(
-        2, len(panels), width_cm=max(12, 6.5 * len(panels)), height_cm=12, sharex=True, sharey="row", squeeze=False
+        2, len(panels), width_cm=max(12, 6 * len(panels)), height_cm=12, sharex=True, sharey="row", squeeze=False
     )
     for (column, panel), (row, (variable, text)) in product(enumerate(panels), enumerate(ROWS.items())):
         axis = axes[row, column]
@@ -44,13 +44,20 @@ def sweep_figure(data: xr.Dataset):
         if row == 0:
             axis.set_title(_words(data, panel), fontsize="medium")
             axis.set_yscale("symlog", linthresh=1)
-            axis.set_ylim(bottom=0)
         else:
             axis.set_xlabel(_axis(data, x))
         if column == 0:
             axis.set_ylabel(text)
         _scale(axis, data[x].values)
-    figure.suptitle(", ".join(filter(None, [data.attrs["title"], _words(data, rest)])), fontsize="medium")
+    # Only now: a limit that is set ends the automatic one, and all panels share it.
+    axes[0, 0].set_ylim(bottom=0)
+    left_out = [
+        f"{len(shown)} of the {data.sizes[name]} values of {name} are drawn"
+        for name, shown in zip(others, (lines, panels), strict=False)
+        if len(shown) < data.sizes[name]
+    ]
+    left_out += [f"{_words(data, {name: 0})}, the first of {data.sizes[name]} values" for name in rest]
+    figure.suptitle("\n".join(filter(None, [data.attrs["title"], "; ".join(left_out)])), fontsize="medium")
     if others:
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
     return figure

@@ -22,6 +22,7 @@ from satqkd.key import distill
 from satqkd.key.stage import observables
 from satqkd.orbit import find_sessions
 from satqkd.plot import save_figure
+from satqkd.result import Result
 from satqkd.scenario import Scenario, ScenarioError
 from satqkd.streams import record_key
 from satqkd.sweep.figures import sweep_figure
@@ -42,8 +43,8 @@ ANSWERS = {
 SIMULATED = {name: ANSWERS[name] for name in ("sifted", "qber", "key")}
 
 
-@dataclass(frozen=True)
-class Simulated:
+@dataclass(frozen=True, repr=False)
+class Simulated(Result):
     """One simulated point.
 
     Attributes

@@ -17,8 +17,8 @@ from satqkd.planner.planfile import Name
 from satqkd.scenario import Scenario, ScenarioError, load_scenario
 from satqkd.scenario.fields import Number, Section, Whole
 from satqkd.scenario.messages import validated
+from satqkd.scenario.provided import beside_or_provided, found
 from satqkd.scenario.reading import read_tree
-from satqkd.workflow.check import require_proof
 
 MOST_POINTS = 1_000_000
 # What a sweep cannot move: who is meant, and how the time is shared (all of it is for the key).
@@ -182,7 +182,6 @@ class Sweep(Section):
         with at_point(self, point):
             changed = self.base.replaced(values)
             require_compensated(changed)
-            require_proof(changed)
         return changed
 
 
@@ -215,12 +214,12 @@ def load_sweep(path: str | Path) -> Sweep:
     ScenarioError
         One sentence that names the file, the key, the value, the bound and a way out.
     """
-    path = Path(path)
+    path = found(path, "sweeps", "a sweep")
     sweep = validated(Sweep, read_tree(path, "a sweep", "data/sweeps/example.yaml"), path)
     sweep._path = path
     if sweep.name != path.stem:
         raise ScenarioError(f"{path}: name={sweep.name} is not the file's: call it {path.stem}")
-    scenario = load_scenario(path.parent.parent / "scenarios" / f"{sweep.scenario}.yaml")
+    scenario = load_scenario(beside_or_provided(path.parent.parent / "scenarios" / f"{sweep.scenario}.yaml"))
     if scenario.kind != "mission":
         raise ScenarioError(f"{path}: scenario={sweep.scenario} is of kind {scenario.kind}: take a mission")
     sweep._scenario = _all_for_the_key(scenario)

@@ -5,14 +5,12 @@ With ``--scenario data/scenarios/yin2020.yaml`` print the rows of one experiment
 
 import argparse
 import sys
-from pathlib import Path
 
 import pandas as pd
 
+from satqkd.files import MissingResult
 from satqkd.scenario import ScenarioError, load_scenario
-from satqkd.validation.compare import read_known_deviations
-from satqkd.validation.reference import load_reference
-from satqkd.validation.stage import gather, read_table, tally, validate
+from satqkd.validation.stage import read_table, tally, validate_results
 
 _SHOWN = ["id", "published", "simulated", "unit", "role", "verdict"]
 
@@ -28,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(_first_rows(given.scenario).to_string(index=False, float_format="{:.4g}".format))
             return 0
         frame = read_table(given.table)
-    except ScenarioError as error:
+    except (ScenarioError, MissingResult) as error:
         raise SystemExit(str(error)) from None
     print(tally(frame).to_string())
     outside = frame[frame.verdict == "outside"]
@@ -45,11 +43,7 @@ def _first_rows(path: str) -> pd.DataFrame:
     mission = load_scenario(path)
     if mission.kind != "mission" or not mission.reference:
         return pd.DataFrame(columns=_SHOWN)
-    references = Path("data/reference")
-    published = {mission.name: load_reference(references / f"{mission.reference}.yaml")}
-    known = read_known_deviations(references / "known_deviations.yaml")
-    gathered = {mission.name: gather(Path("results") / mission.name)}
-    frame = validate(published, {mission.name: mission}, gathered, known)
+    frame = validate_results("results", {mission.name: mission}, "data/reference")
     return frame.loc[frame.verdict != "missing", _SHOWN]
 
 

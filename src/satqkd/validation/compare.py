@@ -11,7 +11,8 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field
 
-from satqkd.validation.reference import Closed, Observed, Reference, Tolerance, nearest, observed, read_yaml, validated
+from satqkd.scenario.reading import read_yaml
+from satqkd.validation.reference import Closed, Observed, Reference, Tolerance, nearest, observed, validated
 
 Role = Literal["predicted", "calibrated", "formula"]
 
@@ -276,7 +277,7 @@ def read_known_deviations(path) -> list[KnownDeviation]:
     ValueError
         The file does not fit, or lists a deviation twice.
     """
-    raw = read_yaml(Path(path)) or []
+    raw = read_yaml(Path(path), "a list of known deviations") or []
     if not isinstance(raw, list):
         raise ValueError(f"{path}: is a {type(raw).__name__}: give a list of {{scenario, id, reason}}")
     known = [validated(KnownDeviation, entry, f"{path}: entry {n}") for n, entry in enumerate(raw, start=1)]

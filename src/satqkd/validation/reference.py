@@ -10,12 +10,12 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
 
-from satqkd.scenario.reading import SAFE_LOADER
+from satqkd.scenario import data_folder
+from satqkd.scenario.reading import read_yaml
 
-REFERENCE_FOLDER = Path(__file__).parents[3] / "data" / "reference"
+REFERENCE_FOLDER = data_folder() / "reference"
 
 Range = tuple[FiniteFloat, FiniteFloat]
 
@@ -152,12 +152,20 @@ class Observed(Closed):
             raise ValueError(f"a relative tolerance of {min(self.ends):g} means nothing: give absolute")
 
 
+class Headline(Closed):
+    """What the first page of the results shows of a paper: ids of observed values, and the title of one figure."""
+
+    values: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
+    figure: str
+
+
 class Reference(Closed):
     """All values of one paper."""
 
     id: str
     paper: str
     protocol: str
+    headline: Headline | None = None
     values: tuple[Annotated[Input | Observed, Field(discriminator="role")], ...]
     figures: tuple[str, ...] = ()
 
@@ -166,6 +174,19 @@ class Reference(Closed):
         ids = [value.id for value in self.values]
         for repeated in sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"the id {repeated!r} stands there {ids.count(repeated)} times: give each value its own")
+        return self
+
+    @model_validator(mode="after")
+    def _headline_is_there(self):
+        if self.headline is None:
+            return self
+        ids = [value.id for value in self.values if value.role == "observed"]
+        for name in self.headline.values:
+            if name not in ids:
+                raise ValueError(f"headline: {name} is not an observed value{nearest(name, ids) or ': give an id'}")
+        titles = [title.partition(":")[0] for title in self.figures]
+        if self.headline.figure not in titles:
+            raise ValueError(f"headline: {self.headline.figure} is not a figure: give one of {', '.join(titles)}")
         return self
 
 
@@ -213,22 +234,6 @@ def validated(model: type[Closed], raw: Any, source) -> Any:
     raise ValueError(f"{source}: {where + ': ' if where else ''}{message}") from None
 
 
-def read_yaml(path: Path) -> Any:
-    """Content of a YAML file.
-
-    Raises
-    ------
-    ValueError
-        The file is not YAML; the message names the line.
-    """
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), SAFE_LOADER)
-    except yaml.YAMLError as error:
-        line = getattr(error, "problem_mark", None)
-        place = f"line {line.line + 1}" if line else "somewhere"
-        raise ValueError(f"{path}: {place} is not YAML: check quotes, brackets and indentation there") from None
-
-
 def load_reference(id_or_path) -> Reference:
     """Published values of one paper.
 
@@ -252,7 +257,18 @@ def load_reference(id_or_path) -> Reference:
         raise FileNotFoundError(
             f"{path} does not exist{nearest(path.stem, names) or ': give the path of a reference file'}"
         )
-    return validated(Reference, read_yaml(path), path)
+    return validated(Reference, read_yaml(path, "published values"), path)
+
+
+def figure_id(title: str) -> str:
+    """Return the name of a figure's files.
+
+    Examples
+    --------
+    >>> figure_id("ED Fig 5a: histogram of arrival times")
+    'ed_fig_5a'
+    """
+    return title.partition(":")[0].lower().replace(" ", "_")
 
 
 def observed(reference: Reference) -> dict[str, Observed]:

@@ -10,10 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from satqkd.files import finished
+from satqkd.files import finished, require_result
 from satqkd.scenario import Scenario, ScenarioError
-from satqkd.validation.compare import KnownDeviation, Row, compare, stale, table, unexplained
-from satqkd.validation.reference import Reference, observed
+from satqkd.validation.compare import (
+    KnownDeviation,
+    Row,
+    compare,
+    read_known_deviations,
+    stale,
+    table,
+    unexplained,
+)
+from satqkd.validation.reference import Reference, load_reference, observed
 
 # Statements about an ideal apparatus follow from the paper's own inputs by a formula alone.
 FORMULAS = ("detection.monitor_coincidence_rate", "fiber.ideal_rate", "fiber.ideal_years_per_bit", "orbit.baseline")
@@ -32,8 +40,14 @@ def gather(folder: str | Path) -> dict[str, dict]:
     dict
         ``stage.name`` to {value, unit, sigma}; the sigma of what does not depend on the run is None. A text says in how
         many of the runs it stands, and is empty where it stands in none.
+
+    Raises
+    ------
+    MissingResult
+        There are no results yet.
     """
     folder = Path(folder)
+    require_result(folder)
     gathered = {}
     for path in sorted(folder.glob("*.observables.json")):
         for name, entry in json.loads(path.read_text()).items():
@@ -157,6 +171,23 @@ def validate(
         index = frame.index[(frame.scenario == deviation.scenario) & (frame.id == deviation.id)]
         frame.loc[index, "reason"] += " Listed in known_deviations.yaml, and yet not outside."
     return frame
+
+
+def validate_results(results: str | Path, missions: dict[str, Scenario], references: str | Path) -> pd.DataFrame:
+    """Return the validation table of the experiments whose results are in a folder, whole or in part.
+
+    Parameters
+    ----------
+    results : str or Path
+        The folder ``results``.
+    missions : dict
+        Scenarios by name; each names its reference.
+    references : str or Path
+        The folder ``data/reference``.
+    """
+    published = {name: load_reference(Path(references) / f"{one.reference}.yaml") for name, one in missions.items()}
+    gathered = {name: gather(Path(results) / name) for name in missions}
+    return validate(published, missions, gathered, read_known_deviations(Path(references) / "known_deviations.yaml"))
 
 
 def save_table(frame: pd.DataFrame, path: str | Path) -> None:

@@ -4,6 +4,8 @@ import gc
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 
 FORKS = sys.platform == "linux"  # elsewhere the system's own libraries do not bear a fork
@@ -15,7 +17,9 @@ _SCIENCE = (
     "satqkd.overview",
     "satqkd.papers",
     "satqkd.planner",
+    "satqkd.tables",
     "satqkd.analytic.outlook",
+    "scipy.stats",
 )
 
 
@@ -33,24 +37,45 @@ def leave_out_format_checks() -> None:
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
+@contextmanager
+def _without_arrow() -> Iterator[None]:
+    """Keep papermill and pandas from importing pyarrow, which both do only because it is installed.
+
+    Its allocator starts a thread, and with a second thread no fork is sound. A kernel that reads Parquet imports it.
+    """
+    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")  # for whatever imports it later
+    absent = "pyarrow" not in sys.modules
+    if absent:
+        sys.modules["pyarrow"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["pyarrow"]
+
+
 def preload_papermill() -> None:
     """Import papermill and what a kernel needs."""
     leave_out_format_checks()
-    for name in _PAPERMILL:
-        importlib.import_module(name)
+    with _without_arrow():
+        for name in _PAPERMILL:
+            importlib.import_module(name)
 
 
 def preload_science() -> None:
     """Import the package with numpy, xarray, numba and matplotlib, and what these look for at their first use."""
-    for name in _SCIENCE:
-        importlib.import_module(name)
-    import xarray as xr
+    with _without_arrow():
+        for name in _SCIENCE:
+            importlib.import_module(name)
+        import xarray as xr
 
-    from satqkd.plot import new_figure
+        from satqkd.plot import new_figure
+        from satqkd.tables import Table
 
-    xr.backends.list_engines()
-    figure, _ = new_figure()
-    for kind in ("svg", "png"):
-        figure.savefig(BytesIO(), format=kind)
+        xr.backends.list_engines()
+        figure, _ = new_figure()
+        for kind in ("svg", "png"):
+            figure.savefig(BytesIO(), format=kind)
+        Table({"outcome": [1.0]})._repr_html_()
     gc.collect()
     gc.freeze()  # what is shared stays shared: the collector of a fork does not touch it

@@ -12,6 +12,7 @@ import numpy as np
 
 from satqkd.key.optimise.search import Maximum, Optimum, maximise, optimum_of, worth
 from satqkd.key.proofs.bbm92 import sampled_key_length
+from satqkd.result import Result
 
 
 def optimal_split(key: Callable, *, eps, rng) -> Optimum:
@@ -97,8 +98,8 @@ def optimal_sample(*, n_sifted, errors, eps_sec, eps_cor, f_ec, bound, rng, effi
     return optimum_of(best, names, key)
 
 
-@dataclass(frozen=True)
-class Blocks:
+@dataclass(frozen=True, repr=False)
+class Blocks(Result):
     """Parts of a pass that make a key each.
 
     Attributes

@@ -15,7 +15,8 @@ from satqkd.key.proofs.bbm92 import bbm92_key_length
 from satqkd.key.proofs.decoy import PROOFS, WEIGHED, decoy_key_length
 from satqkd.key.proofs.decoy_bounds import EQUAL, GAINS, ONE_DECOY, pass_lengths
 from satqkd.key.proofs.entropy import check_security, named_bound
-from satqkd.key.proofs.multinomial import CAPPED, DECOYS, lengths_of
+from satqkd.key.proofs.multinomial import CAPPED, DECOYS
+from satqkd.key.proofs.multinomial import pass_lengths as weighed_lengths
 
 _DECOY_SETTINGS = ("signal", "decoy", "share_signal", "share_decoy", "basis_x", "window_s", "seconds")
 _PAIR_SETTINGS = ("pair_rate_hz", "window_s", "basis_x", "seconds", "estimate_share")
@@ -121,23 +122,28 @@ def optimal_decoy(
         exact, float(f_ec), float(efficiency_mismatch), security, float(intensity_fluctuation), signal_only, two_way,
     )  # fmt: skip
     in_steps = np.array([1.0] * 6 + [1.0 / link.step_s])
+    pulses_in_step = link.pulse_rate_hz * link.step_s
 
-    def weighed(points, abundance, capped):
-        signal, decoy, share_signal, share_decoy, basis_x, window_s, seconds = points.T
-        mu = np.stack([signal, decoy, np.full_like(signal, vacuum)], axis=-1)
-        # Shares that do not add up stay below what `lengths_of` allows, and above what counts can be formed from.
-        p = np.maximum(np.stack([share_signal, share_decoy, 1.0 - share_signal - share_decoy], axis=-1), 5e-7)
-        clicks, errors = link.clicks(mean_photon_numbers=mu, window_s=window_s, seconds=seconds)
-        sent = abundance * link.pulse_rate_hz * link.step_s * p
-        x, z = sent * basis_x[:, np.newaxis] ** 2, sent * (1.0 - basis_x[:, np.newaxis]) ** 2
-        counted = (x * clicks, x * errors, z * clicks, z * errors)
-        return lengths_of(*counted, mu, p, *weighed_terms, key_basis == "both", CAPPED if capped else DECOYS)
+    def weighed(points, ways):
+        mu = np.column_stack([points[:, :2], np.full(len(points), vacuum)])
+        clicks, errors = link.clicks(mean_photon_numbers=mu, window_s=points[:, 5], seconds=points[:, 6])
+        lengths = np.empty(len(points))
+        weighed_lengths(
+            points, clicks, errors, float(vacuum), pulses_in_step, *weighed_terms, key_basis == "both", ways, lengths
+        )
+        return lengths
 
     def objective(points, abundance, *, capped=False):
         if proof.photons == WEIGHED and abundance == 1.0:
-            return weighed(points, abundance, capped)
-        pulses, lengths = abundance * link.pulse_rate_hz * link.step_s, np.empty(len(points))
-        link_terms = (float(vacuum), pulses, float(link.misalignment), float(link.jitter_s), *link.sums)
+            return weighed(points, CAPPED if capped else DECOYS)
+        lengths = np.empty(len(points))
+        link_terms = (
+            float(vacuum),
+            abundance * pulses_in_step,
+            float(link.misalignment),
+            float(link.jitter_s),
+            *link.sums,
+        )
         pass_lengths(points * in_steps, *link_terms, *guided, capped, lengths)
         return lengths
 

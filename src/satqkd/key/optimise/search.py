@@ -6,19 +6,23 @@ import numpy as np
 
 from satqkd.key.proofs.bbm92 import Bbm92Key, SampledKey
 from satqkd.key.proofs.decoy import DecoyKey
+from satqkd.result import Result
 
 # The search begins with this many times the data, and takes them away step by step.
 _ABUNDANCE = 3.0 ** np.arange(8, -1, -1)
-# With the true data a search takes about 40 generations; one that takes so many does not converge.
+# With the true data a search takes about 30 generations; one that takes this many does not converge.
 _GENERATIONS = 200
+# A search ends when its best quarter lies within this part of what two searches may differ by. It has lost when two
+# others are further above it than this many times the width of its best quarter, which is about what it still gains.
+_ENDED, _LOST = 0.1, 10.0
 
 
 class NotConvergedError(RuntimeError):
     """Runs of a search did not agree on the best point."""
 
 
-@dataclass(frozen=True)
-class Maximum:
+@dataclass(frozen=True, repr=False)
+class Maximum(Result):
     """Best point that a search found.
 
     Attributes
@@ -39,8 +43,8 @@ class Maximum:
     evaluations: int
 
 
-@dataclass(frozen=True)
-class Optimum:
+@dataclass(frozen=True, repr=False)
+class Optimum(Result):
     """Settings that give the longest key.
 
     Attributes
@@ -72,36 +76,46 @@ def _reflected(points):
     return np.minimum(np.minimum(points, np.abs(2.0 - points)), 1.0)
 
 
-def _searches(values_at, rng, runs, dimensions, population):
+def _searches(values_at, rng, runs, dimensions, population, tolerance):
     """Best points and values of searches in the unit cube that know nothing of each other, and what they cost."""
     kept = population // 4
     # The better a point, the more it counts, as in evolution strategies.
     weights = np.log(kept + 0.5) - np.log(np.arange(1, kept + 1))
     weights /= weights.sum()
     diagonal = np.arange(dimensions)
+    running, found = np.arange(runs), np.empty((runs, dimensions))
     points = rng.random((runs, 10 * population, dimensions))
-    values = values_at(points, _ABUNDANCE[0])
+    values = values_at(points, _ABUNDANCE[0], running)
     best, evaluations = _best(points, values, kept)[0], values.size
     mean = best.mean(axis=1)
     covariance = (best - mean[:, np.newaxis]).transpose(0, 2, 1) @ (best - mean[:, np.newaxis]) / kept
+    highest = np.full(runs, -np.inf)
     for abundance in _ABUNDANCE:
         for _ in range(3 if abundance > 1.0 else _GENERATIONS):
             covariance[:, diagonal, diagonal] += 1e-13 * np.trace(covariance, axis1=1, axis2=2)[:, np.newaxis] + 1e-26
             root = np.linalg.cholesky(covariance)
-            points = rng.standard_normal((runs, population, dimensions)) @ root.transpose(0, 2, 1)
+            points = rng.standard_normal((len(running), population, dimensions)) @ root.transpose(0, 2, 1)
             points = _reflected(points + mean[:, np.newaxis])
             points[:, 0] = best[:, 0]
-            values = values_at(points, abundance)
+            values = values_at(points, abundance, running)
             evaluations += values.size
             best, values = _best(points, values, kept)
             # The step of the mean counts as spread, so that the search does not stop on a slope.
             steps = best - mean[:, np.newaxis]
             covariance = 0.3 * covariance + 0.7 * (steps * weights[:, np.newaxis]).transpose(0, 2, 1) @ steps
             mean = weights @ best
-            if abundance == 1.0 and np.all(values[:, 0] - values[:, -1] <= 1e-8 * np.abs(values[:, 0])):
+            if abundance > 1.0:
+                continue
+            found[running], highest[running] = best[:, 0], values[:, 0]
+            width = values[:, 0] - values[:, -1]
+            going = width > _ENDED * tolerance(values[:, 0])
+            going &= values[:, 0] + _LOST * width >= np.partition(highest, -2)[-2]
+            if not going.all():
+                running, best, mean, covariance = running[going], best[going], mean[going], covariance[going]
+            if not len(running):
                 break
         covariance *= 4.0
-    return best[:, 0], values[:, 0], evaluations
+    return found, highest, evaluations
 
 
 def _best(points, values, kept):
@@ -147,21 +161,27 @@ def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
     free = np.flatnonzero(high > low)
     edges = np.diag(high - low)[free]
 
-    def values_at(points, abundance):
-        places = low + points @ edges
-        shares = np.split(places.reshape(-1, len(low)), len(objectives))
-        values = [objective(share, abundance) for objective, share in zip(objectives, shares, strict=True)]
-        return np.concatenate(values).reshape(points.shape[:-1])
+    def tolerance(value):
+        return resolution + 1e-6 * np.abs(value)
+
+    def values_at(points, abundance, runs):
+        places, values = low + points @ edges, np.empty(points.shape[:-1])
+        for number, objective in enumerate(objectives):
+            own = runs // 2 == number
+            if own.any():
+                values[own] = objective(places[own].reshape(-1, len(low)), abundance).reshape(values[own].shape)
+        return values
 
     if not len(free):
         return Maximum(low, max(float(objective(low[np.newaxis], 1.0)[0]) for objective in objectives), 0.0, 1)
     found, evaluations = [], 0
     for doubled in range(4):
-        points, values, asked = _searches(values_at, rng, 2 * len(objectives), len(free), population * 2**doubled)
+        runs, size = 2 * len(objectives), population * 2**doubled
+        points, values, asked = _searches(values_at, rng, runs, len(free), size, tolerance)
         evaluations += asked
         found += zip(values, np.clip(low + points @ edges, low, high), strict=True)
         (first, point), (second, _) = sorted(found, key=lambda run: -run[0])[:2]
-        if first - second <= resolution + 1e-6 * abs(first):
+        if first - second <= tolerance(first):
             return Maximum(point, float(first), float(first - second), evaluations)
     raise NotConvergedError(
         f"the two best of {len(found)} searches are {first - second:.3g} apart: give narrower limits"

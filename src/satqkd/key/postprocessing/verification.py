@@ -6,14 +6,15 @@ import numba
 import numpy as np
 
 from satqkd.key.proofs.entropy import binary_entropy, check_range
+from satqkd.result import Result
 
 WORD = np.uint64
 _SHORTEST, _LONGEST = 64, 2**31 - 1
 _LONGEST_TAG = 64
 
 
-@dataclass(frozen=True)
-class Reconciliation:
+@dataclass(frozen=True, repr=False)
+class Reconciliation(Result):
     """What error correction gave, and what it disclosed.
 
     Attributes

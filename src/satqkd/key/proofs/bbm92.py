@@ -9,9 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import gammaln, logsumexp
-from scipy.stats import binom
 
 from satqkd.key.proofs.entropy import (
     EpsilonSplit,
@@ -29,10 +27,11 @@ from satqkd.key.proofs.sampling import (
     serfling_key_deviation,
     small_block_deviation,
 )
+from satqkd.result import Result
 
 
-@dataclass(frozen=True)
-class BlockKey:
+@dataclass(frozen=True, repr=False)
+class BlockKey(Result):
     """Account of the key from one block of sifted bits; arrays of the shape of the counts, bits unless said otherwise.
 
     Attributes
@@ -65,8 +64,8 @@ class BlockKey:
     length: np.ndarray
 
 
-@dataclass(frozen=True)
-class Bbm92Key:
+@dataclass(frozen=True, repr=False)
+class Bbm92Key(Result):
     """Length of the key under one bound, and the account of each basis.
 
     Attributes
@@ -95,8 +94,8 @@ class Bbm92Key:
         return self.z.leak_ec + self.x.leak_ec
 
 
-@dataclass(frozen=True)
-class SampledKey:
+@dataclass(frozen=True, repr=False)
+class SampledKey(Result):
     """Length of the key from one block under one bound, when a random sample was disclosed.
 
     Attributes
@@ -244,7 +243,7 @@ def log_patterns(n, errors):
     The logarithm of the greatest binomial coefficient and of the geometric series that bounds the others.
 
     >>> round(float(log_patterns(1000, 100)), 1)
-    464.4
+    464.6
     """
     n, errors = np.asarray(n, dtype=float), np.asarray(errors, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -258,6 +257,8 @@ def _kept_blocks(n, kept, rare):
 
     All that lies below the first end has a probability of at most `rare`, and all above the last end is in its block.
     """
+    from scipy.stats import binom  # half a second, and few need it
+
     n = np.floor(n)[..., np.newaxis]
     kept, rare = (np.expand_dims(np.asarray(value, dtype=float), -1) for value in (kept, rare))
     least = np.where(kept < 1.0, binom.ppf(rare, n, kept), n)
@@ -493,6 +494,8 @@ def qber_threshold(*, n_z, n_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismat
     ValueError
         When these counts give no key even without errors; else as in `bbm92_key_length`.
     """
+    from scipy.optimize import brentq  # as above: checking a scenario imports this module, at every start of Snakemake
+
     common = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
 
     def longest(qber):

@@ -33,14 +33,15 @@ from satqkd.key.proofs.entropy import (
 )
 from satqkd.key.proofs.multinomial import ESTIMATE, ESTIMATES, HASHING, security_bits
 from satqkd.key.proofs.multinomial import accounts_of as weighed_accounts_of
+from satqkd.result import Result
 
 _KEY_BASES = {"x": ("x",), "z": ("z",), "both": ("x", "z")}
 _KEY_INTENSITIES = ("all", "signal")
 _ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class DecoyCounts:
+@dataclass(frozen=True, repr=False)
+class DecoyCounts(Result):
     """What was counted, by basis and intensity; shape (..., 3), signal, decoy, vacuum, or (..., 2) without vacuum.
 
     Attributes
@@ -74,8 +75,8 @@ class DecoyCounts:
             check_errors(errors=getattr(self, names[0]), detections=getattr(self, names[1]), names=names)
 
 
-@dataclass(frozen=True)
-class DecoyBasisKey:
+@dataclass(frozen=True, repr=False)
+class DecoyBasisKey(Result):
     """Account of the key from one basis; arrays over the sweep.
 
     Attributes
@@ -125,8 +126,8 @@ class DecoyBasisKey:
         return self.single_photons * binary_entropy(self.phase_error)
 
 
-@dataclass(frozen=True)
-class DecoyKey:
+@dataclass(frozen=True, repr=False)
+class DecoyKey(Result):
     """Length of the key under one bound, and the account of each basis that gives key.
 
     Attributes

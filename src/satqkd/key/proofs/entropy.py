@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import entr
 
+from satqkd.result import Result
 
-@dataclass(frozen=True)
-class EpsilonSplit:
+
+@dataclass(frozen=True, repr=False)
+class EpsilonSplit(Result):
     """How a proof divides its failure probabilities.
 
     Attributes

@@ -1,0 +1,199 @@
+"""What can be set in the explorer, and what a setting does to the scenario and to its key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from satqkd.analytic.forecast import counts_through, key_length
+from satqkd.analytic.prospect import middle_seconds
+from satqkd.channel import link_budget
+from satqkd.scenario import Scenario, ScenarioError
+from satqkd.scenario.mission import DecoySource
+
+CUT = "elevation cut"
+HIGHEST_CUT_DEG = 80.0
+# Seconds of open link behind each point of a curve: the key is that of all seconds to half a per cent.
+NODES = 50
+# Points of a curve: a link budget for each costs five times as much as the counts through one.
+POINTS_OF_LINKS, POINTS_OF_COUNTS = 7, 19
+DIGITS = 4  # of a value that was set
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something that a slider sets.
+
+    Attributes
+    ----------
+    label, unit : str
+        As shown.
+    sections : tuple of str
+        Sections of the scenario in which it is set, in order.
+    keys : tuple of str
+        Keys that it sets there; the first one that is there gives its own value.
+    span : float
+        From the scenario's value over this to the scenario's value times this.
+    top : float
+        From nothing up to this, where the scenario has nothing.
+    moves_link : bool
+        Whether the link budget depends on it.
+    """
+
+    label: str
+    unit: str
+    sections: tuple[str, ...]
+    keys: tuple[str, ...]
+    span: float
+    top: float = 0.0
+    moves_link: bool = False
+
+
+SETTINGS = (
+    Setting("aperture", "m", ("stations",), ("aperture_m", "obscuration_m"), 4, moves_link=True),
+    Setting("divergence", "µrad", ("transmitter",), ("divergence_full_angle_urad",), 4, moves_link=True),
+    Setting("pointing jitter", "µrad", ("transmitter",), ("pointing_jitter_urad",), 10, 10, moves_link=True),
+    Setting("source rate", "1/s", ("source",), ("pair_rate_hz", "pulse_rate_hz"), 1000),
+    Setting("background", "1/s", ("stations",), ("background_rate_hz",), 100, 1e4),
+    Setting("window", "ns", ("coincidence",), ("window_ns",), 10),
+)
+
+
+def beginning(scenario: Scenario, setting: Setting) -> float:
+    """Return the scenario's own value of a setting: the first station's, the first axis of the beam."""
+    return float(np.ravel(_places(scenario, setting)[0][1])[0])
+
+
+def changes(scenario: Scenario, values: Mapping[str, float]) -> dict[str, float | tuple[float, ...]]:
+    """Return what settings change in a scenario: dotted key to new value.
+
+    A slider stands for the first station. All stations change by the same factor, an obscuration with its aperture
+    and both axes of a beam together. Values are rounded to four digits, so that they can be read in a file.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    values : dict
+        By the label of a setting. What is left out or has the scenario's own value changes nothing.
+    """
+    changed: dict[str, float | tuple[float, ...]] = {}
+    for setting in SETTINGS:
+        first = beginning(scenario, setting)
+        new = values.get(setting.label, first)
+        if new == first:
+            continue
+        for key, value in _places(scenario, setting):
+            scaled = np.asarray(value) * (new / first) if first else np.full(np.shape(value), new)
+            rounded = [float(f"{number:.{DIGITS}g}") for number in np.ravel(scaled)]
+            if np.any(np.ravel(value) != rounded):
+                changed[key] = tuple(rounded) if np.ndim(value) else rounded[0]
+    return changed
+
+
+def with_settings(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
+    """Return the scenario with other hardware: `values` by the label of a setting, as in `changes`.
+
+    Raises
+    ------
+    ScenarioError
+        Where a scenario cannot have such a value.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> wider = with_settings(load_scenario("data/scenarios/yin2020.yaml"), {"aperture": 1.8})
+    >>> [station.aperture_m for station in wider.stations]
+    [1.8, 1.8]
+    """
+    return scenario.replaced(changes(scenario, values))
+
+
+@dataclass(frozen=True)
+class KeyCurve:
+    """Secret key against one setting, all others held.
+
+    Attributes
+    ----------
+    label, unit : str
+        Of the setting.
+    value : ndarray, shape (point,)
+        Of the setting.
+    key : ndarray, shape (point,)
+        Secret bits of all sessions together; nan where a scenario cannot have the value.
+    own : float
+        The scenario's own value of the setting.
+    """
+
+    label: str
+    unit: str
+    value: np.ndarray
+    key: np.ndarray
+    own: float
+
+
+def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float], label: str) -> KeyCurve:
+    """Return the secret key over the whole range of one setting, the others as they are set.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    orbit : xarray.Dataset
+        Of stage 1.
+    values : dict
+        Of all settings by their label, `CUT` [degree] among them.
+    label : str
+        Of the setting that is varied.
+    """
+    seconds, step_s = middle_seconds(orbit, NODES)
+    lowest_deg = seconds.elevation.values.min(axis=1)
+    setting = next((one for one in SETTINGS if one.label == label), None)
+    at = positions(scenario, label)
+    keys, link, there, means, durations_s = np.full(at.size, np.nan), None, [], [], []
+    for i, position in enumerate(at):
+        here = {**values, label: float(position)}
+        try:
+            one = with_settings(scenario, here)
+        except ScenarioError:
+            continue
+        if link is None or (setting and setting.moves_link):
+            link = link_budget(one, seconds)
+        counts = counts_through(one, link, step_s * (lowest_deg >= here[CUT])[None, :])
+        there.append(i)
+        means.append(counts.mean[0])
+        # Proofs ask for the number of pulses: so many more of them in a second are so many more seconds.
+        durations_s.append(counts.duration_s[0] * _pulse_rate(one) / _pulse_rate(scenario))
+    if there:
+        keys[there] = key_length(scenario)(np.array(means), np.array(durations_s))
+    unit, own = (setting.unit, beginning(scenario, setting)) if setting else ("°", 0.0)
+    return KeyCurve(label, unit, at, keys, own)
+
+
+def positions(scenario: Scenario, label: str) -> np.ndarray:
+    """Return values of a setting over its range, the scenario's own among them."""
+    if label == CUT:
+        return np.linspace(0, HIGHEST_CUT_DEG, POINTS_OF_COUNTS)
+    setting = next(one for one in SETTINGS if one.label == label)
+    own, points = beginning(scenario, setting), POINTS_OF_LINKS if setting.moves_link else POINTS_OF_COUNTS
+    if not own:
+        return np.linspace(0, setting.top, points)
+    values = np.geomspace(own / setting.span, own * setting.span, points)
+    values[points // 2] = own
+    return values
+
+
+def _pulse_rate(scenario: Scenario) -> float:
+    return scenario.source.pulse_rate_hz if isinstance(scenario.source, DecoySource) else 1.0
+
+
+def _places(scenario: Scenario, setting: Setting) -> list[tuple[str, float | tuple[float, ...]]]:
+    """Dotted keys of the scenario that a setting moves, and their values."""
+    sections = {name: getattr(scenario, name) for name in setting.sections}
+    if stations := sections.pop("stations", None):
+        sections |= {f"stations.{i}": station for i, station in enumerate(stations)}
+    return [
+        (f"{name}.{key}", value)
+        for key in setting.keys
+        for name, section in sections.items()
+        if (value := getattr(section, key, None)) is not None
+    ]

@@ -1,0 +1,251 @@
+"""The first page of the results: every experiment with one figure and its main numbers, and where to go from there.
+
+It is made from what the folder holds, whole or in part, after every run. Links lead only to what is there.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from satqkd.files import finished
+from satqkd.report.page import mark, page, table
+from satqkd.report.verdicts import KINDS, MEANING
+from satqkd.scenario import Experiment, ScenarioError, load_scenario
+from satqkd.validation.reference import Reference, figure_id, load_reference
+from satqkd.validation.stage import gather, validate_results
+
+INTRODUCTION = (
+    "Experiments between satellites and ground stations, simulated detection by detection from one scenario file each "
+    "and analysed as two laboratories would. The numbers that a paper prints stand beside the simulated ones."
+)
+
+# What is shown of a scenario without published values: observables and their words.
+OWN_VALUES = {
+    "channel.attenuation": "attenuation",
+    "coincidence.coincidence_rate": "coincidences",
+    "coincidence.sifted_rate": "sifted rate",
+    "key.qber": "QBER",
+    "coincidence.qber_signal": "QBER",
+    "bell.chsh_s": "S",
+    "key.key_length": "secret key (bits)",
+    "key.no_key": "no key",
+}
+# Figures of which the first that is there stands for a scenario without a published one, or before it is drawn.
+OWN_FIGURES = ("run1/figures/rate", "recorded/figures/rate", "run1/figures/length", "figures/ranges")
+
+NEXT = (
+    ("docs/tutorial.md", "Tutorial: one experiment, then another telescope"),
+    ("docs/your-own-mission.md", "Your own mission: from nothing to a result"),
+    ("docs/recordings.md", "Your own recordings: time tags to QBER, S and key"),
+    ("docs/planner.md", "The passes of the coming days: make plan"),
+    ("docs/clusters.md", "A grid of designs: make sweep"),
+    ("results/README.md", "What each file in this folder is"),
+)
+
+
+def first_page(results: str | Path) -> str:
+    """Return the page of what a folder of results holds; the project's folder is above it.
+
+    Parameters
+    ----------
+    results : str or Path
+        The folder ``results``; scenarios and published values are read from ``data`` beside it.
+
+    Returns
+    -------
+    str
+        HTML in one file: figures stand in it, links are relative to the folder.
+    """
+    results = Path(results)
+    data = results.parent / "data"
+    scenarios, faults = _scenarios(results, data / "scenarios")
+    references = {
+        name: data / "reference" / f"{getattr(one, 'reference', None)}.yaml" for name, one in scenarios.items()
+    }
+    published = {name: one for name, one in scenarios.items() if references[name].is_file()}
+    verdicts = validate_results(results, published, data / "reference") if published else pd.DataFrame()
+    parts = [f"<p>{escape(INTRODUCTION)}</p>", _tally(results, verdicts)]
+    for name, scenario in scenarios.items():
+        if name in published:
+            reference = load_reference(references[name])
+            parts.append(_experiment(results, scenario, reference, verdicts[verdicts.scenario == name]))
+        else:
+            parts.append(_own(results, scenario))
+    parts += [f"<p>{escape(fault)}</p>" for fault in faults]
+    parts += [_plans(results), _further(results)]
+    return page("Satellite quantum key distribution, from the orbit to the secret key", *filter(None, parts))
+
+
+def write_first_page(results: str | Path) -> None:
+    """Write ``report.html`` into a folder of results."""
+    with finished(Path(results) / "report.html") as draft:
+        draft.write_text(first_page(results), encoding="utf-8")
+
+
+def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list[str]]:
+    """Scenarios that have results: published ones first, in the order in which they flew; and what cannot be read."""
+    found, faults = [], []
+    for path in sorted(folder.glob("*.yaml")):
+        if (results / path.stem).is_dir():
+            try:
+                found.append(load_scenario(path))
+            except ScenarioError as error:
+                faults.append(str(error))
+    found.sort(key=lambda one: (not getattr(one, "reference", None), one.kind, _first_day(one), one.name))
+    return {one.name: one for one in found}, faults
+
+
+def _first_day(scenario: Experiment) -> str:
+    return str(getattr(scenario.orbit, "search_start", ""))
+
+
+def _tally(results: Path, verdicts: pd.DataFrame) -> str:
+    """How many published values came out, in one line, and what the words mean."""
+    if verdicts.empty:
+        return "<p>No experiment with published values is among these results.</p>"
+    seen = verdicts[verdicts.verdict != "missing"]
+    count = seen.verdict.value_counts()
+    words = ", ".join(f"{count[name]} {name}" for name in KINDS if count.get(name))
+    more = _link(results, "validation.html", "all of them, with tolerances and reasons")
+    missing = len(verdicts) - len(seen)
+    also = f" {missing} more wait for stages that have not run here." if missing else ""
+    text = f"<p><strong>{len(seen)} published values beside ours: {words}.</strong>{also} {more}</p>"
+    legend = " ".join(f"{mark(f'{name}:', KINDS[name])} {escape(MEANING[name])}." for name in KINDS if count.get(name))
+    return f"{text}<p>{legend}</p>"
+
+
+def _experiment(results: Path, scenario: Experiment, reference: Reference, verdicts: pd.DataFrame) -> str:
+    """A published experiment: its headline beside the paper's."""
+    headline = reference.headline
+    names = headline.values if headline else tuple(verdicts.id[:3])
+    rows = [
+        [
+            escape(_words(row.id)),
+            escape(_shown(row.published, row.unit, row.published_sigma)),
+            escape(_shown(row.simulated, row.unit, row.simulated_sigma)) or "–",
+            mark(row.verdict, KINDS[row.verdict]),
+        ]
+        for row in verdicts.set_index("id", drop=False).loc[list(names)].itertuples()
+    ]
+    titles = {figure_id(title): title for title in reference.figures}
+    first = [f"papers/{figure_id(headline.figure)}"] if headline else []
+    figure = _figure(results / scenario.name, [*first, *OWN_FIGURES], titles)
+    count = verdicts.verdict.value_counts()
+    words = ", ".join(f"{count[name]} {name}" for name in KINDS if count.get(name))
+    table_page = results / "validation.html"
+    there = table_page.is_file() and f'id="{scenario.name}"' in table_page.read_text(encoding="utf-8")
+    anchor = _link(results, "validation.html", words, f"#{scenario.name}") if there else escape(words)
+    text = table(["value", "published", "simulated", "verdict"], rows) + f"<p>Of {len(verdicts)} values: {anchor}.</p>"
+    return _section(scenario, f"<p>{escape(reference.paper)}</p>", figure, text + _files(results, scenario, titles))
+
+
+def _own(results: Path, scenario: Experiment) -> str:
+    """A mission of the user's own, or two recordings."""
+    folder = results / scenario.name
+    values = gather(folder)
+    for path in sorted((folder / "recorded").glob("*.observables.json")):
+        values |= {f"{path.name.split('.')[0]}.{name}": one for name, one in json.loads(path.read_text()).items()}
+    rows = [
+        [escape(words), escape(_shown(_text(values[name]["value"]), values[name]["unit"]))]
+        for name, words in OWN_VALUES.items()
+        if name in values and values[name]["value"] not in ("", None)
+    ]
+    figure = _figure(folder, OWN_FIGURES, {})
+    return _section(scenario, "", figure, table(["value", "simulated"], rows) + _files(results, scenario, {}))
+
+
+def _section(scenario: Experiment, before: str, figure: str, text: str) -> str:
+    name = escape(scenario.name)
+    head = f'<h2 id="{name}">{escape(scenario.title)}</h2>{before}'
+    return f'<section>{head}<div class="pair">{figure}<div>{text}</div></div></section>'
+
+
+def _figure(folder: Path, names: Iterable[str], titles: dict[str, str]) -> str:
+    """The first figure that is there, within the page."""
+    for name in names:
+        path = folder / f"{name}.svg"
+        if path.is_file():
+            title = titles.get(path.stem, path.stem)
+            image = base64.b64encode(path.read_bytes()).decode()
+            picture = f'<img alt="{escape(title)}" src="data:image/svg+xml;base64,{image}">'
+            return f"<figure>{picture}<figcaption>{escape(title)}</figcaption></figure>"
+    return ""
+
+
+def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
+    """Links to a scenario's figures and pages, as far as they are there."""
+    folder, name = results / scenario.name, scenario.name
+    papers = [_link(results, f"{name}/papers/{stem}.svg", title.partition(":")[0]) for stem, title in titles.items()]
+    stages = [
+        _link(results, path.relative_to(results).as_posix(), path.stem)
+        for place in ("figures", "run1/figures", "recorded/figures")
+        for path in sorted((folder / place).glob("*.svg"))
+    ]
+    parameters = _link(results, f"{name}/parameters.html", "every parameter and where it comes from")
+    lines = (("The paper's figures", papers), ("Figures by stage", stages), ("Parameters", [parameters]))
+    return "".join(f"<p>{head}: {', '.join(filter(None, links))}</p>" for head, links in lines if any(links))
+
+
+def _plans(results: Path) -> str:
+    """Plans and sweeps that were computed."""
+    files = {
+        "plan": ("calendar.svg", "passes.csv", "links.csv", "plan.ics", "plan.czml"),
+        "sweep": ("sweep.svg", "sweep.nc"),
+    }
+    lines = []
+    for kind, names in files.items():
+        for folder in sorted((results / kind).glob("*")):
+            links = [_link(results, f"{kind}/{folder.name}/{name}", name) for name in names]
+            if any(links):
+                lines.append(f"<p>{kind} {escape(folder.name)}: {', '.join(filter(None, links))}</p>")
+    return "<h2>Plans and sweeps</h2>" + "".join(lines) if lines else ""
+
+
+def _further(results: Path) -> str:
+    """Where to go from here."""
+    links = [
+        _link(results, "validation.html", "Every published value with tolerance, reason and verdict"),
+        _link(results, "report-snakemake.html", "Snakemake's report: all figures with captions, run times, the rules"),
+        *(_link(results.parent, path, words, base="../") for path, words in NEXT),
+    ]
+    return "<h2>Where to go next</h2><ul>" + "".join(f"<li>{link}</li>" for link in links if link) + "</ul>"
+
+
+def _link(folder: Path, path: str, words: str, anchor: str = "", *, base: str = "") -> str:
+    """A link to a file below a folder; nothing where the file is not there."""
+    if not (folder / path).is_file():
+        return ""
+    return f'<a href="{escape(base + path)}{escape(anchor)}">{escape(words)}</a>'
+
+
+def _words(name: str) -> str:
+    """An id as one would say it."""
+    return " ".join({"qber": "QBER", "chsh": "CHSH", "s": "S"}.get(word, word) for word in name.split("_"))
+
+
+def _shown(text: Any, unit: str, sigma: float | None = None) -> str:
+    """A value of the table to four digits, with its standard deviation and its unit."""
+    if pd.isna(text):
+        return ""
+    short = re.sub(r"\d+\.?\d*(e[-+]\d+)?", lambda found: _rounded(found[0], 4), str(text))
+    if not pd.isna(sigma):
+        short += f" ± {_rounded(sigma, 2)}"
+    return short if unit in ("1", "text", "reason") else f"{short} {unit}"
+
+
+def _rounded(number: Any, digits: int) -> str:
+    """A number to that many digits, without an exponent; nothing before the point is rounded away."""
+    value = float(number)
+    text = f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
+    return np.format_float_positional(float(text), trim="-")
+
+
+def _text(value: Any) -> str:
+    return " to ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,137 @@
+"""The outcomes of stages beside the published values, for a reader: nothing here goes back into a stage."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from satqkd.files import require_result
+from satqkd.scenario import Scenario
+from satqkd.tables.table import Table
+from satqkd.validation.compare import read_known_deviations
+from satqkd.validation.reference import Reference, load_reference, observed
+from satqkd.validation.stage import gather, tally, validate
+
+KNOWN_DEVIATIONS = "known_deviations.yaml"
+UNITS = {"1": "", "us": "µs"}
+
+
+def display_beside_published(results: str | Path, scenario: Scenario, references: str | Path) -> Table:
+    """Tabulate the outcomes of a stage, or of all stages, beside the published values. It only displays.
+
+    Parameters
+    ----------
+    results : str or Path
+        The ``<stage>.observables.json`` that a stage has written, or the folder ``results/<scenario>`` for all stages,
+        with mean and standard deviation over the runs.
+    scenario : Scenario
+    references : str or Path
+        Folder of the published values and of the known deviations.
+
+    Returns
+    -------
+    Table
+        The columns of `verdict_table`: first the published values that these results answer, in the reference's order,
+        then the outcomes that no published value is held against, with the verdict "not compared". Of a scenario
+        without a reference only the columns outcome, simulated and unit.
+
+    Raises
+    ------
+    MissingResult
+        There are no results yet.
+    """
+    seen = _observables(Path(results))
+    if not scenario.reference:
+        return _others(seen)
+    reference = load_reference(Path(references) / f"{scenario.reference}.yaml")
+    known = read_known_deviations(Path(references) / KNOWN_DEVIATIONS)
+    frame = validate({scenario.name: reference}, {scenario.name: scenario}, {scenario.name: seen}, known)
+    terms = _answered(reference, seen)
+    used = {term for names in terms.values() for term in names}
+    others = _others({name: entry for name, entry in seen.items() if name not in used})
+    parts = [verdict_table(frame[frame.id.isin(terms)]), others.assign(verdict="not compared")]
+    return Table(pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True))
+
+
+def verdict_table(frame: pd.DataFrame) -> Table:
+    """Tabulate the rows of a validation table for a reader.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of `satqkd.validation.validate`.
+
+    Returns
+    -------
+    Table
+        Columns outcome, published, simulated, unit, "deviation / tolerance", role, verdict, and remark, which says why
+        a value is listed or missing.
+    """
+    remarked = frame.verdict.isin(["listed", "missing"])
+    columns = {
+        "outcome": frame.id,
+        "published": [with_sigma(*pair) for pair in zip(frame.published, frame.published_sigma, strict=True)],
+        "simulated": [with_sigma(*pair) for pair in zip(frame.simulated, frame.simulated_sigma, strict=True)],
+        "unit": frame.unit.replace(UNITS),
+        "deviation / tolerance": frame.deviation_over_tolerance,
+        "role": frame.role,
+        "verdict": frame.verdict,
+        "remark": frame.reason.str.split(" Tolerance: ").str[0].where(remarked, ""),
+    }
+    return Table(Table(columns).reset_index(drop=True))
+
+
+def verdict_counts(frame: pd.DataFrame) -> Table:
+    """Count the verdicts of a validation table, or of a `verdict_table`, by role."""
+    judged = frame[frame.verdict != "not compared"]
+    return Table(tally(judged).reset_index().rename_axis(columns=None))
+
+
+def with_sigma(value: Any, sigma: Any) -> str:
+    """Return a value with its standard deviation as text, and a dash where there is no value.
+
+    Examples
+    --------
+    >>> with_sigma("2.37", 0.09)
+    '2.37 ± 0.09'
+    """
+    if pd.isna(value) or value == "":
+        return "–"
+    return str(value) if pd.isna(sigma) or sigma == "" else f"{value} ± {float(sigma):.2g}"
+
+
+def _observables(results: Path) -> dict[str, dict[str, Any]]:
+    """Read observables by ``stage.name``."""
+    require_result(results)
+    if results.is_dir():
+        return gather(results)
+    stage = results.name.partition(".")[0]
+    return {f"{stage}.{name}": entry | {"sigma": None} for name, entry in json.loads(results.read_text()).items()}
+
+
+def _answered(reference: Reference, seen: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the observables of each published value that needs no others than these."""
+    terms = {name: row.simulated_by.split(" - ") for name, row in observed(reference).items() if row.simulated_by}
+    return {name: needed for name, needed in terms.items() if set(needed) <= seen.keys()}
+
+
+def _others(seen: dict[str, Any]) -> Table:
+    """Tabulate observables alone, without those that are an empty text."""
+    rows = [
+        (
+            name.partition(".")[2],
+            with_sigma(_text(entry["value"]), entry["sigma"]),
+            UNITS.get(entry["unit"], entry["unit"]),
+        )
+        for name, entry in seen.items()
+        if entry["value"] != ""
+    ]
+    return Table(rows, columns=["outcome", "simulated", "unit"])
+
+
+def _text(value: Any) -> str:
+    """Write a number, or the two ends of a range, to six digits."""
+    if isinstance(value, list):
+        return " to ".join(map(_text, value))
+    return value if isinstance(value, str) else f"{value:.6g}"
