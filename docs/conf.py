@@ -29,6 +29,8 @@ extensions = [
 include_patterns = [
     "README.md",
     "CONTRIBUTING.md",
+    "paper.md",
+    "workflow/README.md",
     "CHANGELOG.md",
     "data/*/README.md",
     "docs/*.md",
@@ -83,7 +85,15 @@ CONTENTS = {
         "../proofs",
         "../soundness",
     ],
-    "CONTRIBUTING": ["docs/design", "docs/reliability", "docs/benchmarks", "docs/dependencies", "CHANGELOG"],
+    "CONTRIBUTING": [
+        "docs/design",
+        "docs/reliability",
+        "docs/benchmarks",
+        "docs/dependencies",
+        "paper",
+        "workflow/README",
+        "CHANGELOG",
+    ],
 }
 
 
