@@ -123,6 +123,7 @@ nb_output_stderr = "remove"
 nb_ipywidgets_js = {}  # from other hosts
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
+myst_title_to_header = True  # of paper.md
 
 html_theme = "pydata_sphinx_theme"
 html_title = project
