@@ -9,13 +9,13 @@ be: numba's cache notices a change of the file that holds a function, but not of
 """
 
 import math
-from collections.abc import Callable
-from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import float64, guvectorize, int64, njit, vectorize
+from numba import njit, vectorize
 from numpy.typing import ArrayLike
+
+from satqkd.key.proofs.points import rows_of
 
 # Tails of a count about its expectation.
 EQUAL, HOEFFDING, CHERNOFF, ZHANG2017, GAUSSIAN = range(5)
@@ -840,37 +840,40 @@ def account(
     out[UNFLOORED] = empty + single * (1.0 - entropy(phase_error)) - leak_ec - costs.security
 
 
-@cache
-def _accounts() -> Callable[..., np.ndarray]:
-    """Return `account` as a numpy function, compiled on first use."""
-    layout = ",".join(["(k)"] * 7 + ["()"] * 9 + ["(m)"]) + "->(m)"
-    types = [float64[:]] * 7 + [float64] * 5 + [int64] * 4 + [float64[:]] * 2
+@njit(inline="always")
+def _row(values: np.ndarray, i: int) -> Any:
+    """Return the row of point i, or the only one."""
+    return values[min(i, len(values) - 1)]
 
-    @guvectorize([tuple(types)], layout, cache=True)
-    def accounts(
-        key: np.ndarray,
-        key_errors: np.ndarray,
-        sample: np.ndarray,
-        sample_errors: np.ndarray,
-        pulses: np.ndarray,
-        mu: np.ndarray,
-        p: np.ndarray,
-        eps_sec: float,
-        sigmas: float,
-        f_ec: float,
-        mismatch: float,
-        security: float,
-        photons: int,
-        tail: int,
-        terms: int,
-        signal_only: bool,
-        like: np.ndarray,
-        out: np.ndarray,
-    ) -> None:
-        costs, method = Costs(eps_sec, sigmas, f_ec, mismatch, security), Method(photons, tail, terms)
-        account(key, key_errors, sample, sample_errors, pulses, mu, p, costs, method, signal_only, False, out)
 
-    return accounts
+@compiled
+def _each(
+    key: np.ndarray,
+    key_errors: np.ndarray,
+    sample: np.ndarray,
+    sample_errors: np.ndarray,
+    pulses: np.ndarray,
+    mu: np.ndarray,
+    p: np.ndarray,
+    eps_sec: np.ndarray,
+    sigmas: np.ndarray,
+    f_ec: np.ndarray,
+    mismatch: np.ndarray,
+    security: np.ndarray,
+    photons: np.ndarray,
+    tail: np.ndarray,
+    terms: np.ndarray,
+    signal_only: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Fill the rows of `out` with `account` of the rows of its arguments."""
+    for i in range(len(out)):
+        costs = Costs(_row(eps_sec, i), _row(sigmas, i), _row(f_ec, i), _row(mismatch, i), _row(security, i))
+        method = Method(_row(photons, i), _row(tail, i), _row(terms, i))
+        account(
+            _row(key, i), _row(key_errors, i), _row(sample, i), _row(sample_errors, i), _row(pulses, i), _row(mu, i),
+            _row(p, i), costs, method, _row(signal_only, i), False, out[i],
+        )  # fmt: skip
 
 
 def accounts_of(*arguments: ArrayLike) -> np.ndarray:
@@ -885,8 +888,10 @@ def accounts_of(*arguments: ArrayLike) -> np.ndarray:
     >>> round(found[UNFLOORED].item())
     253519
     """
-    with np.errstate(all="ignore"):
-        return _accounts()(*arguments, np.empty(len(ACCOUNT)))
+    shape, rows = rows_of(arguments[:7], arguments[7:12], arguments[12:])
+    out = np.empty((math.prod(shape), len(ACCOUNT)))
+    _each(*rows, out)
+    return out.reshape(*shape, len(ACCOUNT))
 
 
 @compiled

@@ -11,14 +11,14 @@ compiled together are in this file: numba's cache notices a change of the file t
 """
 
 import math
-from collections.abc import Callable
-from functools import cache
+from typing import Any
 
 import numpy as np
-from numba import float64, guvectorize, int64, njit
+from numba import njit
 from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.decoy_bounds import ACCOUNT
+from satqkd.key.proofs.points import rows_of
 
 compiled = njit(cache=True, error_model="numpy")
 
@@ -646,40 +646,39 @@ def account(
     return n_sifted, qber, empty, photons, sample_of, errors_of, phase_error, leak_ec, unfloored
 
 
-@cache
-def _accounts() -> Callable[..., np.ndarray]:
-    """Return `account` as a numpy function, compiled on first use."""
-    layout = ",".join(["(k)"] * 6 + ["()"] * 8 + ["(m)"]) + "->(m)"
-    types = [float64[:]] * 6 + [float64] * 5 + [int64] * 3 + [float64[:]] * 2
+@njit(inline="always")
+def _row(values: np.ndarray, i: int) -> Any:
+    """Return the row of point i, or the only one."""
+    return values[min(i, len(values) - 1)]
 
-    @guvectorize([tuple(types)], layout, cache=True)
-    def accounts(
-        key: np.ndarray,
-        key_errors: np.ndarray,
-        sample: np.ndarray,
-        sample_errors: np.ndarray,
-        mu: np.ndarray,
-        p: np.ndarray,
-        eps_sec: float,
-        f_ec: float,
-        mismatch: float,
-        security: float,
-        fluctuation: float,
-        signal_only: bool,
-        two_way: bool,
-        ways: int,
-        like: np.ndarray,
-        out: np.ndarray,
-    ) -> None:
-        # Copies have one layout in memory, so that `account` is compiled once.
+
+@compiled
+def _each(
+    key: np.ndarray,
+    key_errors: np.ndarray,
+    sample: np.ndarray,
+    sample_errors: np.ndarray,
+    mu: np.ndarray,
+    p: np.ndarray,
+    eps_sec: np.ndarray,
+    f_ec: np.ndarray,
+    mismatch: np.ndarray,
+    security: np.ndarray,
+    fluctuation: np.ndarray,
+    signal_only: np.ndarray,
+    two_way: np.ndarray,
+    ways: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Fill the rows of `out` with `account` of the rows of its arguments."""
+    for i in range(len(out)):
         filled = account(
-            key.copy(), key_errors.copy(), sample.copy(), sample_errors.copy(), mu.copy(), p.copy(), eps_sec, f_ec,
-            mismatch, security, fluctuation, signal_only, two_way, 1, ways,
+            _row(key, i), _row(key_errors, i), _row(sample, i), _row(sample_errors, i), _row(mu, i), _row(p, i),
+            _row(eps_sec, i), _row(f_ec, i), _row(mismatch, i), _row(security, i), _row(fluctuation, i),
+            _row(signal_only, i), _row(two_way, i), 1, _row(ways, i),
         )  # fmt: skip
         for place in range(TERMS):
-            out[place] = filled[place]
-
-    return accounts
+            out[i, place] = filled[place]
 
 
 def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
@@ -693,8 +692,10 @@ def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
     >>> round(found[UNFLOORED].item())
     262037
     """
-    with np.errstate(all="ignore"):
-        return _accounts()(*arguments, ways, np.empty(TERMS))
+    shape, rows = rows_of(arguments[:6], arguments[6:11], (*arguments[11:], ways))
+    out = np.empty((math.prod(shape), TERMS))
+    _each(*rows, out)
+    return out.reshape(*shape, TERMS)
 
 
 @compiled
