@@ -49,7 +49,7 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     (1120, 12)
     """
     assert scenario.orbit is not None
-    elements = read_elements(scenario.file(scenario.orbit.elements))
+    elements = read_elements(scenario.file(scenario.orbit.elements), scenario.orbit.norad_id)
     sessions = [_recorded(scenario, elements)] if isinstance(scenario, Recorded) else _search(scenario, elements)
     data = xr.concat(
         [s.drop_dims("session") for s in sessions],
