@@ -248,6 +248,19 @@ FILES = {
 }
 
 
+@pytest.mark.parametrize("case", ["two satellites", "two satellites in lines", "a whole catalogue"])
+def test_a_file_of_several_satellites_names_the_key_that_chooses(asked, case):
+    sentence = asked(FILES[case])
+    assert "choose one by norad_id, which is orbit.norad_id in a scenario, or take out the others" in sentence
+    without = asked(FILES[case], norad_id=25544)
+    assert "has no element set of norad_id=25544: leave norad_id out or give another file" in without
+
+
+@pytest.mark.parametrize("case", ["one long line", "many lines", "random bytes", "a page of the web", "deep XML"])
+def test_files_that_are_no_sets_of_the_satellite_asked_for(asked, case):
+    asked(FILES[case], norad_id=41731)
+
+
 @pytest.mark.parametrize("case", FILES)
 def test_files_that_are_no_sets_of_one_satellite(asked, case):
     asked(FILES[case])
