@@ -10,12 +10,12 @@ drawn. The frequency with which the truth lies beyond the bound is divided by th
 pays for this estimate. For a proof this ratio is at most 1 everywhere. A small part runs with the tests
 (`tests/soundness/`); the code is in `soundness/`.
 
-How to read the tables: a number is the largest ratio of failures to payment over all populations that were tried at that
-secrecy ε; *where* is the population of the largest number in the row. *Every outcome* means that each outcome was
+How to read the tables: a number is the largest ratio of failures to payment over all populations that were tried at
+that secrecy ε; *where* is the population of the largest number in the row. *Every outcome* means that each outcome was
 weighted with its exact probability. *Drawn* means {draws:,} draws of each population ({weighed_draws:,} for
 `multinomial`), and {sample_draws:,} of a sample and the rest; brackets contain Clopper and Pearson's 95 % interval. The
-largest of many drawn ratios may exceed 1 by chance. A ratio counts as a failure if its lower limit, at a confidence that
-chance breaks once in a million, is above 1; it is in **bold**. An estimate that rests on several tail bounds pays for
+largest of many drawn ratios may exceed 1 by chance. A ratio counts as a failure if its lower limit, at a confidence
+that chance breaks once in a million, is above 1; it is in **bold**. An estimate that rests on several tail bounds pays for
 each of them, and the secret bits, which rest on all, pay ε. A phase error rate of one half promises nothing and cannot
 fail.
 """
@@ -70,8 +70,8 @@ def page(findings: list[Finding], eps_values, *, draws: dict[str, int], proofs, 
     exceptions = ", ".join(f"`{bound}` {found} of {points:,}" for bound, (found, points) in box.items())
     parts += [
         "## Intensities inside the box\n",
-        "For an uncertain intensity the key is the shortest over the four corners of the box that the uncertainty allows.\n"
-        "Random passes, each with one random place in its box, were searched for a key inside the box that is shorter\n"
-        f"still; there is no proof that none exists. Keys shorter than at all corners: {exceptions}.\n",
+        "For an uncertain intensity the key is the shortest over the four corners of the box that the uncertainty\n"
+        "allows. Random passes, each with one random place in its box, were searched for a key inside the box that is\n"
+        f"shorter still; there is no proof that none exists. Keys shorter than at all corners: {exceptions}.\n",
     ]
     return "\n".join(parts)
