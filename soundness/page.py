@@ -15,8 +15,8 @@ that secrecy ε; *where* is the population of the largest number in the row. *Ev
 weighted with its exact probability. *Drawn* means {draws:,} draws of each population ({weighed_draws:,} for
 `multinomial`), and {sample_draws:,} of a sample and the rest; brackets contain Clopper and Pearson's 95 % interval. The
 largest of many drawn ratios may exceed 1 by chance. A ratio counts as a failure if its lower limit, at a confidence
-that chance breaks once in a million, is above 1; it is in **bold**. An estimate that rests on several tail bounds pays for
-each of them, and the secret bits, which rest on all, pay ε. A phase error rate of one half promises nothing and cannot
+that chance breaks once in a million, is above 1; it is in **bold**. An estimate that rests on several tail bounds pays
+for each of them, and the secret bits, which rest on all, pay ε. A phase error rate of one half promises nothing and cannot
 fail.
 """
 COLUMNS = ("bound", "estimate", "how")
