@@ -16,8 +16,8 @@ weighted with its exact probability. *Drawn* means {draws:,} draws of each popul
 `multinomial`), and {sample_draws:,} of a sample and the rest; brackets contain Clopper and Pearson's 95 % interval. The
 largest of many drawn ratios may exceed 1 by chance. A ratio counts as a failure if its lower limit, at a confidence
 that chance breaks once in a million, is above 1; it is in **bold**. An estimate that rests on several tail bounds pays
-for each of them, and the secret bits, which rest on all, pay ε. A phase error rate of one half promises nothing and cannot
-fail.
+for each of them, and the secret bits, which rest on all, pay ε. A phase error rate of one half promises nothing and
+cannot fail.
 """
 COLUMNS = ("bound", "estimate", "how")
 
