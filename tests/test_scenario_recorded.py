@@ -91,9 +91,9 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
         ),
         (
             [("channels: [0, 1, 2, 3]", "channels: [0, 1, 2, 2]")],
-            "stations.0 channel 2 stands twice in channels and ign",
+            "stations.0 channel 2 occurs twice in channels and ign",
         ),
-        ([("ignored_channels: [0]", "ignored_channels: [4]")], "stations.1 channel 4 stands twice"),
+        ([("ignored_channels: [0]", "ignored_channels: [4]")], "stations.1 channel 4 occurs twice"),
         ([("recording: example_alice.a1", "recording: /tmp/a.a1")], "stations.0.recording=/tmp/a.a1 leaves its folder"),
         (
             [("recording: example_alice.a1", "recording: a.a1\n    format: hdf")],
@@ -103,7 +103,7 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
             [(ALICE, f"{ALICE}\n    altitude_m: 3")],
             "the scenario station alice has altitude_m: it goes with orbit, and on",
         ),
-        ([ORBIT], "the scenario station alice wants latitude_deg: it goes with orbit, and only with it"),
+        ([ORBIT], "the scenario station alice lacks latitude_deg: it goes with orbit, and only with it"),
         (
             [("window_ns: {value: 2.5,", "window_ns: {value: 101,")],
             "coincidence accidental_gap_ns=100 is less than window",
