@@ -46,7 +46,7 @@ STYLE: dict[Any, Any] = {
 in_style = mpl.rc_context(STYLE)
 
 # Colour and dashes of the first and the second station, and of both together: told apart in grey print, too.
-STATION_STYLES = ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"})
+STATION_STYLES: tuple[dict[str, Any], ...] = ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"})
 TOTAL_STYLE: dict[Any, Any] = {"color": BLACK, "ls": "-", "lw": 1.2}
 
 

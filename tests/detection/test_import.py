@@ -88,6 +88,6 @@ def test_a_wrong_map_of_channels_is_said_and_leaves_nothing(scenario, tmp_path, 
 def test_a_fault_of_a_file_leaves_nothing(scenario, tmp_path):
     path = tmp_path / "recordings/example_bob.npy"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="example_bob.npy: is no whole NPY file"):
+    with pytest.raises(ValueError, match="example_bob.npy: is not a complete NPY file"):
         import_recordings(scenario, tmp_path / "detection.zarr")
     assert {path.name for path in tmp_path.iterdir()} == {"recordings", "scenarios"}

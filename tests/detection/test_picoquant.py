@@ -238,8 +238,8 @@ GOOD = [(1000, 0, 1), (40_000_000, 0, 2), (41_000_000, 0, 0)]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda b: b"PQHISTO" + b[7:], "is no PTU file: it does not begin with PQTTTR"),
-        (lambda b: b"", "is no PTU file"),
+        (lambda b: b"PQHISTO" + b[7:], "is not a PTU file: it does not begin with PQTTTR"),
+        (lambda b: b"", "is not a PTU file"),
         (lambda b: b[:200], "the header has no end: it is cut"),
         (lambda b: b[:-2], "ends in the middle of record 3: it is cut"),
         (lambda b: b[:-4], "the header says 4 records, the file holds 3: it is cut, or its header lies"),
@@ -275,7 +275,7 @@ def test_a_damaged_ptu_file_is_named_with_its_fault(change, message, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ident": "TimeHarp 260"}, "is no HT3 file of a HydraHarp"),
+        ({"ident": "TimeHarp 260"}, "is not an HT3 file of a HydraHarp"),
         ({"version": "3.0"}, "unknown HT3 version '3.0': known are 1.0 and 2.0"),
         ({"mode": 2}, "holds 32 bits a record in mode 2, not 32 in mode 3"),
         ({"bits": 64}, "holds 64 bits a record"),
