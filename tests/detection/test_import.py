@@ -70,7 +70,7 @@ def test_a_station_of_a_zarr_is_a_recording(scenario, tmp_path):
     [
         (
             [0, 1, 2, 7, 3],
-            "channel 7 clicks at 1000003000000 ps and stands in neither channels nor ignored_channels of st",
+            "channel 7 clicks at 1000003000000 ps and is in neither channels nor ignored_channels of st",
         ),
         ([0, 1, 3, 3], "channel 2 never clicks: correct channels of station alice"),
         ([0, 2, 2, 0], "channel 1 never clicks: correct channels of station alice"),

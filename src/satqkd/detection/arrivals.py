@@ -90,7 +90,7 @@ def settings_at(times_s: np.ndarray, *, switch_rate_hz: float, key: int) -> np.n
     Examples
     --------
     >>> settings_at(np.array([0.0, 0.4, 0.5, 1.1, 1.6]), switch_rate_hz=2.0, key=7).tolist()
-    [0]
+    [0, 0, 1, 0, 0]
     """
     slots = np.floor(times_s * switch_rate_hz).astype(np.int64)
     return (random_words(np.uint64(key), slots) & np.uint64(1)).astype(np.uint8)
@@ -309,7 +309,7 @@ def background(
     >>> rates_hz, edges_s = np.array([1.0, 3.0]), np.array([0.0, 1.0])
     >>> times, channel = background(rates_hz=rates_hz, edges_s=edges_s, arrivals=arrivals, rng=rng)
     >>> times.round(2).tolist(), channel.tolist()
-    []
+    ([0.27, 0.35], [1, 1])
     """
     times = arrivals.times(edges_s, np.full(edges_s.size - 1, rates_hz.sum()))
     channel = np.searchsorted(np.cumsum(rates_hz) / (rates_hz.sum() or 1.0), rng.random(times.size), side="right")

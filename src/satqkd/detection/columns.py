@@ -44,11 +44,9 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.save(f"{folder}/tags.npy", [[100, 0], [250, 3]])
-    ...     [
-    ...         (time.tolist(), detector.tolist())
-    ...         for time, detector, _ in read_npy(Path(folder, "tags.npy"), 10, Counter())
-    ...     ]
-    [([100, 250], [0, 3])]
+    ...     time, detector, record = next(read_npy(Path(folder, "tags.npy"), 10, Counter()))
+    >>> time.tolist(), detector.tolist(), record.tolist()
+    ([100, 250], [0, 3], [0, 1])
     """
     try:
         rows = np.lib.format.open_memmap(path, mode="r")  # never loads pickled objects, whatever the header says

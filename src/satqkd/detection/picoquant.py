@@ -270,7 +270,8 @@ def decode(
     channel = np.empty(size, np.uint8)
     n = markers = 0
     word: Any
-    tick: Any
+    overflows: Any
+    marker: Any
     for i in range(size):
         word = np.int64(records[i])
         if picoharp:

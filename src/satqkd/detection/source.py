@@ -33,8 +33,8 @@ def werner_state(bell_state: str, fidelity: float) -> np.ndarray:
 
     Notes
     -----
-    Werner, Phys. Rev. A 40, 4277 (1989): p |psi><psi| + (1 - p) 1/4 with F = (1 + 3 p) / 4. White noise
-    favours no basis; the papers print a fidelity and nothing else about the state.
+    Werner, Phys. Rev. A 40, 4277 (1989): p ``|psi><psi|`` + (1 - p) 1/4 with F = (1 + 3 p) / 4. White noise favours
+    no basis; the papers print a fidelity and nothing else about the state.
 
     Examples
     --------
