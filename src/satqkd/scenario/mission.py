@@ -298,9 +298,7 @@ class Key(Section):
     eps_sec: Probability = Field(description="secrecy failure probability [1]")
     eps_cor: Probability = Field(description="correctness failure probability [1]")
     f_ec: Annotated[Number, Field(ge=1, le=3)] = Field(description="inefficiency of error correction [1]")
-    efficiency_mismatch: Annotated[Number, Field(ge=0, lt=1)] = Field(
-        0, description="relative, between the detectors [1]"
-    )
+    efficiency_mismatch: Annotated[Number, Field(ge=0, lt=1)] = Field(0, description="relative, between detectors [1]")
     bound: str = Field(description="security proof whose key is compared with the publication")
 
 
