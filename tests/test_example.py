@@ -58,8 +58,8 @@ def test_a_laboratorys_own_recording_is_not_overwritten(scenario, missions, tmp_
     ("spoil", "message"),
     [
         (lambda p: p.unlink(), "station bob names the file example_bob.npy, found neither beside the scenario nor in"),
-        (lambda p: p.write_bytes(p.read_bytes()[:-50]), "example_bob.npy: is no whole NPY file"),
-        (lambda p: p.write_bytes(b""), "example_bob.npy: is no whole NPY file"),
+        (lambda p: p.write_bytes(p.read_bytes()[:-50]), "example_bob.npy: is not a complete NPY file"),
+        (lambda p: p.write_bytes(b""), "example_bob.npy: is not a complete NPY file"),
     ],
 )
 def test_a_recording_is_looked_at_before_any_work(scenario, missions, spoil, message):

@@ -56,7 +56,7 @@ class RecordedOrbit(Section):
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
     start: Time = Field(description="UTC time at which the part to analyse begins")
     duration_s: Annotated[Number, Field(ge=1, le=86400)] = Field(
-        description="length of that part, in whole seconds [s]"
+        description="whole seconds of that part, within one pass [s]"
     )
     showcase: ClassVar[None] = None
     survey: ClassVar[None] = None
