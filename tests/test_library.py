@@ -213,7 +213,7 @@ def command(tmp_path, monkeypatch):
 def test_a_new_scenario_can_be_checked_at_once(command, tmp_path):
     assert command("new", "mine") == (0, "mine.yaml: edit it from the top down, then: satqkd check mine.yaml\n")
     assert load_scenario(tmp_path / "mine.yaml").name == "mine"
-    assert command("new", "mine") == (1, "Error: mine.yaml: is there already: give another name, or move it away\n")
+    assert command("new", "mine") == (1, "Error: mine.yaml: exists already: give another name, or move it away\n")
     status, said = command("check", "mine.yaml")
     assert status == 0 and said.startswith("mine.yaml: nothing is wrong with it")
 
