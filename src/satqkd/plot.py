@@ -141,7 +141,16 @@ def session_stairs(
 
 
 def legend_above(axis: Axes, columns: int = 4) -> None:
-    """Put the legend above the axes, where no curve can cross it."""
+    """Put the legend above the axes, where no curve can cross it.
+
+    Examples
+    --------
+    >>> figure, axis = new_figure()
+    >>> _ = axis.plot([0, 1], label="range")
+    >>> legend_above(axis)
+    >>> axis.get_legend().get_texts()[0].get_text()
+    'range'
+    """
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
 
 
@@ -160,7 +169,15 @@ def no_data(text: str) -> Figure:
 
 
 def published_range(axis: Axes, low: float, high: float, text: str) -> None:
-    """Mark the range from the lowest to the highest value that a paper prints."""
+    """Mark the range from the lowest to the highest value that a paper prints.
+
+    Examples
+    --------
+    >>> figure, axis = new_figure()
+    >>> published_range(axis, 1600.0, 2400.0, "published")
+    >>> axis.patches[0].get_label()
+    'published'
+    """
     axis.axhspan(low, high, color=ORANGE, alpha=0.12, lw=0, label=text)
 
 

@@ -140,6 +140,26 @@ def entangled_light(
     -------
     list of Light
         For each station, shape (2,).
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> mission = load_scenario("yin2020")
+    >>> alice, bob = entangled_light(
+    ...     source=mission.source,
+    ...     angles_deg=mission.measurements[0].angles_deg,
+    ...     switch_rate_hz=None,
+    ...     efficiencies=np.full((2, 4), 0.5),
+    ...     edges_s=np.array([0.0, 0.01]),
+    ...     transmittances=np.full((2, 1), 0.01),
+    ...     rotations_rad=np.zeros((2, 1)),
+    ...     flights=[lambda emission_s: emission_s + 0.002] * 2,
+    ...     switch_keys=[None, None],
+    ...     emissions=PoissonProcess(np.random.default_rng(1)),
+    ...     rng=np.random.default_rng(2),
+    ... )
+    >>> alice.emission_s.size, bob.emission_s.size
+    (299, 306)
     """
     best = efficiencies.max(axis=1)
     seen = np.minimum(transmittances * best[:, None], 1.0)
@@ -241,6 +261,25 @@ def decoy_light(
     Returns
     -------
     Light
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> mission = load_scenario("liao2017")
+    >>> light = decoy_light(
+    ...     source=mission.source,
+    ...     angles_deg=mission.measurements[0].angles_deg[0],
+    ...     efficiencies=np.full(4, 0.5),
+    ...     edges_s=np.array([0.0, 0.01]),
+    ...     transmittance=np.array([0.001]),
+    ...     rotation_rad=np.zeros(1),
+    ...     first_pulse=0,
+    ...     log_key=7,
+    ...     emissions=PoissonProcess(np.random.default_rng(1)),
+    ...     rng=np.random.default_rng(2),
+    ... )
+    >>> light.emission_s.size, np.unique(light.channel).tolist()
+    (215, [0, 1, 2, 3])
     """
     best = efficiencies.max()
     candidates = emissions.times(edges_s, source.pulse_rate_hz * source.mu.max() * transmittance * best)

@@ -70,7 +70,17 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
 
 
 def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
-    """Yield the tags of a CSV file whose first line names its columns; see `read_npy`."""
+    """Yield the tags of a CSV file whose first line names its columns; see `read_npy`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(Path(folder, "tags.csv"), [(np.array([100, 250]), np.array([0, 3]))])
+    ...     time, detector, record = next(read_csv(Path(folder, "tags.csv"), 10, Counter()))
+    >>> time.tolist(), detector.tolist(), record.tolist()
+    ([100, 250], [0, 3], [0, 1])
+    """
     with path.open(encoding="utf-8-sig") as handle:
         try:
             names = [name.strip() for name in handle.readline(LONGEST_LINE).split(",")]
@@ -119,7 +129,17 @@ def _numbers(lines: list[str], places: list[int]) -> np.ndarray | None:
 
 
 def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
-    """Yield the tags of a Parquet file, page by page, so that row groups may be of any size; see `read_npy`."""
+    """Yield the tags of a Parquet file, page by page, so that row groups may be of any size; see `read_npy`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_parquet(Path(folder, "tags.parquet"), [(np.array([100, 250]), np.array([0, 3], np.uint8))])
+    ...     time, detector, record = next(read_parquet(Path(folder, "tags.parquet"), 10, Counter()))
+    >>> time.tolist(), detector.tolist(), record.tolist()
+    ([100, 250], [0, 3], [0, 1])
+    """
     from pyarrow import parquet
 
     first = 0

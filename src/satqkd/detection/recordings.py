@@ -66,6 +66,15 @@ class TagWriter:
     group : zarr.Group
     columns : dict of str to str
         Data type by name of the array.
+
+    Examples
+    --------
+    >>> group = zarr.create_group({})
+    >>> writer = TagWriter(group, {"time": "int64"})
+    >>> writer.append(time=np.array([100, 250]))
+    >>> writer.close()
+    >>> group["time"][:].tolist()
+    [100, 250]
     """
 
     def __init__(self, group: zarr.Group, columns: dict[str, str]) -> None:
@@ -319,7 +328,15 @@ def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Gr
 
 
 def write_station(store: zarr.Group, station: str, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write ascending times [ps] and detectors as the photons of a station of a ``detection.zarr``."""
+    """Write ascending times [ps] and detectors as the photons of a station of a ``detection.zarr``.
+
+    Examples
+    --------
+    >>> store = zarr.create_group({})
+    >>> write_station(store, "alice", [(np.array([100, 250]), np.array([0, 3]))])
+    >>> store["alice/photons/detector"][:].tolist()
+    [0, 3]
+    """
     group = store.create_group(f"{station}/photons", overwrite=True)
     writer = TagWriter(group, {"time": "int64", "detector": "uint8"})
     count = 0
