@@ -1,6 +1,8 @@
 """Scenarios of recordings: what loads, what does not, and what is said about it."""
 
+import inspect
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -8,7 +10,7 @@ import pytest
 import yaml
 
 from satqkd.detection.recordings import READERS
-from satqkd.scenario import Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
+from satqkd.scenario import Experiment, Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,13 @@ def test_recordings_stand_beside_the_scenario_or_in_their_folder(loaded, tmp_pat
     (tmp_path / "scenarios/example_alice.a1").touch()
     assert scenario.recording(bob) == tmp_path / "recordings/example_bob.npy"
     assert scenario.recording(alice) == tmp_path / "scenarios/example_alice.a1"
+
+
+def test_both_kinds_have_what_an_experiment_declares(loaded, missions):
+    declared = re.findall(r"def (\w+)\(self\) -> .*: \.\.\.", inspect.getsource(Experiment))
+    assert {"stations", "source", "detection", "orbit", "reference", "relay", "polarization"} == set(declared)
+    for scenario in (loaded(), *missions.values()):
+        assert all(hasattr(scenario, name) for name in declared)
 
 
 def test_replaced_keeps_the_kind(loaded):
