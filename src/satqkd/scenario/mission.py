@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from satqkd.scenario.fields import (
     Altitude,
     BellState,
+    CatalogueNumber,
     Elevation,
     FileName,
     Fraction,
@@ -54,6 +55,9 @@ class Orbit(Section):
     """Which satellite flies, when to search for passes, and which seconds of a pass form a session."""
 
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
+    norad_id: CatalogueNumber | None = Field(
+        None, description="catalogue number, where the file holds several satellites"
+    )
     search_start: Time = Field(description="UTC time at which the search for passes begins")
     search_end: Time = Field(description="UTC time at which the search ends")
     min_elevation_deg: Elevation = Field(description="lowest elevation of a session, at every station [degree]")
@@ -406,7 +410,11 @@ class Experiment(Section):
     @property
     def content_hash(self) -> str:
         """Return the SHA-256 of the values, independent of layout, comments and origins in the file."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        values = self.model_dump(mode="json")
+        # Without this key the hash is the one from before the key existed.
+        if values["orbit"] and values["orbit"]["norad_id"] is None:
+            del values["orbit"]["norad_id"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:
         """Return the path of a file that the scenario names.
