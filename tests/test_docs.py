@@ -67,9 +67,8 @@ def test_scenario_keys_are_current():
     spec.loader.exec_module(script)
     assert script.PAGE.read_text() == script.page()
     assert "| `aperture_m` | number | m | > 0, ≤ 10 |  | clear aperture |" in script.page()
-    assert "| `max_sun_elevation_deg` | number | degree | ≥ -90, ≤ 90 | `-6` | highest Sun at every station |" in (
-        script.page()
-    )
+    text = "highest elevation of the Sun, at every station"
+    assert f"| `max_sun_elevation_deg` | number | degree | ≥ -90, ≤ 90 | `-6` | {text} |" in script.page()
 
 
 def blocks(page, language):

@@ -49,7 +49,9 @@ def test_the_same_seed_makes_the_same_files(scenario, missions):
 def test_a_laboratorys_own_recording_is_not_overwritten(scenario, missions, tmp_path):
     text = scenario.path.read_text().replace("example_bob.npy", "monday_bob.npy")
     scenario.path.write_text(text)
-    with pytest.raises(ScenarioError, match="recording=monday_bob.npy does not begin with example_: only such are sim"):
+    with pytest.raises(
+        ScenarioError, match="recording=monday_bob.npy does not begin with example_: only such files are"
+    ):
         record_example(load_scenario(scenario.path), missions["yin2020"], transmittance=0.01, seed=3)
     assert not (tmp_path / "recordings").exists()
 
@@ -58,8 +60,8 @@ def test_a_laboratorys_own_recording_is_not_overwritten(scenario, missions, tmp_
     ("spoil", "message"),
     [
         (lambda p: p.unlink(), "station bob names the file example_bob.npy, found neither beside the scenario nor in"),
-        (lambda p: p.write_bytes(p.read_bytes()[:-50]), "example_bob.npy: is no whole NPY file"),
-        (lambda p: p.write_bytes(b""), "example_bob.npy: is no whole NPY file"),
+        (lambda p: p.write_bytes(p.read_bytes()[:-50]), "example_bob.npy: is not a complete NPY file"),
+        (lambda p: p.write_bytes(b""), "example_bob.npy: is not a complete NPY file"),
     ],
 )
 def test_a_recording_is_looked_at_before_any_work(scenario, missions, spoil, message):

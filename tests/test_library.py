@@ -211,9 +211,9 @@ def command(tmp_path, monkeypatch):
 
 
 def test_a_new_scenario_can_be_checked_at_once(command, tmp_path):
-    assert command("new", "mine") == (0, "mine.yaml: go through it from above, then: satqkd check mine.yaml\n")
+    assert command("new", "mine") == (0, "mine.yaml: edit it from the top down, then: satqkd check mine.yaml\n")
     assert load_scenario(tmp_path / "mine.yaml").name == "mine"
-    assert command("new", "mine") == (1, "Error: mine.yaml: is there already: give another name, or move it away\n")
+    assert command("new", "mine") == (1, "Error: mine.yaml: exists already: give another name, or move it away\n")
     status, said = command("check", "mine.yaml")
     assert status == 0 and said.startswith("mine.yaml: nothing is wrong with it")
 
@@ -242,13 +242,13 @@ def test_lengths_of_pulses_are_those_of_the_function():
         (["check", "none.yaml"], 1, "Error: none.yaml: cannot be read"),
         (["new", "a b"], 1, "name=a b is wrong"),
         (["new", "../a"], 1, "name=../a is wrong"),
-        (["run"], 1, "is no checkout of satqkd"),
+        (["run"], 1, "is not a checkout of satqkd"),
         (["plan", "none", "out"], 1, "Error: none: is not the name of a plan: known are example"),
         (["sweep", "none", "out.nc"], 1, "Error: none: is not the name of a sweep: known are example"),
         (["report", "none.csv", "out.html"], 1, "Error: none.csv: "),
         (["key", "n_z=1"], 1, "Error: counts: the key n_x is missing"),
         (["key", "n_z=1", "n_x=1", "errors_z=2", "errors_x=0"], 1, "Error: counts: errors_z=2 exceeds n_z=1"),
-        (["key", "n_z=1", "n_x"], 2, "Error: n_x is no KEY=VALUE: write it as in n_z=1685"),
+        (["key", "n_z=1", "n_x"], 2, "Error: n_x is not KEY=VALUE: write it as in n_z=1685"),
         (["fly"], 2, "Error: No such command 'fly'"),
     ],
 )

@@ -169,7 +169,7 @@ def test_unknown_keys_like_nothing_list_what_there_is(message):
         (APERTURE, "aperture_m: true", "transmitter.aperture_m=True is not a number"),
         (APERTURE, "aperture_m: null", "transmitter.aperture_m=None is wrong"),
         (APERTURE, "wavelength_m: 1", "unknown key transmitter.wavelength_m: did you mean wavelength_nm?"),
-        (APERTURE, "aperture_m: 1\n  aperture_m: 2", "line 19: the key aperture_m stands twice: keep one"),
+        (APERTURE, "aperture_m: 1\n  aperture_m: 2", "line 19: the key aperture_m occurs twice: keep one"),
         (APERTURE, "aperture_m: &d 1\n  optics: *d", "line 19: YAML aliases are not allowed: write the value out"),
         (APERTURE, "aperture_m: 2016-02-30", "line 18: 2016-02-30 cannot be read (day is out of range for month)"),
         (APERTURE, "aperture_m: [", "line 20: is not YAML"),
@@ -191,7 +191,11 @@ def test_unknown_keys_like_nothing_list_what_there_is(message):
         ("value: passive", "value: pasive", "detection.basis_choice=pasive is wrong, input should be 'passive' or 'ac"),
         ("value: passive", "value: active", "detection switch_rate_hz goes with basis_choice active"),
         ("name: nanshan", "name: delingha", "the scenario stations have the same name: give each its own"),
-        ("angles_deg: [[0, 45], [0, 45]]", "angles_deg: [[0, 45]]", "the scenario measurement key wants angles_deg f"),
+        (
+            "angles_deg: [[0, 45], [0, 45]]",
+            "angles_deg: [[0, 45]]",
+            "the scenario measurement key requires angles_deg f",
+        ),
         ("name: bell", "name: key", "the scenario measurements have the names key, key: give each its own"),
     ],
 )
@@ -219,7 +223,7 @@ def test_intensities_have_to_be_whole_and_in_order(message, new, expected):
 def test_intensity_probabilities_sum_to_one(message):
     old = "intensity_probabilities: {value: {signal: 0.5, decoy: 0.25, vacuum: 0.25}"
     new = "intensity_probabilities: {value: {signal: 0.5, decoy: 0.25, vacuum: 0.2}"
-    assert "intensity_probabilities sum to 0.95: they have to sum to 1" in message(old, new, "liao2017")
+    assert "intensity_probabilities sum to 0.95: they must sum to 1" in message(old, new, "liao2017")
 
 
 def test_a_bell_test_alone_gives_no_key(changed, texts, load_text):
@@ -244,7 +248,7 @@ def test_only_the_last_measurement_may_fill_the_session(message):
     ],
 )
 def test_a_sourced_value_has_one_value_and_one_source(message, new, has):
-    expected = f"transmitter.aperture_m wants value and one of published, assumed, calibrated, and has {has}"
+    expected = f"transmitter.aperture_m requires value and one of published, assumed, calibrated, and has {has}"
     assert message(APERTURE, f"aperture_m: {new}") == expected
 
 

@@ -1,6 +1,8 @@
 """Scenarios of recordings: what loads, what does not, and what is said about it."""
 
+import inspect
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -8,7 +10,7 @@ import pytest
 import yaml
 
 from satqkd.detection.recordings import READERS
-from satqkd.scenario import Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
+from satqkd.scenario import Experiment, Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +98,9 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
         ),
         (
             [("channels: [0, 1, 2, 3]", "channels: [0, 1, 2, 2]")],
-            "stations.0 channel 2 stands twice in channels and ign",
+            "stations.0 channel 2 occurs twice in channels and ign",
         ),
-        ([("ignored_channels: [0]", "ignored_channels: [4]")], "stations.1 channel 4 stands twice"),
+        ([("ignored_channels: [0]", "ignored_channels: [4]")], "stations.1 channel 4 occurs twice"),
         ([("recording: example_alice.a1", "recording: /tmp/a.a1")], "stations.0.recording=/tmp/a.a1 leaves its folder"),
         (
             [("recording: example_alice.a1", "recording: a.a1\n    format: hdf")],
@@ -108,7 +110,7 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
             [(ALICE, f"{ALICE}\n    altitude_m: 3")],
             "the scenario station alice has altitude_m: it goes with orbit, and on",
         ),
-        ([ORBIT], "the scenario station alice wants latitude_deg: it goes with orbit, and only with it"),
+        ([ORBIT], "the scenario station alice lacks latitude_deg: it goes with orbit, and only with it"),
         (
             [("window_ns: {value: 2.5,", "window_ns: {value: 101,")],
             "coincidence accidental_gap_ns=100 is less than window",
@@ -140,6 +142,13 @@ def test_recordings_stand_beside_the_scenario_or_in_their_folder(loaded, tmp_pat
     (tmp_path / "scenarios/example_alice.a1").touch()
     assert scenario.recording(bob) == tmp_path / "recordings/example_bob.npy"
     assert scenario.recording(alice) == tmp_path / "scenarios/example_alice.a1"
+
+
+def test_both_kinds_have_what_an_experiment_declares(loaded, missions):
+    declared = re.findall(r"def (\w+)\(self\) -> .*: \.\.\.", inspect.getsource(Experiment))
+    assert {"stations", "source", "detection", "orbit", "reference", "relay", "polarization"} == set(declared)
+    for scenario in (loaded(), *missions.values()):
+        assert all(hasattr(scenario, name) for name in declared)
 
 
 def test_replaced_keeps_the_kind(loaded):

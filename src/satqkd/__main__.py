@@ -1,4 +1,4 @@
-"""`python -m satqkd`: the same as the command `satqkd`."""
+"""Run the command `satqkd` as `python -m satqkd`."""
 
 from satqkd.command.main import main
 

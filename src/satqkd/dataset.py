@@ -1,4 +1,4 @@
-"""Data sets that pass between stages: their attributes, and how they are written and read."""
+"""The data sets of the stages: their attributes, and how they are written and read."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +26,23 @@ def variable(dims: str | tuple[str, ...], values: ArrayLike, units: str, long_na
 
 
 def label(data: xr.Dataset, stage: str, scenario: Experiment, seed: int | None = None) -> xr.Dataset:
-    """Set the CF global attributes. No timestamp or path is stored, so equal inputs give identical files."""
+    """Set the CF global attributes. No timestamp or path is stored, so equal inputs give identical files.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Its own attributes are kept.
+    stage : str
+    scenario : Scenario or Recorded
+    seed : int, optional
+        The configuration's seed, for a stage that draws random numbers.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> label(xr.Dataset(), "orbit", load_scenario("liao2017")).attrs["scenario"]
+    'liao2017'
+    """
     data.attrs = (
         {
             "Conventions": "CF-1.11",
@@ -43,12 +59,12 @@ def label(data: xr.Dataset, stage: str, scenario: Experiment, seed: int | None =
 
 
 COMPRESSED: dict[str, Any] = {"zlib": True, "complevel": 1, "shuffle": True}
-CHUNK, PART = 1 << 18, 1 << 20  # rows of a long data set to compress together, and to work on together
+CHUNK, PART = 1 << 18, 1 << 20  # rows of a long data set that are compressed, and processed, together
 
 
 @contextmanager
 def _two_chunks() -> Iterator[None]:
-    """Hold two chunks of each variable in memory, in place of the library's 64 MB: rows go by in their order, once."""
+    """Keep two chunks of each variable in memory instead of the default 64 MB: rows are used once, and in order."""
     size = int(netCDF4.get_chunk_cache()[0])
     netCDF4.set_chunk_cache(2 * 8 * CHUNK)
     try:
@@ -58,28 +74,48 @@ def _two_chunks() -> Iterator[None]:
 
 
 def save(data: xr.Dataset, path: str | Path) -> None:
-    """Write a data set as netCDF4; large variables compressed."""
+    """Write a data set as netCDF4, with large variables compressed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(xr.Dataset({"range": variable("time", [5e5, 6e5], "m", "range")}), f"{folder}/orbit.nc")
+    ...     load(f"{folder}/orbit.nc").range.values.tolist()
+    [500000.0, 600000.0]
+    """
     with _two_chunks(), finished(path) as draft:
         data.to_netcdf(draft, engine="netcdf4", encoding=_encoding(data))
 
 
 @contextmanager
 def growing(path: str | Path, dim: str) -> Iterator[tuple[Callable, Callable]]:
-    """Write a data set that may have more rows along a dimension than the memory can hold.
+    """Write a data set that may have more rows along a dimension than fit into memory.
 
     Parameters
     ----------
     path : str or Path
-        Of the netCDF4 file, which takes its name when all of it is there.
+        The netCDF4 file, which gets its name when it is complete.
     dim : str
         The dimension along which the data set grows.
 
     Yields
     ------
     append : callable
-        Takes a dict of one-dimensional xarray.Variable, the next rows: the same names and types every time.
+        Takes the next rows, a dict of one-dimensional xarray.Variable with the same names and types in every call.
     finish : callable
-        Takes an xarray.Dataset of all that does not lie along the dimension, once and last.
+        Takes an xarray.Dataset of everything that is not along the dimension; the last call.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with growing(f"{folder}/tags.nc", "tag") as (append, finish):
+    ...         append({"time": variable("tag", [1, 2], "ps", "time")})
+    ...         append({"time": variable("tag", [5], "ps", "time")})
+    ...         finish(xr.Dataset(attrs={"run": 1}))
+    ...     load(f"{folder}/tags.nc").time.values.tolist()
+    [1, 2, 5]
     """
     with _two_chunks(), finished(path) as draft:
         file = netCDF4.Dataset(draft, "w")
@@ -105,6 +141,7 @@ def growing(path: str | Path, dim: str) -> Iterator[tuple[Callable, Callable]]:
 
 
 def _encoding(data: xr.Dataset) -> dict[Any, dict]:
+    """Return the encoding by variable: compression of large ones, and the units of times."""
     encoding: dict[Any, dict] = {name: COMPRESSED for name, values in data.variables.items() if values.size > 1000}
     for name, values in data.variables.items():
         if values.dtype.kind == "M":
@@ -117,12 +154,20 @@ def _encoding(data: xr.Dataset) -> dict[Any, dict]:
 
 
 def load(path: str | Path, *, leave: str | None = None, names: Sequence[str] | None = None) -> xr.Dataset:
-    """Read a data set whole or some of its variables; or leave what lies along a dimension in the file until needed.
+    """Read a data set, completely or some of its variables, or with the variables along a dimension left in the file.
+
+    Parameters
+    ----------
+    path : str or Path
+    leave : str, optional
+        Variables along this dimension stay in the file until they are used.
+    names : sequence of str, optional
+        The variables to read; by default all.
 
     Raises
     ------
     MissingResult
-        The file is not there yet.
+        If the file does not exist yet. `save` has an example.
     """
     require_result(path)
     with _two_chunks():
@@ -137,6 +182,12 @@ def load(path: str | Path, *, leave: str | None = None, names: Sequence[str] | N
 
 
 def in_parts(data: xr.Dataset, dim: str) -> Iterator[xr.Dataset]:
-    """Yield the rows of a long data set in parts that fit the memory."""
+    """Yield the rows of a long data set in parts that fit into memory.
+
+    Examples
+    --------
+    >>> [part.sizes["tag"] for part in in_parts(xr.Dataset({"time": ("tag", [1, 2, 3])}), "tag")]
+    [3]
+    """
     for first in range(0, data.sizes[dim], PART):
         yield data.isel({dim: slice(first, first + PART)})

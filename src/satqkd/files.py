@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and the provenance beside each."""
+"""Files that are complete or absent, and the provenance beside each."""
 
 import hashlib
 import json
@@ -13,15 +13,15 @@ from pathlib import Path
 
 
 class MissingResult(FileNotFoundError):
-    """A result that the workflow has not made yet. A notebook shows its one sentence, without a traceback.
+    """A result that the workflow has not made yet. A notebook shows its message without a traceback.
 
     Parameters
     ----------
     path : str or Path
-        The file or folder that is not there.
+        The file or folder that is missing.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         super().__init__(f"{path} does not exist yet: run make results first")
 
     def _render_traceback_(self) -> list[str]:
@@ -29,14 +29,33 @@ class MissingResult(FileNotFoundError):
 
 
 def require_result(path: str | Path) -> None:
-    """Raise `MissingResult` unless a result is there."""
+    """Raise `MissingResult` unless a result exists.
+
+    Examples
+    --------
+    >>> try:
+    ...     require_result("results/nowhere/orbit.nc")
+    ... except MissingResult as missing:
+    ...     print(missing)
+    results/nowhere/orbit.nc does not exist yet: run make results first
+    """
     if not Path(path).exists():
         raise MissingResult(path)
 
 
 @contextmanager
 def finished(path: str | Path) -> Iterator[Path]:
-    """Give a place to write in, which takes its real name only when the writing has succeeded."""
+    """Yield a path to write to, which gets its real name only if the writing succeeds.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with finished(f"{folder}/note.txt") as draft:
+    ...         _ = draft.write_text("complete")
+    ...     Path(folder, "note.txt").read_text()
+    'complete'
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
@@ -53,23 +72,50 @@ def finished(path: str | Path) -> Iterator[Path]:
 
 
 def save_json(values: dict, path: str | Path) -> None:
-    """Write a small record as JSON."""
+    """Write a dictionary as JSON, with sorted keys.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_json({"b": 1, "a": 2}, f"{folder}/record.json")
+    ...     json.loads(Path(folder, "record.json").read_text())
+    {'a': 2, 'b': 1}
+    """
     with finished(path) as draft:
         draft.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
 
 
 def save_observables(values: dict[str, tuple[float, str]], path: str | Path) -> None:
-    """Write what a publication can be compared with, name to (value, unit), as JSON for stage 8 to read."""
+    """Write what a publication can be compared with, name to (value, unit), as JSON that stage 8 reads.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_observables({"baseline": (1120.1, "km")}, f"{folder}/orbit.observables.json")
+    ...     json.loads(Path(folder, "orbit.observables.json").read_text())
+    {'baseline': {'unit': 'km', 'value': 1120.1}}
+    """
     save_json({name: {"value": value, "unit": unit} for name, (value, unit) in values.items()}, path)
 
 
 def hash_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file, or of all the files of a folder with their names."""
+    """Return the SHA-256 of a file, or of all the files of a folder with their names.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "note.txt").write_text("abc")
+    ...     hash_of(f"{folder}/note.txt")[:16]
+    'ba7816bf8f01cfea'
+    """
     path = Path(path)
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
-            if file != path:  # where a name or a file ends is part of what is hashed
+            if file != path:  # with the size, so that the ends of names and files are unambiguous
                 digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_size}\0".encode())
             with file.open("rb") as handle:
                 while block := handle.read(1 << 22):
@@ -78,7 +124,17 @@ def hash_of(path: str | Path) -> str:
 
 
 def save_provenance(result: str | Path, inputs: list[str | Path]) -> None:
-    """Write when and with what a result was made, and from which inputs, to ``<result>.provenance.json``."""
+    """Write when, with which packages and from which inputs a result was made, to ``<result>.provenance.json``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "scenario.yaml").write_text("name: mine")
+    ...     save_provenance(f"{folder}/orbit.nc", [f"{folder}/scenario.yaml"])
+    ...     list(json.loads(Path(folder, "orbit.nc.provenance.json").read_text())["inputs"])
+    ['scenario.yaml']
+    """
     result = Path(result)
     save_json(
         {

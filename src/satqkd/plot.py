@@ -1,4 +1,4 @@
-"""One style for all figures: readable in print and for the colour-blind, the same bytes every time."""
+"""One style for all figures: legible in print and for the colour-blind, with reproducible bytes."""
 
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +13,7 @@ from matplotlib.rcsetup import cycler
 
 from satqkd.files import finished
 
-# Okabe and Ito's palette, told apart with any colour vision.
+# The palette of Okabe and Ito, whose colours can be distinguished with any colour vision.
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = (
     "#0072B2",
     "#E69F00",
@@ -42,27 +42,27 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "satqkd",
 }
 
-# A decorator for functions that draw: what they add after `new_figure`, a legend say, is in the style as well.
+# A decorator for functions that draw, so that what they add after `new_figure`, such as a legend, has the style too.
 in_style = mpl.rc_context(STYLE)
 
-# Colour and dashes of the first and the second station, and of both together: told apart in grey print, too.
-STATION_STYLES = ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"})
+# Colour and dashes of the first station, the second, and both together; they differ in grey print, too.
+STATION_STYLES: tuple[dict[str, Any], ...] = ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"})
 TOTAL_STYLE: dict[Any, Any] = {"color": BLACK, "ls": "-", "lw": 1.2}
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows by itself, without pyplot's list of open figures.
+    """A figure that a notebook can show without pyplot's list of open figures.
 
     Attributes
     ----------
     saved_png : bytes or None
-        The PNG file that `save_figure` has written, so that a figure that is saved and shown is drawn once.
+        The PNG file that `save_figure` has written: a figure that is saved and then shown is drawn only once.
     """
 
     saved_png: bytes | None = None
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """Return the PNG, and the width at which it is shown [pixel]: that of `figure.dpi`, whatever the file's."""
+        """Return the PNG, and its width in a notebook [pixel], which follows from `figure.dpi`, not from the file."""
         png = self.saved_png
         if png is None:
             image = BytesIO()
@@ -75,14 +75,29 @@ class ShownFigure(Figure):
 def new_figure(
     rows: int = 1, columns: int = 1, *, width_cm: float = 16, height_cm: float = 9, **subplots: Any
 ) -> tuple[Figure, Any]:
-    """Return a figure and its axes in the common style, as ``plt.subplots`` does, without pyplot's state."""
+    """Return a figure and its axes in the common style, as ``plt.subplots`` does, without pyplot's state.
+
+    Examples
+    --------
+    >>> figure, axes = new_figure(2, 1, width_cm=12, sharex=True)
+    >>> axes.shape, round(figure.get_figwidth() * 2.54)
+    ((2,), 12)
+    """
     with mpl.rc_context(STYLE):
         figure = ShownFigure(figsize=(width_cm / 2.54, height_cm / 2.54))
         return figure, figure.subplots(rows, columns, **subplots)
 
 
 def showcase(data: xr.Dataset) -> xr.Dataset:
-    """Return the session that figures show, with `elapsed`, the seconds since it began, and the label of that axis."""
+    """Return the session that figures show, with the coordinate `elapsed` [s] since its start and its axis label.
+
+    Examples
+    --------
+    >>> import satqkd
+    >>> shown = showcase(satqkd.orbit.find_sessions(satqkd.load_scenario("yin2020")))
+    >>> shown.elapsed.values[:3].tolist(), shown.elapsed.attrs["label"][:10]
+    ([0.0, 1.0, 2.0], 'Time since')
+    """
     shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
     start = shown.time.values[0]
     text = f"Time since {np.datetime_as_string(start, unit='s').replace('T', ' ')} UTC (s)"
@@ -92,15 +107,28 @@ def showcase(data: xr.Dataset) -> xr.Dataset:
 def session_stairs(
     axis: Axes, values: np.ndarray, durations_s: np.ndarray, *, block_s: int = 1, label: str | None, **style: Any
 ) -> None:
-    """Draw counts in each second of open link, session after session, as means over blocks of seconds.
+    """Draw the counts in each second of open link, one session after another, as means over blocks of seconds.
 
     Parameters
     ----------
     axis : matplotlib.axes.Axes
     values : ndarray, shape (second,)
-        Every second of open link, and no other.
+        Counts in every second of open link.
     durations_s : ndarray of int, shape (session,)
-        How many of them each session has.
+        Seconds of open link in each session.
+    block_s : int
+        Length of a block [s].
+    label : str or None
+        Label in the legend.
+    style
+        As for `matplotlib.axes.Axes.stairs`.
+
+    Examples
+    --------
+    >>> figure, axis = new_figure()
+    >>> session_stairs(axis, np.array([5, 7, 6, 8, 9]), np.array([2, 3]), label="tags")
+    >>> axis.get_xlim()
+    (np.float64(0.0), np.float64(5.0))
     """
     for end, seconds in zip(np.cumsum(durations_s), durations_s, strict=True):
         edges = np.append(np.arange(0, seconds, block_s), seconds)
@@ -113,12 +141,27 @@ def session_stairs(
 
 
 def legend_above(axis: Axes, columns: int = 4) -> None:
-    """Put the legend above the axes, where no curve can run into it."""
+    """Put the legend above the axes, where no curve can cross it.
+
+    Examples
+    --------
+    >>> figure, axis = new_figure()
+    >>> _ = axis.plot([0, 1], label="range")
+    >>> legend_above(axis)
+    >>> axis.get_legend().get_texts()[0].get_text()
+    'range'
+    """
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
 
 
 def no_data(text: str) -> Figure:
-    """Return a figure that only says why there is nothing to draw."""
+    """Return a figure that only states why there is nothing to draw.
+
+    Examples
+    --------
+    >>> no_data("No Bell measurement").axes[0].texts[0].get_text()
+    'No Bell measurement'
+    """
     figure, axis = new_figure(height_cm=4)
     axis.set_axis_off()
     axis.text(0.5, 0.5, text, ha="center", va="center")
@@ -126,14 +169,34 @@ def no_data(text: str) -> Figure:
 
 
 def published_range(axis: Axes, low: float, high: float, text: str) -> None:
-    """Mark the lowest and highest value that a paper prints."""
+    """Mark the range from the lowest to the highest value that a paper prints.
+
+    Examples
+    --------
+    >>> figure, axis = new_figure()
+    >>> published_range(axis, 1600.0, 2400.0, "published")
+    >>> axis.patches[0].get_label()
+    'published'
+    """
     axis.axhspan(low, high, color=ORANGE, alpha=0.12, lw=0, label=text)
 
 
 def save_figure(figure: Figure, path: str | Path) -> Figure:
-    """Write a figure as SVG and PNG, without the time of day, and return it, for a notebook to show.
+    """Write a figure as SVG and as PNG, without the time of day, and return it for a notebook to show.
 
-    ``path`` is the SVG's; the PNG stands beside it.
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    path : str or Path
+        The SVG; the PNG gets the same name with its own suffix.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = save_figure(no_data("No Bell measurement"), f"{folder}/chsh.svg")
+    ...     sorted(file.name for file in Path(folder).iterdir())
+    ['chsh.png', 'chsh.svg']
     """
     for name in (Path(path).with_suffix(".svg"), Path(path).with_suffix(".png")):
         with mpl.rc_context(STYLE), finished(name) as draft:

@@ -1,4 +1,4 @@
-"""Results that print plain numbers."""
+"""Results that print as plain numbers."""
 
 from dataclasses import fields
 from typing import Any
@@ -9,6 +9,8 @@ import numpy as np
 def plain(value: Any) -> Any:
     """Return a value with Python's numbers in place of numpy's, also inside tuples, lists and dicts.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> plain({"length": np.float64(372.0), "range": (np.int64(1), 2.5)})
     {'length': 372.0, 'range': (1, 2.5)}
@@ -23,7 +25,7 @@ def plain(value: Any) -> Any:
 
 
 class Result:
-    """A result, for dataclasses with ``repr=False``: its fields may be numpy's scalars, and print as plain numbers."""
+    """Base of dataclasses with ``repr=False``: fields that are numpy's scalars are shown as plain numbers."""
 
     def __repr__(self) -> str:
         shown = (f"{field.name}={plain(getattr(self, field.name))!r}" for field in fields(self) if field.repr)  # type: ignore[arg-type]

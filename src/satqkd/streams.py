@@ -1,4 +1,4 @@
-"""Random streams that follow from one seed by name, and records of random choices that need no memory."""
+"""Random streams that are derived from one seed by name, and records of random choices that need no memory."""
 
 import hashlib
 
@@ -36,15 +36,16 @@ def record_key(seed: int, *names: str | int) -> int:
 
 
 def _word(name: str | int) -> int:
+    """Return a 64-bit number for a name."""
     return int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:8], "big")
 
 
 @numba.njit(cache=True)
 def random_words(key: np.uint64, counters: np.ndarray) -> np.ndarray:
-    """Return the random 64-bit words that a record holds at given places.
+    """Return the random 64-bit words at given places of a record.
 
     A transmitter logs ten billion choices in a pass, and a station switches its basis thousands of times a second.
-    A counter-based generator is that log without its gigabytes: any entry can be looked up, and none is stored.
+    A counter-based generator replaces such a log: it computes any entry, and stores none.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ SESSION_PULSES = 1 << 44
 def transmitter_log(
     key: int, pulses: np.ndarray, probabilities: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the transmitter sent in given pulses.
+    """Return the intensity, basis and bit that the transmitter sent in given pulses.
 
     Parameters
     ----------

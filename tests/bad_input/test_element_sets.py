@@ -318,8 +318,8 @@ NIGHT = "2016-09-22,nanshan,2016-09-22T18:00:00Z,43.4754611,87.1766861,2028\n"
         (NIGHTS + NIGHT.replace("T18:00:00Z", " evening"), "line 2: search_from_utc=2016-09-22 evening cannot be read"),
         (NIGHTS + NIGHT.replace("43.4754611", "43 N"), "line 2: latitude_deg=43 N cannot be read"),
         (NIGHTS + NIGHT.replace("2016-09-22T", "2006-09-22T"), "more than max_age_days=60"),
-        (NIGHTS + "x" * 200_000, "is no CSV file"),
-        ("\udcff\udcfe", "is no CSV file"),
+        (NIGHTS + "x" * 200_000, "is not a CSV file"),
+        ("\udcff\udcfe", "is not a CSV file"),
     ],
 )
 def test_surveys_that_are_no_tables_of_nights(text, said, tmp_path, refusal):

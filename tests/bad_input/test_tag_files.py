@@ -129,7 +129,7 @@ def test_whatever_byte_is_changed_cut_or_put_in(name, data, sound, tmp_path, ref
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_folder_an_empty_file_and_none_at_all(name, tmp_path, refusal):
     path = tmp_path / f"a.{name}"
-    assert "is no file" in refusal(read_all, path)
+    assert "is not a file" in refusal(read_all, path)
     path.mkdir()
     assert "is a folder" in refusal(read_all, path)
     assert "is a folder" in refusal(lambda path: read_all(path, station="alice"), path)
@@ -231,7 +231,7 @@ def test_nothing_is_unpickled(kind, tmp_path, refusal):
 def test_an_array_with_more_or_fewer_rows_than_its_header_says(sound, tmp_path, refusal):
     for content in (sound["npy"] + bytes(9), sound["npy"].replace(b"(300,)", b"(200,)")):
         (tmp_path / "a.npy").write_bytes(content)
-        assert "bytes of tags, the file holds" in refusal(read_all, tmp_path / "a.npy")
+        assert "bytes of tags, the file has" in refusal(read_all, tmp_path / "a.npy")
 
 
 LINES = {
@@ -308,7 +308,7 @@ def test_a_footer_that_promises_more_asks_for_no_more_than_pieces(rows, sound, t
     tracemalloc.start()
     before, two_pieces = pa.default_memory_pool().max_memory(), 2 * 16 * recordings.CHUNK  # of two columns, int64
     sentence = refusal(read_all, path)
-    assert "no whole Parquet file of tags" in sentence
+    assert "not a complete Parquet file of tags" in sentence
     assert tracemalloc.get_traced_memory()[1] < 8 * MEGABYTE
     assert pa.default_memory_pool().max_memory() - before < two_pieces
     tracemalloc.stop()
@@ -331,7 +331,7 @@ def test_a_footer_that_promises_more_asks_for_no_more_than_pieces(rows, sound, t
 def test_footers_that_lead_nowhere(footer, tmp_path, refusal):
     path = tmp_path / "a.parquet"
     path.write_bytes(b"PAR1" + footer + struct.pack("<I4s", len(footer), b"PAR1"))
-    assert "no whole Parquet file" in refusal(read_all, path)
+    assert "not a complete Parquet file" in refusal(read_all, path)
 
 
 def test_a_counter_that_rolls_over_for_ever(tmp_path, refusal):
@@ -339,7 +339,7 @@ def test_a_counter_that_rolls_over_for_ever(tmp_path, refusal):
     ticks = np.cumsum(np.full(1000, 0.4 * 2**54).astype(np.uint64)) % np.uint64(2**54)
     path = tmp_path / "a.a1"
     (ticks << np.uint64(10) | np.uint64(1)).astype("<u8").tofile(path)
-    assert "rolled over more than 130 times" in refusal(read_all, path)
+    assert "more than 130 roll-overs of the counter" in refusal(read_all, path)
 
 
 @pytest.fixture

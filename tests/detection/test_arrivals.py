@@ -53,8 +53,8 @@ FLIGHTS = [late(0.003), late(0.005)]
 def pair_light(scenario, keys):
     return entangled_light(
         source=scenario.source,
-        detection=scenario.detection,
-        measurement=scenario.measurements[1],
+        switch_rate_hz=scenario.detection.switch_rate_hz,
+        angles_deg=scenario.measurements[1].angles_deg,
         efficiencies=EFFICIENCIES,
         edges_s=EDGES,
         transmittances=TRANSMITTANCES,
@@ -161,8 +161,8 @@ def test_settings_hold_for_one_slot_and_are_even():
 def test_a_lossless_link_loses_nothing(scenario):
     perfect = entangled_light(
         source=scenario.source,
-        detection=scenario.detection,
-        measurement=scenario.measurements[0],
+        switch_rate_hz=scenario.detection.switch_rate_hz,
+        angles_deg=scenario.measurements[0].angles_deg,
         efficiencies=np.ones((2, 4)),
         edges_s=np.array([0.0, 0.1]),
         transmittances=np.ones((2, 1)),
@@ -190,7 +190,7 @@ def decoy(missions):
 def sent_and_seen(decoy, transmittance, efficiencies, *, first_pulse=300, key=77):
     one = decoy_light(
         source=decoy.source,
-        measurement=decoy.measurements[0],
+        angles_deg=decoy.measurements[0].angles_deg[0],
         efficiencies=efficiencies,
         edges_s=EDGES,
         transmittance=transmittance,
@@ -340,8 +340,7 @@ def test_detecting_pulses_equals_its_definition(seed):
 @pytest.mark.parametrize("cuts", [[1], [7, 8, 30], list(range(1, 50))])
 @pytest.mark.parametrize("which", ["passive", "active", "decoy"])
 def test_light_is_the_same_wherever_a_stretch_ends(scenario, decoy, which, cuts):
-    draw = draws(4)
-    shared = {"measurement": (decoy if which == "decoy" else scenario).measurements[0], **draw}
+    shared = draws(4)
 
     def light(first, last):
         edges = EDGES[first : last + 1]
@@ -349,6 +348,7 @@ def test_light_is_the_same_wherever_a_stretch_ends(scenario, decoy, which, cuts)
             return [
                 decoy_light(
                     source=decoy.source,
+                    angles_deg=decoy.measurements[0].angles_deg[0],
                     efficiencies=EFFICIENCIES[0],
                     edges_s=edges,
                     transmittance=TRANSMITTANCES[0, first:last] / 10,
@@ -360,7 +360,8 @@ def test_light_is_the_same_wherever_a_stretch_ends(scenario, decoy, which, cuts)
             ]
         return entangled_light(
             source=scenario.source,
-            detection=scenario.detection,
+            angles_deg=scenario.measurements[0].angles_deg,
+            switch_rate_hz=scenario.detection.switch_rate_hz,
             efficiencies=EFFICIENCIES,
             edges_s=edges,
             transmittances=TRANSMITTANCES[:, first:last] / 10,

@@ -194,7 +194,7 @@ def test_after_pulses_raise_the_rate_of_a_busy_detector_as_a_renewal_process_say
 
 @pytest.mark.parametrize("probability", [-0.1, 1.0, np.nan])
 def test_a_probability_with_which_clicks_never_end_is_refused(probability):
-    with pytest.raises(ValueError, match="is outside \\[0, 1\\): from one on"):
+    with pytest.raises(ValueError, match="is outside \\[0, 1\\): at one"):
         detectors(dead_ps=0, probability=probability)
 
 

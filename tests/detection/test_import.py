@@ -70,7 +70,7 @@ def test_a_station_of_a_zarr_is_a_recording(scenario, tmp_path):
     [
         (
             [0, 1, 2, 7, 3],
-            "channel 7 clicks at 1000003000000 ps and stands in neither channels nor ignored_channels of st",
+            "channel 7 clicks at 1000003000000 ps and is in neither channels nor ignored_channels of st",
         ),
         ([0, 1, 3, 3], "channel 2 never clicks: correct channels of station alice"),
         ([0, 2, 2, 0], "channel 1 never clicks: correct channels of station alice"),
@@ -88,6 +88,6 @@ def test_a_wrong_map_of_channels_is_said_and_leaves_nothing(scenario, tmp_path, 
 def test_a_fault_of_a_file_leaves_nothing(scenario, tmp_path):
     path = tmp_path / "recordings/example_bob.npy"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="example_bob.npy: is no whole NPY file"):
+    with pytest.raises(ValueError, match="example_bob.npy: is not a complete NPY file"):
         import_recordings(scenario, tmp_path / "detection.zarr")
     assert {path.name for path in tmp_path.iterdir()} == {"recordings", "scenarios"}

@@ -238,15 +238,15 @@ GOOD = [(1000, 0, 1), (40_000_000, 0, 2), (41_000_000, 0, 0)]
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda b: b"PQHISTO" + b[7:], "is no PTU file: it does not begin with PQTTTR"),
-        (lambda b: b"", "is no PTU file"),
-        (lambda b: b[:200], "the header has no end: it is cut"),
-        (lambda b: b[:-2], "ends in the middle of record 3: it is cut"),
-        (lambda b: b[:-4], "the header says 4 records, the file holds 3: it is cut, or its header lies"),
-        (lambda b: b + bytes(8), "the header says 4 records, the file holds 6"),
+        (lambda b: b"PQHISTO" + b[7:], "is not a PTU file: it does not begin with PQTTTR"),
+        (lambda b: b"", "is not a PTU file"),
+        (lambda b: b[:200], "the header has no end: it is truncated"),
+        (lambda b: b[:-2], "ends in the middle of record 3: it is truncated"),
+        (lambda b: b[:-4], "the header states 4 records, the file has 3: it is truncated, or its header is wrong"),
+        (lambda b: b + bytes(8), "the header states 4 records, the file has 6"),
         (
             lambda b: b.replace(struct.pack("<q", HYDRA_T2), struct.pack("<q", 0x00010999)),
-            "TTTRRecType=0x00010999 is not",
+            "TTTRRecType=0x00010999 is unknown",
         ),
         (lambda b: b.replace(struct.pack("<d", 1e-12), struct.pack("<d", -1e-12)), "gives a resolution of -1e-12 s"),
         (lambda b: b.replace(struct.pack("<d", 1e-12), struct.pack("<d", np.nan)), "gives a resolution of nan s"),
@@ -259,7 +259,7 @@ GOOD = [(1000, 0, 1), (40_000_000, 0, 2), (41_000_000, 0, 0)]
             lambda b: b.replace(struct.pack("<Iq", 0x4001FFFF, 16), struct.pack("<Iq", 0x4001FFFF, -48)),
             "File_Comment is of",
         ),
-        (lambda b: b[:-4] + b"\xff\xff\xff\xbf", "record 3 is 0xbfffffff, which no HydraHarp V2 T2 writes"),
+        (lambda b: b[:-4] + b"\xff\xff\xff\xbf", "record 3 is 0xbfffffff, which a HydraHarp V2 T2 never writes"),
     ],
 )
 def test_a_damaged_ptu_file_is_named_with_its_fault(change, message, tmp_path):
@@ -275,12 +275,12 @@ def test_a_damaged_ptu_file_is_named_with_its_fault(change, message, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ident": "TimeHarp 260"}, "is no HT3 file of a HydraHarp"),
+        ({"ident": "TimeHarp 260"}, "is not an HT3 file of a HydraHarp"),
         ({"version": "3.0"}, "unknown HT3 version '3.0': known are 1.0 and 2.0"),
-        ({"mode": 2}, "holds 32 bits a record in mode 2, not 32 in mode 3"),
-        ({"bits": 64}, "holds 64 bits a record"),
+        ({"mode": 2}, "has 32 bits a record in mode 2, not 32 in mode 3"),
+        ({"bits": 64}, "has 64 bits a record"),
         ({"sync_hz": 0}, "the header's SyncRate is 0: without it"),
-        ({"count": 7}, "the header says 7 records, the file holds 4"),
+        ({"count": 7}, "the header states 7 records, the file has 4"),
         ({"fine_ps": 0.0}, "gives a resolution of 0 s"),
     ],
 )
@@ -296,7 +296,7 @@ def test_an_ht3_header_of_more_inputs_than_the_file_has_room_for_is_refused(inpu
     path = write_ht3(tmp_path / "lab.ht3", packed(HYDRA_T3, [(1, 1, 1)]))
     whole = path.read_bytes()
     path.write_bytes(whole[:664] + struct.pack("<i", inputs) + whole[668:])
-    with pytest.raises(ValueError, match="the header has no end: it is cut"):
+    with pytest.raises(ValueError, match="the header has no end: it is truncated"):
         all_tags(read_ht3(path, 2, Counter()))
 
 

@@ -91,7 +91,7 @@ def test_points_follow_a_rate_that_fades(seed):
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
 def test_what_is_no_rate_is_refused(wrong):
-    with pytest.raises(ValueError, match=f"rate={wrong} is no rate: give finite numbers"):
+    with pytest.raises(ValueError, match=f"rate={wrong} is not a rate: give finite numbers"):
         PoissonProcess(np.random.default_rng(1)).times(np.linspace(0, 1, 4), np.array([1.0, wrong, 1.0]))
 
 

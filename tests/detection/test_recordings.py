@@ -174,9 +174,9 @@ def table(path, times, detector):
         ([4, 5, -6], [0, 1, 2], "record 2 has the time -6 ps, below 0: give times that count"),
         ([4, 5, 6], [0, 256, 2], "record 1 has detector 256, outside [0, 255]: wrong column?"),
         ([4, 5, 6], [0, 1, -1], "record 2 has detector -1, outside [0, 255]"),
-        ([4.5, 5, 6], [0, 1, 1], "wants whole numbers in the columns time_ps and detector"),
-        ([4, 5, 6], [0, 1.5, 1], "wants whole numbers in the columns time_ps and detector"),
-        ([], [], "holds no tags: nothing was recorded, or the file is cut"),
+        ([4.5, 5, 6], [0, 1, 1], "give whole numbers in the columns time_ps and detector"),
+        ([4, 5, 6], [0, 1.5, 1], "give whole numbers in the columns time_ps and detector"),
+        ([], [], "holds no tags: nothing was recorded, or the file is truncated"),
     ],
 )
 def test_wrong_values_are_named_with_their_record(name, times, detector, message, tmp_path):
@@ -217,13 +217,16 @@ def test_a_file_that_is_cut_anywhere_is_refused_or_lacks_whole_tags(name, tmp_pa
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("time_ps,detector\n1,0\n2;1\n", "line 3 is '2;1': wants whole numbers"),
-        ("time_ps,detector\n1,0\n\n2,1\n", "line 3 is '': wants"),
+        ("time_ps,detector\n1,0\n2;1\n", "line 3 is '2;1': give whole numbers"),
+        ("time_ps,detector\n1,0\n\n2,1\n", "line 3 is '': give"),
         ("time_ps,detector\n1,0\n2\n", "line 3 is '2'"),
         ("time_ps,detector\n1,0\n1e3,1\n", "line 3 is '1e3,1'"),
         ("time_ps,detector\n99999999999999999999,0\n", "line 2 is '99999999999999999999,0'"),
-        ("time_ps,detector\n1,0\n20,1", "line 3 has no end: the file is cut"),
-        ("1,0\n2,1\n", "line 1 is '1,0': wants whole numbers in the columns time_ps and detector, and a first line"),
+        ("time_ps,detector\n1,0\n20,1", "line 3 has no end: the file is truncated"),
+        (
+            "1,0\n2,1\n",
+            "line 1 is '1,0': give whole numbers in the columns time_ps and detector, and their names in",
+        ),
         ("time_s,detector\n1,0\n", "line 1 is 'time_s,detector'"),
     ],
 )
@@ -251,12 +254,12 @@ def test_columns_may_stand_in_any_order_with_others(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (np.arange(5), "holds int64 of shape (5,): wants whole numbers"),
+        (np.arange(5), "holds int64 of shape (5,): give whole numbers"),
         (np.zeros((5, 3), np.int64), "holds int64 of shape (5, 3)"),
         (np.zeros((5, 2)), "time_ps is float64, not whole numbers"),
         (np.full((5, 2), 2**64 - 1, np.uint64), "time_ps is uint64, not whole numbers of 64 bits"),
-        (np.zeros(5, [("time", "i8"), ("detector", "u1")]), "wants whole numbers in the columns time_ps and detector"),
-        (np.array([{}], object), "is no whole NPY file"),
+        (np.zeros(5, [("time", "i8"), ("detector", "u1")]), "give whole numbers in the columns time_ps and detector"),
+        (np.array([{}], object), "is not a complete NPY file"),
     ],
 )
 def test_arrays_of_another_kind_are_refused(rows, message, tmp_path):
@@ -269,10 +272,10 @@ def test_arrays_of_another_kind_are_refused(rows, message, tmp_path):
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        ({"time": [1], "detector": [0]}, "has the columns time, detector: wants"),
+        ({"time": [1], "detector": [0]}, "has the columns time, detector: give"),
         ({"time_ps": [1.0, np.nan], "detector": [0, 1]}, "time_ps is float64"),
-        ({"time_ps": pd.array([1, None], "Int64"), "detector": [0, 1]}, "wants whole numbers"),
-        ({"time_ps": ["1", "2"], "detector": [0, 1]}, "wants whole numbers"),
+        ({"time_ps": pd.array([1, None], "Int64"), "detector": [0, 1]}, "give whole numbers"),
+        ({"time_ps": ["1", "2"], "detector": [0, 1]}, "give whole numbers"),
     ],
 )
 def test_parquet_of_another_kind_is_refused(frame, message, tmp_path):
@@ -307,22 +310,25 @@ def test_words_in_the_wrong_order_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda p: read_tags(p / "a.dat"), "a.dat: the suffix .dat is not known: give format as one of zarr, npy, csv"),
-        (lambda p: read_tags(p / "a"), "a: the suffix (none) is not known"),
-        (lambda p: read_tags(p / "a.npy", format="hdf"), "a.npy: format=hdf is not known"),
-        (lambda p: read_tags(p / "none.csv"), "none.csv: is no file: check its name"),
-        (lambda p: read_tags(p / "good.npy", "alice"), "good.npy: holds one station, so that station=alice has no"),
-        (lambda p: read_tags(p / "none.zarr", "alice"), "none.zarr: is no Zarr store: check its name"),
+        (lambda p: read_tags(p / "a.dat"), "a.dat: the suffix .dat is unknown: give format as one of zarr, npy, csv"),
+        (lambda p: read_tags(p / "a"), "a: the suffix (none) is unknown"),
+        (lambda p: read_tags(p / "a.npy", format="hdf"), "a.npy: format=hdf is unknown"),
+        (lambda p: read_tags(p / "none.csv"), "none.csv: is not a file: check its name"),
+        (lambda p: read_tags(p / "good.npy", "alice"), "good.npy: has one station only: leave station=alice out"),
+        (lambda p: read_tags(p / "none.zarr", "alice"), "none.zarr: is not a Zarr store: check its name"),
         (lambda p: read_tags(p / "good.zarr", "carol"), "good.zarr: holds no photons of station=carol: it holds alice"),
         (lambda p: read_tags(p / "good.zarr", "alice", "beacon"), "good.zarr: holds no beacon of station=alice"),
-        (lambda p: write_tags(dataset([1], [1]), p / "a.ptu"), "a.ptu: ptu is the format of an instrument: write npy"),
-        (lambda p: write_tags(dataset([1], [1]), p / "a.zarr"), "a.zarr: station=None: a Zarr wants the name"),
-        (lambda p: write_tags(dataset([1], [1]), p / "a.npy", "alice"), "a.npy: station=alice: a Zarr wants"),
+        (
+            lambda p: write_tags(dataset([1], [1]), p / "a.ptu"),
+            "a.ptu: ptu is a format that only instruments write",
+        ),
+        (lambda p: write_tags(dataset([1], [1]), p / "a.zarr"), "a.zarr: station=None: a Zarr store requires the name"),
+        (lambda p: write_tags(dataset([1], [1]), p / "a.npy", "alice"), "a.npy: station=alice: a Zarr store requires"),
         (lambda p: write_tags(dataset([2, 1], [1, 1]), p / "a.npy"), "a.npy: times do not ascend: sort them"),
         (lambda p: write_tags([dataset([2], [1]), dataset([1], [1])], p / "a.npy"), "a.npy: times do not ascend"),
         (lambda p: write_tags(dataset([-2, 1], [1, 1]), p / "a.csv"), "a.csv: the first time is -2 ps, below 0"),
         (lambda p: write_tags(dataset([], []), p / "a.parquet"), "a.parquet: there are no tags to write"),
-        (lambda p: write_tags(dataset([1], [7]), p / "a.a1"), "a.a1: detector 7 has no input"),
+        (lambda p: write_tags(dataset([1], [7]), p / "a.a1"), "a.a1: detector 7 is not an input"),
     ],
 )
 def test_calls_that_make_no_sense_say_so_and_leave_nothing(call, message, tmp_path):
@@ -338,7 +344,7 @@ def test_a_lost_chunk_of_a_zarr_is_no_row_of_zeros(tmp_path, small_chunks):
     write_tags(dataset(np.arange(1, 30), np.arange(1, 30) % 4), tmp_path / "a.zarr", "alice")
     (tmp_path / "a.zarr/alice/photons/time/c/2").unlink()
     for read in (read_tags, lambda *a: list(tag_chunks(*a))):
-        with pytest.raises(ValueError, match="a.zarr: 1 of 5 chunks of alice/photons/time are lost: copy it again"):
+        with pytest.raises(ValueError, match="a.zarr: 1 of 5 chunks of alice/photons/time are missing: copy it again"):
             read(tmp_path / "a.zarr", "alice")
 
 

@@ -89,7 +89,7 @@ def test_dummies_do_not_disturb_the_counter(tmp_path):
 def test_a_file_that_ends_within_a_word_is_cut(tmp_path):
     path = write_words(tmp_path / "a.a1", [word(1, 1), word(2, 1)])
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(ValueError, match="a.a1: ends 5 bytes into record 1: it is cut, copy it again"):
+    with pytest.raises(ValueError, match="a.a1: ends 5 bytes into record 1: it is truncated, copy it again"):
         all_tags(path)
 
 
@@ -113,7 +113,7 @@ def test_written_tags_come_back_to_two_picoseconds_and_once_rounded_exactly(time
 @pytest.mark.parametrize(
     ("time", "detector", "message"),
     [
-        ([1, 2], [0, 4], "detector 4 has no input: S-Fifteen's words know 0 to 3"),
+        ([1, 2], [0, 4], "detector 4 is not an input: words have inputs 0 to 3"),
         ([-1, 2], [0, 1], "times from -1 to 2 ps do not fit into"),
         ([1, LONGEST_PS], [0, 1], f"times from 1 to {LONGEST_PS} ps do not fit into \\[0, {LONGEST_PS}\\)"),
     ],

@@ -106,7 +106,7 @@ def test_contrast_is_a_ratio_of_right_to_wrong():
 @pytest.mark.parametrize(
     ("state", "fidelity", "message"),
     [
-        ("psi", 0.9, "bell_state=psi is not known: take one of psi_minus, psi_plus, phi_minus, phi_plus"),
+        ("psi", 0.9, "bell_state=psi is unknown: take one of psi_minus, psi_plus, phi_minus, phi_plus"),
         ("psi_plus", 0.2, r"fidelity=0.2 is outside \[0.25, 1\]: give the overlap"),
         ("psi_plus", 97.0, r"fidelity=97.0 is outside \[0.25, 1\]"),
         ("psi_plus", np.nan, r"fidelity=nan is outside \[0.25, 1\]"),

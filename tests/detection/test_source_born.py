@@ -57,8 +57,8 @@ def generated(missions, state, angles_deg, fidelity, contrast, rotations_deg, se
     rotations = np.deg2rad(np.broadcast_to(np.reshape(rotations_deg, (2, -1)), (2, 10)))
     lights = entangled_light(
         source=mission.source,
-        detection=mission.detection,
-        measurement=mission.measurements[1],
+        switch_rate_hz=mission.detection.switch_rate_hz,
+        angles_deg=mission.measurements[1].angles_deg,
         efficiencies=np.ones((2, 4)),
         edges_s=np.linspace(0, 1, 11),
         transmittances=np.ones((2, 10)),

@@ -66,5 +66,5 @@ def test_without_a_relay_there_is_nothing_of_it(orbits):
 def test_a_relay_to_the_same_station_is_refused(root, tmp_path):
     text = (root / "data/scenarios/liao2017.yaml").read_text()
     (tmp_path / "same.yaml").write_text(text.replace("name: nanshan", "name: xinglong"))
-    with pytest.raises(ScenarioError, match="relay xinglong wants a scenario of one other station"):
+    with pytest.raises(ScenarioError, match="relay xinglong requires a scenario of one other station"):
         load_scenario(tmp_path / "same.yaml")

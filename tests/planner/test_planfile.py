@@ -103,7 +103,7 @@ def test_bad_input_ends_in_one_sentence(written, name):
     [
         ("- 1", "holds no mapping: start from data/plans/example.yaml"),
         ("a: [", "is not YAML"),
-        ("name: a\nname: b", "the key name stands twice"),
+        ("name: a\nname: b", "the key name occurs twice"),
     ],
 )
 def test_what_is_no_plan(written, text, said):

@@ -168,7 +168,7 @@ def test_bad_input_ends_in_one_sentence(written, name):
     [
         ("- 1", "holds no mapping: start from data/sweeps/example.yaml"),
         ("a: [", "is not YAML"),
-        ("name: a\nname: b", "the key name stands twice"),
+        ("name: a\nname: b", "the key name occurs twice"),
         ("a: &x 1\nb: *x", "YAML aliases are not allowed"),
     ],
 )

@@ -226,7 +226,7 @@ def test_broken_yaml_names_the_line(tmp_path):
 def test_a_key_that_stands_twice_is_refused(tmp_path):
     path = tmp_path / "twice.yaml"
     path.write_text("id: x\npaper: a\npaper: b\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="line 3: the key paper stands twice: keep one"):
+    with pytest.raises(ValueError, match="line 3: the key paper occurs twice: keep one"):
         load_reference(path)
 
 

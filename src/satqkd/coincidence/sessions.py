@@ -11,7 +11,7 @@ from satqkd.coincidence.clock import Clock, recover_clock, seconds_clock
 from satqkd.coincidence.sifting import Clicks
 from satqkd.coincidence.streams import NONE, Recording, Tags
 from satqkd.flight import PS, emission_times
-from satqkd.scenario import Recorded, RecordedStation, Scenario
+from satqkd.scenario import Experiment, Recorded, RecordedStation, Scenario
 from satqkd.streams import record_key
 
 SECOND = int(PS)
@@ -175,7 +175,7 @@ def _path(orbit: xr.Dataset, nodes: np.ndarray, index: int) -> dict:
     }
 
 
-def _clicks(scenario: Scenario | Recorded, station: str, number: int, chunks: Iterable[Tags]) -> Iterator[Tags]:
+def _clicks(scenario: Experiment, station: str, number: int, chunks: Iterable[Tags]) -> Iterator[Tags]:
     """Yield times and channels of a station's events, with double clicks resolved for pairs."""
     if scenario.source.kind == "decoy":
         yield from chunks

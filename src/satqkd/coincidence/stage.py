@@ -16,7 +16,7 @@ from satqkd.coincidence.streams import PairStream, Tags, aligned
 from satqkd.dataset import growing, in_parts, label, load, variable
 from satqkd.files import require_result
 from satqkd.flight import PS
-from satqkd.scenario import INTENSITIES, Recorded, Scenario
+from satqkd.scenario import INTENSITIES, Experiment, Recorded, Scenario
 from satqkd.scenario.mission import DecoySource
 from satqkd.streams import SESSION_PULSES, transmitter_log
 
@@ -98,7 +98,7 @@ class _Part:
             yield piece
 
 
-def _match_pairs(scenario: Scenario | Recorded, orbit: xr.Dataset, part: _Part) -> Iterator[dict[str, np.ndarray]]:
+def _match_pairs(scenario: Experiment, orbit: xr.Dataset, part: _Part) -> Iterator[dict[str, np.ndarray]]:
     """Yield the columns of the session's coincidences, piece by piece."""
     window_ps = int(scenario.coincidence.window_ns * 1e3)
     beside = beside_the_peak(window_ps, gap_ps=int(scenario.coincidence.accidental_gap_ns * 1e3))
@@ -126,7 +126,7 @@ def _match_pairs(scenario: Scenario | Recorded, orbit: xr.Dataset, part: _Part) 
 
 
 def _match_pulses(
-    scenario: Scenario | Recorded, source: DecoySource, log_key: int, part: _Part
+    scenario: Experiment, source: DecoySource, log_key: int, part: _Part
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yield the columns of the session's detections in the window, piece by piece."""
     window_ps = int(scenario.coincidence.window_ns * 1e3)
@@ -186,16 +186,14 @@ def _table(events: dict[str, np.ndarray], first: str, size: int) -> np.ndarray:
     return np.bincount(index, minlength=16 * size).reshape(size, 2, 2, 2, 2)
 
 
-def _correlations(scenario: Scenario | Recorded) -> np.ndarray:
+def _correlations(scenario: Experiment) -> np.ndarray:
     """Return the correlations of the ideal state, shape (measurement, setting, setting)."""
     assert not isinstance(scenario.source, DecoySource)
     angles = [np.deg2rad(m.angles_deg) for m in scenario.measurements]
     return np.array([ideal_correlation(scenario.source.bell_state, *pair) for pair in angles])
 
 
-def _sifted(
-    scenario: Scenario | Recorded, correlation: np.ndarray, events: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def _sifted(scenario: Experiment, correlation: np.ndarray, events: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return both sides' bits, -1 where sifted out."""
     kept = ~np.isclose(np.abs(correlation), 0).any(axis=(1, 2))  # settings made for a Bell test yield no key
     alice, bob = np.full((2, events["time"].size), -1, np.int8)
@@ -210,7 +208,7 @@ def _sifted(
     return {"alice_bit": alice, "bob_bit": bob}
 
 
-def _summary(scenario: Scenario | Recorded, parts: list[_Part], orbit: xr.Dataset) -> xr.Dataset:
+def _summary(scenario: Experiment, parts: list[_Part], orbit: xr.Dataset) -> xr.Dataset:
     """Return everything except the events."""
     histogram = variable("delay_bin", sum(part.histogram for part in parts), "1", "tags by delay")
     bins_ps = (np.arange(HISTOGRAM_BINS) - HISTOGRAM_BINS / 2 + 0.5) * HISTOGRAM_BIN_PS
@@ -250,7 +248,7 @@ def _series(parts: list[_Part], name: str, size: int) -> np.ndarray:
     return values
 
 
-def _count_pairs(data: xr.Dataset, scenario: Scenario | Recorded, parts: list[_Part], orbit: xr.Dataset) -> None:
+def _count_pairs(data: xr.Dataset, scenario: Experiment, parts: list[_Part], orbit: xr.Dataset) -> None:
     correlation, counts = _correlations(scenario), np.sum([part.counts for part in parts], axis=0)
     axes = ("measurement", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
     data["counts"] = variable(axes, counts, "1", "coincidences")

@@ -1,4 +1,4 @@
-"""Key lengths from counts that somebody gives by hand: `satqkd key`."""
+"""Key lengths from counts that a user gives: `satqkd key`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,21 +13,21 @@ from satqkd.scenario.fields import NonNegative, Number, Probability, Section
 from satqkd.scenario.messages import ScenarioError, validated
 
 ByIntensity = Annotated[tuple[NonNegative, ...], Field(min_length=2, max_length=3)]
-# Without the pulses sent, gains are not known, and this proof needs them.
+# Proofs that need gains, which are unknown without the number of pulses sent.
 NEED_PULSES = ("tiangong2",)
 
 
 class Proof(Section):
-    """What every length depends on besides the counts."""
+    """Parameters of a proof, which every length depends on."""
 
     eps_sec: Probability = Field(1e-10, description="secrecy failure probability [1]")
     eps_cor: Probability = Field(1e-10, description="correctness failure probability [1]")
-    f_ec: Annotated[Number, Field(ge=1, le=3)] = Field(1.16, description="error correction inefficiency [1]")
-    efficiency_mismatch: Annotated[Number, Field(ge=0, lt=1)] = Field(0, description="between detectors [1]")
+    f_ec: Annotated[Number, Field(ge=1, le=3)] = Field(1.16, description="inefficiency of error correction [1]")
+    efficiency_mismatch: Annotated[Number, Field(ge=0, lt=1)] = Field(0, description="relative, between detectors [1]")
 
 
 class PairCounts(Proof):
-    """Counts of photon pairs, key from both bases."""
+    """Counts of photon pairs; the key comes from both bases."""
 
     n_z: NonNegative = Field(description="sifted bits in Z [bit]")
     n_x: NonNegative = Field(description="sifted bits in X [bit]")
@@ -36,7 +36,7 @@ class PairCounts(Proof):
 
 
 class PulseCounts(Proof):
-    """Counts of decoy-state pulses by intensity: signal, decoy, vacuum, or without the vacuum; key from basis X."""
+    """Counts of decoy-state pulses by intensity: signal, decoy and, if used, vacuum; the key comes from basis X."""
 
     detections_x: ByIntensity = Field(description="sifted bits in X, by intensity [bit]")
     detections_z: ByIntensity = Field(description="sifted bits in Z, by intensity [bit]")
@@ -55,7 +55,7 @@ def key_lengths(given: Mapping[str, Any], place: Path | str = "counts") -> pd.Da
     given : mapping
         The keys of `PairCounts`, or of `PulseCounts`.
     place : Path or str
-        Where they stand, for the beginning of a sentence.
+        What the error message names first, such as the file.
 
     Returns
     -------
@@ -87,10 +87,12 @@ def key_lengths(given: Mapping[str, Any], place: Path | str = "counts") -> pd.Da
 
 
 def _of_pairs(counts: PairCounts) -> dict[str, float]:
+    """Return the length of the key by proof, from counts of pairs."""
     return {bound: float(bbm92_key_length(**dict(counts), bound=bound).length) for bound in PROOFS["entangled"]}
 
 
 def _of_pulses(counts: PulseCounts) -> dict[str, float]:
+    """Return the length of the key by proof, from counts of pulses."""
     values = dict(counts)
     names = ("detections_x", "detections_z", "errors_x", "errors_z", "pulses")
     counted = DecoyCounts(*(values.pop(name) for name in names))

@@ -1,6 +1,6 @@
-"""The console command: each subcommand calls what a function of the package does already.
+"""The console command: each subcommand calls a function of the package.
 
-Parts of the package are imported where they are used, so that the help comes at once.
+Parts of the package are imported where they are used, so that the help appears at once.
 """
 
 import shutil
@@ -16,7 +16,7 @@ import satqkd
 
 
 def _one_sentence(command: Callable[..., Any]) -> Callable[..., Any]:
-    """End bad input in one sentence and status 1."""
+    """Turn an error of bad input into one sentence and exit status 1."""
 
     @wraps(command)
     def checked(*arguments: Any, **options: Any) -> Any:
@@ -38,7 +38,7 @@ def main() -> None:
     \b
     Examples:
       satqkd new mine                 a scenario to start from, mine.yaml
-      satqkd check mine.yaml          what can be known to be wrong with it
+      satqkd check mine.yaml          its values, its files, and whether there is a pass
       satqkd plan example results     the passes of the coming days
       satqkd COMMAND --help           more of each
     """
@@ -58,14 +58,14 @@ def new(name: str) -> None:
 
     template = data_folder() / "scenarios/template.yaml"
     path = Path(f"{name}.yaml")
-    satqkd.load_scenario(template).model_copy(update={"name": name})  # the name is a plain word, or this says so
+    satqkd.load_scenario(template).model_copy(update={"name": name})  # refuses a name that is not a plain word
     text = template.read_text(encoding="utf-8").replace("name: template", f"name: {name}", 1)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise ValueError(f"{path}: is there already: give another name, or move it away") from None
-    click.echo(f"{path}: go through it from above, then: satqkd check {path}")
+        raise ValueError(f"{path}: exists already: give another name, or move it away") from None
+    click.echo(f"{path}: edit it from the top down, then: satqkd check {path}")
 
 
 @main.command()
@@ -92,7 +92,7 @@ def check(scenario: str) -> None:
 def run(scenario: str | None, cores: int) -> None:
     """Run the workflow in a checkout of the repository: everything, or one run of one SCENARIO.
 
-    The SCENARIO has to stand in workflow/config.yaml. `snakemake --cores N` is what this calls, with the same results.
+    The SCENARIO has to be listed in workflow/config.yaml. This calls `snakemake --cores N`, with the same results.
 
     \b
     Examples:
@@ -101,8 +101,8 @@ def run(scenario: str | None, cores: int) -> None:
     """
     if not Path("Snakefile").is_file() or not Path("workflow/config.yaml").is_file():
         raise ValueError(
-            f"{Path.cwd()}: is no checkout of satqkd, and the workflow's files do not come with the package: clone the "
-            "repository and work there, or call the stages from Python"
+            f"{Path.cwd()}: is not a checkout of satqkd, and the workflow's files do not come with the package: clone "
+            "the repository and work there, or call the stages from Python"
         )
     if shutil.which("snakemake") is None:
         raise ValueError("snakemake is not installed: pip install 'satqkd[workflow]'")
@@ -118,7 +118,7 @@ def run(scenario: str | None, cores: int) -> None:
 @click.option("--days", help="How many days, in place of the plan's.")
 @_one_sentence
 def plan(plan: str, folder: str, start: str | None, days: str | None) -> None:
-    """Find the passes of the days of a PLAN, and what they will yield: tables, calendar and CZML go to FOLDER.
+    """Find the passes in the days of a PLAN and their yield: write tables, calendar and CZML to FOLDER.
 
     \b
     Examples:
@@ -138,9 +138,9 @@ def plan(plan: str, folder: str, start: str | None, days: str | None) -> None:
 @click.argument("output", type=click.Path(dir_okay=False))
 @_one_sentence
 def sweep(sweep: str, output: str) -> None:
-    """Compute the grid of designs of a SWEEP by the analytic chain: a data set OUTPUT, and a figure beside it.
+    """Compute the grid of designs of a SWEEP by the analytic chain: write a data set OUTPUT, and a figure beside it.
 
-    Points that the sweep wants simulated besides are the workflow's: make sweep.
+    Points that the sweep also simulates are left to the workflow: make sweep.
 
     \b
     Example:
@@ -163,7 +163,7 @@ def sweep(sweep: str, output: str) -> None:
 @click.argument("counts", nargs=-1, required=True, metavar="[FILE] [KEY=VALUE]...")
 @_one_sentence
 def key(counts: tuple[str, ...]) -> None:
-    """Length of the secret key under every proof, from counts in a small YAML FILE, as KEY=VALUE, or both.
+    """Print the length of the secret key under every proof, from counts in a YAML FILE, as KEY=VALUE, or both.
 
     \b
     Pairs:    n_z n_x errors_z errors_x
@@ -186,7 +186,7 @@ def key(counts: tuple[str, ...]) -> None:
     for word in words:
         name, separator, value = word.partition("=")
         if not separator:
-            raise click.UsageError(f"{word} is no KEY=VALUE: write it as in n_z=1685")
+            raise click.UsageError(f"{word} is not KEY=VALUE: write it as in n_z=1685")
         given[name] = value.split(",") if "," in value else value
     click.echo(key_lengths(given, file or "counts").to_string(index=False))
 
@@ -196,7 +196,7 @@ def key(counts: tuple[str, ...]) -> None:
 @click.argument("output", type=click.Path(dir_okay=False))
 @_one_sentence
 def report(source: str, output: str) -> None:
-    """Write a page: where the parameters of a scenario come from, or how a validation table (CSV) stands.
+    """Write a page: the origins of a scenario's parameters, or the verdicts of a validation table (CSV).
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Stage 3: what clicks?"""
+"""Stage 3: what clicks? Time tags, simulated or recorded."""
 
 from satqkd.detection.recordings import import_recordings, read_tags, tag_chunks, write_tags
 from satqkd.detection.stage import observables, simulate

@@ -1,21 +1,58 @@
-"""Which photons reach which detector, and when: thinned Poisson processes, a stretch of a session at a time.
+"""Which photons reach which detector, and when: thinned Poisson processes, one stretch of a session after another.
 
-What comes out is the same wherever a session is cut into stretches, at the edges of coherence cells: each random
+The result does not depend on where a session is cut into stretches, at edges of coherence cells, because each random
 stream is used up in the order of the events.
 
-Pairs, photons and pulses that nobody sees are never drawn. Of a Poisson stream of pairs, those that both stations
+Pairs, photons and pulses that are not detected are never drawn. Of a Poisson stream of pairs, those that both stations
 detect, those that only one detects and the background are independent Poisson processes whose rates follow from the
-transmittances; photons from phase-randomised coherent pulses are Poissonian too. All of it is exact.
+transmittances; photons from phase-randomised coherent pulses are Poissonian, too. The method is exact.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numba
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.detection.rates import PoissonProcess
 from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
 from satqkd.streams import random_words, transmitter_log
+
+
+class PairSource(Protocol):
+    """What `entangled_light` needs of a source: section `source` of a scenario has it."""
+
+    @property
+    def pair_rate_hz(self) -> float: ...
+    @property
+    def bell_state(self) -> str: ...
+    @property
+    def fidelity(self) -> float: ...
+    @property
+    def polarization_contrast(self) -> float | None: ...
+
+
+class PulseSource(Protocol):
+    """What `decoy_light` needs of a source: section `source` of a scenario has it.
+
+    Attributes
+    ----------
+    mu, shares : ndarray, shape (intensity,)
+        Mean photon number of each intensity, and its share of the pulses [1].
+    """
+
+    @property
+    def pulse_rate_hz(self) -> float: ...
+    @property
+    def mu(self) -> np.ndarray: ...
+    @property
+    def shares(self) -> np.ndarray: ...
+    @property
+    def polarization_contrast(self) -> float | None: ...
+    @property
+    def preparation_error(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +64,7 @@ class Light:
     emission_s : ndarray, shape (n,)
         Time of emission, ascending [s].
     channel : ndarray of uint8, shape (n,)
-        2 * setting + outcome of the detector that they will meet.
+        2 * setting + outcome of the detector that they will reach.
     """
 
     emission_s: np.ndarray
@@ -35,16 +72,25 @@ class Light:
 
 
 def settings_at(times_s: np.ndarray, *, switch_rate_hz: float, key: int) -> np.ndarray:
-    """Setting (0 or 1) of an active analyser at given times, from its record of random numbers.
+    """Return the setting (0 or 1) of an active analyser at given times, from its record of random numbers.
 
     Parameters
     ----------
     times_s : ndarray, shape (n,)
         Times since the epoch [s].
     switch_rate_hz : float
-        Settings drawn each second [1/s].
+        Settings drawn per second [1/s].
     key : int
         Key of the station's record.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n,)
+
+    Examples
+    --------
+    >>> settings_at(np.array([0.0, 0.4, 0.5, 1.1, 1.6]), switch_rate_hz=2.0, key=7).tolist()
+    [0, 0, 1, 0, 0]
     """
     slots = np.floor(times_s * switch_rate_hz).astype(np.int64)
     return (random_words(np.uint64(key), slots) & np.uint64(1)).astype(np.uint8)
@@ -52,48 +98,72 @@ def settings_at(times_s: np.ndarray, *, switch_rate_hz: float, key: int) -> np.n
 
 def entangled_light(
     *,
-    source,
-    detection,
-    measurement,
-    efficiencies,
-    edges_s,
-    transmittances,
-    rotations_rad,
-    flights,
-    switch_keys,
-    emissions,
-    rng,
-):
-    """Photons of a pair source that are going to be detected at two stations.
+    source: PairSource,
+    angles_deg: ArrayLike,
+    switch_rate_hz: float | None,
+    efficiencies: np.ndarray,
+    edges_s: np.ndarray,
+    transmittances: np.ndarray,
+    rotations_rad: np.ndarray,
+    flights: Sequence[Callable[[np.ndarray], np.ndarray]],
+    switch_keys: Sequence[int | None],
+    emissions: PoissonProcess,
+    rng: np.random.Generator,
+) -> list[Light]:
+    """Draw the photons of a pair source that two stations will detect.
 
     Parameters
     ----------
-    source, detection, measurement
-        Sections of the scenario.
+    source : PairSource
+    angles_deg : array_like, shape (2, setting)
+        Analyser angles of the two stations [degree].
+    switch_rate_hz : float or None
+        Settings that an active analyser draws per second; None for passive analysers [1/s].
     efficiencies : ndarray, shape (2, channel)
         Detector efficiencies [1].
     edges_s : ndarray, shape (cell + 1,)
         Edges of the coherence cells [s].
     transmittances : ndarray, shape (2, cell)
-        Of the two links, without detectors, fading included [1].
+        Of the two links, including fading, without detectors [1].
     rotations_rad : ndarray, shape (2, cell)
-        Angle by which the polarisation arrives turned at each station [rad].
+        Rotation of the polarisation that arrives at each station [rad].
     flights : sequence of callable
-        Emission to arrival times of each link, which decide an active analyser's setting.
+        For each link, arrival times [s] from emission times [s]: they decide the setting of an active analyser.
     switch_keys : sequence of int or None
         Keys of the stations' random settings; None for passive analysers.
     emissions : PoissonProcess
-        Draws when pairs leave.
+        Draws the emission times of pairs.
     rng : numpy.random.Generator
-        Draws what becomes of them.
+        Draws losses, settings and outcomes.
 
     Returns
     -------
     list of Light
+        For each station, shape (2,).
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> mission = load_scenario("yin2020")
+    >>> alice, bob = entangled_light(
+    ...     source=mission.source,
+    ...     angles_deg=mission.measurements[0].angles_deg,
+    ...     switch_rate_hz=None,
+    ...     efficiencies=np.full((2, 4), 0.5),
+    ...     edges_s=np.array([0.0, 0.01]),
+    ...     transmittances=np.full((2, 1), 0.01),
+    ...     rotations_rad=np.zeros((2, 1)),
+    ...     flights=[lambda emission_s: emission_s + 0.002] * 2,
+    ...     switch_keys=[None, None],
+    ...     emissions=PoissonProcess(np.random.default_rng(1)),
+    ...     rng=np.random.default_rng(2),
+    ... )
+    >>> alice.emission_s.size, bob.emission_s.size
+    (299, 306)
     """
     best = efficiencies.max(axis=1)
     seen = np.minimum(transmittances * best[:, None], 1.0)
-    angles = np.deg2rad(measurement.angles_deg)[:, None] - rotations_rad[..., None]  # by station, cell and setting
+    angles = np.deg2rad(angles_deg)[:, None] - rotations_rad[..., None]  # by station, cell and setting
     probabilities = with_flips(
         joint_probabilities(werner_state(source.bell_state, source.fidelity), *angles),
         contrast_error(source.polarization_contrast),
@@ -101,8 +171,8 @@ def entangled_light(
     times = emissions.times(edges_s, source.pair_rate_hz * (seen[0] + seen[1] - seen[0] * seen[1]))
     settings = [
         np.empty(0, np.uint8)
-        if key is None
-        else settings_at(flight(times), switch_rate_hz=detection.switch_rate_hz, key=key)
+        if key is None or switch_rate_hz is None
+        else settings_at(flight(times), switch_rate_hz=switch_rate_hz, key=key)
         for flight, key in zip(flights, switch_keys, strict=True)
     ]
     emission_s, channel = np.empty((2, times.size)), np.empty((2, times.size), np.uint8)
@@ -114,10 +184,15 @@ def entangled_light(
 
 
 @numba.njit(cache=True, nogil=True)
-def _detect_pairs(times, first, second, edges, seen, below, relative_efficiency, emission, channel, rng):
-    """Deal pairs that at least one station detects to the two; without settings, a beam splitter chooses them.
+def _detect_pairs(
+    times: np.ndarray, first: np.ndarray, second: np.ndarray, edges: np.ndarray,
+    seen: np.ndarray, below: np.ndarray, relative_efficiency: np.ndarray,
+    emission: np.ndarray, channel: np.ndarray, rng: np.random.Generator,
+) -> tuple[int, int]:  # fmt: skip
+    """Assign pairs that at least one station detects to the stations; where no settings are given, draw them.
 
-    What is not kept is written over: where chance decides, a branch costs more than a store.
+    A photon that is not kept is overwritten by the next one, because a branch that depends on chance costs more than a
+    store.
     """
     n, m, i = 0, 0, 0
     last = seen.shape[1] - 1
@@ -143,53 +218,74 @@ def _detect_pairs(times, first, second, edges, seen, below, relative_efficiency,
 
 def decoy_light(
     *,
-    source,
-    measurement,
-    efficiencies,
-    edges_s,
-    transmittance,
-    rotation_rad,
-    first_pulse,
-    log_key,
-    emissions,
-    rng,
-):
-    """Photons of a decoy-state transmitter that are going to be detected at one station.
+    source: PulseSource,
+    angles_deg: ArrayLike,
+    efficiencies: np.ndarray,
+    edges_s: np.ndarray,
+    transmittance: np.ndarray,
+    rotation_rad: np.ndarray,
+    first_pulse: int,
+    log_key: int,
+    emissions: PoissonProcess,
+    rng: np.random.Generator,
+) -> Light:
+    """Draw the photons of a decoy-state transmitter that one station will detect.
 
-    The photons that a phase-randomised pulse of mean photon number mu sends through a channel of transmittance eta are
-    Poissonian with mean mu eta: the photons of all pulses are drawn at the brightest intensity, put into the pulse
-    in which they fall, and kept with mu / mu_max by the log. Pulses that hold several are thereby in it.
+    The number of photons of a phase-randomised pulse of mean photon number mu behind a channel of transmittance eta is
+    Poissonian with mean mu eta. The photons of all pulses are therefore drawn at the brightest intensity, assigned to
+    the pulse in which they fall, and kept with probability mu / mu_max by the intensity in the log. Pulses of several
+    photons are included.
 
     Parameters
     ----------
-    source, measurement
-        Sections of the scenario.
+    source : PulseSource
+    angles_deg : array_like, shape (setting,)
+        Analyser angles [degree], of transmitter and station alike.
     efficiencies : ndarray, shape (channel,)
         Detector efficiencies [1].
     edges_s : ndarray, shape (cell + 1,)
         Edges of the coherence cells [s since the session's epoch].
     transmittance : ndarray, shape (cell,)
-        Of the link, without detectors, fading included [1].
+        Of the link, including fading, without detectors [1].
     rotation_rad : ndarray, shape (cell,)
-        Angle by which the polarisation arrives turned [rad].
+        Rotation of the polarisation that arrives [rad].
     first_pulse : int
         Number in the log of the pulse that begins at time zero.
     log_key : int
         Key of the transmitter's log.
     emissions : PoissonProcess
-        Draws when photons leave.
+        Draws the emission times of photons.
     rng : numpy.random.Generator
-        Draws what becomes of them.
+        Draws losses, settings and outcomes.
 
     Returns
     -------
     Light
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> mission = load_scenario("liao2017")
+    >>> light = decoy_light(
+    ...     source=mission.source,
+    ...     angles_deg=mission.measurements[0].angles_deg[0],
+    ...     efficiencies=np.full(4, 0.5),
+    ...     edges_s=np.array([0.0, 0.01]),
+    ...     transmittance=np.array([0.001]),
+    ...     rotation_rad=np.zeros(1),
+    ...     first_pulse=0,
+    ...     log_key=7,
+    ...     emissions=PoissonProcess(np.random.default_rng(1)),
+    ...     rng=np.random.default_rng(2),
+    ... )
+    >>> light.emission_s.size, np.unique(light.channel).tolist()
+    (215, [0, 1, 2, 3])
     """
     best = efficiencies.max()
     candidates = emissions.times(edges_s, source.pulse_rate_hz * source.mu.max() * transmittance * best)
     pulse = np.floor(candidates * source.pulse_rate_hz).astype(np.int64)
     intensity, basis, bit = transmitter_log(log_key, first_pulse + pulse, source.shares)
-    angles = np.deg2rad(np.asarray(measurement.angles_deg[0]))
+    angles = np.deg2rad(angles_deg)
     sent = angles[:, None] + np.pi / 2 * np.arange(2)  # by basis and bit
     arriving = rotation_rad[:, None, None] + sent  # by cell, basis and bit
     error = source.preparation_error
@@ -205,8 +301,13 @@ def decoy_light(
 
 
 @numba.njit(cache=True, nogil=True)
-def _detect_pulses(times, edges, pulse, intensity, basis, bit, kept, second, relative_efficiency, channel, rng):
-    """Keep by intensity, analyse and detect photons: pulse numbers in place, and channels."""
+def _detect_pulses(
+    times: np.ndarray, edges: np.ndarray, pulse: np.ndarray,
+    intensity: np.ndarray, basis: np.ndarray, bit: np.ndarray,
+    kept: np.ndarray, second: np.ndarray, relative_efficiency: np.ndarray,
+    channel: np.ndarray, rng: np.random.Generator,
+) -> int:  # fmt: skip
+    """Thin photons by intensity, analyse and detect them; write pulse numbers and channels, and return the count."""
     n, k = 0, 0
     for i in range(pulse.size):
         while k + 1 < second.shape[0] and times[i] >= edges[k + 1]:
@@ -220,17 +321,52 @@ def _detect_pulses(times, edges, pulse, intensity, basis, bit, kept, second, rel
 
 
 def background(
-    *, rates_hz: np.ndarray, edges_s: np.ndarray, arrivals: PoissonProcess, rng
+    *, rates_hz: np.ndarray, edges_s: np.ndarray, arrivals: PoissonProcess, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Background and dark clicks: times [s], ascending, and channel, of independent Poisson processes by channel."""
+    """Draw background and dark clicks, an independent Poisson process for each channel.
+
+    Parameters
+    ----------
+    rates_hz : ndarray, shape (channel,)
+        Rate of background and dark counts together [1/s].
+    edges_s : ndarray, shape (cell + 1,)
+        Edges of the stretch, and of cells within it [s].
+    arrivals : PoissonProcess
+        Draws the times.
+    rng : numpy.random.Generator
+        Draws the channels.
+
+    Returns
+    -------
+    times_s : ndarray, shape (n,)
+        Ascending [s].
+    channel : ndarray of uint8, shape (n,)
+
+    Examples
+    --------
+    >>> rng, arrivals = np.random.default_rng(1), PoissonProcess(np.random.default_rng(1))
+    >>> rates_hz, edges_s = np.array([1.0, 3.0]), np.array([0.0, 1.0])
+    >>> times, channel = background(rates_hz=rates_hz, edges_s=edges_s, arrivals=arrivals, rng=rng)
+    >>> times.round(2).tolist(), channel.tolist()
+    ([0.27, 0.35], [1, 1])
+    """
     times = arrivals.times(edges_s, np.full(edges_s.size - 1, rates_hz.sum()))
     channel = np.searchsorted(np.cumsum(rates_hz) / (rates_hz.sum() or 1.0), rng.random(times.size), side="right")
     return times, channel.astype(np.uint8)
 
 
 @numba.njit(cache=True, nogil=True)
-def merged(times, channel, other_times, other_channel):
-    """Two ascending streams as one; at equal times the first stream's come first."""
+def merged(
+    times: np.ndarray, channel: np.ndarray, other_times: np.ndarray, other_channel: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Merge two ascending streams; at equal times those of the first stream come first.
+
+    Examples
+    --------
+    >>> zeros, ones = np.zeros(2, np.uint8), np.ones(2, np.uint8)
+    >>> [column.tolist() for column in merged(np.array([1, 5]), zeros, np.array([3, 5]), ones)]
+    [[1, 3, 5, 5], [0, 1, 0, 1]]
+    """
     n, m = times.size, other_times.size
     both_times, both_channel = np.empty(n + m, times.dtype), np.empty(n + m, np.uint8)
     i = 0

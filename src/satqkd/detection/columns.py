@@ -11,15 +11,15 @@ import numpy as np
 
 NAMES = ("time_ps", "detector")
 FIELDS = np.dtype([("time_ps", "<i8"), ("detector", "u1")])
-WANTED = "wants whole numbers in the columns time_ps and detector"
+ADVICE = "give whole numbers in the columns time_ps and detector"
 LONGEST_LINE = 4096
-BUFFER_BYTES = 1 << 20  # of a column that is read; without it, a whole row group is
+BUFFER_BYTES = 1 << 20  # of a column to read at a time; by default pyarrow reads a whole row group
 
 Pieces = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
 def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
-    """Tags of an NPY file, with the fields ``time_ps`` and ``detector`` or as whole numbers of shape (tag, 2).
+    """Yield the tags of an NPY file with the fields ``time_ps`` and ``detector``, or of integers of shape (tag, 2).
 
     Parameters
     ----------
@@ -27,32 +27,41 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
     size : int
         Rows in a piece.
     notes : Counter
-        Takes nothing: nothing is mended here.
+        Not used, because nothing is repaired here; other readers count their repairs in it.
 
     Yields
     ------
     time_ps, detector, record : ndarray of whole numbers, shape (tag,)
-        Columns as they stand, and the number of the row from 0.
+        The columns unchanged, and the number of the row from 0.
 
     Raises
     ------
     ValueError
-        For a file that is none or is cut, and for values of another kind.
+        For a file of another kind or a truncated one, and for values of another type.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/tags.npy", [[100, 0], [250, 3]])
+    ...     time, detector, record = next(read_npy(Path(folder, "tags.npy"), 10, Counter()))
+    >>> time.tolist(), detector.tolist(), record.tolist()
+    ([100, 250], [0, 3], [0, 1])
     """
     try:
-        rows = np.lib.format.open_memmap(path, mode="r")  # takes no pickled objects, whatever the header says
-    except Exception as error:  # of every parser that a header goes through
-        raise ValueError(f"{path}: is no whole NPY file ({first_line(error)}): copy it again") from None
+        rows = np.lib.format.open_memmap(path, mode="r")  # never loads pickled objects, whatever the header says
+    except Exception as error:  # the parsers of the header raise many types
+        raise ValueError(f"{path}: is not a complete NPY file ({first_line(error)}): copy it again") from None
     names = rows.dtype.names
     named = names is not None and rows.ndim == 1 and all(name in names and not rows.dtype[name].shape for name in NAMES)
     if not named and not (names is None and rows.ndim == 2 and rows.shape[1] == 2):
         raise ValueError(
-            f"{path}: holds {str(rows.dtype)[:60]} of shape {rows.shape}: {WANTED}, or an array of shape (tag, 2)"
+            f"{path}: holds {str(rows.dtype)[:60]} of shape {rows.shape}: {ADVICE}, or an array of shape (tag, 2)"
         )
     present = path.stat().st_size - rows.offset
     if present != rows.nbytes:
         raise ValueError(
-            f"{path}: the header says {rows.nbytes} bytes of tags, the file holds {present}: copy it again"
+            f"{path}: the header states {rows.nbytes} bytes of tags, the file has {present}: copy it again"
         )
     for first in range(0, len(rows), size):
         piece = rows[first : first + size]
@@ -61,12 +70,22 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
 
 
 def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
-    """Tags of a CSV file whose first line names its columns; as `read_npy`."""
+    """Yield the tags of a CSV file whose first line names its columns; see `read_npy`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(Path(folder, "tags.csv"), [(np.array([100, 250]), np.array([0, 3]))])
+    ...     time, detector, record = next(read_csv(Path(folder, "tags.csv"), 10, Counter()))
+    >>> time.tolist(), detector.tolist(), record.tolist()
+    ([100, 250], [0, 3], [0, 1])
+    """
     with path.open(encoding="utf-8-sig") as handle:
         try:
             names = [name.strip() for name in handle.readline(LONGEST_LINE).split(",")]
             if not set(NAMES) <= set(names):
-                raise ValueError(f"{path}: line 1 is {','.join(names)[:60]!r}: {WANTED}, and a first line that says so")
+                raise ValueError(f"{path}: line 1 is {','.join(names)[:60]!r}: {ADVICE}, and their names in line 1")
             places = [names.index(name) for name in NAMES]
             first = 0
             while lines := list(islice(iter(partial(handle.readline, LONGEST_LINE), ""), size)):
@@ -75,32 +94,33 @@ def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
                 yield rows[:, 0], rows[:, 1], first + np.arange(len(lines))
                 first += len(lines)
         except UnicodeDecodeError:
-            raise ValueError(f"{path}: is no CSV file: it holds other than text") from None
+            raise ValueError(f"{path}: is not a CSV file: it contains more than text") from None
 
 
 def _require_lines(path: Path, lines: list[str], first: int) -> None:
-    """Refuse lines that are none: too long, or without an end."""
+    """Refuse lines that are too long, or that have no end."""
     longest = max(range(len(lines)), key=lambda n: len(lines[n]))
     if len(lines[longest]) == LONGEST_LINE:
-        raise ValueError(f"{path}: line {first + longest + 2} is longer than {LONGEST_LINE - 1} characters: {WANTED}")
+        raise ValueError(f"{path}: line {first + longest + 2} is longer than {LONGEST_LINE - 1} characters: {ADVICE}")
     if not lines[-1].endswith("\n"):
-        raise ValueError(f"{path}: line {first + len(lines) + 1} has no end: the file is cut, copy it again")
+        raise ValueError(f"{path}: line {first + len(lines) + 1} has no end: the file is truncated, copy it again")
 
 
 def _parsed(path: Path, lines: list[str], places: list[int], first: int) -> np.ndarray:
+    """Return two columns of numbers, or name the first line that has none."""
     rows = _numbers(lines, places)
     if rows is None:
-        while len(lines) > 1:  # halves, so that to find the line costs no more than to read them all
+        while len(lines) > 1:  # by bisection: finding the line costs no more than reading all
             half = lines[: len(lines) // 2]
             sound = _numbers(half, places) is not None
             first, lines = (first + len(half), lines[len(half) :]) if sound else (first, half)
-        raise ValueError(f"{path}: line {first + 2} is {lines[0].rstrip()[:60]!r}: {WANTED} [ps, int64]")
+        raise ValueError(f"{path}: line {first + 2} is {lines[0].rstrip()[:60]!r}: {ADVICE} [ps, int64]")
     return rows
 
 
 def _numbers(lines: list[str], places: list[int]) -> np.ndarray | None:
-    """Two columns of all the lines, or None where one of them is none."""
-    with warnings.catch_warnings(action="ignore"):  # of lines that are all empty
+    """Return two columns of numbers, or None if any line has none."""
+    with warnings.catch_warnings(action="ignore"):  # numpy warns if all lines are empty
         try:
             rows = np.loadtxt(lines, np.int64, comments=None, delimiter=",", usecols=places, ndmin=2)
         except ValueError:
@@ -109,7 +129,17 @@ def _numbers(lines: list[str], places: list[int]) -> np.ndarray | None:
 
 
 def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
-    """Tags of a Parquet file, page by page, so that row groups may be of any size; as `read_npy`."""
+    """Yield the tags of a Parquet file, page by page, so that row groups may be of any size; see `read_npy`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_parquet(Path(folder, "tags.parquet"), [(np.array([100, 250]), np.array([0, 3], np.uint8))])
+    ...     time, detector, record = next(read_parquet(Path(folder, "tags.parquet"), 10, Counter()))
+    >>> time.tolist(), detector.tolist(), record.tolist()
+    ([100, 250], [0, 3], [0, 1])
+    """
     from pyarrow import parquet
 
     first = 0
@@ -117,43 +147,59 @@ def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
         with parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, page_checksum_verification=True) as file:
             names, rows = file.schema_arrow.names, file.metadata.num_rows
             if not set(NAMES) <= set(names):
-                raise ValueError(f"has the columns {', '.join(names)[:60]}: {WANTED}")
+                raise ValueError(f"has the columns {', '.join(names)[:60]}: {ADVICE}")
             for batch in file.iter_batches(size, columns=list(NAMES), use_threads=False):
                 time, detector = (batch[name].to_numpy(zero_copy_only=False) for name in NAMES)
                 yield *_integers(path, time, detector), first + np.arange(time.size)
                 first += time.size
         if first != rows:
-            raise ValueError(f"the footer says {rows} rows, its row groups have {first}: copy it again")
-    except Exception as error:  # of every kind that the library raises
+            raise ValueError(f"the footer states {rows} rows, its row groups have {first}: copy it again")
+    except Exception as error:  # pyarrow raises many types
         text = first_line(error)[:200]
         raise ValueError(
-            text if text.startswith(str(path)) else f"{path}: no whole Parquet file of tags: {text}"
+            text if text.startswith(str(path)) else f"{path}: is not a complete Parquet file of tags: {text}"
         ) from None
 
 
 def _integers(path: Path, time: np.ndarray, detector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both columns as int64; refuse other types, and numbers that int64 cannot hold."""
     for name, values in zip(NAMES, (time, detector), strict=True):
         if values.dtype.kind not in "iu" or (values.dtype == np.uint64 and np.any(values >> np.uint64(63))):
-            raise ValueError(f"{path}: {name} is {values.dtype}, not whole numbers of 64 bits: {WANTED}")
+            raise ValueError(f"{path}: {name} is {values.dtype}, not whole numbers of 64 bits: {ADVICE}")
     return time.astype(np.int64), detector.astype(np.int64)
 
 
 def first_line(error: Exception) -> str:
-    """Of what a library says, which may go on for pages."""
+    """Return the first line of a library's message, which may have many, or the type of the error.
+
+    Examples
+    --------
+    >>> first_line(OSError("damaged page\\nin column 1")), first_line(KeyError())
+    ('damaged page', 'KeyError')
+    """
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def write_npy(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write tags with the fields ``time_ps`` and ``detector``.
+    """Write tags to an NPY file with the fields ``time_ps`` and ``detector``.
 
     Parameters
     ----------
     path : Path
     pieces : iterable of (time_ps, detector)
+        Arrays of shape (tag,), one piece after another.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_npy(Path(folder, "tags.npy"), [(np.array([100, 250]), np.array([0, 3]))])
+    ...     np.load(f"{folder}/tags.npy").tolist()
+    [(100, 0), (250, 3)]
     """
     count = 0
     with path.open("wb") as handle:
-        for _ in range(2):  # the header first without the number of rows, which it then has room for
+        for _ in range(2):  # the header is written again when the number of rows is known; numpy leaves room for it
             handle.seek(0)
             np.lib.format.write_array_header_1_0(
                 handle, {"descr": FIELDS.descr, "fortran_order": False, "shape": (count,)}
@@ -166,7 +212,7 @@ def write_npy(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> No
 
 
 def write_csv(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write tags as lines below ``time_ps,detector``; as `write_npy`."""
+    """Write tags as lines of a CSV file below ``time_ps,detector``; see `write_npy`."""
     with path.open("w", encoding="ascii", newline="\n") as handle:
         handle.write(",".join(NAMES) + "\n")
         for time, detector in pieces:
@@ -174,7 +220,7 @@ def write_csv(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> No
 
 
 def write_parquet(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write tags as row groups of a Parquet file, zstd, with a checksum on each page; as `write_npy`."""
+    """Write tags as row groups of a Parquet file, compressed by zstd, with a checksum on each page; see `write_npy`."""
     import pyarrow as pa
     from pyarrow import parquet
 

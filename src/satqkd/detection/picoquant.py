@@ -1,4 +1,4 @@
-"""Time tags of PicoQuant's instruments: PTU files of all of them, and HT3 files of the HydraHarp.
+"""Time tags of PicoQuant's instruments: PTU files of every instrument, and HT3 files of the HydraHarp.
 
 Written from the vendor's public description of its files (PicoQuant-Time-Tagged-File-Format-Demos: tag types, tag
 dictionary, TTTR record formats) and of HT3 (its access demo).
@@ -6,19 +6,21 @@ dictionary, TTTR record formats) and of HT3 (its access demo).
 
 import struct
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
 
+from satqkd.detection.columns import Pieces
+
 PS, FS = 1e12, 1e15
-LONGEST_S = 2.0**63 / PS  # 106 days: what 64 bits of picoseconds hold
+LONGEST_S = 2.0**63 / PS  # 106 days: 64 bits of picoseconds hold no more
 MOST_TICKS = 1 << 62
 MOST_HEADER_TAGS = 10_000
-END = "it is cut, or its header lies: copy it again from the instrument's computer"
-# Type codes of header tags whose value is a number, and of those whose value is the length of what follows.
+END = "it is truncated, or its header is wrong: copy it again from the instrument's computer"
+# Type codes of header tags whose value is a number, and of those whose value is the length of the data that follow.
 INT8, FLOAT8 = 0x10000008, 0x20000008
 NUMBERS = {0xFFFF0008, 0x00000008, INT8, 0x11000008, 0x12000008, FLOAT8, 0x21000008}
 LENGTHS = {0x1001FFFF, 0x2001FFFF, 0x4001FFFF, 0x4002FFFF, 0xFFFFFFFF}
@@ -26,19 +28,19 @@ LENGTHS = {0x1001FFFF, 0x2001FFFF, 0x4001FFFF, 0x4002FFFF, 0xFFFFFFFF}
 
 @dataclass(frozen=True)
 class Layout:
-    """How the 32 bits of a record are used.
+    """The use of the 32 bits of a record.
 
     Attributes
     ----------
     device : str
     picoharp : bool
-        Four bits of channel, fifteen of which is special; else a special bit and six bits of channel.
+        Whether a record has four bits of channel, with 15 for special records; else a special bit and six of channel.
     t3 : bool
-        A counter of sync pulses and a time since the last of them; else one time.
+        Whether a record has a count of sync pulses and the time since the last one; else one time.
     wrap : int
-        What an overflow of the counter stands for.
+        What one overflow adds to the counter.
     single : bool
-        Whether a record of an overflow always stands for one; else for as many as it says.
+        Whether a record of overflows always stands for one; else it has their number.
     """
 
     device: str
@@ -66,20 +68,20 @@ LAYOUTS = {
 
 @dataclass(frozen=True)
 class Header:
-    """What a file's header says of its records.
+    """The header of a file, as far as it describes the records.
 
     Attributes
     ----------
     record_type : int
         Key of `LAYOUTS`.
     offset : int
-        Where the records begin [byte].
+        First byte of the records.
     records : int
-        How many there are; 0 where the instrument did not come to write it.
+        Number of records; 0 if the instrument stopped before it wrote the number.
     unit_s : float
-        Of the time of a T2 record, or of the count of sync pulses of a T3 record [s].
+        Unit of the time of a T2 record, or of the count of sync pulses of a T3 record [s].
     fine_unit_s : float
-        Of the time since the last sync pulse, T3 [s].
+        Unit of the time since the last sync pulse, T3 only [s].
     """
 
     record_type: int
@@ -89,8 +91,8 @@ class Header:
     fine_unit_s: float
 
 
-def read_ptu(path: Path, size: int, notes: Counter) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Tags of a PTU file, so many records at a time.
+def read_ptu(path: Path, size: int, notes: Counter) -> Pieces:
+    """Yield the tags of a PTU file, piece by piece.
 
     Parameters
     ----------
@@ -98,34 +100,35 @@ def read_ptu(path: Path, size: int, notes: Counter) -> Iterator[tuple[np.ndarray
     size : int
         Records in a piece.
     notes : Counter
-        Takes the number of markers that were left out.
+        Receives the number of markers that were left out.
 
     Yields
     ------
     time_ps, detector, record : ndarray of int64, uint8, int64, shape (tag,)
-        Time [ps]; the channel, 0 for the sync input and n for input n, but of a PicoHarp 300 as in its records; and the
-        number of the record, from 0.
+        Time [ps]; channel, 0 for the sync input and n for input n, except of a PicoHarp 300, where it is as recorded;
+        and number of the record from 0.
 
     Raises
     ------
     ValueError
-        For a file that is none, that is cut or that contradicts its header, and for a record that the instrument
-        cannot have written.
+        For a file of another kind, for one that is truncated or contradicts its header, and for a record that the
+        instrument cannot have written.
     """
     yield from _read(path, ptu_header(path), size, notes)
 
 
-def read_ht3(path: Path, size: int, notes: Counter) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Tags of a HydraHarp's HT3 file, so many records at a time, as `read_ptu` gives them."""
+def read_ht3(path: Path, size: int, notes: Counter) -> Pieces:
+    """Yield the tags of a HydraHarp's HT3 file, piece by piece; see `read_ptu`."""
     yield from _read(path, ht3_header(path), size, notes)
 
 
 def ptu_header(path: Path) -> Header:
     """Read the tags at the beginning of a PTU file."""
-    tags, size = {}, path.stat().st_size
+    tags: dict[str, Any] = {}
+    size = path.stat().st_size
     with path.open("rb") as handle:
         if handle.read(16)[:8] != b"PQTTTR\0\0":
-            raise ValueError(f"{path}: is no PTU file: it does not begin with PQTTTR")
+            raise ValueError(f"{path}: is not a PTU file: it does not begin with PQTTTR")
         for _ in range(MOST_HEADER_TAGS):
             entry = handle.read(48)
             if len(entry) < 48:
@@ -150,7 +153,7 @@ def ptu_header(path: Path) -> Header:
     kind, records, unit_s = (tags[name] for name in names)
     for name, value in zip(names[:2], (kind, records), strict=True):
         if not isinstance(value, int):
-            raise ValueError(f"{path}: the header's {name}={value:g} is no whole number: {END}")
+            raise ValueError(f"{path}: the header's {name}={value:g} is not a whole number: {END}")
     return Header(kind, offset, records, float(unit_s), float(tags.get("MeasDesc_Resolution", 0.0)))
 
 
@@ -159,7 +162,7 @@ def ht3_header(path: Path) -> Header:
     with path.open("rb") as handle:
         head = handle.read(696)
         if not head.startswith(b"HydraHarp\0"):
-            raise ValueError(f"{path}: is no HT3 file of a HydraHarp: it does not begin with HydraHarp; export PTU")
+            raise ValueError(f"{path}: is not an HT3 file of a HydraHarp: it does not begin with HydraHarp; export PTU")
         version = head[16:22].split(b"\0")[0].decode("latin1")
         kinds = {"1.0": 0x00010304, "2.0": 0x01010304}
         if version not in kinds:
@@ -168,7 +171,7 @@ def ht3_header(path: Path) -> Header:
             raise ValueError(f"{path}: the header has no end: {END}")
         bits, _, mode = struct.unpack_from("<3i", head, 332)
         if (bits, mode) != (32, 3):
-            raise ValueError(f"{path}: holds {bits} bits a record in mode {mode}, not 32 in mode 3 (T3): export PTU")
+            raise ValueError(f"{path}: has {bits} bits a record in mode {mode}, not 32 in mode 3 (T3): export PTU")
         inputs = struct.unpack_from("<i", head, 664)[0]
         handle.seek(20 * max(inputs, 0), 1)
         tail = handle.read(24)
@@ -178,12 +181,13 @@ def ht3_header(path: Path) -> Header:
         offset = handle.tell() + 4 * max(image, 0)
     if sync_rate_hz <= 0:
         raise ValueError(
-            f"{path}: the header's SyncRate is {sync_rate_hz}: without it no count of sync pulses is a time"
+            f"{path}: the header's SyncRate is {sync_rate_hz}: without it counts of sync pulses have no time"
         )
     return Header(kinds[version], offset, records, 1 / sync_rate_hz, struct.unpack_from("<d", head, 352)[0] / PS)
 
 
-def _read(path, header, size, notes):
+def _read(path: Path, header: Header, size: int, notes: Counter) -> Pieces:
+    """Yield times, channels and numbers of the records that are tags."""
     layout = _checked_layout(path, header, notes)
     overflow, first = 0, 0
     with path.open("rb") as handle:
@@ -194,23 +198,23 @@ def _read(path, header, size, notes):
             )
             if bad >= 0:
                 raise ValueError(
-                    f"{path}: record {first + bad} is {records[bad]:#010x}, which no {layout.device} writes: "
+                    f"{path}: record {first + bad} is {records[bad]:#010x}, which a {layout.device} never writes: "
                     "the file is damaged, or its header names another instrument"
                 )
             notes["markers"] += markers
             if ticks.size and ticks.max() * header.unit_s >= LONGEST_S:
                 raise ValueError(
                     f"{path}: record {first + index[ticks.argmax()]} comes after {ticks.max() * header.unit_s:.3g} s, "
-                    f"later than the {LONGEST_S:.3g} s that a time in ps can say: {END}"
+                    f"later than the {LONGEST_S:.3g} s that fit into a time in ps: {END}"
                 )
             yield _time_ps(ticks, fine, header, layout.t3), channel, first + index
             first += records.size
 
 
 def _checked_layout(path: Path, header: Header, notes: Counter) -> Layout:
-    """The layout of the records, if header and length of the file agree."""
+    """Return the layout of the records; refuse a header that contradicts the length of the file."""
     if header.record_type not in LAYOUTS:
-        raise ValueError(f"{path}: TTResultFormat_TTTRRecType={header.record_type:#010x} is not known: {END}")
+        raise ValueError(f"{path}: TTResultFormat_TTTRRecType={header.record_type:#010x} is unknown: {END}")
     layout = LAYOUTS[header.record_type]
     present, rest = divmod(path.stat().st_size - header.offset, 4)
     if rest or present < 0:
@@ -218,7 +222,7 @@ def _checked_layout(path: Path, header: Header, notes: Counter) -> Layout:
     if header.records == 0:
         notes["uncounted_records"] += present
     elif present != header.records:
-        raise ValueError(f"{path}: the header says {header.records} records, the file holds {present}: {END}")
+        raise ValueError(f"{path}: the header states {header.records} records, the file has {present}: {END}")
     for unit_s in (header.unit_s, header.fine_unit_s)[: 1 + layout.t3]:
         if not 1 / FS <= unit_s < 1:
             raise ValueError(f"{path}: the header gives a resolution of {unit_s:g} s: {END}")
@@ -226,7 +230,7 @@ def _checked_layout(path: Path, header: Header, notes: Counter) -> Layout:
 
 
 def _time_ps(ticks: np.ndarray, fine: np.ndarray, header: Header, t3: bool) -> np.ndarray:
-    """Picoseconds: exact for T2, whose unit is whole femtoseconds; T3 has the period of its sync pulses, a float."""
+    """Return times [ps]: exact for T2, whose unit is whole femtoseconds; T3 uses the period of sync pulses, a float."""
     if t3:
         return np.rint(ticks * (header.unit_s * PS) + fine * (header.fine_unit_s * PS)).astype(np.int64)
     unit_fs = round(header.unit_s * FS)
@@ -234,8 +238,10 @@ def _time_ps(ticks: np.ndarray, fine: np.ndarray, header: Header, t3: bool) -> n
 
 
 @numba.njit(cache=True)
-def decode(records, picoharp, t3, wrap, single, overflow):
-    """Undo the packing of records and the overflows of their counter.
+def decode(
+    records: np.ndarray, picoharp: bool, t3: bool, wrap: int, single: bool, overflow: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int, int]:
+    """Unpack records, and undo the overflows of their counter.
 
     Parameters
     ----------
@@ -243,19 +249,29 @@ def decode(records, picoharp, t3, wrap, single, overflow):
     picoharp, t3, wrap, single
         See `Layout`.
     overflow : int
-        What the overflows before these records add up to.
+        Sum of the overflows before these records.
 
     Returns
     -------
     ticks, fine, channel, index : ndarray of int64, int64, uint8, int64, shape (tag,)
-        Counter with its overflows, time since the sync pulse, channel, and which record.
+        Counter including overflows, time since the sync pulse, channel, and index of the record.
     overflow, markers, bad : int
-        Sum of the overflows so far; records that are markers; first record that no instrument writes, or -1.
+        Sum of the overflows so far; number of markers; first record that the instrument never writes, or -1.
+
+    Examples
+    --------
+    >>> two_tags_of_a_picoharp = np.array([5, 1 << 28 | 7], np.uint32)
+    >>> ticks, fine, channel, index, *_ = decode(two_tags_of_a_picoharp, True, False, 210698240, True, 0)
+    >>> ticks.tolist(), channel.tolist()
+    ([5, 7], [0, 1])
     """
     size = records.size
     ticks, fine, index = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
     channel = np.empty(size, np.uint8)
     n = markers = 0
+    word: Any
+    overflows: Any
+    marker: Any
     for i in range(size):
         word = np.int64(records[i])
         if picoharp:
@@ -282,7 +298,7 @@ def decode(records, picoharp, t3, wrap, single, overflow):
         overflow += overflows * wrap
         markers += marker
         if overflows or marker:
-            if overflow > MOST_TICKS:  # which no counter reaches, and 64 bits soon do not hold
+            if overflow > MOST_TICKS:  # no recording is that long, and 64 bits would overflow soon
                 return ticks[:n], fine[:n], channel[:n], index[:n], overflow, markers, i
             continue
         ticks[n] = overflow + tick

@@ -1,11 +1,11 @@
-"""Rates over a pass: fading, and points in time drawn from a rate that changes."""
+"""Fading over a pass, and Poisson processes of varying rate."""
 
 import numba
 import numpy as np
 
 
 def fading(relative_variance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Log-normal factors with mean one, one for each coherence cell.
+    """Draw log-normal factors of the received power with mean one, one for each coherence cell.
 
     Parameters
     ----------
@@ -13,36 +13,52 @@ def fading(relative_variance: np.ndarray, rng: np.random.Generator) -> np.ndarra
         Variance of the received power over its squared mean (scintillation index and pointing together) [1].
     rng : numpy.random.Generator
 
+    Returns
+    -------
+    ndarray, shape (cell,)
+
     Notes
     -----
     Andrews and Phillips, Laser Beam Propagation through Random Media, 2nd ed., section 5.5: log-normal irradiance
     in weak turbulence, sigma_ln^2 = ln(1 + sigma_I^2) and mean -sigma_ln^2 / 2.
+
+    Examples
+    --------
+    >>> factor = fading(np.full(10_000, 0.1), np.random.default_rng(1))
+    >>> float(factor.mean().round(2)), float(factor.var().round(2))
+    (1.0, 0.1)
     """
     log_variance = np.log1p(relative_variance)
     return np.exp(np.sqrt(log_variance) * rng.standard_normal(log_variance.size) - log_variance / 2)
 
 
 class PoissonProcess:
-    """Points in time at a rate that is constant within cells, drawn from one stretch of cells to the next.
+    """A Poisson process with a rate that is constant within cells, drawn from one stretch of cells to the next.
 
-    The points are the same wherever a stretch is cut.
+    The points do not depend on where a session is cut into stretches.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-        For this process alone.
+        A generator that nothing else uses.
 
     Notes
     -----
-    The time-rescaling theorem: exponential steps of unit mean in the integrated rate, here followed by one pointer.
+    Time-rescaling theorem: in the integrated rate, the steps between points are exponential with unit mean.
+
+    Examples
+    --------
+    >>> process = PoissonProcess(np.random.default_rng(1))
+    >>> process.times(np.array([0.0, 1.0, 2.0]), np.array([0.0, 3.0])).round(3).tolist()
+    [1.358, 1.46]
     """
 
-    def __init__(self, rng: np.random.Generator):
+    def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
         self._left = rng.standard_exponential()  # integrated rate from here to the next point
 
     def times(self, edges: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        """Points in the next stretch, ascending, without sorting or rejection.
+        """Draw the points of the next stretch in ascending order, without sorting or rejection.
 
         Parameters
         ----------
@@ -54,19 +70,20 @@ class PoissonProcess:
         Returns
         -------
         ndarray, shape (n,)
-            Times [s].
+            Times of the points [s].
 
         Raises
         ------
         ValueError
-            Where a rate is negative or not a finite number.
+            If a rate is negative or not a finite number.
         """
         expected = float(np.sum(rate * np.diff(edges)))
         if not (np.isfinite(expected) and rate.min(initial=0.0) >= 0):
             wrong = rate[~(np.isfinite(rate) & (rate >= 0))]
-            raise ValueError(f"rate={wrong[:1].sum()} is no rate: give finite numbers from zero up")
-        pieces, cell = [], 0
-        while not pieces or cell < rate.size:  # once: a second round is a fluctuation by ten standard deviations
+            raise ValueError(f"rate={wrong[:1].sum()} is not a rate: give finite numbers, zero or above")
+        pieces: list[np.ndarray] = []
+        cell = 0
+        while not pieces or cell < rate.size:  # once, except after a fluctuation of ten standard deviations
             times = np.empty(int(expected + 10 * np.sqrt(expected) + 20))
             count, cell, self._left = _follow(times, edges, rate, cell, self._left, self._rng)
             pieces.append(times[:count])
@@ -74,8 +91,10 @@ class PoissonProcess:
 
 
 @numba.njit(cache=True, nogil=True)
-def _follow(times, edges, rate, cell, left, rng):
-    """Fill times from a cell on; returns how many, and where to go on (cell is rate.size at the end)."""
+def _follow(
+    times: np.ndarray, edges: np.ndarray, rate: np.ndarray, cell: int, left: float, rng: np.random.Generator
+) -> tuple[int, int, float]:
+    """Fill times from a cell on; return their number, and the cell (rate.size at the end) and step to continue with."""
     count = 0
     for k in range(cell, rate.size):
         start, end = edges[k], edges[k + 1]

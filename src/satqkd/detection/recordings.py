@@ -1,10 +1,11 @@
-"""Time tags on disk: our own Zarr, one group a station, and what laboratories record."""
+"""Time tags on disk: Zarr stores of this package, with one group a station, and files that laboratories record."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,20 +13,29 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from satqkd.dataset import label, variable
-from satqkd.detection.columns import first_line, read_csv, read_npy, read_parquet, write_csv, write_npy, write_parquet
+from satqkd.detection.columns import (
+    Pieces,
+    first_line,
+    read_csv,
+    read_npy,
+    read_parquet,
+    write_csv,
+    write_npy,
+    write_parquet,
+)
 from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
 from satqkd.files import finished
 from satqkd.scenario import Recorded, RecordedStation
 
 CHUNK = 1 << 20
-# Inputs have delays of their own: tags out of order by no more than this are sorted, others are a fault of the file.
+# Inputs of a tagger have different delays, so tags out of order by up to this are sorted; more is a fault of the file.
 DISORDER_PS = 1_000_000
 EARLIEST_PS = np.iinfo(np.int64).min
 LARGEST_ZARR_CHUNK = 1 << 26
 IGNORED, UNKNOWN = 254, 255
 
-READERS = {
+READERS: dict[str, Callable[[Path, int, Counter], Pieces]] = {
     "npy": read_npy,
     "csv": read_csv,
     "parquet": read_parquet,
@@ -36,22 +46,38 @@ READERS = {
 }
 WRITERS = {"npy": write_npy, "csv": write_csv, "parquet": write_parquet, "sfifteen": write_sfifteen}
 SUFFIXES = {f".{name}": name for name in ("zarr", "npy", "csv", "parquet", "ptu", "ht3")} | {".a1": "sfifteen"}
-# What is done about a recording's faults, in the attributes of what is read.
+# Repairs of a recording, counted in the attributes of the tags that are read.
 REPAIRS = {
     "sorted_tags": "tags that came after a later one",
-    "largest_disorder_ps": "by so much at most",
+    "largest_disorder_ps": "largest time by which a tag came late",
     "counter_rollovers": "times that the counter rolled over",
-    "words_of_several_inputs": "words that became a tag of each of their inputs",
+    "words_of_several_inputs": "words that gave a tag for each of several inputs",
     "dummy_words": "words of no input, left out",
     "markers": "records of markers, left out",
-    "uncounted_records": "records of a header that counts none",
+    "uncounted_records": "records that the header does not count",
 }
 
 
 class TagWriter:
-    """Append tags to arrays of one length, a whole chunk at a time, so that memory does not grow with the pass."""
+    """Append tags to arrays of a Zarr group in whole chunks, so that memory does not grow with the recording.
 
-    def __init__(self, group: zarr.Group, columns: dict[str, str]):
+    Parameters
+    ----------
+    group : zarr.Group
+    columns : dict of str to str
+        Data type by name of the array.
+
+    Examples
+    --------
+    >>> group = zarr.create_group({})
+    >>> writer = TagWriter(group, {"time": "int64"})
+    >>> writer.append(time=np.array([100, 250]))
+    >>> writer.close()
+    >>> group["time"][:].tolist()
+    [100, 250]
+    """
+
+    def __init__(self, group: zarr.Group, columns: dict[str, str]) -> None:
         self._arrays = {
             name: group.create_array(
                 name,
@@ -59,9 +85,9 @@ class TagWriter:
                 chunks=(CHUNK,),
                 dtype=dtype,
                 dimension_names=("tag",),
-                # As small as zstd makes them, at a quarter of its time.
+                # As small as with zstd, in a quarter of the time.
                 compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle" if dtype == "uint8" else "shuffle"),
-                config={"write_empty_chunks": True},  # detector 0 throughout is data too
+                config={"write_empty_chunks": True},  # a chunk of detector 0 alone is data, not empty
             )
             for name, dtype in columns.items()
         }
@@ -69,6 +95,7 @@ class TagWriter:
         self._count = 0
 
     def append(self, **values: np.ndarray) -> None:
+        """Append arrays of one length, one for each column."""
         for name, piece in values.items():
             self._waiting[name].append(piece)
         self._count += piece.size
@@ -85,6 +112,7 @@ class TagWriter:
         self._count -= count
 
     def close(self) -> None:
+        """Write the last chunk, which may be incomplete."""
         if self._count:
             self._write(self._count)
 
@@ -92,7 +120,7 @@ class TagWriter:
 def read_tags(
     path: str | Path, station: str | None = None, kind: str = "photons", *, format: str | None = None
 ) -> xr.Dataset:
-    """The tags of a recording: of our own Zarr lazily, of other files whole.
+    """Read the tags of a recording: lazily from a Zarr store, completely from other files.
 
     Parameters
     ----------
@@ -100,22 +128,31 @@ def read_tags(
         A ``detection.zarr``, or a file of PicoQuant's (PTU, HT3), S-Fifteen's (a1), or NPY, CSV or Parquet with the
         columns ``time_ps`` and ``detector``; see docs/recordings.md.
     station : str, optional
-        Name of the station, of a Zarr only.
+        Name of the station, for a Zarr store only.
     kind : {"photons", "beacon", "gps"}
-        Of a Zarr.
+        Kind of the tags, for a Zarr store only.
     format : str, optional
-        Key of `READERS` or zarr, where the suffix does not say it.
+        Key of `READERS` or zarr; by default that of the suffix.
 
     Returns
     -------
     xarray.Dataset
-        time(tag) [ps of the local clock, int64], ascending, and, for photons, detector(tag) [uint8]. The attributes say
-        what was mended, see `REPAIRS`.
+        time(tag) [ps of the local clock, int64], ascending, and, for photons, detector(tag) [uint8]. The attributes
+        count the repairs, see `REPAIRS`.
 
     Raises
     ------
     ValueError
-        For a file that is none, that is cut, or that holds what no laboratory records; it names file and record.
+        For a file of another kind, a truncated one, or one with impossible values; it names file and record.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "alice.csv").write_text("time_ps,detector\\n100,0\\n90,3\\n")
+    ...     tags = read_tags(f"{folder}/alice.csv")
+    >>> tags.time.values.tolist(), tags.detector.values.tolist(), tags.attrs["sorted_tags"]
+    ([90, 100], [3, 0], 1)
     """
     path = Path(path)
     if _format(path, format) == "zarr":
@@ -126,31 +163,40 @@ def read_tags(
 
 
 def tag_chunks(path: str | Path, station: str | None = None, *, format: str | None = None) -> Iterator[xr.Dataset]:
-    """The photons of a recording in pieces of a million tags or so, for files larger than the memory.
+    """Yield the photons of a recording in pieces of about a million tags, for files larger than the memory.
 
     Parameters
     ----------
     path, station, format
-        As of `read_tags`.
+        As for `read_tags`.
 
     Yields
     ------
     xarray.Dataset
-        As `read_tags` gives it. The attributes count what was mended so far.
+        As from `read_tags`. The attributes count the repairs up to here.
 
     Raises
     ------
     ValueError
-        As `read_tags`, when the iteration comes to the fault.
+        As `read_tags`, when the iteration reaches the fault.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/alice.npy", [[100, 0], [250, 3]])
+    ...     [piece.sizes["tag"] for piece in tag_chunks(f"{folder}/alice.npy")]
+    [2]
     """
-    path, notes = Path(path), Counter()
+    path = Path(path)
+    notes: Counter[str] = Counter()
     name = _format(path, format)
     if name == "zarr":
         pieces = _zarr_pieces(path, station)
     elif not path.is_file():
-        raise ValueError(f"{path}: is {'a folder' if path.is_dir() else 'no file'}: check its name")
+        raise ValueError(f"{path}: is {'a folder' if path.is_dir() else 'not a file'}: check its name")
     elif station is not None:
-        raise ValueError(f"{path}: holds one station, so that station={station} has no meaning: leave it out")
+        raise ValueError(f"{path}: has one station only: leave station={station} out")
     else:
         pieces = READERS[name](path, CHUNK, notes)
     found = False
@@ -159,39 +205,48 @@ def tag_chunks(path: str | Path, station: str | None = None, *, format: str | No
             found = True
             yield _dataset(time, detector, {"format": name} | {key: int(notes[key]) for key in REPAIRS if notes[key]})
     if not found and name != "zarr":
-        raise ValueError(f"{path}: holds no tags: nothing was recorded, or the file is cut")
+        raise ValueError(f"{path}: holds no tags: nothing was recorded, or the file is truncated")
 
 
 def write_tags(
     tags: xr.Dataset | Iterable[xr.Dataset], path: str | Path, station: str | None = None, *, format: str | None = None
 ) -> None:
-    """Write the photons of a station in one of the open formats.
+    """Write the photons of a station in an open format.
 
     Parameters
     ----------
     tags : xarray.Dataset or iterable of xarray.Dataset
-        time(tag) [ps, int64], ascending, and detector(tag); or pieces of it one after another, as from `tag_chunks`.
+        time(tag) [ps, int64], ascending, and detector(tag); or pieces of it in order, as from `tag_chunks`.
     path : str or Path
-        Zarr (which takes a station more, if it is there), NPY, CSV, Parquet or S-Fifteen's a1; the file takes its name
-        when it is whole.
+        Zarr store (a store that exists gets one more station), NPY, CSV, Parquet or S-Fifteen's a1. The file gets its
+        name when it is complete.
     station : str, optional
-        Name of the station, for a Zarr only.
+        Name of the station, for a Zarr store only.
     format : str, optional
-        Key of `WRITERS` or zarr, where the suffix does not say it.
+        Key of `WRITERS` or zarr; by default that of the suffix.
 
     Raises
     ------
     ValueError
-        For no tags, times that do not ascend or are negative, and detectors that the format does not know.
+        For no tags, times that do not ascend or are negative, and detectors that the format does not have.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> tags = xr.Dataset({"time": ("tag", [100, 250]), "detector": ("tag", [0, 3])})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_tags(tags, f"{folder}/alice.csv")
+    ...     Path(folder, "alice.csv").read_text().split()
+    ['time_ps,detector', '100,0', '250,3']
     """
     path = Path(path)
     name = _format(path, format)
     if name != "zarr" and name not in WRITERS:
-        raise ValueError(f"{path}: {name} is the format of an instrument: write {', '.join(WRITERS)} or zarr")
+        raise ValueError(f"{path}: {name} is a format that only instruments write: take {', '.join(WRITERS)} or zarr")
     if (station is None) == (name == "zarr"):
-        raise ValueError(f"{path}: station={station}: a Zarr wants the name of the station, other files take none")
+        raise ValueError(f"{path}: station={station}: a Zarr store requires the name of a station, other files none")
     pieces = _checked_pieces(path, [tags] if isinstance(tags, xr.Dataset) else tags, negative=name == "zarr")
-    if name == "zarr":
+    if station is not None:
         write_station(zarr.open_group(path, mode="a", zarr_format=3), station, pieces)
         return
     try:
@@ -202,27 +257,27 @@ def write_tags(
 
 
 def import_recordings(scenario: Recorded, path: str | Path) -> xr.Dataset:
-    """Bring the recordings that a scenario names into the form of stage 3, with its numbers of the detectors.
+    """Convert the recordings that a scenario names to the form of stage 3, with its numbering of the detectors.
 
     Parameters
     ----------
     scenario : Recorded
     path : str or Path
-        The ``detection.zarr`` to write; it takes this name when it is whole.
+        The ``detection.zarr`` to write; it gets this name when it is complete.
 
     Returns
     -------
     xarray.Dataset
-        For each station the clicks by detector, the first and the last tag, and what was mended, see `REPAIRS`.
+        For each station the clicks by detector, the first and the last tag, and the repairs, see `REPAIRS`.
 
     Raises
     ------
     ValueError
-        For what is wrong with a recording, a channel that the scenario does not know, and one that never clicked.
+        For a faulty recording, a channel that is not in the scenario, and one that never clicked.
     """
     with finished(path) as draft:
         store = zarr.open_group(draft, mode="w", zarr_format=3)
-        # No seed was drawn from: stage 4 resolves double clicks with the same one.
+        # Nothing was drawn here. Stage 4 reads the seed: it resolves double clicks at random.
         store.attrs.update(label(xr.Dataset(), "detection", scenario, 0).attrs | {"run": 1})
         found = [_import_station(scenario, station, store) for station in scenario.stations]
     data = xr.Dataset(
@@ -240,21 +295,22 @@ def import_recordings(scenario: Recorded, path: str | Path) -> xr.Dataset:
     return label(data, "detection", scenario)
 
 
-def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Group) -> dict:
+def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Group) -> dict[str, Any]:
+    """Write the tags of a station with the numbers of its detectors; return clicks, first and last tag, and repairs."""
     path = scenario.recording(station)
     outcome = np.full(256, UNKNOWN, np.uint8)
     outcome[list(station.ignored_channels)] = IGNORED
     outcome[list(station.channels)] = range(4)
-    found = {"clicks": np.zeros(4, np.int64)}
+    found: dict[str, Any] = {"clicks": np.zeros(4, np.int64)}
 
-    def kept():
+    def kept() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for piece in tag_chunks(path, station.name if path.is_dir() else None, format=station.format):
             time, channel = piece.time.values, piece.detector.values
             detector = outcome[channel]
             if UNKNOWN in detector:
                 first = np.argmax(detector == UNKNOWN)
                 raise ValueError(
-                    f"{path}: channel {channel[first]} clicks at {time[first]} ps and stands in neither channels nor "
+                    f"{path}: channel {channel[first]} clicks at {time[first]} ps and is in neither channels nor "
                     f"ignored_channels of station {station.name}: add it to one of them"
                 )
             time, detector = time[detector != IGNORED], detector[detector != IGNORED]
@@ -272,7 +328,15 @@ def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Gr
 
 
 def write_station(store: zarr.Group, station: str, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write ascending times [ps] and detectors as the photons of a station of a ``detection.zarr``."""
+    """Write ascending times [ps] and detectors as the photons of a station of a ``detection.zarr``.
+
+    Examples
+    --------
+    >>> store = zarr.create_group({})
+    >>> write_station(store, "alice", [(np.array([100, 250]), np.array([0, 3]))])
+    >>> store["alice/photons/detector"][:].tolist()
+    [0, 3]
+    """
     group = store.create_group(f"{station}/photons", overwrite=True)
     writer = TagWriter(group, {"time": "int64", "detector": "uint8"})
     count = 0
@@ -284,14 +348,16 @@ def write_station(store: zarr.Group, station: str, pieces: Iterable[tuple[np.nda
 
 
 def _format(path: Path, format: str | None) -> str:
+    """Return the name of a format, by default that of the suffix."""
     name = SUFFIXES.get(path.suffix.lower()) if format is None else format
     if name != "zarr" and name not in READERS:
         asked = f"the suffix {path.suffix or '(none)'}" if format is None else f"format={format}"
-        raise ValueError(f"{path}: {asked} is not known: give format as one of zarr, {', '.join(READERS)}")
+        raise ValueError(f"{path}: {asked} is unknown: give format as one of zarr, {', '.join(READERS)}")
     return name
 
 
-def _dataset(time: np.ndarray, detector: np.ndarray, attrs: dict) -> xr.Dataset:
+def _dataset(time: np.ndarray, detector: np.ndarray, attrs: dict[str, Any]) -> xr.Dataset:
+    """Return tags as a data set."""
     return xr.Dataset(
         {
             "time": ("tag", time, {"units": "ps", "long_name": "time of the local clock"}),
@@ -302,9 +368,9 @@ def _dataset(time: np.ndarray, detector: np.ndarray, attrs: dict) -> xr.Dataset:
 
 
 def _zarr_group(path: Path, station: str | None, kind: str) -> str:
-    """The group of a station's tags, if it is there and whole: a lost chunk would read as zeros."""
+    """Return the name of the group of a station's tags; refuse a store without it, and one that is not complete."""
     if not (path / "zarr.json").is_file():
-        raise ValueError(f"{path}: is no Zarr store: check its name")
+        raise ValueError(f"{path}: is not a Zarr store: check its name")
     with _told_of_zarr(path):
         store = zarr.open_group(path, mode="r")
         if f"{station}/{kind}" not in store:
@@ -319,28 +385,29 @@ def _zarr_group(path: Path, station: str | None, kind: str) -> str:
 
 
 def _require_column(column: zarr.Array, name: str, shape: tuple) -> None:
-    """Refuse an array that is none of tags, or that is not whole: a lost chunk would read as zeros."""
+    """Refuse an array that cannot hold tags or lacks a chunk, which would be read as zeros."""
     sound = column.shape == shape and column.ndim == 1 and column.dtype.kind in "iu"
     if not sound or not 0 < column.chunks[0] <= LARGEST_ZARR_CHUNK:
         raise ValueError(f"{name} is {column.dtype} of shape {column.shape} in chunks of {column.chunks}")
     if lost := column.nchunks - column.nchunks_initialized:
-        raise ValueError(f"{lost} of {column.nchunks} chunks of {name} are lost: copy it again")
+        raise ValueError(f"{lost} of {column.nchunks} chunks of {name} are missing: copy it again")
 
 
 @contextmanager
 def _told_of_zarr(path: Path) -> Iterator[None]:
-    """One sentence with the path for whatever the libraries below find."""
+    """Turn every error of the libraries into one sentence with the path."""
     try:
         yield
     except Exception as error:
         text = first_line(error)[:200]
         own = isinstance(error, ValueError) and text.endswith("copy it again")
         raise ValueError(
-            f"{path}: {text}" if own else f"{path}: is no whole Zarr store: {text}: copy it again"
+            f"{path}: {text}" if own else f"{path}: is not a complete Zarr store: {text}: copy it again"
         ) from None
 
 
-def _zarr_pieces(path: Path, station: str | None):
+def _zarr_pieces(path: Path, station: str | None) -> Pieces:
+    """Yield the photons of a station in a Zarr store."""
     name = _zarr_group(path, station, "photons")
     group = zarr.open_group(path, mode="r")[name]
     for first in range(0, group["time"].shape[0], CHUNK):
@@ -349,15 +416,17 @@ def _zarr_pieces(path: Path, station: str | None):
         yield time, detector, first + np.arange(time.size)
 
 
-def _ascending(path, pieces, notes: Counter, *, earliest_ps: int):
-    """Check each piece, and sort the tags that are a little out of order, also over the seam of two pieces."""
+def _ascending(
+    path: Path, pieces: Pieces, notes: Counter, *, earliest_ps: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Check each piece, and sort tags that are slightly out of order, also across pieces."""
     time, detector = np.empty(0, np.int64), np.empty(0, np.uint8)
     latest = EARLIEST_PS
     for new_time, new_detector, new_record in pieces:
         if not new_time.size:
             continue
         _check_values(path, new_time, new_detector, new_record, earliest_ps)
-        # How far each tag lies behind the latest one before it: no difference of two times is too large for it.
+        # How far each tag is behind the latest one before it; unsigned, so that no difference of two times overflows.
         behind = (np.maximum(np.maximum.accumulate(new_time), latest) - new_time).view(np.uint64)
         latest = max(latest, int(new_time.max()))
         if behind.max() > DISORDER_PS:
@@ -373,7 +442,8 @@ def _ascending(path, pieces, notes: Counter, *, earliest_ps: int):
     yield time, detector
 
 
-def _check_values(path, time, detector, record, earliest_ps) -> None:
+def _check_values(path: Path, time: np.ndarray, detector: np.ndarray, record: np.ndarray, earliest_ps: int) -> None:
+    """Refuse detectors outside of 8 bits, and times before the earliest possible one."""
     if detector.min() < 0 or detector.max() > 255:
         worst = np.argmax((detector < 0) | (detector > 255))
         raise ValueError(
@@ -387,16 +457,19 @@ def _check_values(path, time, detector, record, earliest_ps) -> None:
         )
 
 
-def _refuse_disorder(path, behind, record) -> None:
+def _refuse_disorder(path: Path, behind: np.ndarray, record: np.ndarray) -> None:
+    """Raise the error of tags that are too far out of order, with the first of them."""
     worst = np.argmax(behind > DISORDER_PS)
     raise ValueError(
         f"{path}: record {record[worst]} lies {behind[worst]} ps before an earlier one, more than the {DISORDER_PS} ps "
-        "that are sorted: is it the right format, did its counter roll over, or are it two recordings in one?"
+        "that are sorted: is it the right format, did its counter roll over, or are these two recordings in one?"
     )
 
 
-def _checked_pieces(path, tags, *, negative: bool):
-    """Pieces of at most a chunk, their times ascending."""
+def _checked_pieces(
+    path: Path, tags: Iterable[xr.Dataset], *, negative: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield pieces of at most a chunk; refuse times that do not ascend, or that are negative where they must not be."""
     latest, empty = np.iinfo(np.int64).min, True
     for whole in tags:
         for first in range(0, whole.sizes["tag"], CHUNK):
@@ -405,7 +478,7 @@ def _checked_pieces(path, tags, *, negative: bool):
             if time[0] < latest or np.any(np.diff(time) < 0):
                 raise ValueError(f"{path}: times do not ascend: sort them, and the detectors with them")
             if not negative and time[0] < 0:
-                raise ValueError(f"{path}: the first time is {time[0]} ps, below 0: subtract it, or another offset")
+                raise ValueError(f"{path}: the first time is {time[0]} ps, below 0: subtract it, or a smaller time")
             latest, empty = time[-1], False
             yield time, detector
     if empty and not negative:

@@ -1,7 +1,8 @@
-"""Stage 3: what clicks? Time tags of every station, as a laboratory records them."""
+"""Stage 3: what clicks? Simulated time tags of every station, in the form in which laboratories record them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from satqkd.detection.recordings import TagWriter
 from satqkd.files import finished
 from satqkd.flight import arrival_times
 from satqkd.scenario import Scenario
+from satqkd.scenario.mission import DecoySource
 from satqkd.streams import SESSION_PULSES, record_key, stream
 
-# Tags in memory at a time, about: their arrays fit a processor's cache, and memory does not grow with the rate.
+# Approximate number of tags in memory: their arrays fit a processor's cache, and memory does not grow with the rate.
 BLOCK_TAGS = 1 << 18
 FWHM_PER_SIGMA = np.sqrt(8 * np.log(2))
 NEVER_PS = np.iinfo(np.int64).max
@@ -38,7 +40,7 @@ def simulate(
     threads: int = 1,
     progress: bool = False,
 ) -> xr.Dataset:
-    """Record a pass, or as many as the orbit holds, to a Zarr store.
+    """Simulate the time tags of all sessions and write them to a Zarr store.
 
     Parameters
     ----------
@@ -46,27 +48,40 @@ def simulate(
     orbit, channel : xarray.Dataset
         Results of stages 1 and 2.
     path : str or Path
-        The ``detection.zarr`` to write; it takes this name when it is whole.
+        The ``detection.zarr`` to write; it gets this name when it is complete.
     seed, run : int
         The configuration's seed and the replicate.
     block_s : float, optional
-        How much to hold in memory at a time, a coherence cell of the fading at least [s]. It changes no byte of the
-        result. Without it, as much as fits a processor's cache.
+        Time to simulate at once, at least a coherence cell of the fading; by default as much as fits a processor's
+        cache [s]. It changes no byte of the result.
     threads : int
-        Stations to record at a time; no byte of the result depends on it.
+        Stations to simulate in parallel. It changes no byte of the result.
     progress : bool
         Whether to show a progress bar.
 
     Returns
     -------
     xarray.Dataset
-        The truth: clock errors, and by second the mean fading and the photons that reached a detector. No later stage
-        but validation may read it.
+        The truth: clock errors, and for each second the mean fading and the number of photons that reached a detector.
+        Of the later stages only validation may read it.
 
     Raises
     ------
     ValueError
-        Where block_s or threads are not above zero.
+        If block_s or threads are not above zero.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from satqkd import channel, detection, load_scenario, orbit
+    >>> scenario = load_scenario("tiangong2").replaced({"orbit.max_duration_s": 2})
+    >>> sessions = orbit.find_sessions(scenario)
+    >>> link = channel.link_budget(scenario, sessions)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     truth = detection.simulate(scenario, sessions, link, path=f"{folder}/detection.zarr", seed=1, run=1)
+    ...     tags = detection.read_tags(f"{folder}/detection.zarr", "nanshan").load()
+    >>> tags.time.dtype.name, tags.sizes["tag"] > 0
+    ('int64', True)
     """
     if block_s is not None and not block_s > 0:
         raise ValueError(f"block_s={block_s} is not above 0: give seconds, or leave it out")
@@ -77,7 +92,7 @@ def simulate(
     with finished(path) as draft:
         store = zarr.open_group(draft, mode="w", zarr_format=3)
         store.attrs.update(label(xr.Dataset(), "detection", scenario, seed).attrs | {"run": run})
-        if scenario.source.kind == "decoy":
+        if isinstance(scenario.source, DecoySource):
             store.create_group("transmitter").attrs["log_key"] = f"{record_key(seed, scenario.name, run, 'log'):016x}"
         files = [_Files(store, station.name) for station in scenario.stations]
         is_open = orbit.measurement.values >= 0
@@ -102,7 +117,6 @@ def simulate(
                     mean_fading[station.nodes, index] = station.mean_fading()
         for file in files:
             file.close()
-    monitor_tap = getattr(scenario.source, "monitor_tap", None)
     truth = xr.Dataset(
         {
             "photons": variable(("time", "station"), photons, "1", "photons detected in the second, before dead time"),
@@ -111,27 +125,40 @@ def simulate(
             "clock_drift": variable("station", [s.clock_drift for s in scenario.stations], "1", "frequency error"),
         },
         coords={"time": orbit.time, "station": orbit.station},
-        attrs={"run": run}
-        | ({} if monitor_tap is None else {"monitor_coincidence_rate": scenario.source.pair_rate_hz * monitor_tap**2}),
+        attrs={"run": run} | _monitored(scenario),
     )
     return label(truth, "truth", scenario, seed)
 
 
+def _monitored(scenario: Scenario) -> dict[str, float]:
+    """Return the coincidence rate of a monitor on board [1/s], if the source has one."""
+    source = scenario.source
+    if isinstance(source, DecoySource) or source.monitor_tap is None:
+        return {}
+    return {"monitor_coincidence_rate": source.pair_rate_hz * source.monitor_tap**2}
+
+
 def observables(truth: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """What the source says that a publication can be held against: name to (value, unit)."""
+    """Return what a publication can be compared with: name to (value, unit).
+
+    Examples
+    --------
+    >>> observables(xr.Dataset(attrs={"monitor_coincidence_rate": 5000.0}))
+    {'monitor_coincidence_rate': (5000.0, '1/s')}
+    """
     if "monitor_coincidence_rate" not in truth.attrs:
         return {}
     return {"monitor_coincidence_rate": (float(truth.attrs["monitor_coincidence_rate"]), "1/s")}
 
 
-def _blocks(scenario: Scenario, stations: list, block_s: float | None) -> Iterator[tuple[int, slice]]:
-    """Coherence cells of a session to be drawn at a time, with the number of their measurement."""
+def _blocks(scenario: Scenario, stations: list["_Receiver"], block_s: float | None) -> Iterator[tuple[int, slice]]:
+    """Yield the coherence cells of a session that are simulated at once, with the number of their measurement."""
     one = stations[0]
     if block_s:
         which = np.arange(one.power.size) // max(int(block_s * one.cells_per_s), 1)
     else:
         source = scenario.source
-        rate_hz = source.pulse_rate_hz * source.mu.max() if source.kind == "decoy" else source.pair_rate_hz
+        rate_hz = source.pulse_rate_hz * source.mu.max() if isinstance(source, DecoySource) else source.pair_rate_hz
         tags_hz = sum(rate_hz * station.power * station.efficiencies.max() + station.other_hz for station in stations)
         which = np.cumsum(tags_hz / one.cells_per_s) // BLOCK_TAGS
     ends = np.flatnonzero((np.diff(which, append=-1) != 0) | (np.diff(one.measurement, append=-1) != 0)) + 1
@@ -140,51 +167,85 @@ def _blocks(scenario: Scenario, stations: list, block_s: float | None) -> Iterat
             yield int(one.measurement[first]), slice(first, last)
 
 
-def _lights(scenario: Scenario, stations: list, measurement: int, cells: slice, emissions, rng) -> list[Light]:
-    """Photons that each station is going to detect in a block."""
-    one = stations[0]
-    shared = {
-        "source": scenario.source,
-        "measurement": scenario.measurements[measurement],
-        "edges_s": one.edges_s(cells),
-        "emissions": emissions,
-        "rng": rng,
-    }
-    if scenario.source.kind == "decoy":
+def _lights(
+    scenario: Scenario,
+    stations: list["_Receiver"],
+    measurement: int,
+    cells: slice,
+    emissions: PoissonProcess,
+    rng: np.random.Generator,
+) -> list[Light]:
+    """Draw the photons that each station will detect in a block."""
+    source, angles_deg, one = scenario.source, scenario.measurements[measurement].angles_deg, stations[0]
+    if isinstance(source, DecoySource):
         return [
             decoy_light(
-                **shared,
+                source=source,
+                angles_deg=angles_deg[0],
                 efficiencies=one.efficiencies,
+                edges_s=one.edges_s(cells),
                 transmittance=one.power[cells],
                 rotation_rad=one.rotation_rad[cells],
                 first_pulse=one.session * SESSION_PULSES,
                 log_key=record_key(*one.run_names, "log"),
+                emissions=emissions,
+                rng=rng,
             )
         ]
     return entangled_light(
-        **shared,
-        detection=scenario.detection,
+        source=source,
+        angles_deg=angles_deg,
+        switch_rate_hz=scenario.detection.switch_rate_hz,
         efficiencies=np.array([station.efficiencies for station in stations]),
+        edges_s=one.edges_s(cells),
         transmittances=np.array([station.power[cells] for station in stations]),
         rotations_rad=np.array([station.rotation_rad[cells] for station in stations]),
         flights=[station.flight for station in stations],
         switch_keys=[station.switch_key for station in stations],
+        emissions=emissions,
+        rng=rng,
     )
 
 
 class _Receiver:
-    """One station in a session: its link, its clock, its detectors, and the tags that wait for the next block.
+    """One station in a session: its link, clock, detectors, and the tags that wait for the next block.
 
-    Each random stream serves one purpose and is used up in the order of the events, so that it does not matter where
-    blocks end.
+    Each random stream serves one purpose and is used up in the order of the events, so that the result does not depend
+    on where blocks end.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    orbit, channel : xarray.Dataset
+    index : int
+        Number of the station.
+    names : tuple
+        Seed, scenario, run, stage and session, which name the random streams.
+
+    Attributes
+    ----------
+    power : ndarray, shape (cell,)
+        Transmittance with fading, in each coherence cell [1].
+    measurement : ndarray of int, shape (cell,)
+        Number of the measurement, -1 where the link is closed.
     """
 
-    def __init__(self, scenario: Scenario, orbit: xr.Dataset, channel: xr.Dataset, index: int, names: tuple):
+    def __init__(
+        self,
+        scenario: Scenario,
+        orbit: xr.Dataset,
+        channel: xr.Dataset,
+        index: int,
+        names: tuple[int, str, int, str, int],
+    ) -> None:
         self.scenario, self.section = scenario, scenario.stations[index]
-        *self.run_names, _, self.session = self._names = names
+        self._names, self.run_names, self.session = names, names[:3], names[4]
         self.efficiencies = np.array([detector.efficiency for detector in self.section.detectors])
-        active = scenario.detection.basis_choice == "active"
-        self.switch_key = record_key(*self.run_names, "settings", self.section.name, self.session) if active else None
+        self.switch_key: int | None = None  # of an active receiver, which draws its settings
+        self._setting_at: Callable[[np.ndarray], np.ndarray] | None = None
+        if (rate_hz := scenario.detection.switch_rate_hz) is not None:
+            self.switch_key = record_key(*self.run_names, "settings", self.section.name, self.session)
+            self._setting_at = partial(settings_at, switch_rate_hz=rate_hz, key=self.switch_key)
         nodes = np.flatnonzero(orbit.pass_number.values == self.session)
         self.nodes = slice(nodes[0], nodes[-1] + 1)
         times = orbit.time.values
@@ -205,15 +266,19 @@ class _Receiver:
         self.power = mean * self._factor
         turned = np.radians(orbit.polarization_rotation.values[nodes, index])
         self.rotation_rad = np.interp(middle, self._path["node_s"], turned)
-        self._begin_tags(active)
+        self._begin_tags()
 
-    def _begin_tags(self, active: bool) -> None:
-        scenario, detection, beacon = self.scenario, self.scenario.detection, self.scenario.beacon
+    def _begin_tags(self) -> None:
+        """Set up noise, jitter and detectors."""
+        detection, beacon, source = self.scenario.detection, self.scenario.beacon, self.scenario.source
+        active = detection.basis_choice == "active"
         detectors = self.section.detectors[: 2 if active else 4]
         self._noise_hz = np.array([self.section.background_rate_hz + d.dark_rate_hz for d in detectors])
         self._beacon_hz = beacon.pulse_rate_hz / beacon.recorded_one_in
         self.other_hz = self._noise_hz.sum() + self._beacon_hz
-        width_ps = getattr(scenario.source, "pulse_width_ps", 0.0) / FWHM_PER_SIGMA
+        width_ps, period_ps = 0.0, 0.0
+        if isinstance(source, DecoySource):
+            width_ps, period_ps = source.pulse_width_ps / FWHM_PER_SIGMA, PS / source.pulse_rate_hz
         click_ps = np.hypot(detection.timing_jitter_ps, width_ps)
         jitters_ps = {
             "photons": click_ps,
@@ -222,8 +287,7 @@ class _Receiver:
             "gps": beacon.gps_jitter_ns * 1e3,
         }
         self._jitter = {kind: (sigma_ps / PS, self._stream(f"{kind} jitter")) for kind, sigma_ps in jitters_ps.items()}
-        # Jitter carries a tag over the end of a block, and so does the way from a photon to the middle of its pulse.
-        period_ps = PS / scenario.source.pulse_rate_hz if scenario.source.kind == "decoy" else 0.0
+        # A tag can move over the end of a block by jitter, and from the photon to the middle of its pulse.
         self._margin_ps = int(np.ceil(10 * click_ps + period_ps)) + 1
         self._noise_arrivals, self._noise_rng = PoissonProcess(self._stream("noise arrivals")), self._stream("noise")
         self._waiting = {"photons": Waiting(), "noise": Waiting()}
@@ -236,37 +300,38 @@ class _Receiver:
         )
 
     def _stream(self, purpose: str) -> np.random.Generator:
+        """Open the random stream of this station and session for a purpose."""
         return stream(*self._names, self.section.name, purpose)
 
     def edges_s(self, cells: slice) -> np.ndarray:
-        """Edges of coherence cells since the session's start [s]."""
+        """Return the edges of coherence cells since the session's start [s]."""
         return np.arange(cells.start, cells.stop + 1) / self.cells_per_s
 
     def flight(self, emission_s: np.ndarray) -> np.ndarray:
-        """Arrival of what leaves at given times [s]."""
+        """Return the arrival times of photons that leave at given times [s since the session's start]."""
         return arrival_times(emission_s, **self._path)
 
     def mean_fading(self) -> np.ndarray:
-        """By second, nan where the link is closed."""
+        """Return the mean fading factor of each second, nan where the link is closed."""
         open_s = self.measurement[:: self.cells_per_s] >= 0
         return np.where(open_s, self._factor.reshape(-1, self.cells_per_s).mean(axis=1), np.nan)
 
     def by_second(self, light: Light) -> np.ndarray:
-        """Number of photons in each second of the session."""
+        """Return the number of photons in each second of the session."""
         is_open = self.measurement[:: self.cells_per_s] >= 0
-        last = np.flatnonzero(is_open)[-1]  # the middle of a pulse that began in it may lie behind it
+        last = np.flatnonzero(is_open)[-1]  # a pulse that began in it may have its middle after it
         return np.bincount(np.minimum(light.emission_s.astype(np.int64), last), minlength=is_open.size)
 
-    def record(self, light: Light, cells: slice) -> dict[str, tuple]:
-        """Tags of a block, by kind: columns of its files."""
+    def record(self, light: Light, cells: slice) -> dict[str, tuple[np.ndarray, ...]]:
+        """Return the tags of a block by kind, as columns of the files."""
         edges_s = self.edges_s(cells)
         ends_s = edges_s[[0, -1]]
         arrival_edges_s = self.flight(edges_s)
         noise_s, channel = background(
             rates_hz=self._noise_hz, edges_s=arrival_edges_s, arrivals=self._noise_arrivals, rng=self._noise_rng
         )
-        if self.switch_key is not None:
-            channel += 2 * self._settings(noise_s)
+        if self._setting_at is not None:
+            channel += 2 * self._setting_at(noise_s)
         self._waiting["noise"].add(self._tags("noise", noise_s), channel)
         self._waiting["photons"].add(self._tags("photons", self.flight(light.emission_s)), light.channel)
         pulses = np.arange(*np.ceil(ends_s * self._beacon_hz))
@@ -277,51 +342,52 @@ class _Receiver:
         }
 
     def clicks(self, until_ps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Tags and channels of the detectors up to a time of the local clock."""
+        """Return times and channels of the clicks before a time of the local clock [ps]."""
         arrivals = merged(*self._waiting["photons"].before(until_ps), *self._waiting["noise"].before(until_ps))
         times, channel, is_afterpulse = self._detectors.clicks(*arrivals, last=until_ps == NEVER_PS)
-        if self.switch_key is not None and is_afterpulse.any():
+        if self._setting_at is not None and is_afterpulse.any():
             since_s = (times[is_afterpulse] - self._start_ps) / PS
             arrival_s = (since_s - self.section.clock_offset_s) / (1 + self.section.clock_drift)
-            channel[is_afterpulse] += 2 * self._settings(arrival_s)
+            channel[is_afterpulse] += 2 * self._setting_at(arrival_s)
         return times, channel
 
-    def _settings(self, arrival_s: np.ndarray) -> np.ndarray:
-        return settings_at(arrival_s, switch_rate_hz=self.scenario.detection.switch_rate_hz, key=self.switch_key)
-
     def _clock_ps(self, session_s: np.ndarray) -> np.ndarray:
-        """Local clock [ps since the first session's start] at times since this session's start [s]."""
+        """Return the local clock [ps since the first session's start] at times since this session's start [s]."""
         return self._start_ps + local_time_ps(
             session_s, offset_s=self.section.clock_offset_s, drift=self.section.clock_drift
         )
 
     def _tags(self, kind: str, arrival_s: np.ndarray) -> np.ndarray:
+        """Return the local times [ps] of events, with the jitter of their kind."""
         sigma_s, rng = self._jitter[kind]
         return self._clock_ps(arrival_s + sigma_s * rng.standard_normal(arrival_s.size))
 
 
 class _Files:
-    """The arrays of one station."""
+    """The arrays of one station in the Zarr store."""
 
-    def __init__(self, store: zarr.Group, name: str):
+    def __init__(self, store: zarr.Group, name: str) -> None:
         self._groups = {kind: store.create_group(f"{name}/{kind}") for kind in ("photons", "beacon", "gps")}
         self._writers = {
             kind: TagWriter(group, {"time": "int64"} | ({"detector": "uint8"} if kind == "photons" else {}))
             for kind, group in self._groups.items()
         }
-        self._first = {kind: [] for kind in self._groups}
+        self._first: dict[str, list[int]] = {kind: [] for kind in self._groups}
         self._written = dict.fromkeys(self._groups, 0)
 
     def begin_session(self) -> None:
+        """Note where a session begins."""
         for kind, first in self._first.items():
             first.append(self._written[kind])
 
-    def append(self, tags: dict[str, tuple]) -> None:
+    def append(self, tags: dict[str, tuple[np.ndarray, ...]]) -> None:
+        """Append tags by kind."""
         for kind, columns in tags.items():
             self._writers[kind].append(**dict(zip(("time", "detector"), columns, strict=False)))
             self._written[kind] += columns[0].size
 
     def close(self) -> None:
+        """Write the last tags, and where the sessions begin."""
         for kind, group in self._groups.items():
             self._writers[kind].close()
             group.attrs["session_first_tag"] = [*self._first[kind], self._written[kind]]

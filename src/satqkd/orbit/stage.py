@@ -13,7 +13,7 @@ from satqkd.orbit.elements import Elements, nearest, read_elements
 from satqkd.orbit.passes import JointPass, joint_passes, passes
 from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
 from satqkd.orbit.propagation import LookAngles, Place, look_angles, propagate
-from satqkd.scenario import Recorded, Scenario, ScenarioError
+from satqkd.scenario import Experiment, Recorded, Scenario, ScenarioError
 from satqkd.scenario.mission import Orbit, Relay
 
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
@@ -144,7 +144,7 @@ def _ns(time: datetime) -> np.datetime64:
     return np.datetime64(time.replace(tzinfo=None), "ns")
 
 
-def _wanted_seconds(scenario: Scenario | Recorded) -> float:
+def _wanted_seconds(scenario: Experiment) -> float:
     # A measurement without a duration takes what is left, which is a second at the least.
     return sum(m.duration_s or 1 for m in scenario.measurements)
 
@@ -207,17 +207,17 @@ def _one_set(elements: Elements, times: np.ndarray) -> Elements:
     )
 
 
-def _places(scenario: Scenario | Recorded) -> list[Place]:
+def _places(scenario: Experiment) -> list[Place]:
     """Return the stations, which have coordinates wherever there is an orbit: the model of the scenario sees to it."""
     return cast(list[Place], list(scenario.stations))
 
 
-def _views(elements: Elements, scenario: Scenario | Recorded, times: np.ndarray) -> list[LookAngles]:
+def _views(elements: Elements, scenario: Experiment, times: np.ndarray) -> list[LookAngles]:
     one = _one_set(elements, times)
     return [look_angles(one, station, times) for station in _places(scenario)]
 
 
-def _frame_rotations_deg(elements: Elements, scenario: Scenario | Recorded, times: np.ndarray) -> np.ndarray:
+def _frame_rotations_deg(elements: Elements, scenario: Experiment, times: np.ndarray) -> np.ndarray:
     turned = frames.sidereal_angle_rad(times)
     position, velocity = (
         frames.rotate_about_pole(vectors, turned) for vectors in propagate(_one_set(elements, times), times)
@@ -236,7 +236,7 @@ def _cut(view: LookAngles, first: int, last: int) -> LookAngles:
     return LookAngles(**{name: values[first:last] for name, values in vars(view).items()})
 
 
-def _follow(scenario: Scenario | Recorded, elements: Elements, times: np.ndarray) -> xr.Dataset:
+def _follow(scenario: Experiment, elements: Elements, times: np.ndarray) -> xr.Dataset:
     views = _views(elements, scenario, times)
     texts = {
         "range_m": ("range", "m", "distance from the station"),
@@ -295,7 +295,7 @@ def _extent(fine: np.ndarray, views: list[LookAngles], duration_s: float) -> xr.
     )
 
 
-def _polarization(scenario: Scenario | Recorded, data: xr.Dataset) -> None:
+def _polarization(scenario: Experiment, data: xr.Dataset) -> None:
     """Add the rotation that the analysers see, and the contrast with and without a plate that follows it."""
     rotation, number = data.frame_rotation.values, data.pass_number.values
     # Without compensation the plate stays where it fits at the start of each session.
@@ -313,7 +313,7 @@ def _polarization(scenario: Scenario | Recorded, data: xr.Dataset) -> None:
         )
 
 
-def _schedule(scenario: Scenario | Recorded, number: np.ndarray) -> np.ndarray:
+def _schedule(scenario: Experiment, number: np.ndarray) -> np.ndarray:
     """Return what each second is for: the measurements in their order; the last node of a session only closes it."""
     closing = np.append(number[1:] != number[:-1], True)
     seconds = np.flatnonzero(~closing)
@@ -326,7 +326,7 @@ def _schedule(scenario: Scenario | Recorded, number: np.ndarray) -> np.ndarray:
     return result
 
 
-def _baseline_m(scenario: Scenario | Recorded) -> float:
+def _baseline_m(scenario: Experiment) -> float:
     if len(scenario.stations) < 2:
         return float("nan")
     return _chord_m(*_places(scenario))

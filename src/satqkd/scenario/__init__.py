@@ -1,4 +1,4 @@
-"""What the user writes: the model of a scenario file, its schema and its messages."""
+"""Scenario files: the models that check them, their JSON schema and their error messages."""
 
 from satqkd.scenario.messages import ScenarioError
 from satqkd.scenario.mission import INTENSITIES, PROOFS, Experiment, Scenario

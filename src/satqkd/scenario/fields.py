@@ -1,9 +1,9 @@
-"""Types of the values that a user writes, each with the bounds and the sentence of its own."""
+"""Types of the values that a user writes, each with its own bounds and error message."""
 
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,7 +13,7 @@ from satqkd.scenario.messages import validated
 
 
 def _number(value: Any) -> Any:
-    """Take text for the number that the user meant, such as 1e400 or one in quotes."""
+    """Convert text to the number that the user meant, such as 1e400 or a number in quotes."""
     if isinstance(value, bool):
         raise ValueError("is not a number")
     if isinstance(value, str):
@@ -27,16 +27,17 @@ def _number(value: Any) -> Any:
 
 
 def _way_out(value: str) -> str:
+    """Return advice for text that is not a number."""
     if parts := re.fullmatch(r"[-+]?([0-9]{1,9}):([0-9]{1,9})", value):
         large, small = (int(part) for part in parts.groups())
         return f"write {60 * large + small} or {large + small / 60:g}, whichever has the unit of the key"
     if re.fullmatch(r"[-+]?0[xob][0-9a-fA-F_]+", value):
         return "write it in decimal digits"
-    return "write the number alone, its unit stands in the key"
+    return "write the number alone, its unit is in the key"
 
 
 def _angle(letters: str) -> BeforeValidator:
-    """Degrees, or with a compass letter as papers print them: 37 22 44.43 N, or 48 12.5 N with decimal minutes."""
+    """Return a validator of degrees, or of angles as papers print them: 37 22 44.43 N, or 48 12.5 N."""
     sexagesimal = r"\s*([0-9]+) +(?:([0-5]?[0-9]) +([0-5]?[0-9](?:\.[0-9]+)?)|([0-5]?[0-9]\.[0-9]+))"
     printed = re.compile(rf"{sexagesimal} *([{letters}])\s*")
 
@@ -53,13 +54,15 @@ def _angle(letters: str) -> BeforeValidator:
 
 
 def _written_time(value: Any) -> Any:
+    """Refuse what is not written as a time."""
     if isinstance(value, datetime) or isinstance(value, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", value):
         return value
     raise ValueError("is not a time: write it as in 2016-12-19T16:00:00Z")  # a bare number would be seconds since 1970
 
 
 def _utc(value: datetime) -> datetime:
-    if value.tzinfo is None or value.utcoffset().total_seconds() != 0:
+    """Refuse a time that is not in UTC, or for which there can be no element sets."""
+    if value.utcoffset() != timedelta(0):  # None without a time zone
         raise ValueError("is not in UTC: end it with Z, as in 2016-12-19T16:00:00Z")
     if not 1957 <= value.year < 2200:
         raise ValueError("is outside the years 1957 to 2199: give a time for which there are element sets")
@@ -67,8 +70,9 @@ def _utc(value: datetime) -> datetime:
 
 
 def _file_name(value: str) -> str:
+    """Refuse a name that cannot be printed, or that leads out of the scenario's folders."""
     if len(value) > 255 or not value.isprintable():
-        raise ValueError("is no name of a file: give one of up to 255 printable characters")
+        raise ValueError("is not a file name: give one of up to 255 printable characters")
     if Path(value).is_absolute() or ".." in Path(value).parts:
         raise ValueError("leaves its folder: give a path below the scenario file or below data/orbits")
     return value
@@ -93,7 +97,7 @@ BellState = Literal["psi_minus", "psi_plus", "phi_minus", "phi_plus"]
 
 
 class Section(BaseModel):
-    """A part of a scenario: closed, so that a key nobody reads is an error, and frozen."""
+    """Part of a scenario: closed, so that an unknown key is an error, and frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -105,12 +109,18 @@ class Section(BaseModel):
         update : mapping, optional
             New value by key of this section; `Experiment.replaced` takes dotted keys.
         deep : bool
-            Copy what the values hold as well, where nothing is changed.
+            Whether to copy nested values as well; only without an update.
 
         Raises
         ------
         ScenarioError
             One sentence that names the key, the value, the bound and a way out.
+
+        Examples
+        --------
+        >>> from satqkd.scenario.mission import Polarization
+        >>> Polarization().model_copy(update={"residual_deg": 0.5}).residual_deg
+        0.5
         """
         if not update:
             return super().model_copy(deep=deep)
@@ -122,5 +132,5 @@ class Section(BaseModel):
 
     @property
     def _place(self) -> Path | str:
-        """Where this stands, for the beginning of a sentence."""
+        """Return what an error message names first: the file, or the kind of section."""
         return type(self).__name__.lower()

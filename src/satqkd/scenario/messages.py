@@ -1,41 +1,46 @@
-"""One sentence for each error of a user's file."""
+"""Error messages for users' files, one sentence each."""
 
 import difflib
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 
 class ScenarioError(ValueError):
-    """Bad input, said in one sentence that names file, key, value, bound and a way out."""
+    """Bad input: one sentence that names file, key, value, bound and a way out."""
 
-    def __init__(self, message: str):
-        super().__init__(" ".join(message.split()))  # what it quotes may hold line breaks
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # a quoted value may contain line breaks
 
 
 def _known_keys(model: type[BaseModel], path: list[str | int]) -> list[str]:
-    """The keys that the model has at a place, for the nearest valid one."""
+    """Return the keys that are valid at a place in the model."""
     for part in path:
         if not isinstance(part, str) or not (isinstance(model, type) and part in model.model_fields):
             continue
-        models = [m for m in _models(model.model_fields[part].annotation)]
-        kinds = [m for m in models if getattr(m.model_fields.get("kind"), "annotation", None) is not None]
-        model = (
-            models[0]
-            if not kinds
-            else next((m for m in kinds if get_args(m.model_fields["kind"].annotation)[0] in path), kinds[0])
-        )
+        models = _models(model.model_fields[part].annotation)
+        # Of several kinds of section, pydantic puts the kind that the user chose into the path.
+        chosen = [m for m in models if "kind" in m.model_fields and _kind(m) in path]
+        model = [*chosen, *models][0]
     return list(model.model_fields)
 
 
+def _kind(model: type[BaseModel]) -> str:
+    """Return the value of `kind` that belongs to a model."""
+    return str(get_args(model.model_fields["kind"].annotation)[0])
+
+
 def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that an annotation admits."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for inner in get_args(annotation) for model in _models(inner)]
 
 
-def _sentence(error: dict, place: Path | str, model: type[BaseModel]) -> str:
+def _sentence(error: ErrorDetails, place: Path | str, model: type[BaseModel]) -> str:
+    """Return pydantic's error as one sentence."""
     location = [
         part
         for i, part in enumerate(error["loc"])
@@ -59,7 +64,8 @@ def _sentence(error: dict, place: Path | str, model: type[BaseModel]) -> str:
     return f"{place}: {key}{shown} {verb}{message}{_bounds_hint(model, location)}"
 
 
-def _describe(model: Any, location: list) -> str:
+def _describe(model: type[BaseModel], location: list[str | int]) -> str:
+    """Return the description of the field at a place in the model."""
     for part in location:
         field = model.model_fields.get(part) if isinstance(part, str) and isinstance(model, type) else None
         if field is None:
@@ -71,7 +77,8 @@ def _describe(model: Any, location: list) -> str:
     return "see the schema"
 
 
-def _bounds_hint(model: type[BaseModel], location: list) -> str:
+def _bounds_hint(model: type[BaseModel], location: list[str | int]) -> str:
+    """Return the description of the field in brackets, for the end of a sentence."""
     text = _describe(model, location)
     return "" if text == "see the schema" else f" ({location[-1] if location else ''}: {text})"
 
@@ -80,19 +87,25 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def validated(model: type[Model], tree: dict, place: Path | str) -> Model:
-    """Return the model of a mapping; of several errors, say the first in a sentence, unknown keys before all.
+    """Return the model of a mapping; of several errors, report the first, and unknown keys before others.
 
     Parameters
     ----------
     model : type
     tree : dict
     place : Path or str
-        Where the mapping stands: how the sentence begins.
+        What the error message names first, such as the file.
 
     Raises
     ------
     ScenarioError
         One sentence that names the place, the key, the value, the bound and a way out.
+
+    Examples
+    --------
+    >>> from satqkd.scenario.mission import Detector
+    >>> validated(Detector, {"efficiency": 0.5, "dark_rate_hz": 100}, "bench.yaml")
+    Detector(efficiency=0.5, dark_rate_hz=100.0)
     """
     try:
         return model.model_validate(tree)

@@ -8,15 +8,23 @@ from satqkd.scenario.messages import ScenarioError
 
 
 def data_folder() -> Path:
-    """Return the folder of the package's data: `satqkd/data` of an installed wheel, `data` of the repository."""
+    """Return the folder of the package's data: `satqkd/data` of an installed wheel, `data` of the repository.
+
+    Examples
+    --------
+    >>> (data_folder() / "scenarios/liao2017.yaml").is_file()
+    True
+    """
     package = Path(__file__).parents[1]
     installed = package / "data"
     return installed if installed.is_dir() else package.parents[1] / "data"
 
 
 def provided_names(folder: str) -> list[str]:
-    """Return the names of the files in a folder of the data, those that bear their own name.
+    """Return the names of the files in a folder of the data; a file counts if its key `name` is the file's.
 
+    Examples
+    --------
     >>> provided_names("plans")
     ['example']
     """
@@ -28,13 +36,19 @@ def provided_names(folder: str) -> list[str]:
 
 
 def beside_or_provided(path: Path) -> Path:
-    """Return a path of a user's file, or where it is missing that of the data's file of the same folder and name."""
+    """Return the path of a user's file or, where it is missing, of the data's file with the same folder and name.
+
+    Examples
+    --------
+    >>> beside_or_provided(Path("nowhere/reference/yin2020.yaml")).is_file()
+    True
+    """
     provided = data_folder() / path.parent.name / path.name
     return provided if provided.is_file() and not path.is_file() else path
 
 
 def found(path: str | Path, folder: str, what: str) -> Path:
-    """Return the path that is meant: a path as it stands, or for a plain word the file of that name in the data.
+    """Return the path that a user means: a path unchanged, or for a plain word the file of that name in the data.
 
     Parameters
     ----------

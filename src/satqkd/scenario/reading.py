@@ -1,4 +1,4 @@
-"""Read YAML files, all of them by one reader, and check those that users write against a model."""
+"""The one reader of YAML files, and the reading of scenarios."""
 
 import re
 from pathlib import Path
@@ -7,19 +7,19 @@ from typing import Any
 import yaml
 
 from satqkd.scenario.messages import ScenarioError, validated
-from satqkd.scenario.mission import Experiment, Scenario
+from satqkd.scenario.mission import Scenario
 from satqkd.scenario.provided import found
 from satqkd.scenario.recorded import Recorded
 
 ORIGINS = ("published", "assumed", "calibrated")
-KINDS: dict[str, type[Experiment]] = {"mission": Scenario, "recorded": Recorded}
+KINDS: dict[str, type[Scenario | Recorded]] = {"mission": Scenario, "recorded": Recorded}
 DEEPEST = 20
-# libyaml's is several times faster, where PyYAML was built with it.
-SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# libyaml's loader is several times faster; not every PyYAML was built with it.
+SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TAG = "tag:yaml.org,2002:"
 TIMESTAMP = next(pattern for tag, pattern in SAFE_LOADER.yaml_implicit_resolvers["2"] if tag == f"{TAG}timestamp")
-# What a plain word is, by its first character, in YAML 1.2, where numbers are decimal: 017 is 17 and 1:17 a word. An
-# exponent of three digits stays a word, which a sentence on a number that is too large can show.
+# The types of plain words in YAML 1.2, with their first characters. Numbers are decimal: 017 is 17, and 1:17 is a word.
+# A number with an exponent of three digits stays a word, so that an error message can quote what the user wrote.
 PLAIN = (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", "~nN"),
@@ -30,27 +30,29 @@ PLAIN = (
 
 
 class _Loader(SAFE_LOADER):
-    """Safe YAML 1.2 without duplicate keys."""
+    """Loader of safe YAML 1.2 without duplicate keys."""
 
-    yaml_implicit_resolvers: dict = {}
+    yaml_implicit_resolvers: dict[str, Any] = {}
 
-    def construct_object(self, node, deep=False):
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Construct the value of a node; refuse one that cannot be read with the number of its line."""
         try:
             return super().construct_object(node, deep)
         except ScenarioError:
             raise
         except (ValueError, LookupError, AttributeError) as error:  # such as 2016-02-30, which looks like a date
-            shown = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "what stands here"
+            shown = str(node.value)[:60] if isinstance(node, yaml.ScalarNode) else "the value"
             raise ScenarioError(f"line {node.start_mark.line + 1}: {shown} cannot be read ({error})") from None
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Construct a mapping; refuse a key that is not a plain word, or that occurs twice."""
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str | int | float):
                 raise ScenarioError(f"line {key_node.start_mark.line + 1}: a key has to be a plain word")
             if key in seen:
-                raise ScenarioError(f"line {key_node.start_mark.line + 1}: the key {key} stands twice: keep one")
+                raise ScenarioError(f"line {key_node.start_mark.line + 1}: the key {key} occurs twice: keep one")
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -64,7 +66,7 @@ _Loader.add_constructor(f"{TAG}float", lambda loader, node: float(re.sub(r"\.(?=
 
 
 def _require_flat(text: str) -> None:
-    """Refuse YAML of many levels, and aliases, which can explode."""
+    """Refuse deeply nested YAML, and aliases, which can expand without limit."""
     depth = 0
     for event in yaml.parse(text, SAFE_LOADER):
         if isinstance(event, yaml.AliasEvent):
@@ -75,17 +77,19 @@ def _require_flat(text: str) -> None:
 
 
 def _unwrapped(node: Any, key: str, origins: dict) -> Any:
-    """Strip {value: …, published: …} down to the value and note where it comes from."""
+    """Replace each {value: …, published: …} by its value, and record the origin of the value."""
     if isinstance(node, dict):
         named = [origin for origin in ORIGINS if origin in node]
         if "value" in node or named:
             if set(node) - {"value", *ORIGINS} or "value" not in node or len(named) != 1:
                 raise ScenarioError(
-                    f"{key} wants value and one of {', '.join(ORIGINS)}, and has {', '.join(map(str, node))}"
+                    f"{key} requires value and one of {', '.join(ORIGINS)}, and has {', '.join(map(str, node))}"
                 )
             where = node[named[0]]
             if not isinstance(where, str) or not where.strip():
-                raise ScenarioError(f"{key}.{named[0]}={str(where)[:60]} says nothing: write where the value is from")
+                raise ScenarioError(
+                    f"{key}.{named[0]}={str(where)[:60]} is not a source: write where the value comes from"
+                )
             origins[key] = (named[0], where)
             return node["value"]
         return {k: _unwrapped(v, f"{key}.{k}".lstrip("."), origins) for k, v in node.items()}
@@ -95,7 +99,7 @@ def _unwrapped(node: Any, key: str, origins: dict) -> Any:
 
 
 def read_yaml(path: Path, what: str) -> Any:
-    """Read a YAML 1.2 file: numbers are decimal, keys stand once, and there are no aliases.
+    """Read a YAML 1.2 file: numbers are decimal, keys are unique, and there are no aliases.
 
     Parameters
     ----------
@@ -107,6 +111,12 @@ def read_yaml(path: Path, what: str) -> Any:
     ------
     ScenarioError
         One sentence that names the file, the line where there is one, and a way out.
+
+    Examples
+    --------
+    >>> from satqkd.scenario import data_folder
+    >>> read_yaml(data_folder() / "scenarios/yin2020.yaml", "a scenario")["coincidence"]["window_ns"]["value"]
+    2.5
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -123,14 +133,35 @@ def read_yaml(path: Path, what: str) -> Any:
 
 
 def read_tree(path: Path, what: str, example: str) -> dict:
-    """Return the mapping in a YAML file, as `read_yaml`; `example` is a file to start from."""
+    """Return the mapping in a YAML file; see `read_yaml`.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+        What the file should be, as in "a scenario".
+    example : str
+        A valid file, for the error message.
+
+    Raises
+    ------
+    ScenarioError
+        Where the file cannot be read, or holds no mapping.
+
+    Examples
+    --------
+    >>> from satqkd.scenario import data_folder
+    >>> read_tree(data_folder() / "scenarios/yin2020.yaml", "a scenario", "data/scenarios/liao2017.yaml")["name"]
+    'yin2020'
+    """
     tree = read_yaml(path, what)
     if not isinstance(tree, dict):
         raise ScenarioError(f"{path}: holds no mapping: start from {example}")
     return tree
 
 
-def _scenario(tree: dict, path: Path) -> Experiment:
+def _scenario(tree: dict, path: Path) -> Scenario | Recorded:
+    """Return the model of the scenario's kind."""
     kind = tree.get("kind", "mission")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ScenarioError(f"{path}: kind={str(kind)[:60]} is wrong: it is one of {', '.join(KINDS)}")
@@ -143,8 +174,8 @@ def load_scenario(path: str | Path) -> Scenario | Recorded:
     Parameters
     ----------
     path : str or Path
-        The name of a scenario that comes with the package, or the path of a YAML file; each value may be written as
-        ``{value: …, published|assumed|calibrated: …}``, and `name` has to be the file's.
+        The name of a scenario that comes with the package, or the path of a YAML file. In the file each value may be
+        written as ``{value: …, published|assumed|calibrated: …}``, and the key `name` has to be the file's name.
 
     Raises
     ------

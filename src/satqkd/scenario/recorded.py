@@ -1,7 +1,7 @@
-"""The model of recordings: tags that laboratories recorded of photon pairs."""
+"""The model of recordings: time tags of photon pairs that two laboratories recorded."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,18 +23,18 @@ from satqkd.scenario.mission import Experiment, Polarization
 
 
 class RecordedStation(Section):
-    """One of the two parties: what it recorded, which channel is which outcome, and where it stood."""
+    """One of the two parties: its recording, the outcome that each channel stands for, and its place."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name in lower case")
     recording: FileName = Field(description="its tags, below data/recordings or beside the scenario")
     format: Literal["zarr", "npy", "csv", "parquet", "ptu", "ht3", "sfifteen", "sfifteen_swapped"] | None = Field(
-        None, description="of the recording; without it, what the suffix says"
+        None, description="format of the recording; by default that of its suffix"
     )
     channels: Annotated[tuple[ChannelNumber, ...], Field(min_length=4, max_length=4)] = Field(
         description="the recording's channel by (setting, outcome): 0+, 0-, 1+, 1-"
     )
     ignored_channels: tuple[ChannelNumber, ...] = Field(
-        (), description="other channels of the recording, such as a trigger or the second of GPS"
+        (), description="other channels of the recording, such as a trigger or GPS seconds"
     )
     latitude_deg: Latitude | None = Field(None, description="WGS84, with an orbit [degree]")
     longitude_deg: Longitude | None = Field(None, description="WGS84, east positive, with an orbit [degree]")
@@ -44,28 +44,30 @@ class RecordedStation(Section):
     mount: ClassVar[str] = "altazimuth"
 
     @model_validator(mode="after")
-    def _distinct(self):
+    def _distinct(self) -> Self:
         numbers = [*self.channels, *self.ignored_channels]
         if twice := [number for number in numbers if numbers.count(number) > 1]:
-            raise ValueError(f"channel {twice[0]} stands twice in channels and ignored_channels: keep one")
+            raise ValueError(f"channel {twice[0]} occurs twice in channels and ignored_channels: keep one")
         return self
 
 
 class RecordedOrbit(Section):
-    """Where the satellite was while the recordings were made, for the time of flight."""
+    """Where the satellite was during the recordings, for the time of flight."""
 
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
     norad_id: CatalogueNumber | None = Field(
         None, description="catalogue number, where the file holds several satellites"
     )
     start: Time = Field(description="UTC time at which the part to analyse begins")
-    duration_s: Annotated[Number, Field(ge=1, le=86400)] = Field(description="whole seconds of it, one pass [s]")
+    duration_s: Annotated[Number, Field(ge=1, le=86400)] = Field(
+        description="whole seconds of that part, within one pass [s]"
+    )
     showcase: ClassVar[None] = None
     survey: ClassVar[None] = None
 
 
 class RecordedSource(Section):
-    """What is known of the source: the intended state fixes the signs before the first count."""
+    """What is known of the source: the intended state fixes the signs of the correlations before any count."""
 
     bell_state: BellState = Field(description="the intended state")
     kind: ClassVar[str] = "entangled"
@@ -73,14 +75,14 @@ class RecordedSource(Section):
 
 
 class RecordedDetection(Section):
-    """What the detectors do to the clicks."""
+    """Properties of the detectors."""
 
-    dead_time_ns: NonNegative = Field(description="of the slowest detector after a click [ns]")
+    dead_time_ns: NonNegative = Field(description="dead time of the slowest detector after a click [ns]")
     measurement_delay_ns: ClassVar[None] = None
 
 
 class Recorded(Experiment):
-    """Tags that two laboratories recorded of photon pairs."""
+    """An experiment whose tags two laboratories recorded."""
 
     kind: Literal["recorded"] = Field(description="recorded by laboratories")
     stations: Annotated[tuple[RecordedStation, ...], Field(min_length=2, max_length=2)]
@@ -92,14 +94,17 @@ class Recorded(Experiment):
     polarization: ClassVar[Polarization] = Polarization()
 
     @model_validator(mode="after")
-    def _placed(self):
+    def _placed(self) -> Self:
         for station in self.stations:
             for key in ("latitude_deg", "longitude_deg", "altitude_m", "time_zero"):
                 if (getattr(station, key) is None) != (self.orbit is None):
-                    word = "wants" if self.orbit else "has"
+                    word = "lacks" if self.orbit else "has"
                     raise ValueError(f"station {station.name} {word} {key}: it goes with orbit, and only with it")
         return self
 
     def recording(self, station: RecordedStation) -> Path:
-        """The file that a station names: beside the scenario file, or in data/recordings beside its folder."""
+        """Return the path of a station's recording.
+
+        It is beside the scenario file, in the folder `recordings` beside its folder, or in the package's data.
+        """
         return self._file(station.recording, "recordings", f"station {station.name}", "recording")

@@ -8,12 +8,12 @@ from satqkd.scenario.reading import KINDS, ORIGINS
 
 
 def _as_written(node: Any) -> Any:
-    """The schema with numbers that YAML 1.1 takes for text (5.9e6), and with the angles that papers print."""
+    """Return the schema with numbers that YAML 1.1 reads as text (5.9e6), and with angles as papers print them."""
     if isinstance(node, list):
         return [_as_written(entry) for entry in node]
     if not isinstance(node, dict):
         return node
-    # pydantic leaves its own words for bounds where a validator runs before them.
+    # Where a validator runs first, pydantic leaves its own words for bounds.
     bounds = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
     node = {bounds.get(name, name): _as_written(entry) for name, entry in node.items()}
     if node.get("type") in ("number", "integer"):
@@ -22,7 +22,13 @@ def _as_written(node: Any) -> Any:
 
 
 def json_schema() -> dict:
-    """The JSON schema of a scenario file, each value with or without its provenance."""
+    """Return the JSON schema of a scenario file; each value may have its origin.
+
+    Examples
+    --------
+    >>> json_schema()["$defs"]["Detector"]["required"]
+    ['efficiency', 'dark_rate_hz']
+    """
     _, models = models_json_schema([(model, "validation") for model in KINDS.values()])
     schema = _as_written(models)
     sourced = {

@@ -1,1 +1,1 @@
-"""Run the workflow: its notebooks and kernels, one run at a time, and what each rule depends on."""
+"""The running of the workflow: its checks, its notebooks and kernels, and the source files of each rule."""

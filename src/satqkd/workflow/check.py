@@ -1,16 +1,16 @@
-"""What can be known to be wrong with a scenario before any work starts."""
+"""Find what is wrong with a scenario before any work starts."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from satqkd.orbit.stage import find_sessions
-from satqkd.scenario import Recorded, Scenario, ScenarioError, load_scenario
+from satqkd.scenario import Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
 
-# What stage 1 reads of a survey, and how it has to look.
-NIGHT = {
+# The columns of a survey that stage 1 reads, and what reads them.
+NIGHT: dict[str, Callable[[str], object]] = {
     "date_utc": str.strip,
     "station": str.strip,
     "search_from_utc": lambda text: datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ"),
@@ -21,17 +21,27 @@ NIGHT = {
 
 
 def check(path: str | Path) -> Scenario | Recorded:
-    """Read a scenario and make sure that its files are there and that a pass fulfils it.
+    """Read a scenario, and make sure that its files exist and that there are passes that fulfil its conditions.
 
-    Of a recorded scenario the first million tags are read as well.
+    Of a recorded scenario also read the first million tags.
+
+    Parameters
+    ----------
+    path : str or Path
+        A name or a path, as for `load_scenario`.
 
     Raises
     ------
     ScenarioError
         One sentence that names the file, the key, the value, the bound and a way out.
+
+    Examples
+    --------
+    >>> check("tiangong2").name
+    'tiangong2'
     """
     scenario = load_scenario(path)
-    if scenario.kind == "recorded":
+    if isinstance(scenario, Recorded):
         for station in scenario.stations:
             with _blamed(path, f"recording of station {station.name}"):
                 _require_tags(scenario, station)
@@ -46,7 +56,7 @@ def check(path: str | Path) -> Scenario | Recorded:
 
 @contextmanager
 def _blamed(path: str | Path, key: str) -> Iterator[None]:
-    """What is wrong with a file that a scenario names, and is one sentence already, with the scenario and its key."""
+    """Add the scenario and its key to the error message of a file that the scenario names."""
     try:
         yield
     except ScenarioError:
@@ -55,18 +65,18 @@ def _blamed(path: str | Path, key: str) -> Iterator[None]:
         raise ScenarioError(f"{path}: {key}: {error}") from None
 
 
-def _require_tags(scenario: Recorded, station) -> None:
+def _require_tags(scenario: Recorded, station: RecordedStation) -> None:
     """Refuse a recording whose first tags cannot be read, or that has none."""
-    from satqkd.detection import tag_chunks  # half a second of every start of Snakemake, which missions do without
+    from satqkd.detection import tag_chunks  # takes half a second, and missions do not need it
 
     recording = scenario.recording(station)
     tags = tag_chunks(recording, station.name if recording.is_dir() else None, format=station.format)
     if next(tags, None) is None:
-        raise ValueError(f"{recording}: holds no tags: nothing was recorded, or it is cut")
+        raise ValueError(f"{recording}: holds no tags: nothing was recorded, or it is truncated")
 
 
 def _require_nights(path: Path) -> None:
-    """Refuse a survey that is no table of nights."""
+    """Refuse a survey that is not a table of nights."""
     try:
         with path.open(newline="", encoding="utf-8") as handle:
             for row in (rows := csv.DictReader(handle)):
@@ -79,4 +89,4 @@ def _require_nights(path: Path) -> None:
                             f"columns {', '.join(NIGHT)}, times as in 2016-09-22T18:00:00Z"
                         ) from None
     except (csv.Error, UnicodeDecodeError):
-        raise ValueError(f"{path}: is no CSV file: give a table of nights") from None
+        raise ValueError(f"{path}: is not a CSV file: give a table of nights") from None

@@ -1,4 +1,4 @@
-"""The workflow's configuration: `workflow/config.yaml`, and what the command line changes of it (`--config`)."""
+"""The workflow's configuration: `workflow/config.yaml`, with the changes of the command line (`--config`)."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from typing import Any
 
 from satqkd.scenario import ScenarioError
 
-# The last five stand on a command line only: which experiment, plan or sweep is asked for, and the plan's days.
+# The last five occur only on a command line: the experiment, plan or sweep that is asked for, and the plan's days.
 KEYS = ("scenarios", "seed", "replicates", "quick", "plan", "start", "days", "sweep")
 
 
 def require_known(keys: Iterable[str]) -> None:
-    """Refuse a configuration with a key that nothing reads.
+    """Refuse a configuration with an unknown key.
 
     Raises
     ------

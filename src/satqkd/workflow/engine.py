@@ -1,21 +1,22 @@
-"""Give each notebook that papermill runs a kernel of its own: ``papermill --engine satqkd``."""
+"""Run each notebook in a kernel that no other notebook can reach: ``papermill --engine satqkd``."""
 
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from papermill.engines import NBClientEngine
 from traitlets.config import Config
 
 
 class LocalEngine(NBClientEngine):
-    """Papermill's own engine, whose kernels are reached through sockets in a folder of their own.
+    """Papermill's engine with kernels that are reached through sockets in a folder of their own.
 
-    By default five free ports are looked for, given back, and taken a second later by the kernel: of many notebooks at
-    a time, some find one of theirs taken by another, and die.
+    By default jupyter_client looks for five free ports, releases them, and the kernel takes them a second later: when
+    many notebooks start together, some lose a port to another notebook, and fail.
     """
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, **options):
-        """Run a notebook in a kernel that nobody else can reach."""
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
+        """Run a notebook in a kernel with its own sockets."""
         with TemporaryDirectory(prefix="satqkd") as folder:
             sockets = {"transport": "ipc", "connection_file": f"{folder}/kernel.json"}
             config = Config({"KernelManager": sockets})

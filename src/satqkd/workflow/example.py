@@ -1,4 +1,4 @@
-"""Recordings to try things out with: what a laboratory would have recorded, by the event simulation."""
+"""Example recordings: what a laboratory would record, by the event simulation."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,38 +10,37 @@ from satqkd.dataset import variable
 from satqkd.detection import read_tags, simulate, write_tags
 from satqkd.scenario import Recorded, Scenario, ScenarioError
 
-# A tagger counts up from its start: so long it had run when the source was switched on.
+# A tagger counts from its start, which was this long before the source was switched on.
 RUNNING_PS = 10**12
 
 
 def record_example(scenario: Recorded, mission: Scenario, *, transmittance: float, seed: int) -> list[Path]:
-    """Simulate a laboratory and write the recordings that a scenario names, in their formats and with their channels.
+    """Simulate a laboratory, and write the recordings that a scenario names in their formats and with their channels.
 
     Parameters
     ----------
     scenario : Recorded
-        Without an orbit, and with the seconds of its measurements. A station's first ignored channel gets the seconds
-        of GPS.
+        Without an orbit; each measurement has a duration. A station's first ignored channel records the GPS seconds.
     mission : Scenario
-        Whose source, detectors and clocks stand in the laboratory.
+        Its source, detectors and clocks are used in the laboratory.
     transmittance : float
-        Of both paths, steady, without detectors [1].
+        Constant transmittance of both paths, without detectors [1].
     seed : int
 
     Returns
     -------
     list of Path
-        The recordings, in data/recordings beside the scenario's folder.
+        The recordings, in the folder `recordings` beside the scenario's folder.
 
     Raises
     ------
     ScenarioError
-        Unless the names of the recordings begin with ``example_``: no laboratory's recording is to be overwritten.
+        Unless the names of the recordings begin with ``example_``, so that no laboratory's recording is overwritten.
     """
     if own := [s.recording for s in scenario.stations if not s.recording.startswith("example_")]:
         raise ScenarioError(
-            f"{scenario.path}: recording={own[0]} does not begin with example_: only such are simulated, so that no "
-            "recording of yours is overwritten"
+            f"{scenario.path}: recording={own[0]} does not begin with example_: only such files are simulated, so that "
+            "no recording of yours is overwritten"
         )
     bench = mission.model_copy(
         update={
@@ -72,8 +71,8 @@ def record_example(scenario: Recorded, mission: Scenario, *, transmittance: floa
 
 
 def _room(bench: Scenario, transmittance: float) -> xr.Dataset:
-    """What stages 1 and 2 say of a path without length: no time of flight, no turn of the polarisation, no fading."""
-    seconds = np.repeat(np.arange(len(bench.measurements)), [int(m.duration_s) for m in bench.measurements])
+    """Return the results of stages 1 and 2 for a path of no length: without time of flight, rotation and fading."""
+    seconds = np.repeat(np.arange(len(bench.measurements)), [int(m.duration_s or 0) for m in bench.measurements])
     measurement = np.append(seconds, -1).astype(np.int8)
     nothing = np.zeros((measurement.size, 2))
     each = ("time", "station")

@@ -1,9 +1,11 @@
-"""Fork the kernel of a notebook from a process that has its imports already."""
+"""Fork the kernel of a notebook from a process that has imported what the notebook needs."""
 
 import json
 import os
 import sys
+from typing import Any
 
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets.config import Config
 
@@ -13,14 +15,14 @@ _LAUNCHER = "ipykernel_launcher"
 class ForkedKernel:
     """A process that waits for the command of a kernel, then becomes that kernel.
 
-    It is forked while this process has no second thread and no socket, the only time at which a fork is sound; the
-    kernel's command is known later. It has the part of `subprocess.Popen` that a provisioner uses.
+    It is forked while this process has no second thread and no socket, because later a fork would not be safe. The
+    command of the kernel is known only later. The class has the part of `subprocess.Popen` that a provisioner uses.
     """
 
     stdin = stdout = stderr = None
     waiting: "ForkedKernel | None" = None
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.returncode: int | None = None
         inside, self._outside = os.pipe()
         self.pid = os.fork()
@@ -31,14 +33,14 @@ class ForkedKernel:
         _become_kernel(inside)
 
     def begin(self, command: list[str], environment: dict[str, str], folder: str | None) -> None:
-        """Hand the command over: arguments of ipykernel's launcher."""
+        """Send the process the arguments of ipykernel's launcher, its environment and its folder."""
         asked = {"arguments": command, "environment": environment, "folder": folder}
         with os.fdopen(self._outside, "w") as pipe:
             json.dump(asked, pipe)
         self._outside = -1
 
     def abandon(self) -> None:
-        """End the process if no kernel was asked for."""
+        """End the process if no kernel was requested."""
         if self._outside != -1:
             os.close(self._outside)
             self._outside = -1
@@ -53,6 +55,7 @@ class ForkedKernel:
         return self._waited(0)
 
     def _waited(self, options: int) -> int | None:
+        """Return the exit status if the process has ended, with the options of `os.waitpid`."""
         if self.returncode is None:
             pid, status = os.waitpid(self.pid, options)
             if pid:
@@ -66,10 +69,10 @@ class ForkedKernel:
 
 
 def _become_kernel(pipe: int) -> None:
-    """Wait for a command, run the kernel, and end the process; without a command end it at once."""
+    """Wait for a command, run the kernel, and end the process; end it at once if no command comes."""
     status = 1
     try:
-        os.setsid()  # signals for a kernel go to its process group
+        os.setsid()  # signals to a kernel go to its process group
         with os.fdopen(pipe) as source:
             text = source.read()
         if text:
@@ -91,23 +94,23 @@ def _serve(arguments: list[str]) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     sys.argv = [_LAUNCHER, *arguments]
-    # No notebook of the workflow reads what an earlier session typed. The kernel ends when its parent does: ipykernel
-    # looks for the parent in the environment when it is imported, which was in another process.
+    # Without a history, which no notebook of the workflow reads. The kernel ends when its parent ends: ipykernel reads
+    # the parent from the environment when it is imported, but that was in another process.
     own = {"HistoryManager": {"enabled": False}, "IPKernelApp": {"parent_handle": os.getppid()}}
     IPKernelApp.launch_instance(arguments, config=Config(own))
 
 
 class ForkedKernelProvisioner(LocalProvisioner):
-    """Take the process that was forked for the notebook; without one start the kernel in the ordinary way."""
+    """Provisioner that uses the process forked for the notebook; without one it starts the kernel as usual."""
 
-    async def launch_kernel(self, cmd, **kwargs):
-        """Launch a kernel with a command."""
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Launch a kernel with a command, and return its connection information."""
         forked, ForkedKernel.waiting = ForkedKernel.waiting, None
         if forked is None or _LAUNCHER not in cmd or cmd[0] != sys.executable:
             return await super().launch_kernel(cmd, **kwargs)
         environment = kwargs["env"] | {"JPY_PARENT_PID": str(os.getpid())}
         forked.begin(cmd[cmd.index(_LAUNCHER) + 1 :], environment, kwargs.get("cwd"))
-        self.process = forked
+        self.process = forked  # type: ignore[assignment]  # it has what is used of Popen
         self.pid = self.pgid = forked.pid
         self.cwd = kwargs.get("cwd", os.getcwd())
         return self.connection_info

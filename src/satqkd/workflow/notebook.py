@@ -15,15 +15,20 @@ _PAPERMILL = ("--engine", "satqkd", "--log-output", "--no-progress-bar")
 
 
 def run(arguments: list[str]) -> int:
-    """Run a notebook whose imports are there already, and return the exit status.
+    """Run a notebook in this process, which has imported what it needs, and return the exit status.
 
-    What papermill and the notebook print goes to the log; the standard error output has one sentence if the notebook
-    fails. Time, processor time and memory go to ``benchmarks/<log's name>.tsv`` beside the log's folder.
+    The output of papermill and the notebook goes to the log. If the notebook fails, one sentence goes to standard
+    error. Time, processor time and memory go to ``benchmarks/<name of the log>.tsv`` beside the log's folder.
 
     Parameters
     ----------
     arguments : list of str
         Notebook, output, ``--log`` and its file, then further options of papermill.
+
+    Returns
+    -------
+    int
+        0, or 1 if the notebook failed.
     """
     given, rest = _parser().parse_known_args(arguments)
     began = time.monotonic()
@@ -44,15 +49,16 @@ def run(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.workflow.notebook", allow_abbrev=False)
     parser.add_argument("notebook", help="notebook to run")
-    parser.add_argument("output", help="where the executed notebook goes")
-    parser.add_argument("--log", required=True, help="where everything that is printed goes")
+    parser.add_argument("output", help="executed notebook to write")
+    parser.add_argument("--log", required=True, help="file for everything that is printed")
     return parser
 
 
 def _execute(arguments: list[str]) -> str | None:
-    """Run papermill's command; return the sentence with which it failed, if it did."""
+    """Run papermill's command; return the error message if it fails."""
     from papermill.cli import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -77,7 +83,7 @@ def _execute(arguments: list[str]) -> str | None:
 
 
 def _write_costs(path: Path, seconds: float) -> None:
-    """Write what this process and its kernel took, in the columns of Snakemake's benchmarks."""
+    """Write the costs of this process and its kernel, in the columns of Snakemake's benchmarks."""
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     peak_mb = sum(used.ru_maxrss for used in usage) / 1024
     cpu_s = sum(used.ru_utime + used.ru_stime for used in usage)

@@ -1,4 +1,4 @@
-"""Import once what papermill and every notebook of the workflow import."""
+"""Import once what papermill and the notebooks of the workflow need."""
 
 import gc
 import importlib
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
-FORKS = sys.platform == "linux"  # elsewhere the system's own libraries do not bear a fork
+FORKS = sys.platform == "linux"  # elsewhere system libraries are not safe to fork
 _PAPERMILL = ("papermill.cli", "ipykernel.kernelapp", "satqkd.workflow.engine", "satqkd.workflow.kernels")
 _STAGES = ("orbit", "channel", "detection", "coincidence", "key", "bell", "fiber", "validation")
 _SCIENCE = (
@@ -24,26 +24,26 @@ _SCIENCE = (
 
 
 def may_fork() -> bool:
-    """Return whether a fork of this process is sound: it has no second thread, whose locks nobody would release."""
+    """Return whether it is safe to fork this process: it has no second thread, whose locks would never be released."""
     return FORKS and len(os.listdir("/proc/self/task")) == 1
 
 
 def leave_out_format_checks() -> None:
-    """Keep jsonschema from importing its checker of identifiers, which takes longer than the rest of papermill.
+    """Keep jsonschema from importing ``rfc3987_syntax``, which takes longer than the rest of papermill.
 
-    jsonschema imports ``rfc3987_syntax`` where it is installed, which compiles 35 grammars at import, and does without
-    it otherwise. No notebook asks for that check.
+    jsonschema imports it only if it is installed, to check identifiers, which no notebook needs; it compiles 35
+    grammars when it is imported.
     """
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 @contextmanager
 def _without_arrow() -> Iterator[None]:
-    """Keep papermill and pandas from importing pyarrow, which both do only because it is installed.
+    """Keep papermill and pandas from importing pyarrow, which they import only because it is installed.
 
-    Its allocator starts a thread, and with a second thread no fork is sound. A kernel that reads Parquet imports it.
+    Its allocator starts a thread, and with a second thread a fork is not safe. A kernel that reads Parquet imports it.
     """
-    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")  # for whatever imports it later
+    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")  # for kernels that import it later
     absent = "pyarrow" not in sys.modules
     if absent:
         sys.modules["pyarrow"] = None  # type: ignore[assignment]
@@ -63,7 +63,7 @@ def preload_papermill() -> None:
 
 
 def preload_science() -> None:
-    """Import the package with numpy, xarray, numba and matplotlib, and what these look for at their first use."""
+    """Import the package with numpy, xarray, numba and matplotlib, and what these load at their first use."""
     with _without_arrow():
         for name in _SCIENCE:
             importlib.import_module(name)
@@ -78,4 +78,4 @@ def preload_science() -> None:
             figure.savefig(BytesIO(), format=kind)
         Table({"outcome": [1.0]})._repr_html_()
     gc.collect()
-    gc.freeze()  # what is shared stays shared: the collector of a fork does not touch it
+    gc.freeze()  # the collector of a fork does not touch this memory, so it stays shared

@@ -1,4 +1,4 @@
-"""One run at a time in a folder, and nothing left there of one that was killed."""
+"""Allow one run at a time in a folder, and clean up after a run that was killed."""
 
 import fcntl
 import os
@@ -12,13 +12,18 @@ MARK = "SATQKD_RUN"
 
 
 class RunError(Exception):
-    """A run that must not begin."""
+    """A run that must not begin: one sentence that says why."""
 
 
 def begin(folder: str | Path = ".") -> None:
-    """Keep a folder for this process until it ends, however it ends, and clear up what a killed run left there.
+    """Reserve a folder for this process until it ends, and remove what a killed run left there.
 
-    That is processes that go on without it, Snakemake's locks, and files that were being written.
+    A killed run leaves processes that continue without it, Snakemake's locks, and incomplete files.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The working folder of Snakemake.
 
     Raises
     ------
@@ -41,7 +46,7 @@ def begin(folder: str | Path = ".") -> None:
 
 
 def _lock(folder: Path) -> bool:
-    """Take the lock of a folder, which the system takes back when this process ends; false where there are no locks."""
+    """Lock a folder until this process ends; return False where the file system has no locks."""
     path = folder / ".snakemake/satqkd.lock"
     path.parent.mkdir(exist_ok=True)
     try:
@@ -50,13 +55,13 @@ def _lock(folder: Path) -> bool:
         raise RunError(
             f"{folder}: another run works here: wait until it ends, or work in a copy of the project"
         ) from None
-    except OSError:  # some file systems of clusters: Snakemake's own lock has to do, and nothing is cleared up
+    except OSError:  # on some file systems of clusters: rely on Snakemake's own lock, and remove nothing
         return False
     return True
 
 
 def _end_processes(folder: Path) -> None:
-    """End the jobs that have lost their run: nobody waits for what they make."""
+    """End the jobs of a killed run, whose results nobody waits for."""
     jobs = []
     for process in psutil.process_iter():
         try:

@@ -1,10 +1,9 @@
-"""Fork the notebooks of a run from one process that has everything imported.
+"""Fork the notebooks of a run from one process that has imported everything.
 
-Starting papermill, a kernel and their imports takes longer than most stages compute. `start`, called when a run begins,
-starts one process that imports everything once and forks itself for every notebook that
-``workflow/scripts/notebook.py`` asks for. It has one thread and no open file of a result, so that a fork of it is
-sound. It ends with the run, however that ends, with everything that it forked; and it refuses where a source file has
-changed since.
+Starting papermill and a kernel with their imports takes longer than the computation of most stages. `start`, called
+when a run begins, starts one process that imports everything once and forks itself for every notebook that
+``workflow/scripts/notebook.py`` requests. It has one thread and no result open, so that it is safe to fork. It ends
+together with the run and with everything that it forked, and it refuses requests after a source file has changed.
 """
 
 import atexit
@@ -23,16 +22,16 @@ from pathlib import Path
 from satqkd.workflow.notebook import run
 from satqkd.workflow.preloaded import FORKS, may_fork, preload_papermill, preload_science
 
-# In the environment of a run's jobs: the socket of the server.
+# Variable in the environment of a run's jobs: the path of the server's socket.
 PLACE = "SATQKD_NOTEBOOKS"
-# One thread for a job, as Snakemake has it; linear algebra starts its threads when it is imported.
+# One thread for each job, as Snakemake counts; libraries of linear algebra start their threads when imported.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _PART = 1 << 16  # bytes
 _FIELDS = {"arguments", "folder", "python", "environment"}
 
 
 def start() -> None:
-    """Start the server of this run, which ends with this process; does nothing where forks are not sound."""
+    """Start the server of this run, which ends with this process; do nothing where it is not safe to fork."""
     if not FORKS:
         return
     folder = tempfile.mkdtemp(prefix="satqkd")
@@ -43,20 +42,20 @@ def start() -> None:
         stdin=subprocess.PIPE,
         env=os.environ | _ONE_THREAD,
         pass_fds=[listening.fileno()],
-        start_new_session=True,  # Ctrl-C is for Snakemake, which tells its jobs
+        start_new_session=True,  # Ctrl-C is for Snakemake, which ends its jobs
     )
     listening.close()
     os.environ[PLACE] = place
     atexit.register(_stop, server)
 
 
-def _stop(server: subprocess.Popen) -> None:
-    server.stdin.close()
-    server.wait()
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server: close its standard input, and wait."""
+    server.communicate()
 
 
 def _listening(place: str) -> socket.socket:
-    """A socket on which jobs may already knock while the server imports."""
+    """Return a socket to which jobs can connect while the server is still importing."""
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(place)
     listening.listen(64)
@@ -64,22 +63,22 @@ def _listening(place: str) -> socket.socket:
 
 
 class Server:
-    """Fork a process for each request, and answer with its exit status.
+    """A server that forks a process for each request, and answers with its exit status.
 
     Parameters
     ----------
     listening : socket.socket
-        Where requests arrive.
+        Socket of the requests.
     """
 
-    def __init__(self, listening: socket.socket):
+    def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
         self._sources = _times()
         self._jobs: dict[socket.socket, int] = {}
         self._waiting = selectors.DefaultSelector()
 
     def serve(self, run_ended: int) -> None:
-        """Serve until a file descriptor reports the end of the run, then end all that is left."""
+        """Serve until a file descriptor reports the end of the run, then end the remaining jobs."""
         self._waiting.register(run_ended, selectors.EVENT_READ, None)
         self._waiting.register(self._listening, selectors.EVENT_READ, self._fork)
         while True:
@@ -91,7 +90,7 @@ class Server:
                 key.data(key.fileobj)
 
     def _fork(self, listening: socket.socket) -> None:
-        """Fork a job for whoever knocks, or refuse."""
+        """Fork a job for a request, or refuse it."""
         connection, _ = listening.accept()
         asked, terminal = _request(connection)
         if not asked or asked["python"] != sys.executable or not may_fork() or _times() != self._sources:
@@ -111,8 +110,9 @@ class Server:
         status = 1
         try:
             os.setsid()
-            for inherited in (self._waiting, self._listening, connection, *self._jobs):
-                inherited.close()  # others would wait for the end of what stays open here
+            self._waiting.close()
+            for inherited in (self._listening, connection, *self._jobs):
+                inherited.close()  # while a socket is open here, its other end would not see that it was closed
             with open(os.devnull) as nothing:
                 os.dup2(nothing.fileno(), 0)
             os.dup2(terminal, 2)
@@ -124,7 +124,7 @@ class Server:
             os._exit(status)
 
     def _answer(self, ended: int, connection: socket.socket) -> None:
-        """Report the end of a job to whoever waits for it."""
+        """Report the exit status of a job over the connection of its request."""
         self._waiting.unregister(ended)
         os.close(ended)
         status = os.waitstatus_to_exitcode(os.waitpid(self._jobs.pop(connection), 0)[1])
@@ -133,13 +133,13 @@ class Server:
         _reply(connection, status if status >= 0 else 128 - status)
 
     def _abandoned(self, connection: socket.socket) -> None:
-        """End the job for which nobody waits any more."""
+        """End a job whose client has gone."""
         self._waiting.unregister(connection)
         _end(self._jobs[connection])
 
 
 def _request(connection: socket.socket) -> tuple[dict | None, int]:
-    """Receive what is asked for, one line, and the standard error output of who asks."""
+    """Receive a request, one line of JSON, and the file descriptor of the client's standard error."""
     text, files, _, _ = socket.recv_fds(connection, _PART, 1)
     while text and not text.endswith(b"\n"):
         text += (part := connection.recv(_PART))
@@ -154,19 +154,19 @@ def _request(connection: socket.socket) -> tuple[dict | None, int]:
 
 def _reply(connection: socket.socket, status: int | None) -> None:
     """Send an exit status, or None for a refusal, and close the connection."""
-    with suppress(OSError):  # nobody may be left to read it
+    with suppress(OSError):  # the client may have gone
         connection.sendall(f"{json.dumps(status)}\n".encode())
     connection.close()
 
 
 def _end(pid: int) -> None:
-    """End a job; its kernel ends within a second when its parent is gone."""
+    """End a job; its kernel ends within a second after its parent."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
 
 def _times() -> dict[str, int]:
-    """When the package's source files were changed."""
+    """Return the times at which the package's source files were changed."""
     package = Path(__file__).parents[1]
     return {str(path): path.stat().st_mtime_ns for path in package.rglob("*.py")}
 

@@ -1,4 +1,4 @@
-"""Find the source files that a notebook or a module uses, so that a change of one re-runs what depends on it."""
+"""Find the source files that a notebook or a module uses, so that a change in one runs the rules that depend on it."""
 
 import ast
 import hashlib
@@ -16,12 +16,18 @@ def sources_of(start: str | Path) -> list[Path]:
     Parameters
     ----------
     start : str or Path
-        A notebook's file, or the name of a module, for example ``satqkd.report``; of a package its ``__main__`` too.
+        The file of a notebook, or the name of a module, for example ``satqkd.report``; includes ``__main__`` of a
+        package.
 
     Returns
     -------
     list of Path
         In alphabetical order.
+
+    Examples
+    --------
+    >>> sources_of("satqkd.streams")[-1].name
+    'streams.py'
     """
     if str(start).endswith(".ipynb"):
         names = set(_named(ast.parse(_code(Path(start))), []))
@@ -37,7 +43,13 @@ def sources_of(start: str | Path) -> list[Path]:
 
 @cache
 def digest_of(*starts: str | Path) -> str:
-    """Return the SHA-256 of all files that notebooks or modules use, with their names."""
+    """Return the SHA-256 of all files that notebooks or modules use, with their names.
+
+    Examples
+    --------
+    >>> digest_of("satqkd.streams") == digest_of("satqkd.files")
+    False
+    """
     digest = hashlib.sha256()
     for file in sorted({file for start in starts for file in sources_of(start)}):
         digest.update(f"{file.relative_to(PACKAGE)}\0".encode())
@@ -46,19 +58,20 @@ def digest_of(*starts: str | Path) -> str:
 
 
 def _code(notebook: Path) -> str:
+    """Return the code of all cells of a notebook."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
 @cache
 def _imports(file: Path) -> frozenset[str]:
-    """Names that a file of the package imports, wherever in the file."""
+    """Return the names that a file of the package imports anywhere."""
     inside = [PACKAGE.name, *file.relative_to(PACKAGE).parent.parts]
     return frozenset(_named(ast.parse(file.read_text(encoding="utf-8")), inside))
 
 
 def _named(tree: ast.AST, inside: list[str]) -> Iterator[str]:
-    """Full names of the modules, and of what may be modules, that a tree imports within a package."""
+    """Yield the full names that a syntax tree imports within a package, of modules and of what may be modules."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -71,7 +84,7 @@ def _named(tree: ast.AST, inside: list[str]) -> Iterator[str]:
 
 @cache
 def _files(name: str) -> tuple[Path, ...]:
-    """The files that Python reads to import a name: its packages' and its own, if it is of this package."""
+    """Return the files of this package that Python reads to import a name: those of its packages, and its own."""
     first, *parts = name.split(".")
     if first != PACKAGE.name:
         return ()

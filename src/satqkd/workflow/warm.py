@@ -1,4 +1,4 @@
-"""Fill numba's cache once, so that no notebook waits for a compiler: ``python -m satqkd.workflow.warm``."""
+"""Fill numba's cache, so that no notebook waits for the compiler: ``python -m satqkd.workflow.warm``."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +11,7 @@ from satqkd.detection import simulate
 from satqkd.key import distill
 from satqkd.key.postprocessing.distillation import distilled_key
 from satqkd.orbit import find_sessions
+from satqkd.scenario import Scenario
 from satqkd.workflow.check import check
 
 SHORT = {
@@ -21,9 +22,10 @@ SHORT = {
 
 
 def warm(scenarios: str | Path = "data/scenarios") -> None:
-    """Run a few seconds of every kind of scenario."""
+    """Run all stages on a few seconds of every kind of scenario."""
     for name, shortened in SHORT.items():
         scenario = check(Path(scenarios) / f"{name}.yaml").replaced(shortened)
+        assert isinstance(scenario, Scenario)  # `SHORT` names missions
         orbit = find_sessions(scenario)
         with TemporaryDirectory() as folder:
             tags = Path(folder) / "detection.zarr"
