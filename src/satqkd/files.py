@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -77,7 +77,7 @@ def hash_of(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def save_provenance(result: str | Path, inputs: list[str | Path]) -> None:
+def save_provenance(result: str | Path, inputs: Iterable[str | Path]) -> None:
     """Write when and with what a result was made, and from which inputs, to ``<result>.provenance.json``."""
     result = Path(result)
     save_json(

@@ -7,6 +7,7 @@ again, and a slider has to answer within 100.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
@@ -171,11 +172,11 @@ def _zero_and_decades(values: np.ndarray, _contained: list[float]) -> _Axis:
     return _Axis(lambda value: np.arcsinh(np.asarray(value) / LINEAR_BELOW_BIT) / scaled, ticks)
 
 
-def _x(axis: _Axis, value) -> np.ndarray:
+def _x(axis: _Axis, value: Any) -> np.ndarray:
     return LEFT + (WIDTH - LEFT - RIGHT) * axis.place(value)
 
 
-def _y(axis: _Axis, value) -> np.ndarray:
+def _y(axis: _Axis, value: Any) -> np.ndarray:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * axis.place(value)
 
 

@@ -41,7 +41,7 @@ class Explorer(widgets.VBox):
         Scenario files to choose from.
     """
 
-    def __init__(self, scenarios: Sequence[str | Path]):
+    def __init__(self, scenarios: Sequence[str | Path]) -> None:
         self._files = {Path(file).stem: Path(file) for file in scenarios}
         self.choice = widgets.Dropdown(options=list(self._files), description="scenario")
         self.pin = widgets.ToggleButton(description="pin", tooltip="keep this setting for comparison")
@@ -61,8 +61,11 @@ class Explorer(widgets.VBox):
 
     def _choose(self, _event: Any = None) -> None:
         """Begin with a scenario as its file has it."""
-        self.said.value, self.shown, self._pinned, self.pin.value = "", None, None, False
-        self._moved, self._curves = SETTINGS[0].label, {}
+        self.said.value, self.pin.value = "", False
+        self.shown: Shown | None = None
+        self._pinned: Shown | None = None
+        self._moved = SETTINGS[0].label
+        self._curves: dict[tuple[tuple[str, float], ...], KeyCurve] = {}
         try:
             self.scenario = self._mission(self._files[self.choice.value])
             self._orbit = find_sessions(self.scenario)
@@ -104,12 +107,12 @@ class Explorer(widgets.VBox):
             self.numbers.value = _sentence(error)
             return
         self.shown = Shown(values, result, course)
-        self._show()
+        self._show(self.shown)
 
-    def _show(self) -> None:
+    def _show(self, shown: Shown) -> None:
         pinned = self._pinned
-        self.numbers.value = as_html(self.scenario.title, self.shown.result, pinned and pinned.result)
-        self.curves.value = drawings(self.shown, pinned, self._curve())
+        self.numbers.value = as_html(self.scenario.title, shown.result, pinned.result if pinned else None)
+        self.curves.value = drawings(shown, pinned, self._curve())
 
     def _curve(self) -> KeyCurve:
         """The key against the moved slider, worked out again only when another slider has moved meanwhile."""
@@ -121,7 +124,7 @@ class Explorer(widgets.VBox):
     def _pin(self, change: dict) -> None:
         self._pinned = self.shown if change["new"] else None
         if self.shown is not None:
-            self._show()
+            self._show(self.shown)
 
     def _save(self, _button: Any = None) -> None:
         try:

@@ -44,7 +44,7 @@ def nightly(plan: Plan, passes: pd.DataFrame) -> pd.DataFrame:
     return sums.reindex(index=order, columns=nights_of(plan)) if order else sums
 
 
-def growing(plan: Plan, passes: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def cumulative(plan: Plan, passes: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """By satellite the expected secret bits up to the end of each night, and their standard deviation.
 
     Clouds and counts of different passes are taken as independent.

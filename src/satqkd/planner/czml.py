@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from satqkd.orbit.propagation import Trajectory
-from satqkd.planner.planfile import DAY, Plan
+from satqkd.planner.planfile import DAY, Plan, PlanStation
 
 # Okabe and Ito's palette, as in the figures.
 COLOURS = ([0, 114, 178, 255], [213, 94, 0, 255], [0, 158, 115, 255], [230, 159, 0, 255], [204, 121, 167, 255])
@@ -56,7 +56,7 @@ def _document(plan: Plan, whole: str) -> dict:
     return {"id": "document", "name": plan.title, "version": "1.0", "clock": clock}
 
 
-def _station(station) -> dict:
+def _station(station: PlanStation) -> dict:
     place = [station.longitude_deg, station.latitude_deg, station.altitude_m]
     return {
         "id": f"station/{station.name}",

@@ -1,7 +1,9 @@
 """Figures of the planner."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
 from satqkd.plot import in_style, legend_above, new_figure, no_data
 
@@ -9,7 +11,7 @@ COLOURS, DASHES = 7, ("-", "--", "-.", ":")  # no two of 28 satellites look alik
 
 
 @in_style
-def calendar_figure(nights, growth, title: str):
+def calendar_figure(nights: pd.DataFrame, growth: dict[str, tuple[np.ndarray, np.ndarray]], title: str) -> Figure:
     """Expected secret bits, clouds weighed in, by night and station, and what they grow to.
 
     Parameters
@@ -17,7 +19,7 @@ def calendar_figure(nights, growth, title: str):
     nights : pandas.DataFrame, shape (station, night)
         Of `nightly`.
     growth : dict of str to (ndarray, ndarray)
-        Of `growing`, by satellite.
+        Of `cumulative`, by satellite.
     title : str
     """
     if not nights.size:

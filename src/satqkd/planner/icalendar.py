@@ -1,6 +1,7 @@
 """Usable passes as an iCalendar file (RFC 5545)."""
 
 from importlib.metadata import version
+from typing import Any
 
 import pandas as pd
 
@@ -57,7 +58,7 @@ def folded(line: str) -> str:
     return "\r\n".join(parts) + "\r\n"
 
 
-def _description(row) -> str:
+def _description(row: Any) -> str:
     said = [
         f"Secret bits of this pass by itself, clear sky: {row.secret_bits:.0f} +- {row.secret_bits_sigma:.0f}",
         f"Sifted bits: {row.sifted_bits:.0f} +- {row.sifted_bits_sigma:.0f}, "

@@ -193,7 +193,8 @@ class _Link:
         columns[2:4] = np.nan  # no error rate without a bit
         if counts is not None:
             columns[:, is_open] = [*counts.sifted(), *counts.qber(), *secret_bits(self.scenario, counts)]
-        table, p = {}, self.clear_probability
+        table: dict[str, np.ndarray] = {}
+        p = self.clear_probability
         for (name, digits), mean, sigma in zip(YIELDS.items(), columns[::2], columns[1::2], strict=True):
             table |= {name: np.round(mean, digits), f"{name}_sigma": np.round(sigma, digits)}
         *_, mean, sigma = columns

@@ -3,7 +3,7 @@
 from datetime import date
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
@@ -84,7 +84,7 @@ class Plan(Section):
     _path: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
-    def _distinct(self):
+    def _distinct(self) -> Self:
         for what in ("satellites", "stations"):
             names = [entry.name for entry in getattr(self, what)]
             if twice := [name for name in names if names.count(name) > 1]:

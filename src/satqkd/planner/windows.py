@@ -1,12 +1,13 @@
 """When a link is open: passes over one station or over several at once, and the part of each that is dark enough."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from satqkd.orbit import frames
-from satqkd.orbit.propagation import Trajectory
+from satqkd.orbit.propagation import Place, Trajectory
+from satqkd.scenario.mission import Orbit
 
 HOUR = np.timedelta64(1, "h")
 STEP_S = 10.0  # an open part, or a break in it, shorter than this may go unseen
@@ -50,7 +51,7 @@ class View:
     sunlit: np.ndarray
 
 
-def view(path: Trajectory, stations, sun: Sun, seconds: np.ndarray) -> View:
+def view(path: Trajectory, stations: Sequence[Place], sun: Sun, seconds: np.ndarray) -> View:
     """The link at times [s] after the trajectory's start, shape (time,)."""
     position, _ = path.at(seconds)
     towards_sun = sun.at(path.start + np.rint(1e9 * seconds).astype("timedelta64[ns]"))
@@ -59,11 +60,15 @@ def view(path: Trajectory, stations, sun: Sun, seconds: np.ndarray) -> View:
         frames.elevation_azimuth_deg(towards_sun, frames.local_axes(s.latitude_deg, s.longitude_deg))[0]
         for s in stations
     ]
-    by_station = (np.stack(column, axis=1) for column in (range_m, elevation_deg, sun_elevation_deg))
-    return View(*by_station, frames.is_sunlit(position, towards_sun))
+    return View(
+        range_m=np.stack(range_m, axis=1),
+        elevation_deg=np.stack(elevation_deg, axis=1),
+        sun_elevation_deg=np.stack(sun_elevation_deg, axis=1),
+        sunlit=frames.is_sunlit(position, towards_sun),
+    )
 
 
-def _elevation_and_range(station, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _elevation_and_range(station: Place, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     offset = position - frames.geodetic_to_itrs(station.latitude_deg, station.longitude_deg, station.altitude_m)
     axes = frames.local_axes(station.latitude_deg, station.longitude_deg)
     return frames.elevation_azimuth_deg(offset, axes)[0], np.sqrt(np.einsum("ij,ij->i", offset, offset))
@@ -74,7 +79,7 @@ CLOSED = ("sun too high", "satellite in sunlight", "too far away")
 TOO_SHORT = "window too short"
 
 
-def fulfilled(seen: View, conditions) -> np.ndarray:
+def fulfilled(seen: View, conditions: Orbit) -> np.ndarray:
     """Return where a scenario's conditions hold at every station, shape (3, time): darkness, shadow, and range."""
     dark = (seen.sun_elevation_deg <= conditions.max_sun_elevation_deg).all(axis=1)
     everywhere = np.ones_like(dark)
@@ -82,12 +87,12 @@ def fulfilled(seen: View, conditions) -> np.ndarray:
     return np.stack([dark, ~seen.sunlit if conditions.satellite_in_shadow else everywhere, near])
 
 
-def usable(seen: View, conditions) -> np.ndarray:
+def usable(seen: View, conditions: Orbit) -> np.ndarray:
     """When darkness and range are as a scenario's section `orbit` asks, at every station; shape (time,)."""
-    return fulfilled(seen, conditions).all(axis=0)
+    return np.logical_and.reduce(fulfilled(seen, conditions))
 
 
-def closing(seen: View, conditions) -> str:
+def closing(seen: View, conditions: Orbit) -> str:
     """Return why a pass has no window, from views of it in order of time: one of `CLOSED`, or `TOO_SHORT`.
 
     Conditions count one after the other; the first one that leaves no moment is the reason.
@@ -96,7 +101,7 @@ def closing(seen: View, conditions) -> str:
     return TOO_SHORT if left.all() else CLOSED[int(np.argmin(left))]
 
 
-def joint_times_s(path: Trajectory, stations, single: list[np.ndarray]) -> np.ndarray:
+def joint_times_s(path: Trajectory, stations: Sequence[Place], single: list[np.ndarray]) -> np.ndarray:
     """Rise, culmination and set [s after start], shape (pass, 3), of what all stations see, from those of each.
 
     It culminates where the lowest elevation is highest.
@@ -117,7 +122,7 @@ def joint_times_s(path: Trajectory, stations, single: list[np.ndarray]) -> np.nd
     return np.stack([edges[:, 0], (low + high) / 2, edges[:, 1]], axis=1)
 
 
-def lowest_elevation_deg(path: Trajectory, stations, seconds: np.ndarray) -> np.ndarray:
+def lowest_elevation_deg(path: Trajectory, stations: Sequence[Place], seconds: np.ndarray) -> np.ndarray:
     """Elevation [degree] at the station that sees the satellite lowest, shape (time,)."""
     position, _ = path.at(seconds)
     return np.min([_elevation_and_range(station, position)[0] for station in stations], axis=0)
@@ -128,7 +133,8 @@ def may_be_dark(view_there: View, within_s: np.ndarray, max_sun_elevation_deg: f
 
     It climbs by a turn in a day at most.
     """
-    return (view_there.sun_elevation_deg - SUN_DEG_S * within_s[:, None] <= max_sun_elevation_deg).all(axis=1)
+    lowest = view_there.sun_elevation_deg.max(axis=1) - SUN_DEG_S * within_s
+    return lowest <= max_sun_elevation_deg
 
 
 def common(intervals: list[np.ndarray]) -> np.ndarray:

@@ -37,23 +37,29 @@ def _done(given: argparse.Namespace) -> int:
     if given.command == "results":
         write_first_page(given.source)
         return 0
-    frame = None if given.command == "parameters" else read_table(given.source)
-    if given.command == "readme":
+    if given.command == "parameters":
+        _write(parameters_page(load_scenario(given.source)), given.output)
+        return 0
+    frame = read_table(given.source)
+    if given.command == "validation":
+        _write(validation_page(frame), given.output)
+    elif given.command == "readme":
         renew(frame, Path())
         if EXPERIMENT in set(frame.scenario):
             renew_picture(Path(given.source).parent, Path())
-    elif given.command == "check":
+    else:
         found = rotten(frame, Path())
         if EXPERIMENT in set(frame.scenario):
             found += rotten_picture(Path(given.source).parent, Path())
         for sentence in found:
             print(f"{sentence}: python -m satqkd.report readme renews README.md, docs/validation.* and docs/yin2020.*")
         return 1 if found else 0
-    else:
-        made = validation_page(frame) if frame is not None else parameters_page(load_scenario(given.source))
-        with finished(given.output) as draft:
-            draft.write_text(made, encoding="utf-8")
     return 0
+
+
+def _write(page: str, path: str) -> None:
+    with finished(path) as draft:
+        draft.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

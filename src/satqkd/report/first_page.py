@@ -17,7 +17,7 @@ import pandas as pd
 from satqkd.files import finished
 from satqkd.report.page import mark, page, table
 from satqkd.report.verdicts import KINDS, MEANING
-from satqkd.scenario import Experiment, ScenarioError, load_scenario
+from satqkd.scenario import Experiment, Scenario, ScenarioError, load_scenario
 from satqkd.validation.reference import Reference, figure_id, load_reference
 from satqkd.validation.stage import gather, validate_results
 
@@ -66,10 +66,9 @@ def first_page(results: str | Path) -> str:
     results = Path(results)
     data = results.parent / "data"
     scenarios, faults = _scenarios(results, data / "scenarios")
-    references = {
-        name: data / "reference" / f"{getattr(one, 'reference', None)}.yaml" for name, one in scenarios.items()
-    }
-    published = {name: one for name, one in scenarios.items() if references[name].is_file()}
+    missions = {name: one for name, one in scenarios.items() if isinstance(one, Scenario)}
+    references = {name: data / "reference" / f"{one.reference}.yaml" for name, one in missions.items()}
+    published = {name: one for name, one in missions.items() if references[name].is_file()}
     verdicts = validate_results(results, published, data / "reference") if published else pd.DataFrame()
     parts = [f"<p>{escape(INTRODUCTION)}</p>", _tally(results, verdicts)]
     for name, scenario in scenarios.items():
@@ -103,7 +102,7 @@ def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list
 
 
 def _first_day(scenario: Experiment) -> str:
-    return str(getattr(scenario.orbit, "search_start", ""))
+    return str(scenario.orbit.search_start) if isinstance(scenario, Scenario) else ""
 
 
 def _tally(results: Path, verdicts: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from satqkd.plot import BLACK, GREEN, ORANGE, VERMILION, in_style, new_figure, save_figure
 
@@ -40,7 +41,7 @@ def summary(frame: pd.DataFrame) -> str:
 
 
 @in_style
-def summary_figure(frame: pd.DataFrame):
+def summary_figure(frame: pd.DataFrame) -> Figure:
     """Every value a dot, experiment by experiment: left of the line it is within its tolerance."""
     names = list(dict.fromkeys(frame.scenario))
     figure, axes = new_figure(1, 1, width_cm=16, height_cm=1.5 * len(names) + 2.5)

@@ -1,6 +1,7 @@
 """The validation table for a reader."""
 
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -44,7 +45,7 @@ def _link(name: str) -> str:
     return f'<a href="#{escape(name)}">{escape(name)}</a>'
 
 
-def _cells(row) -> list[str]:
+def _cells(row: Any) -> list[str]:
     return [
         escape(str(row.id)),
         mark(row.verdict, KINDS[row.verdict]),

@@ -1,10 +1,13 @@
 """The figure of a sweep."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from satqkd.plot import in_style, new_figure
@@ -15,7 +18,7 @@ LOG_FROM = 5  # ratio of the largest to the smallest value of an axis
 
 
 @in_style
-def sweep_figure(data: xr.Dataset):
+def sweep_figure(data: xr.Dataset) -> Figure:
     """Secret bits and error rate over the first parameter.
 
     Lines are values of the second parameter and panels those of the third. Of more than `MOST_LINES` and `MOST_PANELS`
@@ -78,11 +81,11 @@ def _axis(data: xr.Dataset, name: str) -> str:
     return name if unit == "1" else f"{name} ({unit})"
 
 
-def _short(value) -> str:
+def _short(value: Any) -> str:
     return str(value) if isinstance(value, str) else f"{value:.3g}"
 
 
-def _draw(axis, one: xr.Dataset, x: str, variable: str, text: str, style: dict) -> None:
+def _draw(axis: Axes, one: xr.Dataset, x: str, variable: str, text: str, style: dict) -> None:
     places = one[x].values if one[x].dtype.kind == "f" else np.arange(one.sizes[x])
     per_cent = 100 if variable == "qber" else 1
     axis.plot(places, per_cent * one[variable], marker=".", ms=3, label=text, **style)
@@ -97,7 +100,7 @@ def _draw(axis, one: xr.Dataset, x: str, variable: str, text: str, style: dict) 
         )  # fmt: skip
 
 
-def _scale(axis, values: np.ndarray) -> None:
+def _scale(axis: Axes, values: np.ndarray) -> None:
     if values.dtype.kind != "f":
         axis.set_xticks(np.arange(values.size), values, rotation=30, ha="right")
     elif values.min() > 0 and values.max() / values.min() > LOG_FROM:

@@ -130,7 +130,8 @@ def simulate_point(sweep: Sweep, point: dict[str, float | str], *, replicate: in
         account = distill(scenario, coincidences(scenario, orbit, tags, path=Path(folder) / "coincidence.nc"))
     sifted = account.sifted.values[0] if "pulses" in account else account.sifted.values
     found = observables(account)
-    return Simulated(sifted=float(sifted.sum()), qber=found["qber"][0], key=found["key_length"][0])
+    qber, key = (float(found[name][0]) for name in ("qber", "key_length"))
+    return Simulated(sifted=float(sifted.sum()), qber=qber, key=key)
 
 
 def gather(sweep: Sweep, blocks: list[xr.Dataset], events: list[dict]) -> xr.Dataset:

@@ -1,12 +1,13 @@
 """What the user of a sweep writes: a scenario, which of its keys take which values, and which points to simulate."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from itertools import product
 from math import isclose, prod
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ class Range(Section):
     spacing: Literal["linear", "log"] = Field("linear", description="equal steps or equal ratios")
 
     @model_validator(mode="after")
-    def _positive(self):
+    def _positive(self) -> Self:
         if self.spacing == "log" and (self.start <= 0 or self.stop <= 0):
             raise ValueError(f"start={self.start:g} and stop={self.stop:g} have no equal ratios: take linear spacing")
         return self
@@ -75,7 +76,7 @@ class Parameter(Section):
     range: Range | None = Field(None, description="in place of values")
 
     @model_validator(mode="after")
-    def _one_kind(self):
+    def _one_kind(self) -> Self:
         if (self.values is None) == (self.range is None):
             raise ValueError(f"parameter {self.name} wants values or range: give one of the two")
         if len({isinstance(value, str) for value in self.coordinate}) > 1:
@@ -88,7 +89,7 @@ class Parameter(Section):
 
     @cached_property
     def coordinate(self) -> tuple[float | str, ...]:
-        return self.range.values() if self.range else self.values
+        return self.range.values() if self.range else self.values or ()
 
     def nearest(self, value: float | str) -> float | str | None:
         """The value of the sweep that is meant, to nine digits."""
@@ -110,10 +111,10 @@ class Sweep(Section):
     replicates: Annotated[Whole, Field(le=1000)] = Field(2, description="independent simulations of each such point")
 
     _path: Path = PrivateAttr(default=Path())
-    _scenario: Scenario = PrivateAttr(default=None)
+    _scenario: Scenario = PrivateAttr()
 
     @model_validator(mode="after")
-    def _consistent(self):
+    def _consistent(self) -> Self:
         for what, names in (
             ("name", [parameter.name for parameter in self.parameters]),
             ("key", [key for parameter in self.parameters for key in parameter.keys]),
@@ -186,7 +187,7 @@ class Sweep(Section):
 
 
 @contextmanager
-def at_point(sweep: Sweep, point: dict[str, float | str]):
+def at_point(sweep: Sweep, point: dict[str, float | str]) -> Iterator[None]:
     """Say of an error in the input at which point of a sweep it came up (`ScenarioError`)."""
     try:
         yield

@@ -107,6 +107,8 @@ def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards
     """
     parts = []
     if tolerance.sigmas is not None:
+        if sigma is None:
+            raise ValueError(f"sigmas={tolerance.sigmas:g} counts standard deviations, and sigma is None: give one")
         parts.append(tolerance.sigmas * sigma)
     if tolerance.absolute is not None:
         parts.append(tolerance.absolute[end] if isinstance(tolerance.absolute, tuple) else tolerance.absolute)
@@ -137,7 +139,7 @@ def _tolerance_of(row: Observed, role: Role) -> tuple[Tolerance, str]:
 def _deviations(row: Observed, ends: tuple[float, ...]) -> list[float]:
     """Signed distance of the simulated from each published end [unit]; zero within limits."""
     if row.limits:
-        low, high = row.value
+        low, high = row.ends
         return [min(ends[0] - low, 0.0), max(ends[0] - high, 0.0)]
     return [simulated - published for simulated, published in zip(ends, row.ends, strict=True)]
 
@@ -159,38 +161,39 @@ def _check_shape(scenario: str, row: Observed, simulated: Simulated) -> None:
 
 def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> Row:
     """One published value against its simulated one, or against none."""
-    role = simulated.role if simulated else "predicted"
+    role: Role = simulated.role if simulated else "predicted"
     tolerance, reason = _tolerance_of(row, role)
-    missing = None
-    if simulated is None:
-        missing = "not simulated"
-    else:
+    ends: tuple[float, ...] | None = None
+    missing = "not simulated"
+    if simulated is not None:
         _check_shape(scenario, row, simulated)
         if any(map(math.isnan, simulated.ends)):
             missing = "the simulation gave no number (NaN)"
-    sigma = row.published_sigma
-    if sigma is not None and simulated is not None:
-        sigma = combined_sigma(sigma, simulated.sigma)
-    deviations = [0.0] * len(row.ends) if missing else _deviations(row, simulated.ends)
+        else:
+            ends = simulated.ends
+    scatter = simulated.sigma if simulated else None
+    sigma = None if row.published_sigma is None else combined_sigma(row.published_sigma, scatter)
+    deviations = [0.0] * len(row.ends) if ends is None else _deviations(row, ends)
     widths = tuple(
         # Limits are exceeded outwards only: the lower one downwards, the upper one upwards.
         tolerance_width(tolerance, published, end=end, upwards=end == 1 if row.limits else deviation >= 0, sigma=sigma)
         for end, (published, deviation) in enumerate(zip(row.ends, deviations, strict=True))
     )
     ratio = max(abs(deviation) / width for deviation, width in zip(deviations, widths, strict=True))
+    contradiction = f"Contradiction: {row.contradiction}" if row.contradiction else ""
     return Row(
         scenario=scenario,
         id=row.id,
         published=row.ends,
         published_sigma=row.published_sigma,
-        simulated=None if missing else simulated.ends,
-        simulated_sigma=None if missing else simulated.sigma,
+        simulated=ends,
+        simulated_sigma=None if ends is None else scatter,
         unit=row.unit,
         role=role,
         tolerance=widths,
-        deviation_over_tolerance=math.nan if missing else ratio,
-        reason=missing or (f"{reason} Contradiction: {row.contradiction}" if row.contradiction else reason),
-        verdict="missing" if missing else "within" if ratio <= 1 + ROUNDING else "outside",
+        deviation_over_tolerance=math.nan if ends is None else ratio,
+        reason=missing if ends is None else " ".join(filter(None, [reason, contradiction])),
+        verdict="missing" if ends is None else "within" if ratio <= 1 + ROUNDING else "outside",
     )
 
 
@@ -232,7 +235,7 @@ def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def _entries(given: Any, source: str) -> list[Simulated | None]:
+def _entries(given: Any, source: str) -> Sequence[Simulated | None]:
     """What is given for one id as a list of records; None alone when nothing is."""
     if given is None or (isinstance(given, Sequence) and not given):
         return [None]
@@ -264,7 +267,7 @@ def _tolerance_text(widths: tuple[float, ...]) -> str:
     return " and ".join(dict.fromkeys(f"{width:.4g}" for width in widths))
 
 
-def read_known_deviations(path) -> list[KnownDeviation]:
+def read_known_deviations(path: str | Path) -> list[KnownDeviation]:
     """Deviations that have been explained.
 
     Parameters

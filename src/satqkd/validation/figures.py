@@ -1,6 +1,8 @@
 """Figures of stage 8."""
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from satqkd.plot import BLUE, GREEN, ORANGE, VERMILION, in_style, new_figure
 
@@ -9,7 +11,7 @@ SHOWN_LIMIT = 10.0
 
 
 @in_style
-def deviation_figure(table):
+def deviation_figure(table: pd.DataFrame) -> Figure:
     """How far each simulated value lies from the published one, in units of its tolerance, one panel an experiment."""
     names = list(dict.fromkeys(table.scenario))
     longest = table.groupby("scenario").size().max()

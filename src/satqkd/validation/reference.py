@@ -7,8 +7,9 @@ One YAML file per experiment in ``data/reference``; its README explains every ke
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
 
@@ -24,6 +25,9 @@ class Closed(BaseModel):
     """A frozen record that knows all its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Record = TypeVar("Record", bound=Closed)
 
 
 class Tolerance(Closed):
@@ -50,7 +54,7 @@ class Tolerance(Closed):
     link_db: PositiveFloat | None = None
 
     @model_validator(mode="after")
-    def _something_is_given(self):
+    def _something_is_given(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("a tolerance is empty: give at least one of " + ", ".join(type(self).model_fields))
         return self
@@ -131,7 +135,7 @@ class Observed(Closed):
         return self.sigma or (self.sigma_assumed.value if self.sigma_assumed else None)
 
     @model_validator(mode="after")
-    def _parts_fit_together(self):
+    def _parts_fit_together(self) -> Self:
         if self.ends[0] > self.ends[-1]:
             raise ValueError(f"value={list(self.ends)} runs downwards: give the lowest first")
         if self.limits and len(self.ends) == 1:
@@ -170,14 +174,14 @@ class Reference(Closed):
     figures: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _ids_are_unique(self):
+    def _ids_are_unique(self) -> Self:
         ids = [value.id for value in self.values]
         for repeated in sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"the id {repeated!r} stands there {ids.count(repeated)} times: give each value its own")
         return self
 
     @model_validator(mode="after")
-    def _headline_is_there(self):
+    def _headline_is_there(self) -> Self:
         if self.headline is None:
             return self
         ids = [value.id for value in self.values if value.role == "observed"]
@@ -190,13 +194,13 @@ class Reference(Closed):
         return self
 
 
-def nearest(name: str, names) -> str:
+def nearest(name: object, names: Iterable[str]) -> str:
     """A hint naming the entry of `names` that `name` was probably meant to be; empty when nothing is near."""
     found = difflib.get_close_matches(str(name), sorted(names), n=1, cutoff=0.5)
     return f": did you mean {found[0]!r}?" if found else ""
 
 
-def validated(model: type[Closed], raw: Any, source) -> Any:
+def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
     """`raw` as a record of type `model`.
 
     Raises
@@ -209,7 +213,8 @@ def validated(model: type[Closed], raw: Any, source) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
     # Within a list the reader looks for the row's id, not for its number.
-    place, here = [], raw
+    place: list[str] = []
+    here = raw
     for step in first["loc"]:
         if isinstance(here, list | tuple) and isinstance(step, int):
             here = here[step]
@@ -234,7 +239,7 @@ def validated(model: type[Closed], raw: Any, source) -> Any:
     raise ValueError(f"{source}: {where + ': ' if where else ''}{message}") from None
 
 
-def load_reference(id_or_path) -> Reference:
+def load_reference(id_or_path: str | Path) -> Reference:
     """Published values of one paper.
 
     Parameters

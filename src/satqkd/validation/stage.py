@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,8 +113,9 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
     for name, row in observed(reference).items():
         if row.simulated_by is None:
             continue
-        terms = [_entry(term, scenario.name, gathered) for term in row.simulated_by.split(" - ")]
-        if any(term is None for term in terms):
+        needed = row.simulated_by.split(" - ")
+        terms = [found for term in needed if (found := _entry(term, scenario.name, gathered)) is not None]
+        if len(terms) < len(needed):
             continue
         value = terms[0]["value"] if len(terms) == 1 else terms[0]["value"] - terms[1]["value"]
         formula = row.simulated_by.rpartition("/")[2] in FORMULAS
@@ -133,7 +135,7 @@ def _entry(term: str, scenario: str, gathered: dict) -> dict | None:
     return gathered.get(owner or scenario, {}).get(name)
 
 
-def _check_unit(what: str, row, entry: dict) -> None:
+def _check_unit(what: str, row: Any, entry: dict) -> None:
     if entry["unit"] != row.unit:
         raise ValueError(f"{what}: published in {row.unit}, simulated in {entry['unit']}: give both the same unit")
 
@@ -199,7 +201,7 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> None:
             writer.writerow([_shown(value) for value in row])
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
