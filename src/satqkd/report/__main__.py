@@ -14,7 +14,7 @@ TABLE = "results/validation.csv"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write a page or renew the summary; non-zero where the summary is no longer right."""
+    """Write a page or renew the summary; return non-zero where the summary is out of date."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.report", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (("parameters", "of a scenario"), ("validation", "of the validation table")):

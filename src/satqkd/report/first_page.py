@@ -51,7 +51,7 @@ NEXT = (
 
 
 def first_page(results: str | Path) -> str:
-    """Return the page of what a folder of results holds; the project's folder is above it.
+    """Return the HTML page of all that a folder of results holds; the project's folder is above it.
 
     Parameters
     ----------
@@ -62,6 +62,15 @@ def first_page(results: str | Path) -> str:
     -------
     str
         HTML in one file: figures stand in it, links are relative to the folder.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as project:
+    ...     (Path(project) / "results").mkdir()
+    ...     page = first_page(Path(project) / "results")
+    >>> "No experiment with published values" in page
+    True
     """
     results = Path(results)
     data = results.parent / "data"
@@ -89,7 +98,9 @@ def write_first_page(results: str | Path) -> None:
 
 
 def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list[str]]:
-    """Scenarios that have results: published ones first, in the order in which they flew; and what cannot be read."""
+    """Return the scenarios that have results, published ones first in order of their flights, and what cannot be
+    read.
+    """
     found, faults = [], []
     for path in sorted(folder.glob("*.yaml")):
         if (results / path.stem).is_dir():
@@ -106,7 +117,7 @@ def _first_day(scenario: Experiment) -> str:
 
 
 def _tally(results: Path, verdicts: pd.DataFrame) -> str:
-    """How many published values came out, in one line, and what the words mean."""
+    """Return one line with the count of each verdict, and what the words mean."""
     if verdicts.empty:
         return "<p>No experiment with published values is among these results.</p>"
     seen = verdicts[verdicts.verdict != "missing"]
@@ -121,7 +132,7 @@ def _tally(results: Path, verdicts: pd.DataFrame) -> str:
 
 
 def _experiment(results: Path, scenario: Experiment, reference: Reference, verdicts: pd.DataFrame) -> str:
-    """A published experiment: its headline beside the paper's."""
+    """Return the section of a published experiment: its headline with the paper's values and ours."""
     headline = reference.headline
     names = headline.values if headline else tuple(verdicts.id[:3])
     rows = [
@@ -146,7 +157,7 @@ def _experiment(results: Path, scenario: Experiment, reference: Reference, verdi
 
 
 def _own(results: Path, scenario: Experiment) -> str:
-    """A mission of the user's own, or two recordings."""
+    """Return the section of a user's own mission, or of two recordings."""
     folder = results / scenario.name
     values = gather(folder)
     for path in sorted((folder / "recorded").glob("*.observables.json")):
@@ -167,7 +178,7 @@ def _section(scenario: Experiment, before: str, figure: str, text: str) -> str:
 
 
 def _figure(folder: Path, names: Iterable[str], titles: dict[str, str]) -> str:
-    """The first figure that is there, within the page."""
+    """Return the first figure that exists, embedded in the page."""
     for name in names:
         path = folder / f"{name}.svg"
         if path.is_file():
@@ -179,7 +190,7 @@ def _figure(folder: Path, names: Iterable[str], titles: dict[str, str]) -> str:
 
 
 def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
-    """Links to a scenario's figures and pages, as far as they are there."""
+    """Return links to those figures and pages of a scenario that exist."""
     folder, name = results / scenario.name, scenario.name
     papers = [_link(results, f"{name}/papers/{stem}.svg", title.partition(":")[0]) for stem, title in titles.items()]
     stages = [
@@ -193,7 +204,7 @@ def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
 
 
 def _plans(results: Path) -> str:
-    """Plans and sweeps that were computed."""
+    """Return links to the plans and sweeps that were computed."""
     files = {
         "plan": ("calendar.svg", "passes.csv", "links.csv", "plan.ics", "plan.czml"),
         "sweep": ("sweep.svg", "sweep.nc"),
@@ -208,7 +219,7 @@ def _plans(results: Path) -> str:
 
 
 def _further(results: Path) -> str:
-    """Where to go from here."""
+    """Return links to further pages and documents."""
     links = [
         _link(results, "validation.html", "Every published value with tolerance, reason and verdict"),
         _link(results, "report-snakemake.html", "Snakemake's report: all figures with captions, run times, the rules"),
@@ -218,19 +229,19 @@ def _further(results: Path) -> str:
 
 
 def _link(folder: Path, path: str, words: str, anchor: str = "", *, base: str = "") -> str:
-    """A link to a file below a folder; nothing where the file is not there."""
+    """Return a link to a file below a folder; empty where the file does not exist."""
     if not (folder / path).is_file():
         return ""
     return f'<a href="{escape(base + path)}{escape(anchor)}">{escape(words)}</a>'
 
 
 def _words(name: str) -> str:
-    """An id as one would say it."""
+    """Return an id in words."""
     return " ".join({"qber": "QBER", "chsh": "CHSH", "s": "S"}.get(word, word) for word in name.split("_"))
 
 
 def _shown(text: Any, unit: str, sigma: float | None = None) -> str:
-    """A value of the table to four digits, with its standard deviation and its unit."""
+    """Return a value of the table to four digits, with its standard deviation and its unit."""
     if pd.isna(text):
         return ""
     short = re.sub(r"\d+\.?\d*(e[-+]\d+)?", lambda found: _rounded(found[0], 4), str(text))
@@ -240,7 +251,7 @@ def _shown(text: Any, unit: str, sigma: float | None = None) -> str:
 
 
 def _rounded(number: Any, digits: int) -> str:
-    """A number to that many digits, without an exponent; nothing before the point is rounded away."""
+    """Return a number to a given number of digits without an exponent; no digit before the point is rounded away."""
     value = float(number)
     text = f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
     return np.format_float_positional(float(text), trim="-")

@@ -20,7 +20,7 @@ READABLE = 0.01
 
 
 def picture_table(results: str | Path) -> pd.DataFrame:
-    """Return what the picture shows of the first run: elevations, coincidences, key by proof, correlations.
+    """Return the numbers behind the picture, of the first run: elevations, coincidences, key by proof, correlations.
 
     Parameters
     ----------
@@ -88,7 +88,14 @@ def picture(frame: pd.DataFrame) -> Figure:
 
 
 def moved(now: pd.DataFrame, then: pd.DataFrame) -> list[str]:
-    """Return a sentence for each panel whose numbers a reader would see to differ; empty where none do."""
+    """Return a sentence for each panel whose numbers differ visibly; empty where none do.
+
+    Examples
+    --------
+    >>> row = {"panel": "S", "name": "S", "x": np.nan, "value": 2.4, "sigma": 0.1}
+    >>> moved(pd.DataFrame([row]), pd.DataFrame([row | {"value": 2.6}]))
+    ['S: 1 numbers of the picture are not those of the results']
+    """
     found = []
     for panel, rows in now.groupby("panel", sort=False):
         old = then[then.panel == panel]
@@ -118,5 +125,5 @@ def read_picture(root: str | Path) -> pd.DataFrame:
 
 
 def rotten_picture(results: str | Path, root: str | Path) -> list[str]:
-    """Return sentences about what the picture no longer shows rightly; empty when it is current."""
+    """Return a sentence for each panel of the picture that is out of date; empty when it is current."""
     return moved(picture_table(results), read_picture(root))

@@ -27,12 +27,25 @@ BIN = 0.05
 
 
 def kept(table: pd.DataFrame) -> pd.DataFrame:
-    """What is kept of ``results/validation.csv``: scenario, id, role, verdict, deviation over tolerance."""
+    """Return the columns of ``results/validation.csv`` that are kept: scenario, id, role, verdict, deviation over
+    tolerance.
+    """
     return table.rename(columns={"deviation_over_tolerance": "deviation"})[KEPT].round({"deviation": 2})
 
 
 def summary(frame: pd.DataFrame) -> str:
-    """Counts by role and verdict as a table in Markdown."""
+    """Return the counts by role and verdict as a table in Markdown.
+
+    Examples
+    --------
+    >>> print(summary(pd.DataFrame({"role": ["predicted"], "verdict": ["within"]})))
+    |  | within | listed | outside | missing | all |
+    | --- | --- | --- | --- | --- | --- |
+    | predicted | 1 | 0 | 0 | 0 | 1 |
+    | calibrated | 0 | 0 | 0 | 0 | 0 |
+    | formula | 0 | 0 | 0 | 0 | 0 |
+    | all | 1 | 0 | 0 | 0 | 1 |
+    """
     count = pd.crosstab(frame.role, frame.verdict).reindex(index=ROLES, columns=VERDICTS, fill_value=0)
     count.loc["all"] = count.sum()
     rows = [["", *VERDICTS, "all"], ["---"] * (len(VERDICTS) + 2)]
@@ -42,7 +55,7 @@ def summary(frame: pd.DataFrame) -> str:
 
 @in_style
 def summary_figure(frame: pd.DataFrame) -> Figure:
-    """Every value a dot, experiment by experiment: left of the line it is within its tolerance."""
+    """Draw each value as a dot, experiment by experiment: left of the line it is within its tolerance."""
     names = list(dict.fromkeys(frame.scenario))
     figure, axes = new_figure(1, 1, width_cm=16, height_cm=1.5 * len(names) + 2.5)
     seen = frame[frame.verdict.isin(MARKERS)].sort_values("deviation", kind="stable")
@@ -66,7 +79,7 @@ def summary_figure(frame: pd.DataFrame) -> Figure:
 
 
 def with_summary(text: str, frame: pd.DataFrame) -> str:
-    """The text of a page with the counts as they are now."""
+    """Return the text of a page with the current counts in its block."""
     if not BLOCK.search(text):
         raise ValueError("the page has no place for the summary: put <!-- validation --> and <!-- end --> there")
     return BLOCK.sub(lambda found: f"{found[1]}{summary(frame)}\n{found[2]}", text)
@@ -85,7 +98,7 @@ def renew(table: pd.DataFrame, root: str | Path) -> None:
 
 
 def rotten(table: pd.DataFrame, root: str | Path) -> list[str]:
-    """Sentences about what README.md's summary no longer says rightly; empty when it is current."""
+    """Return a sentence for each row of README.md's summary that is out of date; empty when it is current."""
     now = kept(table).set_index(["scenario", "id", "role"])
     then = pd.read_csv(Path(root) / "docs" / "validation.csv").set_index(["scenario", "id", "role"])
     found = [f"{' '.join(key)} is not in both" for key in now.index.symmetric_difference(then.index)]

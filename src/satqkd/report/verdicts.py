@@ -18,7 +18,7 @@ MEANING = {
 
 
 def validation_page(frame: pd.DataFrame) -> str:
-    """A row for each published value, experiment by experiment, with its verdict.
+    """Return a page with one row for each published value, experiment by experiment, with its verdict.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ UNITS = {"1": "", "us": "µs"}
 
 
 def display_beside_published(results: str | Path, scenario: Scenario, references: str | Path) -> Table:
-    """Tabulate the outcomes of a stage, or of all stages, beside the published values. It only displays.
+    """Tabulate the outcomes of a stage, or of all stages, next to the published values. It only displays.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _observables(results: Path) -> dict[str, dict[str, Any]]:
 
 
 def _answered(reference: Reference, seen: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the observables of each published value that needs no others than these."""
+    """Return the observables of each published value for which all observables are given."""
     terms = {name: row.simulated_by.split(" - ") for name, row in observed(reference).items() if row.simulated_by}
     return {name: needed for name, needed in terms.items() if set(needed) <= seen.keys()}
 

@@ -50,7 +50,7 @@ INPUTS = {
 
 
 def inputs(scenario: Experiment, stage: str) -> Table:
-    """Tabulate the parameters with which a stage computes, and where each comes from.
+    """Tabulate the parameters that a stage uses, and the origin of each.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def inputs(scenario: Experiment, stage: str) -> Table:
 
 
 def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]:
-    """Every value of a scenario, also those that it leaves to their defaults.
+    """Return every value of a scenario, including the defaults.
 
     Parameters
     ----------
@@ -103,6 +103,12 @@ def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]
     list of tuple of str
         Key (dotted, lists from 0), value, origin (published, assumed, calibrated, not said, or default where the file
         leaves the key out), the words of the origin, and the key's description. What is None or empty is left out.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> next(row[:3] for row in parameter_rows(load_scenario("yin2020")) if row[0] == "stations.0.aperture_m")
+    ('stations.0.aperture_m', '1.2', 'published')
     """
     return list(_rows(scenario, "", scenario.origins, True))
 

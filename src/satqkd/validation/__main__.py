@@ -16,7 +16,7 @@ _SHOWN = ["id", "published", "simulated", "unit", "role", "verdict"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print how the rows stand; non-zero where one is outside its tolerance without a listed reason."""
+    """Print the verdicts; return non-zero where a row is outside its tolerance without a listed reason."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.validation", description=__doc__.split(":")[0])
     parser.add_argument("table", nargs="?", default="results/validation.csv", help="default: results/validation.csv")
     parser.add_argument("--scenario", help="print the rows of this scenario file instead, from its results so far")
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _first_rows(path: str) -> pd.DataFrame:
-    """The rows of one experiment that its results so far give."""
+    """Return the rows of one experiment that its results so far give."""
     mission = load_scenario(path)
     if mission.kind != "mission" or not mission.reference:
         return pd.DataFrame(columns=_SHOWN)

@@ -21,7 +21,7 @@ ROUNDING = 1e-9
 
 
 class Simulated(Closed):
-    """One simulated value.
+    """A simulated value, to be compared with a published one.
 
     Attributes
     ----------
@@ -42,14 +42,14 @@ class Simulated(Closed):
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The value as a tuple: one number, or the two ends of the range [unit]."""
+        """Return the value as a tuple: one number, or the two ends of the range [unit]; NaN without an answer."""
         value = math.nan if self.value is None else self.value
         return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the validation table; `tolerance` has one number per end of the published value [unit]."""
+    """One row of the validation table; `tolerance` has one number per end of the published value [unit]."""
 
     scenario: str
     id: str
@@ -66,7 +66,7 @@ class Row:
 
 
 class KnownDeviation(Closed):
-    """A row that is outside its tolerance for a reason that somebody has found."""
+    """A row that is outside its tolerance for a known reason."""
 
     scenario: str
     id: str
@@ -76,10 +76,15 @@ class KnownDeviation(Closed):
 
 
 def combined_sigma(published_sigma: float, simulated_sigma: float | None) -> float:
-    """Standard deviation of the difference between published and simulated value.
+    """Return the standard deviation of the difference between the published and the simulated value.
 
     The simulation's part counts up to the paper's and no further: a simulation that scatters more than the experiment
     would otherwise buy itself a wider bound and pass because it is noisy. An unknown one (None, NaN) counts nothing.
+
+    Examples
+    --------
+    >>> combined_sigma(0.3, 0.4), combined_sigma(0.3, None)
+    (0.4242640687119285, 0.3)
     """
     if simulated_sigma is None or math.isnan(simulated_sigma):
         return published_sigma
@@ -87,7 +92,7 @@ def combined_sigma(published_sigma: float, simulated_sigma: float | None) -> flo
 
 
 def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards: bool, sigma: float | None) -> float:
-    """Distance from a published number to the bound above or below it.
+    """Return the distance from a published number to the bound above or below it.
 
     Parameters
     ----------
@@ -104,6 +109,11 @@ def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards
     -------
     float
         Contributions of the tolerance added in quadrature [unit].
+
+    Examples
+    --------
+    >>> tolerance_width(Tolerance(sigmas=3), 2.37, end=0, upwards=True, sigma=0.09)
+    0.27
     """
     parts = []
     if tolerance.sigmas is not None:
@@ -122,7 +132,7 @@ def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards
 
 
 def _tolerance_of(row: Observed, role: Role) -> tuple[Tolerance, str]:
-    """Tolerance and reason for a role: a formula on the paper's own counts does not pass through the link."""
+    """Return tolerance and reason for a role; a formula on the paper's own counts does not depend on the link."""
     if role != "formula":
         return row.tolerance, row.reason
     if row.formula is not None:
@@ -137,7 +147,7 @@ def _tolerance_of(row: Observed, role: Role) -> tuple[Tolerance, str]:
 
 
 def _deviations(row: Observed, ends: tuple[float, ...]) -> list[float]:
-    """Signed distance of the simulated from each published end [unit]; zero within limits."""
+    """Return the signed distance of the simulated value from each published end [unit]; zero within limits."""
     if row.limits:
         low, high = row.ends
         return [min(ends[0] - low, 0.0), max(ends[0] - high, 0.0)]
@@ -145,7 +155,7 @@ def _deviations(row: Observed, ends: tuple[float, ...]) -> list[float]:
 
 
 def _check_shape(scenario: str, row: Observed, simulated: Simulated) -> None:
-    """Raise unless unit and number of ends are those of the published value."""
+    """Refuse a unit, or a number of ends, that differs from the published value's."""
     if simulated.unit != row.unit:
         raise ValueError(
             f"{scenario} {row.id}: simulated in {simulated.unit!r}, published in {row.unit!r}: convert to {row.unit!r}"
@@ -160,7 +170,7 @@ def _check_shape(scenario: str, row: Observed, simulated: Simulated) -> None:
 
 
 def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> Row:
-    """One published value against its simulated one, or against none."""
+    """Compare one published value with its simulated one, if there is one."""
     role: Role = simulated.role if simulated else "predicted"
     tolerance, reason = _tolerance_of(row, role)
     ends: tuple[float, ...] | None = None
@@ -198,7 +208,7 @@ def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> R
 
 
 def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
-    """Hold simulated values against published ones.
+    """Compare simulated values with published ones.
 
     Parameters
     ----------
@@ -222,6 +232,14 @@ def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
     -----
     Ranges are compared end by end, and the worst end decides. One number against published limits deviates by what
     lies beyond them.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> reference = load_reference("yin2017")
+    >>> rows = compare(reference, {"chsh_s": {"value": 2.41, "sigma": 0.09}})
+    >>> [(row.id, row.verdict) for row in rows if row.simulated]
+    [('chsh_s', 'within')]
     """
     rows = observed(reference)
     for name in simulated:
@@ -236,7 +254,7 @@ def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
 
 
 def _entries(given: Any, source: str) -> Sequence[Simulated | None]:
-    """What is given for one id as a list of records; None alone when nothing is."""
+    """Return the records that are given for one id; None alone when there are none."""
     if given is None or (isinstance(given, Sequence) and not given):
         return [None]
     several = list(given) if isinstance(given, Sequence) else [given]
@@ -247,7 +265,7 @@ def _entries(given: Any, source: str) -> Sequence[Simulated | None]:
 
 
 def _compact(ends: tuple[float, ...] | None, digits: int) -> str:
-    """Numbers for a reader: "645 to 1200"; whole numbers in full."""
+    """Write one or two numbers for a reader, as in "645 to 1200"; whole numbers in full."""
     if ends is None:
         return ""
     whole = [float(end).is_integer() and abs(end) < 1e15 for end in ends]
@@ -255,7 +273,15 @@ def _compact(ends: tuple[float, ...] | None, digits: int) -> str:
 
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:
-    """Rows as a table with one column per field of `Row`; a range's tolerance reads as two numbers."""
+    """Return rows as a table with one column per field of `Row`; a range's tolerance is written as two numbers.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> frame = table(compare(load_reference("yin2017"), {"chsh_s": {"value": 2.41}})).set_index("id")
+    >>> frame.loc["chsh_s", ["published", "simulated", "verdict"]].tolist()
+    ['2.37', '2.41', 'within']
+    """
     frame = pd.DataFrame([asdict(row) for row in rows], columns=list(Row.__dataclass_fields__))
     frame["published"] = [_compact(ends, 15) for ends in frame["published"]]
     frame["simulated"] = [_compact(ends, 6) for ends in frame["simulated"]]
@@ -268,7 +294,7 @@ def _tolerance_text(widths: tuple[float, ...]) -> str:
 
 
 def read_known_deviations(path: str | Path) -> list[KnownDeviation]:
-    """Deviations that have been explained.
+    """Read the deviations that have been explained.
 
     Parameters
     ----------
@@ -279,6 +305,12 @@ def read_known_deviations(path: str | Path) -> list[KnownDeviation]:
     ------
     ValueError
         The file does not fit, or lists a deviation twice.
+
+    Examples
+    --------
+    >>> from satqkd.validation.reference import REFERENCE_FOLDER
+    >>> all(one.reason for one in read_known_deviations(REFERENCE_FOLDER / "known_deviations.yaml"))
+    True
     """
     raw = read_yaml(Path(path), "a list of known deviations") or []
     if not isinstance(raw, list):
@@ -295,12 +327,13 @@ def _names(known: KnownDeviation, row: Row) -> bool:
 
 
 def unexplained(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[Row]:
-    """Rows outside their tolerance that no known deviation names."""
+    """Return the rows outside their tolerance that no known deviation names."""
     return [row for row in rows if row.verdict == "outside" and not any(_names(one, row) for one in known)]
 
 
 def stale(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[KnownDeviation]:
-    """Known deviations that no longer deviate: each row they name is within tolerance, or there is none.
+    """Return the known deviations that no longer deviate: each row that they name is within tolerance, or there is
+    none.
 
     Only scenarios that `rows` covers are judged: a run of one scenario says nothing about the others.
     """

@@ -12,7 +12,9 @@ SHOWN_LIMIT = 10.0
 
 @in_style
 def deviation_figure(table: pd.DataFrame) -> Figure:
-    """How far each simulated value lies from the published one, in units of its tolerance, one panel an experiment."""
+    """Draw the distance of each simulated value from the published one in units of its tolerance, one panel an
+    experiment.
+    """
     names = list(dict.fromkeys(table.scenario))
     longest = table.groupby("scenario").size().max()
     figure, axes = new_figure(1, len(names), width_cm=9 * len(names), height_cm=0.42 * longest + 3, squeeze=False)

@@ -22,7 +22,7 @@ Range = tuple[FiniteFloat, FiniteFloat]
 
 
 class Closed(BaseModel):
-    """A frozen record that knows all its keys."""
+    """A frozen record that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +31,7 @@ Record = TypeVar("Record", bound=Closed)
 
 
 class Tolerance(Closed):
-    """Independent contributions to a tolerance; those that are given add in quadrature.
+    """Independent contributions to a tolerance, added in quadrature.
 
     Attributes
     ----------
@@ -61,21 +61,21 @@ class Tolerance(Closed):
 
 
 class AssumedSigma(Closed):
-    """A standard deviation that the paper does not print but its own counts imply, and how."""
+    """A standard deviation that the paper does not print but its own counts imply, with the reason."""
 
     value: PositiveFloat
     reason: str = Field(min_length=1)
 
 
 class FormulaTolerance(Closed):
-    """What a formula evaluated on the paper's own counts may differ by, and why."""
+    """The tolerance of a formula that is evaluated on the paper's own counts, with the reason."""
 
     tolerance: Tolerance
     reason: str = Field(min_length=1)
 
 
 class Input(Closed):
-    """A property of the apparatus or the site: a scenario may take it as a parameter."""
+    """A property of the apparatus or the site, which a scenario may take as a parameter."""
 
     id: str
     role: Literal["input"]
@@ -87,7 +87,7 @@ class Input(Closed):
 
 
 class Observed(Closed):
-    """An outcome: the simulation has to arrive at it.
+    """An outcome, which the simulation has to reproduce.
 
     Attributes
     ----------
@@ -126,12 +126,12 @@ class Observed(Closed):
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The value as a tuple: one number, or the two ends of the range [unit]."""
+        """Return the value as a tuple: one number, or the two ends of the range [unit]."""
         return self.value if isinstance(self.value, tuple) else (self.value,)
 
     @property
     def published_sigma(self) -> float | None:
-        """The paper's standard deviation, or the one that its counts imply [unit]."""
+        """Return the paper's standard deviation, or the one that its counts imply [unit]; None without either."""
         return self.sigma or (self.sigma_assumed.value if self.sigma_assumed else None)
 
     @model_validator(mode="after")
@@ -164,7 +164,7 @@ class Headline(Closed):
 
 
 class Reference(Closed):
-    """All values of one paper."""
+    """All published values of one paper."""
 
     id: str
     paper: str
@@ -195,18 +195,29 @@ class Reference(Closed):
 
 
 def nearest(name: object, names: Iterable[str]) -> str:
-    """A hint naming the entry of `names` that `name` was probably meant to be; empty when nothing is near."""
+    """Return a hint that names the entry of `names` that `name` was probably meant to be; empty when none is close.
+
+    Examples
+    --------
+    >>> nearest("qbre", ["qber", "chsh_s"])
+    ": did you mean 'qber'?"
+    """
     found = difflib.get_close_matches(str(name), sorted(names), n=1, cutoff=0.5)
     return f": did you mean {found[0]!r}?" if found else ""
 
 
 def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
-    """`raw` as a record of type `model`.
+    """Return `raw` as a record of type `model`.
 
     Raises
     ------
     ValueError
         One sentence with the source, the place, what is wrong and a way out, about the first thing that is wrong.
+
+    Examples
+    --------
+    >>> validated(Tolerance, {"relative": 0.1}, "mine.yaml").relative
+    0.1
     """
     try:
         return model.model_validate(raw)
@@ -240,7 +251,7 @@ def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
 
 
 def load_reference(id_or_path: str | Path) -> Reference:
-    """Published values of one paper.
+    """Read and check the published values of one paper.
 
     Parameters
     ----------
@@ -253,6 +264,12 @@ def load_reference(id_or_path: str | Path) -> Reference:
         There is no such file; the message names the nearest.
     ValueError
         The content does not fit the schema.
+
+    Examples
+    --------
+    >>> reference = load_reference("yin2017")
+    >>> reference.paper
+    'Satellite-based entanglement distribution over 1200 kilometers, Science 356, 1140 (2017), arXiv:1707.01339'
     """
     path = Path(id_or_path)
     if path.suffix not in (".yaml", ".yml"):
@@ -277,5 +294,11 @@ def figure_id(title: str) -> str:
 
 
 def observed(reference: Reference) -> dict[str, Observed]:
-    """The observed values of a reference by id, in the file's order."""
+    """Return the observed values of a reference by id, in the file's order.
+
+    Examples
+    --------
+    >>> observed(load_reference("yin2017"))["chsh_s"].value
+    2.37
+    """
     return {value.id: value for value in reference.values if value.role == "observed"}

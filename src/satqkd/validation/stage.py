@@ -29,7 +29,7 @@ FORMULAS = ("detection.monitor_coincidence_rate", "fiber.ideal_rate", "fiber.ide
 
 
 def gather(folder: str | Path) -> dict[str, dict]:
-    """Mean and standard deviation over the runs of every observable of a scenario.
+    """Return mean and standard deviation over the runs of every observable of a scenario.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def gather(folder: str | Path) -> dict[str, dict]:
 
 
 def _counted(texts: list[str]) -> str:
-    """Each text with the number of runs in which it stands."""
+    """Return each text with the number of runs that have it."""
     found = Counter(filter(None, texts))
     return ", ".join(f"{text} in {count} of {len(texts)} runs" for text, count in found.most_common())
 
 
 def without_key(gathered: dict[str, dict]) -> dict[str, str]:
-    """Return why runs of a scenario gave no key, for its summary; empty where all of them did.
+    """Return why runs of a scenario gave no key, for its summary; empty where every run gave one.
 
     Parameters
     ----------
@@ -88,13 +88,18 @@ def without_key(gathered: dict[str, dict]) -> dict[str, str]:
     -------
     dict
         ``no_key`` to the reason and the number of runs, or nothing.
+
+    Examples
+    --------
+    >>> without_key({"key.no_key": {"value": "too few bits in 1 of 3 runs", "unit": "reason", "sigma": None}})
+    {'no_key': 'too few bits in 1 of 3 runs'}
     """
     reason = gathered.get("key.no_key", {}).get("value")
     return {"no_key": reason} if reason else {}
 
 
 def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[str, dict[str, dict]]) -> dict[str, dict]:
-    """What was simulated for each published value that names its observable.
+    """Return the simulated value of each published one that names its observable.
 
     Parameters
     ----------
@@ -108,6 +113,14 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
     -------
     dict
         Published id to {value, unit, sigma, role}.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> reference, scenario = load_reference("yin2017"), load_scenario("yin2017")
+    >>> gathered = {"yin2017": {"bell.s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> simulated_values(reference, scenario, gathered)
+    {}
     """
     result = {}
     for name, row in observed(reference).items():
@@ -143,13 +156,22 @@ def _check_unit(what: str, row: Any, entry: dict) -> None:
 def validate(
     references: dict[str, Reference], scenarios: dict[str, Scenario], gathered: dict, known: list[KnownDeviation]
 ) -> pd.DataFrame:
-    """The validation table of all scenarios, a row for each published value.
+    """Return the validation table of all scenarios, one row for each published value.
 
     Returns
     -------
     pandas.DataFrame
         Columns of `satqkd.validation.compare.Row`; the verdict "outside" is "listed" where a known deviation explains
         it, and its reason and arithmetic then stand in the reason column.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> scenario = load_scenario("yin2017")
+    >>> gathered = {"yin2017": {"bell.s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": scenario}, gathered, [])
+    >>> frame[frame.verdict == "within"].id.tolist()
+    []
     """
     rows: list[Row] = []
     for name, reference in references.items():
@@ -193,7 +215,17 @@ def validate_results(results: str | Path, missions: dict[str, Scenario], referen
 
 
 def save_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write the table as CSV, numbers to six digits."""
+    """Write the table as CSV, numbers to six digits.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_table(pd.DataFrame({"id": ["qber"], "simulated": [0.0812345678]}), Path(folder) / "table.csv")
+    ...     print((Path(folder) / "table.csv").read_text())
+    id,simulated
+    qber,0.0812346
+    """
     with finished(path) as draft, draft.open("w", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(frame.columns)
@@ -211,7 +243,7 @@ TABLE_COLUMNS = ("scenario", "id", "role", "deviation_over_tolerance", "verdict"
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """A validation table; one sentence (`ScenarioError`) where the file is none."""
+    """Read a validation table; raise one sentence (`ScenarioError`) where the file is not one."""
     try:
         frame = pd.read_csv(path)
     except (OSError, ValueError) as error:  # also what pandas raises of its own
@@ -224,5 +256,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def tally(frame: pd.DataFrame) -> pd.DataFrame:
-    """How many rows have each verdict, by role."""
+    """Count the rows by role and verdict.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"role": ["predicted", "formula"], "verdict": ["within", "within"]})
+    >>> int(tally(frame).loc["predicted", "within"])
+    1
+    """
     return pd.crosstab(frame.role, frame.verdict)
