@@ -7,19 +7,19 @@ from matplotlib.figure import Figure
 
 from satqkd.plot import in_style, legend_above, new_figure, no_data
 
-COLOURS, DASHES = 7, ("-", "--", "-.", ":")  # no two of 28 satellites look alike
+COLOURS, DASHES = 7, ("-", "--", "-.", ":")  # 28 satellites have different lines
 
 
 @in_style
 def calendar_figure(nights: pd.DataFrame, growth: dict[str, tuple[np.ndarray, np.ndarray]], title: str) -> Figure:
-    """Expected secret bits, clouds weighed in, by night and station, and what they grow to.
+    """Draw the expected secret bits with the clouds by night and station, and their cumulative sum.
 
     Parameters
     ----------
     nights : pandas.DataFrame, shape (station, night)
-        Of `nightly`.
+        Result of `nightly`.
     growth : dict of str to (ndarray, ndarray)
-        Of `cumulative`, by satellite.
+        Result of `cumulative`, by satellite.
     title : str
     """
     if not nights.size:

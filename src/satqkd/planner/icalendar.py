@@ -7,11 +7,19 @@ import pandas as pd
 
 from satqkd.planner.planfile import Plan
 
-OCTETS = 75  # of a content line, without its line break: section 3.1
+OCTETS = 75  # longest content line without its line break, RFC 5545 section 3.1
 
 
 def calendar(plan: Plan, passes: pd.DataFrame) -> str:
-    """One event for each pass with an open window; DTSTAMP is the plan's start, so that the bytes are its alone."""
+    """Return one event for each pass with an open window. DTSTAMP is the plan's start: equal plans give equal bytes.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan, make_plan
+    >>> plan = load_plan("example", days=1)
+    >>> calendar(plan, make_plan(plan).passes).count("BEGIN:VEVENT")
+    4
+    """
     lines = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
@@ -39,14 +47,26 @@ def calendar(plan: Plan, passes: pd.DataFrame) -> str:
 
 
 def escaped(text: str) -> str:
-    """A TEXT value, section 3.3.11."""
+    r"""Return a TEXT value, RFC 5545 section 3.3.11.
+
+    Examples
+    --------
+    >>> print(escaped("Xinglong, Nanshan"))
+    Xinglong\, Nanshan
+    """
     for character in ("\\", ";", ","):
         text = text.replace(character, f"\\{character}")
     return text.replace("\n", "\\n")
 
 
 def folded(line: str) -> str:
-    """A content line with its line break, folded where it is longer than 75 octets and never within a character."""
+    """Return a content line with its line break, folded after 75 octets and never within a character.
+
+    Examples
+    --------
+    >>> [len(part) for part in folded("X" * 100).splitlines()]
+    [75, 26]
+    """
     parts, used = [""], 0
     for character in line:
         size = len(character.encode())
@@ -71,7 +91,7 @@ def _description(row: Any) -> str:
 
 
 def _basic(text: str) -> str:
-    """2018-10-01T18:11:07Z in the basic form."""
+    """Return a time such as 2018-10-01T18:11:07Z in the basic form."""
     return text.replace("-", "").replace(":", "")
 
 

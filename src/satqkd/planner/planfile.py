@@ -1,4 +1,4 @@
-"""What the user of the planner writes: satellites, stations, and the days to plan."""
+"""The plan that a user writes: satellites, stations, and the days to forecast."""
 
 from datetime import date
 from itertools import combinations
@@ -41,7 +41,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
 class PlanStation(Section):
-    """A ground station; its receiver is the scenario's of the same name, else the scenario's first."""
+    """A ground station. Its receiver is the scenario's of the same name, else the scenario's first."""
 
     name: Name = Field(description="name in lower case")
     latitude_deg: Latitude = Field(description="WGS84 [degree]")
@@ -60,7 +60,7 @@ class PlanStation(Section):
 
 
 class PlanSatellite(Section):
-    """A satellite, its orbit, and the scenario whose source, optics and protocol it carries."""
+    """A satellite with its orbit, and the scenario whose source, optics and protocol it carries."""
 
     name: Name = Field(description="name in lower case")
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the plan")
@@ -69,7 +69,7 @@ class PlanSatellite(Section):
 
 
 class Plan(Section):
-    """The days to plan, for satellites and stations."""
+    """The satellites, the stations, and the days to plan."""
 
     name: Name = Field(description="name of the results folder, and of the file")
     title: str = Field(min_length=1, description="one line for the figure and the calendar")
@@ -93,30 +93,31 @@ class Plan(Section):
 
     @property
     def path(self) -> Path:
+        """Return the path of the plan's file."""
         return self._path
 
     @property
     def start_utc(self) -> np.datetime64:
-        """The first moment of the plan [UTC]."""
+        """Return the first moment of the plan [UTC]."""
         return np.datetime64(self.start, "ns")
 
     @property
     def end_utc(self) -> np.datetime64:
-        """The moment after its last [UTC]."""
+        """Return the moment after the plan's last [UTC]."""
         return self.start_utc + self.days * DAY
 
     @property
     def files(self) -> list[Path]:
-        """The plan, its element sets and its scenarios."""
+        """Return the paths of the plan, its element sets and its scenarios."""
         named = [[self._elements_file(s), self._scenario_file(s)] for s in self.satellites]
         return [self._path, *dict.fromkeys(file for pair in named for file in pair)]
 
     def fleet(self) -> list[tuple[PlanSatellite, Elements, Scenario]]:
-        """Every satellite with its element sets and its scenario, read and checked."""
+        """Read and check the element sets and the scenario of every satellite."""
         return [(s, self._elements(s), self._scenario(s)) for s in self.satellites]
 
     def links(self, scenario: Scenario) -> list[tuple[PlanStation, ...]]:
-        """The stations, or the pairs of stations, that a satellite with this scenario can serve."""
+        """Return the stations, or pairs of stations, that a satellite with this scenario can serve."""
         return list(combinations(self.stations, len(scenario.stations)))
 
     def _elements_file(self, satellite: PlanSatellite) -> Path:
@@ -176,13 +177,19 @@ def load_plan(path: str | Path, *, start: str | date | None = None, days: int | 
     path : str or Path
         The name of a plan that comes with the package, or the path of a YAML file.
     start, days : optional
-        In place of the file's.
+        Replace the file's.
 
     Raises
     ------
     ScenarioError
-        One sentence that names the file, the key, the value, the bound and a way out; element sets too far from the
-        days of the plan are such an error.
+        One sentence that names the file, the key, the value, the bound and a way out; also for element sets too far
+        from the days of the plan.
+
+    Examples
+    --------
+    >>> plan = load_plan("example", days=2)
+    >>> plan.start.isoformat(), [satellite.name for satellite in plan.satellites]
+    ('2018-09-10', ['micius', 'micius_pairs'])
     """
     path = found(path, "plans", "a plan")
     tree = read_tree(path, "a plan", "data/plans/example.yaml")

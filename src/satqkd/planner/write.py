@@ -14,7 +14,7 @@ from satqkd.plot import save_figure
 
 
 def save_plan(forecast: Forecast, folder: str | Path) -> None:
-    """Write passes.csv, links.csv, plan.ics, plan.czml, calendar.svg and calendar.png: the same bytes again."""
+    """Write passes.csv, links.csv, plan.ics, plan.czml, calendar.svg and calendar.png; equal plans give equal bytes."""
     folder, plan, passes = Path(folder), forecast.plan, forecast.passes
     texts = {
         "passes.csv": passes.to_csv(index=False, lineterminator="\n"),
@@ -30,6 +30,6 @@ def save_plan(forecast: Forecast, folder: str | Path) -> None:
 
 
 def shown(forecast: Forecast) -> Figure:
-    """The calendar of a plan as a figure."""
+    """Return the calendar of a plan as a figure."""
     plan, passes = forecast.plan, forecast.passes
     return calendar_figure(nightly(plan, passes), cumulative(plan, passes), plan.title)

@@ -1,4 +1,4 @@
-"""Pages for a reader: where a scenario's parameters come from, and which published values came out."""
+"""HTML pages: the origin of a scenario's parameters, and the comparison with published values."""
 
 from satqkd.report.first_page import first_page, write_first_page
 from satqkd.report.parameters import parameters_page

@@ -1,4 +1,4 @@
-"""Pages of the report, and what README.md shows of the results: ``python -m satqkd.report -h``."""
+"""Write the pages of the report and the results in README.md: ``python -m satqkd.report -h``."""
 
 import argparse
 import sys

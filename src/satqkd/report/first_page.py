@@ -1,6 +1,6 @@
-"""The first page of the results: every experiment with one figure and its main numbers, and where to go from there.
+"""Write the first page of the results: every experiment with one figure, its main numbers, and links.
 
-It is made from what the folder holds, whole or in part, after every run. Links lead only to what is there.
+It is written after every run from all results in the folder, also incomplete ones. It only links to existing files.
 """
 
 import base64
@@ -23,10 +23,10 @@ from satqkd.validation.stage import gather, validate_results
 
 INTRODUCTION = (
     "Experiments between satellites and ground stations, simulated detection by detection from one scenario file each "
-    "and analysed as two laboratories would. The numbers that a paper prints stand beside the simulated ones."
+    "and analysed as two laboratories would. Each published number is shown with the simulated one."
 )
 
-# What is shown of a scenario without published values: observables and their words.
+# Observables that are shown of a scenario without published values, with their names.
 OWN_VALUES = {
     "channel.attenuation": "attenuation",
     "coincidence.coincidence_rate": "coincidences",
@@ -37,7 +37,7 @@ OWN_VALUES = {
     "key.key_length": "secret key (bits)",
     "key.no_key": "no key",
 }
-# Figures of which the first that is there stands for a scenario without a published one, or before it is drawn.
+# The first of these figures that exists is shown where there is no figure of a paper, or before it is drawn.
 OWN_FIGURES = ("run1/figures/rate", "recorded/figures/rate", "run1/figures/length", "figures/ranges")
 
 NEXT = (
@@ -56,12 +56,12 @@ def first_page(results: str | Path) -> str:
     Parameters
     ----------
     results : str or Path
-        The folder ``results``; scenarios and published values are read from ``data`` beside it.
+        The folder ``results``; scenarios and published values are read from ``data`` next to it.
 
     Returns
     -------
     str
-        HTML in one file: figures stand in it, links are relative to the folder.
+        HTML in one file, with embedded figures; links are relative to the folder.
 
     Examples
     --------
@@ -126,7 +126,7 @@ def _tally(results: Path, verdicts: pd.DataFrame) -> str:
     more = _link(results, "validation.html", "all of them, with tolerances and reasons")
     missing = len(verdicts) - len(seen)
     also = f" {missing} more wait for stages that have not run here." if missing else ""
-    text = f"<p><strong>{len(seen)} published values beside ours: {words}.</strong>{also} {more}</p>"
+    text = f"<p><strong>{len(seen)} published values compared with ours: {words}.</strong>{also} {more}</p>"
     legend = " ".join(f"{mark(f'{name}:', KINDS[name])} {escape(MEANING[name])}." for name in KINDS if count.get(name))
     return f"{text}<p>{legend}</p>"
 

@@ -1,4 +1,4 @@
-"""A page of tables in one file: no script, nothing from outside, rows become cards on a narrow screen."""
+"""HTML pages of tables in one file, without script or external resources; narrow screens show rows as cards."""
 
 from html import escape
 from string import Template

@@ -1,4 +1,4 @@
-"""What a scenario assumes, and on whose authority."""
+"""Write a page of a scenario's parameters with their origin."""
 
 from collections import Counter
 from html import escape

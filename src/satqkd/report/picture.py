@@ -1,7 +1,7 @@
-"""The picture in README.md: one experiment from the pass to the Bell test, drawn from a small table beside it.
+"""Draw the picture in README.md: one experiment from the pass to the Bell test, from a small table.
 
-`docs/yin2020.csv` holds what the last full run gave. A test holds the picture to it, and CI holds it to the results of
-the workflow, as with the summary of the validation table.
+`docs/yin2020.csv` has the numbers of the last full run. A test compares the picture with it, and CI compares it with
+the results of the workflow, as for the summary of the validation table.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from satqkd.plot import BLACK, BLUE, ORANGE, STATION_STYLES, in_style, legend_ab
 
 EXPERIMENT = "yin2020"
 STEP_S = 10
-# What another processor's last digits may change in a value of the table, in units of its panel's largest.
+# Last digits differ between processors. Changes of the table below this part of a panel's largest value are accepted.
 READABLE = 0.01
 
 
@@ -25,7 +25,7 @@ def picture_table(results: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     results : str or Path
-        The folder ``results`` with the experiment's data sets.
+        The folder ``results``, with the experiment's data sets.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""The summary in README.md: a table of counts and a small figure, both from docs/validation.csv.
+"""Write the summary in README.md: a table of counts and a small figure, both from docs/validation.csv.
 
-`docs/validation.csv` is what the last full run gave, row by row. A test holds README and figure to it, and CI holds it
-to the table that the workflow has just made: neither can fall behind without somebody being told.
+`docs/validation.csv` has the rows of the last full run. A test compares README and figure with it, and CI compares it
+with the table that the workflow has just made, so that an outdated summary is noticed.
 """
 
 import re
@@ -17,10 +17,10 @@ MARKERS = {"within": (GREEN, "o"), "listed": (ORANGE, "s"), "outside": (VERMILIO
 VERDICTS = (*MARKERS, "missing")
 ROLES = ("predicted", "calibrated", "formula")
 KEPT = ["scenario", "id", "role", "verdict", "deviation"]
-# Pages with such a block.
+# Pages with a summary block.
 PAGES = ("README.md", "paper.md")
 BLOCK = re.compile(r"(<!-- validation -->\n).*?(<!-- end -->)", re.DOTALL)
-# The scatter of another processor's last digits must not raise an alarm; what a reader of the figure could see does.
+# Last digits differ between processors. Only changes that are visible in the figure count.
 READABLE = 0.02
 SHOWN_LIMIT = 2.0
 BIN = 0.05
@@ -81,7 +81,7 @@ def summary_figure(frame: pd.DataFrame) -> Figure:
 def with_summary(text: str, frame: pd.DataFrame) -> str:
     """Return the text of a page with the current counts in its block."""
     if not BLOCK.search(text):
-        raise ValueError("the page has no place for the summary: put <!-- validation --> and <!-- end --> there")
+        raise ValueError("the page has no place for the summary: add <!-- validation --> and <!-- end -->")
     return BLOCK.sub(lambda found: f"{found[1]}{summary(frame)}\n{found[2]}", text)
 
 

@@ -1,4 +1,4 @@
-"""The validation table for a reader."""
+"""Write the validation table as a page."""
 
 from html import escape
 from typing import Any
@@ -11,8 +11,8 @@ from satqkd.tables.outcomes import with_sigma
 KINDS = {"within": "good", "listed": "note", "outside": "bad", "missing": "plain"}
 MEANING = {
     "within": "the simulated value lies within the tolerance",
-    "listed": "outside, for a reason that is known and given",
-    "outside": "outside, and nobody knows why",
+    "listed": "outside, for a known reason, which is given",
+    "outside": "outside, for an unknown reason",
     "missing": "not simulated",
 }
 
@@ -23,7 +23,7 @@ def validation_page(frame: pd.DataFrame) -> str:
     Parameters
     ----------
     frame : pandas.DataFrame
-        ``results/validation.csv``, read as text where a cell is no number.
+        ``results/validation.csv``; cells without a number are text.
     """
     legend = "".join(f"<p>{mark(f'{name}:', KINDS[name])} {escape(words)}</p>" for name, words in MEANING.items())
     count = pd.crosstab(frame.scenario, frame.verdict).reindex(columns=list(KINDS), fill_value=0)

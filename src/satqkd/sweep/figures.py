@@ -14,21 +14,21 @@ from satqkd.plot import in_style, new_figure
 
 MOST_LINES, MOST_PANELS = 6, 4
 ROWS = {"key": "Secret bits", "qber": "QBER (%)"}
-LOG_FROM = 5  # ratio of the largest to the smallest value of an axis
+LOG_FROM = 5  # an axis is logarithmic when its largest value is more than this many times its smallest
 
 
 @in_style
 def sweep_figure(data: xr.Dataset) -> Figure:
-    """Secret bits and error rate over the first parameter.
+    """Draw secret bits and error rate over the first parameter.
 
-    Lines are values of the second parameter and panels those of the third. Of more than `MOST_LINES` and `MOST_PANELS`
-    some are left out, evenly, and of further parameters all but the first value: the title says so. Shades are one
-    standard deviation of the key, marks the mean and standard deviation of the simulations.
+    Each line is a value of the second parameter, and each panel one of the third. At most `MOST_LINES` and
+    `MOST_PANELS` evenly chosen values are drawn, and only the first value of any further parameter; the title says so.
+    Shades are one standard deviation of the key, and marks the mean and standard deviation of the simulations.
 
     Parameters
     ----------
     data : xarray.Dataset
-        Of `gather`.
+        Result of `gather`.
     """
     names = data.key.dims
     x, *others = names
@@ -52,7 +52,7 @@ def sweep_figure(data: xr.Dataset) -> Figure:
         if column == 0:
             axis.set_ylabel(text)
         _scale(axis, data[x].values)
-    # Only now: a limit that is set ends the automatic one, and all panels share it.
+    # All panels share this limit, and setting it ends the automatic one, so it is set after everything is drawn.
     axes[0, 0].set_ylim(bottom=0)
     left_out = [
         f"{len(shown)} of the {data.sizes[name]} values of {name} are drawn"
@@ -67,7 +67,7 @@ def sweep_figure(data: xr.Dataset) -> Figure:
 
 
 def _shown(data: xr.Dataset, name: str, most: int) -> list[dict[str, int]]:
-    """Places along a parameter, evenly chosen with both ends."""
+    """Return places along a parameter, evenly chosen with both ends."""
     size = data.sizes[name]
     return [{name: int(i)} for i in np.linspace(0, size - 1, min(most, size)).round()]
 

@@ -1,4 +1,4 @@
-"""The outcomes of stages beside the published values, for a reader: nothing here goes back into a stage."""
+"""Tabulate the outcomes of stages next to the published values. No stage uses them."""
 
 import json
 from pathlib import Path
@@ -23,8 +23,8 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     Parameters
     ----------
     results : str or Path
-        The ``<stage>.observables.json`` that a stage has written, or the folder ``results/<scenario>`` for all stages,
-        with mean and standard deviation over the runs.
+        The ``<stage>.observables.json`` of one stage; or the folder ``results/<scenario>`` for all stages, with mean
+        and standard deviation over the runs.
     scenario : Scenario
     references : str or Path
         Folder of the published values and of the known deviations.
@@ -32,9 +32,9 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     Returns
     -------
     Table
-        The columns of `verdict_table`: first the published values that these results answer, in the reference's order,
-        then the outcomes that no published value is held against, with the verdict "not compared". Of a scenario
-        without a reference only the columns outcome, simulated and unit.
+        The columns of `verdict_table`. Published values that have a result come first, in the reference's order, then
+        all outcomes without a published value, with the verdict "not compared". A scenario without a reference has only
+        the columns outcome, simulated and unit.
 
     Raises
     ------
@@ -60,13 +60,13 @@ def verdict_table(frame: pd.DataFrame) -> Table:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Of `satqkd.validation.validate`.
+        Result of `satqkd.validation.validate`.
 
     Returns
     -------
     Table
-        Columns outcome, published, simulated, unit, "deviation / tolerance", role, verdict, and remark, which says why
-        a value is listed or missing.
+        Columns outcome, published, simulated, unit, "deviation / tolerance", role, verdict, and remark, the reason for
+        a listed or missing value.
     """
     remarked = frame.verdict.isin(["listed", "missing"])
     columns = {

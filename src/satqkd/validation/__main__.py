@@ -1,6 +1,6 @@
-"""Hold a validation table to its tolerances: ``python -m satqkd.validation results/validation.csv``.
+"""Check a validation table against its tolerances: ``python -m satqkd.validation results/validation.csv``.
 
-With ``--scenario data/scenarios/yin2020.yaml`` print the rows of one experiment, from what is in results so far.
+With ``--scenario data/scenarios/yin2020.yaml`` print the rows of one experiment, from its results so far.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     for row in outside.itertuples():
         print(
             f"{row.scenario} {row.id}: published {row.published}, simulated {row.simulated} {row.unit}, "
-            f"tolerance {row.tolerance}: list it with its reason in data/reference/known_deviations.yaml, or mend it"
+            f"tolerance {row.tolerance}: list it with its reason in data/reference/known_deviations.yaml, or correct it"
         )
     return 1 if len(outside) else 0
 

@@ -1,4 +1,4 @@
-"""Published against simulated: one row per value, with tolerance, deviation and verdict."""
+"""Compare published with simulated values: one row per value, with tolerance, deviation and verdict."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from satqkd.validation.reference import Closed, Observed, Reference, Tolerance, 
 
 Role = Literal["predicted", "calibrated", "formula"]
 
-# A value exactly on the bound is within: 7.65 - 7.6 exceeds 0.05 by a few units in the last place only.
+# A value exactly on the bound is within, although 7.65 - 7.6 exceeds 0.05 by a few units in the last place.
 ROUNDING = 1e-9
 
 
@@ -28,11 +28,11 @@ class Simulated(Closed):
     value : float or pair of float
         The number, or lowest and highest of a range [unit]; NaN or None when the simulation has no answer.
     unit : str
-        Must be the published one.
+        Has to be that of the published value.
     sigma : float, optional
         Standard deviation over replicates [unit].
     role : {"predicted", "calibrated", "formula"}
-        "formula" is a formula evaluated on the paper's own counts.
+        "formula" marks the result of a formula that is evaluated on the paper's own counts.
     """
 
     value: float | tuple[float, float] | None
@@ -78,8 +78,8 @@ class KnownDeviation(Closed):
 def combined_sigma(published_sigma: float, simulated_sigma: float | None) -> float:
     """Return the standard deviation of the difference between the published and the simulated value.
 
-    The simulation's part counts up to the paper's and no further: a simulation that scatters more than the experiment
-    would otherwise buy itself a wider bound and pass because it is noisy. An unknown one (None, NaN) counts nothing.
+    The simulation's standard deviation counts at most as much as the paper's. Otherwise a simulation that scatters more
+    than the experiment would widen its own bound, and pass because it is noisy. An unknown one (None, NaN) counts as 0.
 
     Examples
     --------
@@ -101,14 +101,19 @@ def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards
     end : {0, 1}
         Which end of a range the number is; 0 for a single number.
     upwards : bool
-        A factor reaches further upwards than downwards: 1.41 is +41 % and -29 %.
+        Whether the bound above is meant: a factor of 1.41 is +41 % upwards and -29 % downwards.
     sigma : float or None
-        Combined standard deviation [unit]; needed when the tolerance counts sigmas.
+        Combined standard deviation [unit]; required when the tolerance counts sigmas.
 
     Returns
     -------
     float
-        Contributions of the tolerance added in quadrature [unit].
+        Contributions of the tolerance, added in quadrature [unit].
+
+    Raises
+    ------
+    ValueError
+        The tolerance counts sigmas and `sigma` is None.
 
     Examples
     --------
@@ -140,7 +145,7 @@ def _tolerance_of(row: Observed, role: Role) -> tuple[Tolerance, str]:
     without_link = {k: v for k, v in row.tolerance.model_dump().items() if v is not None and k != "link_db"}
     if not without_link:
         raise ValueError(
-            f"{row.id}: its tolerance is the link's alone, which says nothing about a formula: "
+            f"{row.id}: its tolerance is only that of the link, which does not apply to a formula: "
             "add a formula tolerance to the reference"
         )
     return Tolerance(**without_link), row.reason
@@ -161,10 +166,10 @@ def _check_shape(scenario: str, row: Observed, simulated: Simulated) -> None:
             f"{scenario} {row.id}: simulated in {simulated.unit!r}, published in {row.unit!r}: convert to {row.unit!r}"
         )
     expected = 1 if row.limits else len(row.ends)
-    # None is no answer, whatever shape the answer would have had.
+    # None means no answer, so it has no shape to check.
     if simulated.value is not None and len(simulated.ends) != expected:
         wanted = "one number" if expected == 1 else "[lowest, highest]"
-        raise ValueError(f"{scenario} {row.id}: simulated={simulated.value} is of another shape: give {wanted}")
+        raise ValueError(f"{scenario} {row.id}: simulated={simulated.value} has another shape: give {wanted}")
     if simulated.ends[0] > simulated.ends[-1]:
         raise ValueError(f"{scenario} {row.id}: simulated={simulated.value} runs downwards: give the lowest first")
 
@@ -185,7 +190,7 @@ def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> R
     sigma = None if row.published_sigma is None else combined_sigma(row.published_sigma, scatter)
     deviations = [0.0] * len(row.ends) if ends is None else _deviations(row, ends)
     widths = tuple(
-        # Limits are exceeded outwards only: the lower one downwards, the upper one upwards.
+        # A value exceeds the lower limit downwards and the upper limit upwards.
         tolerance_width(tolerance, published, end=end, upwards=end == 1 if row.limits else deviation >= 0, sigma=sigma)
         for end, (published, deviation) in enumerate(zip(row.ends, deviations, strict=True))
     )
@@ -213,25 +218,25 @@ def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
     Parameters
     ----------
     reference : Reference
-        As :func:`satqkd.validation.reference.load_reference` returns it; its id names the scenario.
+        Result of :func:`satqkd.validation.reference.load_reference`; its id names the scenario.
     simulated : mapping of str to Simulated, to a dict with its keys, or to a list of either
-        By id. A list holds several roles of one value, as for a key length that is computed both end to end and by
-        formula on the paper's own counts; it gives one row each.
+        By id. A list holds several roles of one value, such as a key length that is computed both from end to end and
+        by a formula on the paper's own counts. Each role gives a row.
 
     Returns
     -------
     list of Row
-        In the reference's order; a value that nobody simulated has the verdict "missing".
+        In the reference's order. A value that was not simulated has the verdict "missing".
 
     Raises
     ------
     ValueError
-        An id is not among the observed values; a unit, or one number instead of a range, does not fit.
+        An id is not among the observed values, a unit differs, or there is one number instead of a range.
 
     Notes
     -----
-    Ranges are compared end by end, and the worst end decides. One number against published limits deviates by what
-    lies beyond them.
+    Ranges are compared end by end, and the worst end decides. The deviation of a number from published limits is its
+    distance beyond them.
 
     Examples
     --------
@@ -299,12 +304,13 @@ def read_known_deviations(path: str | Path) -> list[KnownDeviation]:
     Parameters
     ----------
     path : str or Path
-        YAML list of {scenario, id, reason}; optionally arithmetic, and the role when only one of several rows is meant.
+        YAML list of {scenario, id, reason}. Optional are arithmetic, and the role when only one of several rows is
+        meant.
 
     Raises
     ------
     ValueError
-        The file does not fit, or lists a deviation twice.
+        The file does not fit the schema, or lists a deviation twice.
 
     Examples
     --------
@@ -335,7 +341,7 @@ def stale(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[KnownDev
     """Return the known deviations that no longer deviate: each row that they name is within tolerance, or there is
     none.
 
-    Only scenarios that `rows` covers are judged: a run of one scenario says nothing about the others.
+    Only scenarios in `rows` are judged, since a run of one scenario does not tell about the others.
     """
     rows = list(rows)
     covered = {row.scenario for row in rows}

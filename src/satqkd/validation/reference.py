@@ -1,7 +1,7 @@
-"""Published values: what the papers print, how far a simulation may lie from it, and why.
+"""Read published values: what the papers print, how far a simulation may deviate from it, and why.
 
 One YAML file per experiment in ``data/reference``; its README explains every key. This module only reads and checks;
-:mod:`satqkd.validation.compare` holds a simulation against what is read here.
+:mod:`satqkd.validation.compare` compares a simulation with it.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class Tolerance(Closed):
     Attributes
     ----------
     sigmas : float, optional
-        So many standard deviations, the paper's and the simulation's combined.
+        Number of standard deviations, the paper's and the simulation's combined.
     absolute : float or pair of float, optional
-        In the unit of the value; a pair gives the lower and the upper end of a range its own.
+        In the unit of the value; a pair has one number for the lower end of a range and one for the upper.
     relative : float, optional
         Fraction of the printed value.
     decades : float, optional
-        A factor 10**decades either way.
+        A factor 10**decades upwards and downwards.
     link_db : float, optional
         Uncertainty [dB] of a link to whose transmittance the value is proportional: a factor 10**(link_db/10).
     """
@@ -98,14 +98,14 @@ class Observed(Closed):
     printed : optional
         What the paper prints, where that is not a number.
     limits : bool
-        The range bounds one number ("below 3 dB"), instead of giving the two extremes of something that varies.
+        The range bounds one number ("below 3 dB"), instead of giving the two extremes of a quantity that varies.
     formula : FormulaTolerance, optional
         Replaces `tolerance` for a formula evaluated on the paper's own counts.
     contradiction : str, optional
-        The arithmetic by which the paper's own numbers do not give this one.
+        The arithmetic that shows a contradiction between this number and the paper's others.
     simulated_by : str, optional
-        The observable that is held against it, ``stage.name``, of another scenario ``scenario/stage.name``, or the
-        difference of two. Without it the value cannot be produced yet.
+        The observable that is compared with it: ``stage.name``, for another scenario ``scenario/stage.name``, or the
+        difference of two. Without it no stage simulates the value yet.
     """
 
     id: str
@@ -153,7 +153,7 @@ class Observed(Closed):
         if isinstance(tolerance.absolute, tuple) and len(self.ends) == 1:
             raise ValueError(f"absolute={list(tolerance.absolute)} has two ends but the value has one: give one number")
         if (tolerance.relative or tolerance.decades or tolerance.link_db) and min(self.ends) <= 0:
-            raise ValueError(f"a relative tolerance of {min(self.ends):g} means nothing: give absolute")
+            raise ValueError(f"a relative tolerance of {min(self.ends):g} has no meaning: give absolute")
 
 
 class Headline(Closed):
@@ -177,7 +177,7 @@ class Reference(Closed):
     def _ids_are_unique(self) -> Self:
         ids = [value.id for value in self.values]
         for repeated in sorted({name for name in ids if ids.count(name) > 1}):
-            raise ValueError(f"the id {repeated!r} stands there {ids.count(repeated)} times: give each value its own")
+            raise ValueError(f"the id {repeated!r} occurs {ids.count(repeated)} times: give each value its own")
         return self
 
     @model_validator(mode="after")
@@ -212,7 +212,7 @@ def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
     Raises
     ------
     ValueError
-        One sentence with the source, the place, what is wrong and a way out, about the first thing that is wrong.
+        One sentence about the first error: the source, the place, what is wrong, and a way out.
 
     Examples
     --------
@@ -223,7 +223,7 @@ def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
         return model.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    # Within a list the reader looks for the row's id, not for its number.
+    # A reader of the file finds a row by its id rather than by its number in the list.
     place: list[str] = []
     here = raw
     for step in first["loc"]:
@@ -235,7 +235,7 @@ def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
             place.append(str(step))
         elif first["type"] == "missing":
             place.append(str(step))
-    # The discriminator is a step of pydantic's own in the location of a row.
+    # Pydantic adds the discriminator as a step to the location of a row.
     where = ".".join(step for step in place if step not in ("values", "observed", "input"))
     if first["type"] == "extra_forbidden":
         kinds = (Reference, Observed, Tolerance) if model is Reference else (model,)

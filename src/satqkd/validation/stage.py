@@ -1,4 +1,4 @@
-"""Stage 8: does it agree with what was published?"""
+"""Stage 8: do the results agree with the published values?"""
 
 import csv
 import json
@@ -24,7 +24,7 @@ from satqkd.validation.compare import (
 )
 from satqkd.validation.reference import Reference, load_reference, observed
 
-# Statements about an ideal apparatus follow from the paper's own inputs by a formula alone.
+# Observables of an ideal apparatus, which follow from the paper's own inputs by a formula alone.
 FORMULAS = ("detection.monitor_coincidence_rate", "fiber.ideal_rate", "fiber.ideal_years_per_bit", "orbit.baseline")
 
 
@@ -34,13 +34,13 @@ def gather(folder: str | Path) -> dict[str, dict]:
     Parameters
     ----------
     folder : str or Path
-        ``results/<scenario>``, with ``<stage>.json`` in it and in each ``run<n>``.
+        ``results/<scenario>``, with ``<stage>.observables.json`` in it and in each ``run<n>``.
 
     Returns
     -------
     dict
-        ``stage.name`` to {value, unit, sigma}; the sigma of what does not depend on the run is None. A text says in how
-        many of the runs it stands, and is empty where it stands in none.
+        ``stage.name`` to {value, unit, sigma}. The sigma is None where the observable does not depend on the run. A
+        text is followed by the number of runs that have it, and is empty where no run has one.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def gather(folder: str | Path) -> dict[str, dict]:
             gathered[name] = {"value": text, "unit": entries[0]["unit"], "sigma": None}
             continue
         values = np.array([entry["value"] for entry in entries], float)
-        with np.errstate(invalid="ignore"):  # runs may have no number, or one without bounds
-            # One number carries the scatter of a range: that of its noisier end.
+        with np.errstate(invalid="ignore"):  # a run may have NaN or an infinite number
+            # The sigma of a range is that of its noisier end.
             sigma = float(np.max(np.std(values, axis=0, ddof=1))) if len(entries) > 1 else None
         gathered[name] = {"value": np.mean(values, axis=0).tolist(), "unit": entries[0]["unit"], "sigma": sigma}
     return gathered
@@ -82,7 +82,7 @@ def without_key(gathered: dict[str, dict]) -> dict[str, str]:
     Parameters
     ----------
     gathered : dict
-        Of one scenario, from `gather`.
+        Result of `gather` for one scenario.
 
     Returns
     -------
@@ -105,9 +105,9 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
     ----------
     reference : Reference
     scenario : Scenario
-        Its calibrated parameters say which published values they were fitted to.
+        Its calibrated parameters name the published values that they were fitted to.
     gathered : dict
-        By scenario, from `gather`.
+        Results of `gather` by scenario.
 
     Returns
     -------
@@ -161,8 +161,8 @@ def validate(
     Returns
     -------
     pandas.DataFrame
-        Columns of `satqkd.validation.compare.Row`; the verdict "outside" is "listed" where a known deviation explains
-        it, and its reason and arithmetic then stand in the reason column.
+        Columns of `satqkd.validation.compare.Row`. Where a known deviation explains the verdict "outside", the verdict
+        is "listed", and the reason column has the reason and arithmetic of the deviation.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def validate(
     rows: list[Row] = []
     for name, reference in references.items():
         values = simulated_values(reference, scenarios[name], gathered) if name in gathered else {}
-        # A scenario need not have the name of the paper that it is held against.
+        # The name of a scenario may differ from that of its paper.
         rows += [replace(row, scenario=name) for row in compare(reference, values)]
     frame = table(rows)
     explained = {(k.scenario, k.id): " ".join(filter(None, [k.reason, k.arithmetic])) for k in known}
@@ -193,7 +193,7 @@ def validate(
             frame.loc[index, "reason"] += f" No key: {reason}."
     for deviation in stale(rows, known):
         index = frame.index[(frame.scenario == deviation.scenario) & (frame.id == deviation.id)]
-        frame.loc[index, "reason"] += " Listed in known_deviations.yaml, and yet not outside."
+        frame.loc[index, "reason"] += " Listed in known_deviations.yaml, but not outside."
     return frame
 
 
@@ -246,7 +246,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     """Read a validation table; raise one sentence (`ScenarioError`) where the file is not one."""
     try:
         frame = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # also what pandas raises of its own
+    except (OSError, ValueError) as error:  # the errors of pandas are among them
         raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give results/validation.csv") from None
     if missing := [name for name in TABLE_COLUMNS if name not in frame]:
         raise ScenarioError(
