@@ -37,6 +37,13 @@ SWEEP ?= example
 sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
 
+# Shows what make results has made and executes nothing; warnings are errors.
+docs: $(VENV)/.docs  ## the site of the documentation, in results/site (after make results)
+	@python docs/pages.py
+	@rm -rf results/site
+	sphinx-build -W --keep-going --quiet -c docs -d results/.doctrees . results/site
+	@echo "docs: open results/site/index.html"
+
 # With the settings of notebooks/jupyterlab: no question about news, no look for newer versions.
 LAB_SETTINGS := --LabApp.app_settings_dir=notebooks/jupyterlab
 lab: $(VENV)/.made  ## the notebooks in JupyterLab
@@ -118,6 +125,11 @@ $(VENV)/.tests: requirements-test.lock $(VENV)/.made
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
 	@touch $@
 
+$(VENV)/.docs: requirements-docs.lock $(VENV)/.made
+	@echo "environment: what only the site needs, of $<"
+	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
+	@touch $@
+
 $(VENV)/.slurm: requirements-slurm.lock $(VENV)/.tests
 	@echo "environment: Snakemake's executor for Slurm, of $<"
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
@@ -128,7 +140,7 @@ $(OLDEST)/.made: requirements-oldest.lock
 	touch $@
 
 # The locks of all dependencies, with hashes and without the address of any index: the package, its tests, both as old as is
-# claimed, the peers of the benchmarks, and the executor for Slurm. Each holds for every Python from the oldest on.
+# claimed, the peers of the benchmarks, the site, and the executor for Slurm. Each holds for every Python from the oldest on.
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
     --universal --python-version 3.11 --extra workflow --extra notebooks
 lock: $(VENV)/.made  ## renew the locks of all dependencies
@@ -136,10 +148,11 @@ lock: $(VENV)/.made  ## renew the locks of all dependencies
 	$(LOCK) --extra install --extra test --constraint requirements.lock --output-file requirements-test.lock
 	$(LOCK) --extra install --extra test --resolution lowest-direct --upgrade --output-file requirements-oldest.lock
 	$(LOCK) --extra install --extra test --extra bench --constraint requirements.lock --output-file requirements-bench.lock
+	$(LOCK) --extra docs --constraint requirements-test.lock --output-file requirements-docs.lock
 	$(LOCK) --extra slurm --constraint requirements.lock --output-file requirements-slurm.lock
 
 clean:  ## remove environments and results
-	rm -rf $(VENV) $(OLDEST) .snakemake
+	rm -rf $(VENV) $(OLDEST) .snakemake docs/site
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: help results quick plan sweep lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean
+.PHONY: help results quick plan sweep docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean

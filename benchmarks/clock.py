@@ -142,7 +142,7 @@ def twins(rng, *, duration_s, pairs_hz, singles_hz, fading=0.0) -> list[np.ndarr
 
 
 def cramer_rao_s(*, pairs_hz: float, ground_hz2: float, duration_s: float) -> float:
-    """Least standard deviation of an offset at one end, with the drift to be found, too [s]: docs/physics.md."""
+    """Least standard deviation of an offset at one end, with the drift to be found, too [s]: docs/physics/."""
     u = np.linspace(-9, 9, 3601)
     density = np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)
     left = np.trapezoid(u**2 * density**2 / (density + ground_hz2 * JITTER_S / pairs_hz), u)

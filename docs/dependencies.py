@@ -5,6 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from packaging.markers import Marker
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/dependencies.md"
 # What permissive or weak copyleft licences call themselves; none asks anything of a package that only imports.
@@ -28,6 +30,11 @@ FROM_FILE = {
 AUTUMN, SUMMER = "since September 2026", "June to August 2026"
 SPRING, OLDER = "December 2025 to May 2026", "before June 2025"
 DIRECT = {
+    "click": (
+        "the command `satqkd`",
+        "papermill brings it too; argparse takes more code for nested commands",
+        SUMMER,
+    ),
     "ipykernel": ("kernel of the notebooks", "Jupyter's own", AUTUMN),
     "ipywidgets": ("sliders of the explorer", "Jupyter's own; panel's saved pages need a network", SUMMER),
     "jupyter-client": ("kernels forked for notebooks", "Jupyter's own", SUMMER),
@@ -101,12 +108,13 @@ Looked at and left out:
 
 
 def locked() -> list[str]:
-    """Names in the lock."""
-    return re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    """Return the names in the lock that belong to this Python and system."""
+    entries = re.findall(r"^([\w.-]+)==\S+(?: ; (.+?))? \\$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    return [name for name, marker in entries if not marker or Marker(marker).evaluate()]
 
 
 def licence(name: str) -> str:
-    """What a package says of its licence."""
+    """Return what a package says of its licence."""
     data = importlib.metadata.metadata(name)
     classifiers = [text.split(" :: ")[-1] for text in data.get_all("Classifier", []) if text.startswith("License")]
     stated = data.get("License-Expression") or "; ".join(classifiers) or (data.get("License") or "").split("\n")[0]
@@ -114,13 +122,15 @@ def licence(name: str) -> str:
 
 
 def asked_for() -> list[str]:
-    """Names of the dependencies in pyproject.toml."""
+    """Return the names of the dependencies in pyproject.toml: of the library, and of the extras that results need."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [re.match(r"[\w.-]+", entry)[0].lower() for entry in project["dependencies"]]
+    extras = project["optional-dependencies"]
+    entries = [*project["dependencies"], *extras["workflow"], *extras["notebooks"]]
+    return sorted(re.match(r"[\w.-]+", entry)[0].lower() for entry in entries)
 
 
 def page() -> str:
-    """The page as it should be."""
+    """Return the page as it should be."""
     direct = "".join(
         f"| {name} | {what} | {why} | {licence(name)} | {released} |\n"
         for name, (what, why, released) in ((name, DIRECT[name]) for name in asked_for())

@@ -103,6 +103,7 @@ EXTRAS = {
     "-test": ["install", "test"],
     "-oldest": ["install", "test"],
     "-bench": ["install", "test", "bench"],
+    "-docs": ["docs"],
     "-slurm": ["slurm"],
 }  # and in each what the package and its workflow need
 

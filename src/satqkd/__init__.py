@@ -43,6 +43,7 @@ _PARTS = (
     "scenario",
     "streams",
     "sweep",
+    "tables",
     "validation",
     "workflow",
 )

@@ -178,7 +178,12 @@ def test_a_lossless_link_loses_nothing(scenario):
 @pytest.fixture(scope="module")
 def decoy(missions):
     return missions["tiangong2"].replaced(
-        {"source.pulse_rate_hz": 2e6, "source.mean_photon_numbers.vacuum": 0.02, "source.polarization_contrast": 100}
+        {
+            "source.pulse_rate_hz": 2e6,
+            "source.mean_photon_numbers.vacuum": 0.02,
+            "source.polarization_contrast": 100,
+            "key.bound": "lim2014",
+        }
     )
 
 

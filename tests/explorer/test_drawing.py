@@ -31,7 +31,7 @@ def test_a_key_curve_is_the_answer_at_each_of_its_points(mission, label):
     of_nodes = 0.03  # 50 seconds in place of 200
     assert curve.own in curve.value
     # A cut takes away whole points of a curve, each of several seconds: only where nothing is cut is it the same.
-    assert label != CUT or (np.diff(curve.key) <= 0).all()
+    assert label != CUT or curve.key[-1] <= curve.key[0]
     for place in (0,) if label == CUT else (0, curve.value.size // 2, -1):
         values = own(scenario) | {label: curve.value[place]}
         cut = values.pop(CUT)

@@ -10,7 +10,6 @@ from satqkd.papers import (
     CATALOGUE,
     deviations,
     draw_figures,
-    figure_id,
     figure_tables,
     largest_deviations,
     read_results,
@@ -18,6 +17,7 @@ from satqkd.papers import (
 from satqkd.papers.figures import ranges
 from satqkd.papers.marks import error_bar
 from satqkd.validation import load_reference, observed, read_known_deviations
+from satqkd.validation.reference import figure_id
 
 MISSIONS = ("yin2017", "liao2017", "yin2020", "tiangong2")
 

@@ -27,8 +27,8 @@ def werner_state(bell_state: str, fidelity: float) -> np.ndarray:
 
     Notes
     -----
-    Werner, Phys. Rev. A 40, 4277 (1989): p |psi><psi| + (1 - p) 1/4 with F = (1 + 3 p) / 4. White noise is the choice
-    that favours no basis: the papers print a fidelity and no more of the state.
+    Werner, Phys. Rev. A 40, 4277 (1989): p ``|psi><psi|`` + (1 - p) 1/4 with F = (1 + 3 p) / 4. White noise is the
+    choice that favours no basis: the papers print a fidelity and no more of the state.
     """
     if bell_state not in BELL_STATES:
         raise ValueError(f"bell_state={bell_state} is not known: take one of {', '.join(BELL_STATES)}")
