@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from satqkd.plot import BLUE, GREEN, ORANGE, VERMILION, in_style, new_figure
 
 COLOURS = {"within": GREEN, "listed": ORANGE, "outside": VERMILION, "missing": "0.6"}
-SHOWN_LIMIT = 10.0
+SHOWN_LIMIT = 3  # longer bars end at the edge of the panel
 
 
 @in_style
@@ -24,12 +24,13 @@ def deviation_figure(table: pd.DataFrame) -> Figure:
         shown = rows.deviation_over_tolerance.astype(float).clip(upper=SHOWN_LIMIT).fillna(0)
         axis.barh(place, shown, color=[COLOURS[v] for v in rows.verdict], height=0.7)
         axis.axvline(1, color=BLUE, lw=1)
-        axis.set(yticks=place, yticklabels=rows.id, xlim=(0, 3), title=name, xlabel="deviation / tolerance")
+        axis.set(yticks=place, yticklabels=rows.id, xlim=(0, SHOWN_LIMIT), ylim=(len(rows) - 0.4, -0.6), title=name)
+        axis.set_xlabel("deviation / tolerance")
+        axis.set_xticks(range(SHOWN_LIMIT + 1), [*range(SHOWN_LIMIT), f"≥ {SHOWN_LIMIT}"])
         axis.tick_params(axis="y", labelsize=7)
-        axis.invert_yaxis()
         axis.grid(axis="y", visible=False)
         for y in place[rows.verdict == "missing"]:
             axis.text(0.03, y, "missing", va="center", fontsize=6, color="0.4")
     handles = [axes[0, 0].barh([0], [0], color=colour, label=verdict) for verdict, colour in COLOURS.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(COLOURS))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(COLOURS), 2 * len(names)))
     return figure
