@@ -157,6 +157,15 @@ def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float]
         Values of all settings by their label, including `CUT` [degree].
     label : str
         Label of the setting that is varied.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> scenario = load_scenario("liao2017")
+    >>> curve = key_curve(scenario, find_sessions(scenario), {CUT: 0.0}, "background")
+    >>> bool(curve.key[0] > curve.key[-1])
+    True
     """
     seconds, step_s = middle_seconds(orbit, NODES)
     lowest_deg = seconds.elevation.values.min(axis=1)

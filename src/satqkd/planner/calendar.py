@@ -23,7 +23,16 @@ def night_of(times: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
 
 
 def usable_by_night(plan: Plan, passes: pd.DataFrame) -> pd.DataFrame:
-    """Return the passes with an open window, with the night of each; for a pair of stations the night at the first."""
+    """Return the passes with an open window, with the night of each; for a pair of stations the night at the first.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan, make_plan
+    >>> plan = load_plan("example", days=1)
+    >>> usable = usable_by_night(plan, make_plan(plan).passes)
+    >>> usable.stations.tolist(), usable.night.astype(str).unique().tolist()
+    (['xinglong', 'nanshan', 'delingha', 'nanshan+delingha'], ['2018-09-10'])
+    """
     usable = passes[passes.window_s > 0].copy()
     longitude = {station.name: station.longitude_deg for station in plan.stations}
     first = usable.stations.str.split("+").str[0].map(longitude).to_numpy(float)

@@ -21,6 +21,14 @@ def calendar_figure(nights: pd.DataFrame, growth: dict[str, tuple[np.ndarray, np
     growth : dict of str to (ndarray, ndarray)
         Result of `cumulative`, by satellite.
     title : str
+
+    Examples
+    --------
+    >>> days = np.arange(np.datetime64("2018-09-10"), np.datetime64("2018-09-12"))
+    >>> nights = pd.DataFrame([[1e5, np.nan]], index=["xinglong"], columns=days)
+    >>> figure = calendar_figure(nights, {"micius": (np.array([1e5, 1e5]), np.array([1e3, 1e3]))}, "Two nights")
+    >>> figure.axes[0].get_title()
+    'Two nights'
     """
     if not nights.size:
         return no_data(f"{title}: no pass is dark enough")

@@ -108,16 +108,36 @@ class Plan(Section):
 
     @property
     def files(self) -> list[Path]:
-        """Return the paths of the plan, its element sets and its scenarios."""
+        """Return the paths of the plan, its element sets and its scenarios.
+
+        Examples
+        --------
+        >>> [path.name for path in load_plan("example").files]
+        ['example.yaml', 'micius.csv', 'liao2017.yaml', 'yin2020.yaml']
+        """
         named = [[self._elements_file(s), self._scenario_file(s)] for s in self.satellites]
         return [self._path, *dict.fromkeys(file for pair in named for file in pair)]
 
     def fleet(self) -> list[tuple[PlanSatellite, Elements, Scenario]]:
-        """Read and check the element sets and the scenario of every satellite."""
+        """Read and check the element sets and the scenario of every satellite.
+
+        Examples
+        --------
+        >>> [(satellite.name, scenario.name) for satellite, _, scenario in load_plan("example").fleet()]
+        [('micius', 'liao2017'), ('micius_pairs', 'yin2020')]
+        """
         return [(s, self._elements(s), self._scenario(s)) for s in self.satellites]
 
     def links(self, scenario: Scenario) -> list[tuple[PlanStation, ...]]:
-        """Return the stations, or pairs of stations, that a satellite with this scenario can serve."""
+        """Return the stations, or pairs of stations, that a satellite with this scenario can serve.
+
+        Examples
+        --------
+        >>> from satqkd import load_scenario
+        >>> links = load_plan("example").links(load_scenario("yin2020"))
+        >>> ["+".join(station.name for station in link) for link in links[:3]]
+        ['xinglong+nanshan', 'xinglong+delingha', 'xinglong+lijiang']
+        """
         return list(combinations(self.stations, len(scenario.stations)))
 
     def _elements_file(self, satellite: PlanSatellite) -> Path:

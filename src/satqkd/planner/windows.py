@@ -25,13 +25,26 @@ class Sun:
 
     @classmethod
     def during(cls, start: np.datetime64, end: np.datetime64) -> "Sun":
-        """Compute the table from the hour of `start` to past the hour of `end` [UTC]."""
+        """Compute the table from the hour of `start` to past the hour of `end` [UTC].
+
+        Examples
+        --------
+        >>> start = np.datetime64("2018-03-20T12:00", "ns")
+        >>> Sun.during(start, start + HOUR).directions.round(2)[0] + 0.0
+        array([1., 0., 0.])
+        """
         first = start.astype("datetime64[h]").astype("datetime64[ns]")
         return cls(first, frames.sun_direction_teme(np.arange(first, end + 2 * HOUR, HOUR)))
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Return directions in the Earth's frame, shape (time, 3), interpolated between full hours as
         `frames.sun_direction` does.
+
+        Examples
+        --------
+        >>> noon = np.datetime64("2018-03-20T12:00", "ns")
+        >>> Sun.during(noon, noon + HOUR).at(np.array([noon])).round(2) + 0.0
+        array([[1.  , 0.03, 0.  ]])
         """
         hours = (times - self.first) / HOUR
         known = np.arange(len(self.directions))
@@ -55,7 +68,21 @@ class View:
 
 
 def view(path: Trajectory, stations: Sequence[Place], sun: Sun, seconds: np.ndarray) -> View:
-    """Return how stations see the satellite at times [s] after the trajectory's start, shape (time,)."""
+    """Return how stations see the satellite at times [s] after the trajectory's start, shape (time,).
+
+    Examples
+    --------
+    >>> from satqkd.orbit import Station, read_elements
+    >>> from satqkd.orbit.propagation import trajectory
+    >>> from satqkd.scenario import data_folder
+    >>> start = np.datetime64("2016-12-19T16:00", "ns")
+    >>> end = start + HOUR
+    >>> path = trajectory(read_elements(data_folder() / "orbits/micius.csv"), start, end)
+    >>> stations = [Station("xinglong", 40.3959, 117.5775, 890.0)]
+    >>> seen = view(path, stations, Sun.during(start, end), np.array([3219.0]))
+    >>> seen.elevation_deg.round(1).tolist(), (seen.range_m / 1e3).round().tolist()
+    ([[29.5]], [[904.0]])
+    """
     position, _ = path.at(seconds)
     towards_sun = sun.at(path.start + np.rint(1e9 * seconds).astype("timedelta64[ns]"))
     elevation_deg, range_m = zip(*(_elevation_and_range(station, position) for station in stations), strict=True)
@@ -99,7 +126,16 @@ def fulfilled(seen: View, conditions: Orbit) -> np.ndarray:
 
 
 def usable(seen: View, conditions: Orbit) -> np.ndarray:
-    """Return where a scenario's conditions all hold at every station, shape (time,)."""
+    """Return where a scenario's conditions all hold at every station, shape (time,).
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> sun_elevation_deg = np.array([[30.0], [-30.0]])
+    >>> day_and_night = View(np.full((2, 1), 8e5), np.full((2, 1), 60.0), sun_elevation_deg, np.full(2, False))
+    >>> usable(day_and_night, load_scenario("liao2017").orbit).tolist()
+    [False, True]
+    """
     return np.logical_and.reduce(fulfilled(seen, conditions))
 
 
@@ -128,6 +164,19 @@ def joint_times_s(path: Trajectory, stations: Sequence[Place], single: list[np.n
     -----
     Each elevation rises and then falls, hence the lowest of them does as well. The third of the interval that cannot
     hold its highest point is cut off repeatedly, down to hundredths of a second in low orbit.
+
+    Examples
+    --------
+    >>> from satqkd.orbit import Station, read_elements
+    >>> from satqkd.orbit.propagation import trajectory
+    >>> from satqkd.scenario import data_folder
+    >>> start = np.datetime64("2016-12-19T16:00", "ns")
+    >>> end = start + HOUR
+    >>> path = trajectory(read_elements(data_folder() / "orbits/micius.csv"), start, end)
+    >>> stations = [Station("xinglong", 40.3959, 117.5775, 890.0), Station("delingha", 37.379, 97.727, 3153.0)]
+    >>> from satqkd.orbit.passes import pass_times
+    >>> joint_times_s(path, stations, [pass_times(path, station, 10.0) for station in stations]).round().tolist()
+    [[3089.0, 3219.0, 3341.0]]
     """
     if len(single) == 1:
         return single[0]
@@ -141,7 +190,20 @@ def joint_times_s(path: Trajectory, stations: Sequence[Place], single: list[np.n
 
 
 def lowest_elevation_deg(path: Trajectory, stations: Sequence[Place], seconds: np.ndarray) -> np.ndarray:
-    """Return the elevation [degree] at the station that sees the satellite lowest, shape (time,)."""
+    """Return the elevation [degree] at the station that sees the satellite lowest, shape (time,).
+
+    Examples
+    --------
+    >>> from satqkd.orbit import Station, read_elements
+    >>> from satqkd.orbit.propagation import trajectory
+    >>> from satqkd.scenario import data_folder
+    >>> start = np.datetime64("2016-12-19T16:00", "ns")
+    >>> end = start + HOUR
+    >>> path = trajectory(read_elements(data_folder() / "orbits/micius.csv"), start, end)
+    >>> stations = [Station("xinglong", 40.3959, 117.5775, 890.0)]
+    >>> lowest_elevation_deg(path, stations, np.array([3219.0])).round(1).tolist()
+    [29.5]
+    """
     position, _ = path.at(seconds)
     return np.min([_elevation_and_range(station, position)[0] for station in stations], axis=0)
 
@@ -150,6 +212,12 @@ def may_be_dark(view_there: View, within_s: np.ndarray, max_sun_elevation_deg: f
     """Return whether the Sun can be low enough at every station within some time [s] of a view, shape (time,).
 
     The Sun climbs by at most one turn in a day.
+
+    Examples
+    --------
+    >>> dusk = View(np.array([[8e5]]), np.array([[60.0]]), np.array([[-5.0]]), np.array([True]))
+    >>> may_be_dark(dusk, np.array([600.0]), -6.0).tolist()
+    [True]
     """
     lowest = view_there.sun_elevation_deg.max(axis=1) - SUN_DEG_S * within_s
     return lowest <= max_sun_elevation_deg

@@ -92,7 +92,17 @@ def first_page(results: str | Path) -> str:
 
 
 def write_first_page(results: str | Path) -> None:
-    """Write ``report.html`` into a folder of results."""
+    """Write ``report.html`` into a folder of results.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as project:
+    ...     (Path(project) / "results").mkdir()
+    ...     write_first_page(Path(project) / "results")
+    ...     print((Path(project) / "results/report.html").is_file())
+    True
+    """
     with finished(Path(results) / "report.html") as draft:
         draft.write_text(first_page(results), encoding="utf-8")
 

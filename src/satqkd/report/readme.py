@@ -29,6 +29,15 @@ BIN = 0.05
 def kept(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of ``results/validation.csv`` that are kept: scenario, id, role, verdict, deviation over
     tolerance.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> kept(frame).columns.tolist()
+    ['scenario', 'id', 'role', 'verdict', 'deviation']
     """
     return table.rename(columns={"deviation_over_tolerance": "deviation"})[KEPT].round({"deviation": 2})
 
@@ -55,7 +64,17 @@ def summary(frame: pd.DataFrame) -> str:
 
 @in_style
 def summary_figure(frame: pd.DataFrame) -> Figure:
-    """Draw each value as a dot, experiment by experiment: left of the line it is within its tolerance."""
+    """Draw each value as a dot, experiment by experiment: left of the line it is within its tolerance.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> summary_figure(kept(frame)).axes[0].get_xlabel()
+    'deviation / tolerance (at the right edge: 2 or more)'
+    """
     names = list(dict.fromkeys(frame.scenario))
     figure, axes = new_figure(1, 1, width_cm=16, height_cm=1.5 * len(names) + 2.5)
     seen = frame[frame.verdict.isin(MARKERS)].sort_values("deviation", kind="stable")
@@ -79,7 +98,18 @@ def summary_figure(frame: pd.DataFrame) -> Figure:
 
 
 def with_summary(text: str, frame: pd.DataFrame) -> str:
-    """Return the text of a page with the current counts in its block."""
+    """Return the text of a page with the current counts in its block.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> text = with_summary(chr(10).join(["<!-- validation -->", "<!-- end -->"]), frame)
+    >>> text.count("| predicted |")
+    1
+    """
     if not BLOCK.search(text):
         raise ValueError("the page has no place for the summary: add <!-- validation --> and <!-- end -->")
     return BLOCK.sub(lambda found: f"{found[1]}{summary(frame)}\n{found[2]}", text)

@@ -24,6 +24,15 @@ def validation_page(frame: pd.DataFrame) -> str:
     ----------
     frame : pandas.DataFrame
         ``results/validation.csv``; cells without a number are text.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> "chsh_s" in validation_page(frame)
+    True
     """
     legend = "".join(f"<p>{mark(f'{name}:', KINDS[name])} {escape(words)}</p>" for name, words in MEANING.items())
     count = pd.crosstab(frame.scenario, frame.verdict).reindex(columns=list(KINDS), fill_value=0)

@@ -99,7 +99,13 @@ class Parameter(Section):
         return self.range.values() if self.range else self.values or ()
 
     def nearest(self, value: float | str) -> float | str | None:
-        """Return the value of the sweep that equals a given one to nine digits; None without one."""
+        """Return the value of the sweep that equals a given one to nine digits; None without one.
+
+        Examples
+        --------
+        >>> Parameter(name="aperture", keys=("stations.0.aperture_m",), values=(0.6, 1.2)).nearest(1.2000000001)
+        1.2
+        """
         if isinstance(value, str):
             return value if value in self.coordinate else None
         numbers = [v for v in self.coordinate if not isinstance(v, str)]
@@ -182,18 +188,38 @@ class Sweep(Section):
         return [dict(zip(self.shape, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def blocks(self) -> pd.DataFrame:
-        """Return the numbers of the first and the last point of each job of the analytic chain."""
+        """Return the numbers of the first and the last point of each job of the analytic chain.
+
+        Examples
+        --------
+        >>> load_sweep("example").blocks().values.tolist()
+        [[0, 249], [250, 499], [500, 749], [750, 999]]
+        """
         first = np.arange(0, self.size, self.points_per_job)
         return pd.DataFrame({"first": first, "last": np.minimum(first + self.points_per_job, self.size) - 1})
 
     def events(self) -> pd.DataFrame:
-        """Return a row for each job of the event simulation: the value of each parameter, and the replicate."""
+        """Return a row for each job of the event simulation: the value of each parameter, and the replicate.
+
+        Examples
+        --------
+        >>> load_sweep("example").events().iloc[0].to_dict()
+        {'divergence': 10.0, 'aperture': 0.6, 'extinction': 0.5, 'replicate': 1.0}
+        """
         points = [{p.name: p.nearest(point[p.name]) for p in self.parameters} for point in self.simulate]
         rows = [point | {"replicate": number} for point in points for number in range(1, self.replicates + 1)]
         return pd.DataFrame(rows, columns=[*self.shape, "replicate"]).drop_duplicates(ignore_index=True)
 
     def at(self, point: dict[str, float | str]) -> Scenario:
-        """Return the scenario at a point; raise one sentence (`ScenarioError`) where it is not a scenario."""
+        """Return the scenario at a point; raise one sentence (`ScenarioError`) where it is not a scenario.
+
+        Examples
+        --------
+        >>> sweep = load_sweep("example")
+        >>> (point,) = sweep.points(0, 0)
+        >>> sweep.at(point).stations[0].aperture_m
+        0.6
+        """
         values = {key: point[p.name] for p in self.parameters if p.name in point for key in p.keys}
         with at_point(self, point):
             changed = self.base.replaced(values)

@@ -40,6 +40,18 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     ------
     MissingResult
         There are no results yet.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation.reference import REFERENCE_FOLDER
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "bell.observables.json"
+    ...     _ = path.write_text(json.dumps({"chsh_s": {"value": 2.41, "unit": "1"}}))
+    ...     table = display_beside_published(path, load_scenario("yin2017"), REFERENCE_FOLDER)
+    >>> table[["outcome", "published", "simulated", "verdict"]].values.tolist()
+    [['chsh_s', '2.37 ± 0.09', '2.41', 'within']]
     """
     seen = _observables(Path(results))
     if not scenario.reference:
@@ -67,6 +79,15 @@ def verdict_table(frame: pd.DataFrame) -> Table:
     Table
         Columns outcome, published, simulated, unit, "deviation / tolerance", role, verdict, and remark, the reason for
         a listed or missing value.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> verdict_table(frame).set_index("outcome").loc["chsh_s", ["published", "simulated"]].tolist()
+    ['2.37 ± 0.09', '2.41 ± 0.09']
     """
     remarked = frame.verdict.isin(["listed", "missing"])
     columns = {
@@ -83,7 +104,17 @@ def verdict_table(frame: pd.DataFrame) -> Table:
 
 
 def verdict_counts(frame: pd.DataFrame) -> Table:
-    """Count the verdicts of a validation table, or of a `verdict_table`, by role."""
+    """Count the verdicts of a validation table, or of a `verdict_table`, by role.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> verdict_counts(frame)[["role", "within"]].values.tolist()
+    [['predicted', 1]]
+    """
     judged = frame[frame.verdict != "not compared"]
     return Table(tally(judged).reset_index().rename_axis(columns=None))
 

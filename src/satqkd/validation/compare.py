@@ -333,7 +333,15 @@ def _names(known: KnownDeviation, row: Row) -> bool:
 
 
 def unexplained(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[Row]:
-    """Return the rows outside their tolerance that no known deviation names."""
+    """Return the rows outside their tolerance that no known deviation names.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> rows = compare(load_reference("yin2017"), {"chsh_s": {"value": 3.0}})
+    >>> [row.id for row in unexplained(rows, [])]
+    ['chsh_s']
+    """
     return [row for row in rows if row.verdict == "outside" and not any(_names(one, row) for one in known)]
 
 
@@ -342,6 +350,14 @@ def stale(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[KnownDev
     none.
 
     Only scenarios in `rows` are judged, since a run of one scenario does not tell about the others.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> rows = compare(load_reference("yin2017"), {"chsh_s": {"value": 2.41}})
+    >>> known = KnownDeviation(scenario="yin2017", id="chsh_s", reason="once")
+    >>> [one.id for one in stale(rows, [known])]
+    ['chsh_s']
     """
     rows = list(rows)
     covered = {row.scenario for row in rows}

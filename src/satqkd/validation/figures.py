@@ -14,6 +14,15 @@ SHOWN_LIMIT = 3  # longer bars end at the edge of the panel
 def deviation_figure(table: pd.DataFrame) -> Figure:
     """Draw the distance of each simulated value from the published one in units of its tolerance, one panel an
     experiment.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> [axis.get_title() for axis in deviation_figure(frame).axes]
+    ['yin2017']
     """
     names = list(dict.fromkeys(table.scenario))
     longest = table.groupby("scenario").size().max()

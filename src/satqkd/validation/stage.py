@@ -46,6 +46,18 @@ def gather(folder: str | Path) -> dict[str, dict]:
     ------
     MissingResult
         There are no results yet.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for run, s in ((1, 2.40), (2, 2.44)):
+    ...         (Path(folder) / f"run{run}").mkdir()
+    ...         text = json.dumps({"chsh_s": {"value": s, "unit": "1"}})
+    ...         _ = (Path(folder) / f"run{run}" / "bell.observables.json").write_text(text)
+    ...     entry = gather(folder)["bell.chsh_s"]
+    >>> round(entry["value"], 3), round(entry["sigma"], 3)
+    (2.42, 0.028)
     """
     folder = Path(folder)
     require_result(folder)
@@ -118,9 +130,9 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
     --------
     >>> from satqkd import load_scenario
     >>> reference, scenario = load_reference("yin2017"), load_scenario("yin2017")
-    >>> gathered = {"yin2017": {"bell.s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> gathered = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
     >>> simulated_values(reference, scenario, gathered)
-    {}
+    {'chsh_s': {'value': 2.41, 'unit': '1', 'sigma': 0.09, 'role': 'predicted'}}
     """
     result = {}
     for name, row in observed(reference).items():
@@ -168,10 +180,10 @@ def validate(
     --------
     >>> from satqkd import load_scenario
     >>> scenario = load_scenario("yin2017")
-    >>> gathered = {"yin2017": {"bell.s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> gathered = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
     >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": scenario}, gathered, [])
     >>> frame[frame.verdict == "within"].id.tolist()
-    []
+    ['chsh_s']
     """
     rows: list[Row] = []
     for name, reference in references.items():
@@ -243,7 +255,18 @@ TABLE_COLUMNS = ("scenario", "id", "role", "deviation_over_tolerance", "verdict"
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a validation table; raise one sentence (`ScenarioError`) where the file is not one."""
+    """Read a validation table; raise one sentence (`ScenarioError`) where the file is not one.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> row = {name: ["x"] for name in TABLE_COLUMNS}
+    >>> with TemporaryDirectory() as folder:
+    ...     save_table(pd.DataFrame(row), Path(folder) / "table.csv")
+    ...     frame = read_table(Path(folder) / "table.csv")
+    >>> frame.shape
+    (1, 5)
+    """
     try:
         frame = pd.read_csv(path)
     except (OSError, ValueError) as error:  # the errors of pandas are among them
