@@ -33,7 +33,7 @@ DIRECT = {
     "click": (
         "the command `satqkd`",
         "papermill brings it too; argparse takes more code for nested commands",
-        SUMMER,
+        AUTUMN,
     ),
     "ipykernel": ("kernel of the notebooks", "Jupyter's own", AUTUMN),
     "ipywidgets": ("sliders of the explorer", "Jupyter's own; panel's saved pages need a network", SUMMER),

@@ -116,10 +116,10 @@ def test_what_jinan1_is_expected_to_yield_is_what_the_page_shows():
     sessions = find_sessions(mission)
     expected = answer(mission, sessions)
     rows = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in page.splitlines() if row.count("|") == 4}
-    assert rows["sifted bits"] == f"{expected['sifted']:,.0f}"
-    assert rows["QBER"] == f"{100 * expected['qber']:.2f} %"
-    assert rows["key length under the scenario's proof"] == f"`{mission.key.bound}`: {expected['key']:,.0f}"
-    low, high = expected["attenuation_min"], expected["attenuation_max"]
+    assert rows["sifted bits"] == f"{expected.sifted:,.0f}"
+    assert rows["QBER"] == f"{100 * expected.qber:.2f} %"
+    assert rows["key length under the scenario's proof"] == f"`{mission.key.bound}`: {expected.key:,.0f}"
+    low, high = expected.attenuation_min, expected.attenuation_max
     assert rows["attenuation without detectors"] == f"{low:.1f} to {high:.1f} dB"
     near, far = float(sessions.shortest_range.min()) / 1e3, float(sessions.longest_range.max()) / 1e3
-    assert rows["sessions"] == f"1 of {expected['open_s']:.0f} s, {near:.0f} to {far:.0f} km"
+    assert rows["sessions"] == f"1 of {expected.open_s:.0f} s, {near:.0f} to {far:.0f} km"

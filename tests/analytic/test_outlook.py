@@ -18,7 +18,7 @@ def test_it_is_the_key_of_the_changed_scenario(tiangong2):
     scenario, orbit = tiangong2
     value, unit = outlook_observables(scenario, orbit)["outlook_key_rate"]
     changed = answer(scenario.replaced(scenario.outlook), orbit)
-    assert unit == "bit/s" and value == changed["key"] / changed["open_s"] > 0
+    assert unit == "bit/s" and value == changed.key / changed.open_s > 0
 
 
 def test_a_better_beam_makes_more_of_it(tiangong2):
@@ -36,7 +36,7 @@ def test_a_better_beam_makes_more_of_it(tiangong2):
 def test_a_brighter_source_alone_drowns_in_accidentals(root):
     scenario = load_scenario(root / "data/scenarios/yin2020.yaml")
     found = answer(scenario.replaced(scenario.outlook), find_sessions(scenario))
-    assert found["key"] == 0 and found["qber"] > 0.25
+    assert found.key == 0 and found.qber > 0.25
 
 
 def test_a_key_that_is_none_is_named(tiangong2):

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_a_key_curve_is_the_answer_at_each_of_its_points(mission, label):
         values = own(scenario) | {label: curve.value[place]}
         cut = values.pop(CUT)
         found = answer(with_settings(scenario, values), orbit, min_elevation_deg=cut)
-        assert abs(curve.key[place] - found["key"]) <= max(of_nodes * found["key"], 3 * found["key_sigma"])
+        assert abs(curve.key[place] - found.key) <= max(of_nodes * found.key, 3 * found.key_sigma)
 
 
 def test_a_value_that_no_scenario_can_have_is_a_gap(missions, orbits):
@@ -66,7 +67,7 @@ def panels(html):
 def test_everything_drawn_lies_within_its_panel(mission, key):
     scenario, orbit = mission
     course = through_pass(scenario, orbit)
-    shown = Shown(own(scenario), answer(scenario, orbit) | {"key": key}, course)
+    shown = Shown(own(scenario), replace(answer(scenario, orbit), key=key), course)
     curve = KeyCurve("window", "ns", np.array([1.0, 2.0, 4.0]), np.array([0.0, np.nan, key]), 2.0)
     drawn = panels(drawings(shown, shown, curve))
     assert [panel.get("aria-label").split(" (")[0] for panel in drawn][::3] == ["attenuation", "secret key"]
@@ -92,15 +93,15 @@ def test_every_slider_answers_under_every_sound_proof(root, name):
         for label, slider in explorer.sliders.items():
             slider.value = min(slider.value * 1.1 or 5, 1e12)
             assert f"against {label}" in explorer.curves.value
-            assert f"{explorer.shown.result['key']:,.0f} ±" in explorer.numbers.value
+            assert f"{explorer.shown.result.key:,.0f} ±" in explorer.numbers.value
 
 
 def test_a_pin_keeps_the_setting(root):
     explorer = Explorer([root / "data/scenarios/tiangong2.yaml"])
-    first = f"{explorer.shown.result['key']:,.0f} ±"
+    first = f"{explorer.shown.result.key:,.0f} ±"
     explorer.pin.value = True
     explorer.sliders["aperture"].value *= 1.2
-    assert first in explorer.numbers.value and f"{explorer.shown.result['key']:,.0f} ±" in explorer.numbers.value
+    assert first in explorer.numbers.value and f"{explorer.shown.result.key:,.0f} ±" in explorer.numbers.value
     explorer.pin.value = False
     assert first not in explorer.numbers.value
 

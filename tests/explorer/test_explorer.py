@@ -1,5 +1,7 @@
 """The explorer: sliders start at the scenario, each moves what it should, and the answer is the analytic chain's."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,15 +44,15 @@ def test_the_answer_is_that_of_the_analytic_chain_on_every_second(mission):
     scenario, orbit = mission
     found, full = answer(scenario, orbit), expected(scenario, link_budget(scenario, orbit))
     if scenario.source.kind == "decoy":
-        assert found["rate"] == pytest.approx(full["sifted_rate"], rel=2e-3)
-        assert found["qber"] == pytest.approx(full["qber_signal"], rel=2e-3)
+        assert found.rate == pytest.approx(full["sifted_rate"], rel=2e-3)
+        assert found.qber == pytest.approx(full["qber_signal"], rel=2e-3)
     else:
-        assert found["rate"] == pytest.approx(full["coincidence_rate"], rel=1e-2)
-        assert found["chsh_s"] == pytest.approx(full["chsh_s"], rel=2e-3)
-    assert sum(found["budget"].values()) == pytest.approx(
+        assert found.rate == pytest.approx(full["coincidence_rate"], rel=1e-2)
+        assert found.chsh_s == pytest.approx(full["chsh_s"], rel=2e-3)
+    assert sum(found.budget.values()) == pytest.approx(
         link_budget(scenario, orbit).attenuation.sum("station").mean().item(), abs=0.05
     )
-    assert found["key"] > 0 and found["key_sigma"] > 0
+    assert found.key > 0 and found.key_sigma > 0
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_each_slider_moves_the_rate_to_its_side(mission, label, factor, sign):
     scenario, orbit = mission
     values = untouched(scenario)
     values[label] *= factor
-    assert sign * (answer(with_settings(scenario, values), orbit)["rate"] / answer(scenario, orbit)["rate"] - 1) > 0.01
+    assert sign * (answer(with_settings(scenario, values), orbit).rate / answer(scenario, orbit).rate - 1) > 0.01
 
 
 def test_background_costs_error_rate_and_key(mission):
@@ -69,16 +71,16 @@ def test_background_costs_error_rate_and_key(mission):
     values = untouched(scenario)
     values["background"] = 1e5
     noisy, quiet = answer(with_settings(scenario, values), orbit), answer(scenario, orbit)
-    assert noisy["qber"] > quiet["qber"] and noisy["key"] < quiet["key"]
+    assert noisy.qber > quiet.qber and noisy.key < quiet.key
 
 
 def test_the_elevation_cut_shortens_the_link(mission):
     scenario, orbit = mission
     used = orbit.elevation.values[orbit.measurement.values >= 0].min(axis=1)
     cut = float(np.median(used))
-    assert answer(scenario, orbit, min_elevation_deg=cut)["open_s"] == np.count_nonzero(used >= cut)
+    assert answer(scenario, orbit, min_elevation_deg=cut).open_s == np.count_nonzero(used >= cut)
     nothing = answer(scenario, orbit, min_elevation_deg=89.9)
-    assert nothing["open_s"] == nothing["key"] == 0
+    assert nothing.open_s == nothing.key == 0
     assert "No second" in as_html("a <b>", nothing) and "a &lt;b&gt;" in as_html("a <b>", nothing)
 
 
@@ -92,7 +94,7 @@ def test_moving_a_slider_changes_the_numbers_shown(explorer):
     before = explorer.numbers.value
     explorer.sliders["aperture"].value *= 1.3
     assert explorer.numbers.value != before
-    assert f"{explorer.shown.result['key']:,.0f}" in explorer.numbers.value
+    assert f"{explorer.shown.result.key:,.0f}" in explorer.numbers.value
 
 
 def test_another_scenario_brings_its_own_sliders(explorer):
@@ -105,11 +107,11 @@ def test_another_scenario_brings_its_own_sliders(explorer):
 
 def test_no_key_is_shown_with_its_reason(mission):
     scenario, orbit = mission
-    assert answer(scenario, orbit)["no_key"] == ""
+    assert answer(scenario, orbit).no_key == ""
     values = untouched(scenario)
     values["background"] = 1e7
     noisy = answer(with_settings(scenario, values), orbit)
     reason = {"yin2020": "uncorrelated", "liao2017": "too many errors"}[scenario.name]
-    assert noisy["key"] == 0 and noisy["no_key"] == reason
+    assert noisy.key == 0 and noisy.no_key == reason
     assert f"0 ± 0 bit, {reason}" in as_html("a", noisy)
-    assert "nan" not in as_html("a", noisy | {"qber": np.nan, "chsh_s": np.nan})
+    assert "nan" not in as_html("a", replace(noisy, qber=np.nan, chsh_s=np.nan))

@@ -1,11 +1,12 @@
 """Expected rates, error rates and S of a scenario, second by second and in closed form.
 
-The event simulation is tested against these expectations, and the calibration and the planner use them: they cost
-milliseconds. Dead time and double clicks are left out; at the papers' rates they change 0.1 per cent.
+They take milliseconds, so the calibration and the planner use them, and the event simulation is tested against them.
+Dead time and double clicks are left out; at the papers' rates they change 0.1 per cent.
 """
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.channel import link_budget
 from satqkd.channel import observables as channel_observables
@@ -15,22 +16,36 @@ from satqkd.detection.source import contrast_error, joint_probabilities, werner_
 from satqkd.detection.stage import FWHM_PER_SIGMA
 from satqkd.key.optimise.downlink import window_acceptance
 from satqkd.scenario import Scenario, ScenarioError
-from satqkd.scenario.mission import Station
+from satqkd.scenario.mission import DecoySource, EntangledSource, Station
 
 
 def ratio(part: float, whole: float) -> float:
-    """Part of a whole [1]; nan where there is nothing of either."""
+    """Return the part of a whole [1]; nan where both are 0.
+
+    Examples
+    --------
+    >>> ratio(1.0, 4.0)
+    0.25
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return float(np.divide(part, whole))
 
 
 def expected_from_orbit(scenario: Scenario, orbit: xr.Dataset) -> dict[str, float | list[float]]:
-    """`expected` of a scenario in a known orbit: the model that a calibration asks for."""
+    """Return `expected` of a scenario in a known orbit, which is the model that a calibration fits.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario, orbit
+    >>> mission = load_scenario("liao2017")
+    >>> round(expected_from_orbit(mission, orbit.find_sessions(mission))["qber_signal"], 4)
+    0.011
+    """
     return expected(scenario, link_budget(scenario, orbit))
 
 
 def expected(scenario: Scenario, channel: xr.Dataset) -> dict[str, float | list[float]]:
-    """Expectation of the observables of stages 2, 4 and 5 that a calibration or a plan asks for.
+    """Return the expected observables of stages 2, 4 and 5 that a calibration or a plan asks for.
 
     Parameters
     ----------
@@ -47,15 +62,29 @@ def expected(scenario: Scenario, channel: xr.Dataset) -> dict[str, float | list[
     ------
     ScenarioError
         Where the polarisation that analysers see is turned, which the chain leaves out.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario, orbit
+    >>> from satqkd.channel import link_budget
+    >>> mission = load_scenario("yin2020")
+    >>> round(expected(mission, link_budget(mission, orbit.find_sessions(mission)))["chsh_s"], 2)
+    2.57
     """
     require_compensated(scenario)
     used = channel.isel(time=channel.measurement.values >= 0)
     result = {name: value for name, (value, _) in channel_observables(channel).items()}
-    return result | (_pulses(scenario, used) if scenario.source.kind == "decoy" else _pairs(scenario, used))
+    return result | (_pulses(scenario, used) if isinstance(scenario.source, DecoySource) else _pairs(scenario, used))
 
 
 def require_compensated(scenario: Scenario) -> None:
-    """Refuse a scenario in which the polarisation that analysers see is turned (`ScenarioError`)."""
+    """Raise a `ScenarioError` where the polarisation that analysers see is turned.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> require_compensated(load_scenario("liao2017"))
+    """
     if not scenario.polarization.compensated or scenario.polarization.residual_deg:
         raise ScenarioError(
             f"{scenario.path}: polarization turns what analysers see, which the analytic chain leaves out: simulate "
@@ -64,7 +93,22 @@ def require_compensated(scenario: Scenario) -> None:
 
 
 def pair_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """True and accidental coincidences [1/s], each shape (time,), at transmittances [1], shape (time, station)."""
+    """Return true and accidental coincidences [1/s], each shape (time,), of a source of pairs.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    transmittance : ndarray, shape (time, station)
+        Of each link, without detectors [1].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> true, accidental = pair_rates(load_scenario("yin2020"), np.full((1, 2), 1e-3))
+    >>> true.round(2), accidental.round(2)
+    (array([1.5]), array([0.1]))
+    """
+    assert isinstance(scenario.source, EntangledSource)
     source, window_s = scenario.source, scenario.coincidence.window_ns * 1e-9
     seen = transmittance * [_efficiency(station) for station in scenario.stations]
     singles = source.pair_rate_hz * seen + [noise_hz(scenario, station) for station in scenario.stations]
@@ -73,11 +117,24 @@ def pair_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarra
     return true, singles.prod(axis=1) * window_s
 
 
-def pair_correlations(scenario: Scenario, angles_deg) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation of the true pairs, and the ideal one, by setting of either station; each shape (2, 2).
+def pair_correlations(scenario: Scenario, angles_deg: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return the correlation of the true pairs, and the ideal one, by setting of either station; each shape (2, 2).
 
-    The analysers' angles [degree] have shape (station, setting).
+    Parameters
+    ----------
+    scenario : Scenario
+    angles_deg : array_like, shape (station, setting)
+        Of the analysers [degree].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> found, ideal = pair_correlations(load_scenario("yin2020"), [[0, 45], [0, 45]])
+    >>> ideal.round(3) + 0.0
+    array([[-1.,  0.],
+           [ 0.,  1.]])
     """
+    assert isinstance(scenario.source, EntangledSource)
     angles, source = np.deg2rad(angles_deg), scenario.source
     state = werner_state(source.bell_state, source.fidelity)
     outcomes = with_flips(joint_probabilities(state, *angles), contrast_error(source.polarization_contrast))
@@ -86,7 +143,22 @@ def pair_correlations(scenario: Scenario, angles_deg) -> tuple[np.ndarray, np.nd
 
 
 def pulse_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sifted bits and errors among them per pulse [1], each shape (intensity, time), at transmittances [1] by time."""
+    """Return sifted bits and the errors among them per pulse [1], each shape (intensity, time), of a source of pulses.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    transmittance : ndarray, shape (time,)
+        Of the link, without detectors [1].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> sifted, errors = pulse_rates(load_scenario("liao2017"), np.array([1e-3]))
+    >>> sifted.shape, bool((errors < sifted).all())
+    ((3, 1), True)
+    """
+    assert isinstance(scenario.source, DecoySource)
     source, station = scenario.source, scenario.stations[0]
     window_s = scenario.coincidence.window_ns * 1e-9
     jitter_s = np.hypot(scenario.detection.timing_jitter_ps, source.pulse_width_ps / FWHM_PER_SIGMA) * 1e-12
@@ -100,16 +172,26 @@ def pulse_rates(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarr
 
 
 def _efficiency(station: Station) -> float:
+    """Return the mean efficiency of a station's detectors [1]."""
     return float(np.mean([detector.efficiency for detector in station.detectors]))
 
 
 def noise_hz(scenario: Scenario, station: Station) -> float:
-    """Return background and dark counts of a station [1/s]; an active receiver has two detectors, not four."""
+    """Return background and dark counts of a station [1/s]; an active receiver has two detectors, not four.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> mission = load_scenario("yin2020")
+    >>> round(noise_hz(mission, mission.stations[0]))
+    3255
+    """
     detectors = station.detectors[: 2 if scenario.detection.basis_choice == "active" else 4]
     return sum(station.background_rate_hz + detector.dark_rate_hz for detector in detectors)
 
 
-def _pairs(scenario: Scenario, channel: xr.Dataset) -> dict:
+def _pairs(scenario: Scenario, channel: xr.Dataset) -> dict[str, float]:
+    """Return rates, error rates and S of pairs."""
     true, accidental = pair_rates(scenario, channel.transmittance.values)
     purity = ratio(true.sum(), (true + accidental).sum())
     result = {
@@ -130,7 +212,9 @@ def _pairs(scenario: Scenario, channel: xr.Dataset) -> dict:
     return result
 
 
-def _pulses(scenario: Scenario, channel: xr.Dataset) -> dict:
+def _pulses(scenario: Scenario, channel: xr.Dataset) -> dict[str, float]:
+    """Return rates, gains and error rates of pulses."""
+    assert isinstance(scenario.source, DecoySource)
     source = scenario.source
     sifted, errors = pulse_rates(scenario, channel.transmittance.values[:, 0])
     rate = source.pulse_rate_hz * source.shares[0] * sifted[0]

@@ -1,4 +1,4 @@
-"""What a publication expects of other hardware, by the analytic chain."""
+"""Key rate that a publication expects of other hardware, by the analytic chain."""
 
 import xarray as xr
 
@@ -7,20 +7,28 @@ from satqkd.scenario import Scenario
 
 
 def outlook_observables(scenario: Scenario, orbit: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """Secret bits per second of open link, in the same sessions, with the values of the scenario's `outlook`.
+    """Return the key rate of the same sessions with the hardware of the scenario's `outlook`.
 
     Parameters
     ----------
     scenario : Scenario
     orbit : xarray.Dataset
-        Of stage 1.
+        Result of stage 1.
 
     Returns
     -------
     dict
-        Name to (value, unit); empty for a scenario without an outlook.
+        Name to (value, unit), secret bits per second of open link; empty for a scenario without an outlook.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario, orbit
+    >>> mission = load_scenario("tiangong2")
+    >>> value, unit = outlook_observables(mission, orbit.find_sessions(mission))["outlook_key_rate"]
+    >>> round(value), unit
+    (16639, 'bit/s')
     """
     if not scenario.outlook:
         return {}
     found = answer(scenario.replaced(scenario.outlook), orbit)
-    return {"outlook_key_rate": (found["key"] / found["open_s"], "bit/s")}
+    return {"outlook_key_rate": (found.key / found.open_s, "bit/s")}

@@ -1,4 +1,4 @@
-"""What a scenario is expected to yield in all its sessions, in one look: losses, rates, error rate, S and key."""
+"""The outlook for a scenario, by the analytic chain: losses, rates, error rate, S and key over all its sessions."""
 
 from dataclasses import dataclass
 
@@ -8,80 +8,119 @@ import xarray as xr
 from satqkd.analytic.expected import pair_correlations, pair_rates, ratio, require_compensated
 from satqkd.analytic.forecast import counts_through, no_key, secret_bits
 from satqkd.channel import link_budget
+from satqkd.result import Result
 from satqkd.scenario import Scenario
+from satqkd.scenario.mission import EntangledSource
 
 # Seconds of the open link that are computed; more do not change the third digit.
 NODES = 200
+# Analysers' angles, shape (station, setting), at which a maximally entangled state has the largest S.
+IDEAL_ANGLES_DEG = ((0.0, 45.0), (22.5, 67.5))
 
 
-def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 0.0) -> dict[str, float | str | dict]:
+@dataclass(frozen=True, repr=False)
+class Outcome(Result):
     """What a scenario is expected to yield in all its sessions together.
+
+    Attributes
+    ----------
+    open_s : float
+        Open link above the elevation cut [s]; from stage 1.
+    budget : dict of str to float
+        Mean loss [dB] by component, all stations together; from `satqkd.channel.link_budget`. Empty where no second
+        is left, in which case all numbers are 0.
+    attenuation_min, attenuation_max : float
+        Of all links together, as the publication counts it [dB]; from the same link budget.
+    rate : float
+        Coincidences of pairs (`satqkd.analytic.expected.pair_rates`), or sifted bits of the signal pulses
+        (`satqkd.analytic.forecast.Counts.sifted`), each divided by the open link [1/s].
+    qber : float
+        Error rate of the sifted bits [1], nan without any; from `satqkd.analytic.forecast.Counts.qber`.
+    chsh_s : float or None
+        S at the angles of the scenario's Bell test, or at the ideal angles where it has none, with the accidental
+        coincidences in it; nan without coincidences. None for pulses.
+    sifted : float
+        Sifted bits that become key; from `satqkd.analytic.forecast.Counts.sifted`.
+    key, key_sigma : float
+        Secret bits under the scenario's proof, and their standard deviation; from
+        `satqkd.analytic.forecast.secret_bits`.
+    no_key : str
+        One of `satqkd.key.proofs.reasons.REASONS`, from `satqkd.analytic.forecast.no_key`; empty where there is key.
+    """
+
+    open_s: float
+    budget: dict[str, float]
+    attenuation_min: float
+    attenuation_max: float
+    rate: float
+    qber: float
+    chsh_s: float | None
+    sifted: float
+    key: float
+    key_sigma: float
+    no_key: str
+
+
+def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 0.0) -> Outcome:
+    """Return what a scenario is expected to yield in all its sessions together.
 
     Parameters
     ----------
     scenario : Scenario
     orbit : xarray.Dataset
-        Of stage 1.
+        Result of stage 1.
     min_elevation_deg : float
-        Seconds with the satellite lower over any station are left out.
-
-    Returns
-    -------
-    dict
-        ``open_s`` [s]; ``budget`` (mean loss [dB] by component, all stations together); ``attenuation_min`` and
-        ``attenuation_max`` [dB]; ``rate`` (coincidences, or sifted signal bits, per second); ``qber``; ``chsh_s``
-        of entangled pairs; ``sifted``, ``key`` and ``key_sigma`` [bit]; ``no_key``, why there is no key, of
-        `satqkd.key.proofs.reasons.REASONS`, or empty. Where no second is left all are zero, and the budget is empty.
+        Leave out the seconds in which the satellite is lower than this over any station [degree].
 
     Raises
     ------
     ScenarioError
         Where the polarisation is turned, which the analytic chain leaves out.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario, orbit
+    >>> mission = load_scenario("liao2017")
+    >>> outcome = answer(mission, orbit.find_sessions(mission))
+    >>> outcome.open_s, round(outcome.attenuation_max), outcome.no_key
+    (272.0, 40, '')
     """
     require_compensated(scenario)
+    of_pairs = isinstance(scenario.source, EntangledSource)
     session, step_s = _seconds(orbit, min_elevation_deg)
     if not session.sizes["time"]:
-        nothing = (
-            "open_s",
-            "attenuation_min",
-            "attenuation_max",
-            "rate",
-            "qber",
-            "chsh_s",
-            "sifted",
-            "key",
-            "key_sigma",
-        )
-        return dict.fromkeys(nothing, 0.0) | {"budget": {}, "no_key": "no signal"}
+        return Outcome(0.0, {}, 0.0, 0.0, 0.0, 0.0, 0.0 if of_pairs else None, 0.0, 0.0, 0.0, "no signal")
     channel = link_budget(scenario, session)
     counts = counts_through(scenario, channel, np.full((1, session.sizes["time"]), step_s))
     (sifted,), _ = counts.sifted()
     (qber,), _ = counts.qber()
     (key,), (key_sigma,) = secret_bits(scenario, counts)
     open_s = step_s * session.sizes["time"]
-    result = {
-        "open_s": open_s,
-        "budget": {
+    if of_pairs:
+        rate, chsh_s = _coincidences_and_s(scenario, channel.transmittance.values)
+    else:
+        rate, chsh_s = sifted / open_s, None
+    return Outcome(
+        open_s=float(open_s),
+        budget={
             str(name): float(channel.loss.sel(component=name).sum("station").mean())
             for name in channel.component.values
         },
-        "attenuation_min": float(channel.total_attenuation.min()),
-        "attenuation_max": float(channel.total_attenuation.max()),
-        "rate": sifted / open_s,
-        "qber": qber,
-        "sifted": sifted,
-        "key": key,
-        "key_sigma": key_sigma,
-        "no_key": no_key(scenario, counts)[0],
-    }
-    if scenario.source.kind == "entangled":
-        result |= _pairs(scenario, channel.transmittance.values)
-    return {name: value if name in ("budget", "no_key") else float(value) for name, value in result.items()}
+        attenuation_min=float(channel.total_attenuation.min()),
+        attenuation_max=float(channel.total_attenuation.max()),
+        rate=float(rate),
+        qber=float(qber),
+        chsh_s=chsh_s,
+        sifted=float(sifted),
+        key=float(key),
+        key_sigma=float(key_sigma),
+        no_key=no_key(scenario, counts)[0],
+    )
 
 
 @dataclass(frozen=True)
 class PassCourse:
-    """Expectations through one pass, each of shape (second,).
+    """Expected course of one pass; every attribute has shape (second,).
 
     Attributes
     ----------
@@ -108,9 +147,9 @@ def through_pass(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: fl
     ----------
     scenario : Scenario
     orbit : xarray.Dataset
-        Of stage 1.
+        Result of stage 1.
     min_elevation_deg : float
-        Seconds with the satellite lower over any station are left out.
+        Leave out the seconds in which the satellite is lower than this over any station [degree].
 
     Raises
     ------
@@ -120,7 +159,7 @@ def through_pass(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: fl
     Examples
     --------
     >>> from satqkd import load_scenario, orbit
-    >>> mission = load_scenario("data/scenarios/liao2017.yaml")
+    >>> mission = load_scenario("liao2017")
     >>> course = through_pass(mission, orbit.find_sessions(mission))
     >>> bool(course.attenuation_db.argmin() == course.rate_hz.argmax())
     True
@@ -134,7 +173,7 @@ def through_pass(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: fl
         return PassCourse(*np.empty((4, 0)))
     channel = link_budget(scenario, shown)
     counts = counts_through(scenario, channel, np.ones((shown.sizes["time"], 1)))
-    if scenario.source.kind == "entangled":
+    if isinstance(scenario.source, EntangledSource):
         rate_hz = np.sum(pair_rates(scenario, channel.transmittance.values), axis=0)
     else:
         rate_hz, _ = counts.sifted()
@@ -149,9 +188,16 @@ def middle_seconds(orbit: xr.Dataset, nodes: int) -> tuple[xr.Dataset, float]:
     Parameters
     ----------
     orbit : xarray.Dataset
-        Of stage 1.
+        Result of stage 1.
     nodes : int
-        At most that many parts.
+        Largest number of parts.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario, orbit
+    >>> seconds, step_s = middle_seconds(orbit.find_sessions(load_scenario("liao2017")), 10)
+    >>> seconds.sizes["time"], float(step_s)
+    (10, 27.2)
     """
     used = np.flatnonzero(orbit.measurement.values >= 0)
     parts = min(nodes, used.size)
@@ -159,17 +205,17 @@ def middle_seconds(orbit: xr.Dataset, nodes: int) -> tuple[xr.Dataset, float]:
 
 
 def _seconds(orbit: xr.Dataset, min_elevation_deg: float) -> tuple[xr.Dataset, float]:
-    """The seconds of open link above an elevation, thinned, and how many seconds each stands for."""
+    """Return seconds of open link above an elevation, thinned to `NODES`, and how many seconds each stands for."""
     high = orbit.elevation.values.min(axis=1) >= min_elevation_deg
     used = np.flatnonzero(high & (orbit.measurement.values >= 0))
     nodes = used[np.linspace(0, used.size - 1, min(NODES, used.size)).round().astype(int)]
     return orbit.isel(time=nodes), used.size / max(nodes.size, 1)
 
 
-def _pairs(scenario: Scenario, transmittance: np.ndarray) -> dict[str, float]:
-    """All coincidences per second, and S at the angles of a Bell test; the ideal ones where the scenario has none."""
+def _coincidences_and_s(scenario: Scenario, transmittance: np.ndarray) -> tuple[float, float]:
+    """Return all coincidences per second, and S at the angles of the Bell test, else at the ideal angles."""
     true, accidental = pair_rates(scenario, transmittance)
-    angles = next((m.angles_deg for m in scenario.measurements if m.name == "bell"), ((0.0, 45.0), (22.5, 67.5)))
+    angles = next((m.angles_deg for m in scenario.measurements if m.name == "bell"), IDEAL_ANGLES_DEG)
     found, ideal = pair_correlations(scenario, angles)
     purity = ratio(true.sum(), (true + accidental).sum())
-    return {"rate": (true + accidental).mean(), "chsh_s": purity * np.abs(np.sum(np.sign(ideal) * found))}
+    return float((true + accidental).mean()), float(purity * np.abs(np.sum(np.sign(ideal) * found)))

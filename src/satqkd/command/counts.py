@@ -87,7 +87,7 @@ def key_lengths(given: Mapping[str, Any], place: Path | str = "counts") -> pd.Da
 
 
 def _of_pairs(counts: PairCounts) -> dict[str, float]:
-    return {bound: bbm92_key_length(**dict(counts), bound=bound).length for bound in PROOFS["entangled"]}
+    return {bound: float(bbm92_key_length(**dict(counts), bound=bound).length) for bound in PROOFS["entangled"]}
 
 
 def _of_pulses(counts: PulseCounts) -> dict[str, float]:
@@ -95,4 +95,4 @@ def _of_pulses(counts: PulseCounts) -> dict[str, float]:
     names = ("detections_x", "detections_z", "errors_x", "errors_z", "pulses")
     counted = DecoyCounts(*(values.pop(name) for name in names))
     bounds = [bound for bound in PROOFS["decoy"] if counts.pulses or bound not in NEED_PULSES]
-    return {bound: decoy_key_length(counts=counted, **values, bound=bound).length for bound in bounds}
+    return {bound: float(decoy_key_length(counts=counted, **values, bound=bound).length) for bound in bounds}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
-from satqkd.analytic.prospect import PassCourse
+from satqkd.analytic.prospect import Outcome, PassCourse
 from satqkd.explorer.settings import KeyCurve
 from satqkd.plot import BLUE, VERMILION
 
@@ -34,18 +34,18 @@ class Shown:
     ----------
     values : dict
         Values of the sliders, by label.
-    result : dict
-        Of `satqkd.analytic.prospect.answer`.
+    result : Outcome
+        Result of `satqkd.analytic.prospect.answer`.
     course : PassCourse
         Course through the session that figures show.
     """
 
     values: dict[str, float]
-    result: dict
+    result: Outcome
     course: PassCourse
 
 
-def as_html(title: str, result: dict, pinned: dict | None = None) -> str:
+def as_html(title: str, result: Outcome, pinned: Outcome | None = None) -> str:
     """Return the expected yield as a table, that of a pinned setting next to it, and the losses as one stacked bar."""
     head = f"<h4 style='margin:.3em 0'>{escape(title)}</h4>"
     columns = [_numbers(one) for one in (result, pinned) if one is not None]
@@ -58,22 +58,22 @@ def as_html(title: str, result: dict, pinned: dict | None = None) -> str:
         + "</tr>"
         for name in names
     )
-    nothing = "" if result["budget"] else "<p>No second of the open link is above the elevation cut.</p>"
-    return f"{head}<table style='line-height:1.5'>{top}{cells}</table>{nothing or _bar(result['budget'])}"
+    nothing = "" if result.budget else "<p>No second of the open link is above the elevation cut.</p>"
+    return f"{head}<table style='line-height:1.5'>{top}{cells}</table>{nothing or _bar(result.budget)}"
 
 
-def _numbers(result: dict) -> dict[str, str]:
-    rows = {"open link": f"{result['open_s']:.0f} s"}
-    if not result["budget"]:
+def _numbers(result: Outcome) -> dict[str, str]:
+    rows = {"open link": f"{result.open_s:.0f} s"}
+    if not result.budget:
         return rows
-    rows["attenuation"] = f"{result['attenuation_min']:.1f} to {result['attenuation_max']:.1f} dB"
-    rows["coincidences" if "chsh_s" in result else "sifted signal bits"] = f"{result['rate']:,.4g} /s"
-    rows["sifted"] = f"{result['sifted']:,.0f} bit"
-    rows["QBER"] = "–" if np.isnan(result["qber"]) else f"{100 * result['qber']:.2f} %"
-    if "chsh_s" in result:
-        rows["S"] = "–" if np.isnan(result["chsh_s"]) else f"{result['chsh_s']:.3f}"
-    why = f", {result['no_key']}" if result["no_key"] else ""
-    rows["secret key"] = f"{result['key']:,.0f} ± {result['key_sigma']:,.0f} bit{why}"
+    rows["attenuation"] = f"{result.attenuation_min:.1f} to {result.attenuation_max:.1f} dB"
+    rows["coincidences" if result.chsh_s is not None else "sifted signal bits"] = f"{result.rate:,.4g} /s"
+    rows["sifted"] = f"{result.sifted:,.0f} bit"
+    rows["QBER"] = "–" if np.isnan(result.qber) else f"{100 * result.qber:.2f} %"
+    if result.chsh_s is not None:
+        rows["S"] = "–" if np.isnan(result.chsh_s) else f"{result.chsh_s:.3f}"
+    why = f", {result.no_key}" if result.no_key else ""
+    rows["secret key"] = f"{result.key:,.0f} ± {result.key_sigma:,.0f} bit{why}"
     return rows
 
 
@@ -98,7 +98,7 @@ def _bar(budget: dict[str, float]) -> str:
 
 def drawings(shown: Shown, pinned: Shown | None, curve: KeyCurve) -> str:
     """Return four panels: attenuation, rate and error rate through the pass, and the key against a slider."""
-    rate = "coincidences (1/s)" if "chsh_s" in shown.result else "sifted signal bits (1/s)"
+    rate = "coincidences (1/s)" if shown.result.chsh_s is not None else "sifted signal bits (1/s)"
     per_cent = {"qber": 100.0}
     panels = [
         _course(text, [(one.course.elapsed_s, per_cent.get(name, 1.0) * getattr(one.course, name)) for one in both])
@@ -125,10 +125,10 @@ def _course(text: str, lines: list[tuple[np.ndarray, np.ndarray]]) -> str:
 
 def _key(shown: Shown, pinned: Shown | None, curve: KeyCurve) -> str:
     """Return the panel of the key against the moved setting; the scenario's own value and the pinned one are marked."""
-    label, now = curve.label, (shown.values[curve.label], shown.result["key"])
+    label, now = curve.label, (shown.values[curve.label], shown.result.key)
     marks = [(now, BLUE)]
     if pinned is not None:
-        marks.insert(0, ((pinned.values[label], pinned.result["key"]), PINNED))
+        marks.insert(0, ((pinned.values[label], pinned.result.key), PINNED))
     x, y = (np.array(part) for part in zip(*(mark for mark, _ in marks), strict=True))
     across = (_linear if curve.value[0] == 0 else _logarithmic)(np.append(curve.value, x), [])
     own = np.nan_to_num(curve.key[np.argmin(np.abs(curve.value - curve.own))])

@@ -3,6 +3,8 @@
 from textwrap import fill
 
 import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
 
 from satqkd.key.proofs.reasons import REASONS
 from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
@@ -18,8 +20,8 @@ LINEAR_BELOW_BIT = 10
 
 
 @in_style
-def qber_figure(key):
-    """Error rate in each basis; where pulses have several intensities, one panel each with an axis of its own."""
+def qber_figure(key: xr.Dataset) -> Figure:
+    """Draw the error rate in each basis; pulses get a panel for each intensity, with an axis of its own."""
     rates = key if "intensity_level" in key.dims else key.expand_dims("intensity_level")
     names = key.intensity_name.values if "intensity_name" in key.coords else [""]
     least_cm = 16 if "suggestion" in key.attrs else 9
@@ -46,7 +48,7 @@ def qber_figure(key):
     return figure
 
 
-def _say_why(figure, key, *, width):
+def _say_why(figure: Figure, key: xr.Dataset, *, width: int) -> None:
     """Write above a figure why the scenario's proof gives no key, which labels may be swapped, and what is held."""
     if "no_key" not in key:
         return
@@ -59,8 +61,10 @@ def _say_why(figure, key, *, width):
 
 
 @in_style
-def length_figure(key):
-    """Length of the key against the failure probability, one line a proof; the legend says why one gives none."""
+def length_figure(key: xr.Dataset) -> Figure:
+    """Draw the length of the key against the failure probability, a line for each proof; the legend says why one
+    gives none.
+    """
     longest = float(key.length_by_eps.max())
     figure, axis = new_figure()
     axis.set(
@@ -82,8 +86,8 @@ def length_figure(key):
 
 
 @in_style
-def published_length_figure(lengths, *, printed):
-    """Key that each proof grants to published counts, against the failure probability, and the printed key.
+def published_length_figure(lengths: xr.DataArray, *, printed: tuple[float, ...]) -> Figure:
+    """Draw the key that each proof grants to published counts against the failure probability, with the printed key.
 
     Parameters
     ----------
@@ -91,6 +95,13 @@ def published_length_figure(lengths, *, printed):
         Bits.
     printed : tuple of float
         Failure probability and length in print.
+
+    Examples
+    --------
+    >>> lengths = xr.DataArray([[0.0, 400.0]], {"bound": ["projected"], "eps": [1e-10, 1e-6]}, ("bound", "eps"))
+    >>> figure = published_length_figure(lengths, printed=(1e-10, 372))
+    >>> figure.axes[0].get_ylabel()
+    'Secret key (bit)'
     """
     figure, axis = new_figure(height_cm=10)
     for bound, (marker, size) in zip(lengths.bound.values, MARKERS, strict=False):

@@ -1,20 +1,27 @@
-"""Stage 5: how many secret bits? Error rates, and the length of the key under each proof."""
+"""Stage 5: error rates, the length of the key under each proof, and the key itself."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.dataset import in_parts, label, variable
 from satqkd.key.custody.keyfile import SecretBits, write_key
 from satqkd.key.postprocessing.distillation import DistilledKey, distilled_key
 from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
-from satqkd.key.proofs.bbm92 import bbm92_key_length, qber_threshold
-from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, decoy_key_length
+from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
+from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length
 from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
-from satqkd.scenario import INTENSITIES, Scenario
+from satqkd.scenario import INTENSITIES, Recorded, Scenario
+from satqkd.scenario.mission import DecoySource
 from satqkd.streams import stream
+
+# The account of the key as a function of proof, secrecy and correctness.
+KeyLength: TypeAlias = Callable[[str, ArrayLike, ArrayLike], Bbm92Key | DecoyKey]
 
 # The terms of a key's account by basis; pulses have more of them.
 TERMS = (
@@ -30,7 +37,7 @@ PHOTON_TERMS = (
     ("single_photons", "bit", "bits of single photons, at least"),
     ("multiphoton", "bit", "bits that may be of several photons"),
 )
-# Which of a scenario's keys to look at, by what `suspected_swap` returns.
+# What may be wrong in a scenario, by what `suspected_swap` returns; the names of keys of the scenario follow.
 SUGGESTIONS = {
     "outcomes": "outcomes are correlated, but with the other sign: two outcomes of a station may be swapped, or the "
     "state may be another one; compare",
@@ -39,36 +46,36 @@ SUGGESTIONS = {
     "nothing": "a basis shows no correlation: only noise was counted, its angles are others, or what was matched does "
     "not belong together; compare",
 }
-# The failure probabilities for which a length is tabulated, besides the scenario's own.
+# Failure probabilities for which a length is tabulated, in addition to the scenario's own.
 EPS_GRID = 10.0 ** -np.arange(3, 16)
 
 
-def distill(scenario: Scenario, coincidence: xr.Dataset, *, folder: str | Path | None = None) -> xr.Dataset:
-    """Error rates and key lengths of what was sifted, and the key itself.
+def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: str | Path | None = None) -> xr.Dataset:
+    """Compute error rates and key lengths from the sifted bits, and make the key itself.
 
     Parameters
     ----------
-    scenario : Scenario
+    scenario : Scenario or Recorded
     coincidence : xarray.Dataset
         Result of stage 4.
     folder : str or Path, optional
-        Where ``alice.key`` and ``bob.key`` go, files of mode 0600; without it the keys are dropped.
+        Folder for ``alice.key`` and ``bob.key``, files of mode 0600; without it the keys are dropped.
 
     Returns
     -------
     xarray.Dataset
         sifted, errors and qber by basis (and intensity), length(bound) at the scenario's failure probabilities with the
-        account of its terms, length_by_eps(bound, eps), and the account of the real key under the scenario's proof; no
-        bit of it.
+        account of its terms, length_by_eps(bound, eps), and the account of the real key under the scenario's proof. It
+        contains no bit of the key.
     """
     bounds = scenario.proofs
-    counted = _pulses(scenario, coincidence) if scenario.source.kind == "decoy" else _pairs(scenario, coincidence)
-    data, length = counted
+    of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
+    data, length = of_source(scenario, coincidence)
     keys = [length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in bounds]
     for name, text in [("length", "secret key"), ("leak_ec", "disclosed by error correction")]:
         data[name] = variable("bound", [float(getattr(key, name)) for key in keys], "bit", text)
     parts = [[getattr(key, basis) for basis in ("z", "x")] for key in keys]
-    for name, units, text in TERMS + (PHOTON_TERMS if scenario.source.kind == "decoy" else ()):
+    for name, units, text in TERMS + (PHOTON_TERMS if isinstance(scenario.source, DecoySource) else ()):
         data[name if name != "leak_ec" else "leak_ec_by_basis"] = variable(
             ("bound", "basis"), [[float(getattr(p, name)) for p in pair] for pair in parts], units, text
         )
@@ -99,15 +106,16 @@ def distill(scenario: Scenario, coincidence: xr.Dataset, *, folder: str | Path |
     return label(data, "key", scenario, coincidence.attrs["seed"])
 
 
-def _real_keys(scenario: Scenario, coincidence: xr.Dataset, account: xr.Dataset) -> list[DistilledKey]:
-    """The key of each basis, Z and X, by the scenario's proof."""
+def _real_keys(scenario: Scenario | Recorded, coincidence: xr.Dataset, account: xr.Dataset) -> list[DistilledKey]:
+    """Make the key of each basis, Z and X, by the scenario's proof."""
     tag = -np.log2(scenario.key.eps_cor)
     keys = []
     for number, basis in enumerate(account.basis.values):
         alice, bob = _sifted_bits(scenario, coincidence, number)
         terms = {name: float(account[name].sel(basis=basis)) for name in ("unfloored", "leak_ec_by_basis", "security")}
-        # A proof with a price for its failure probabilities has the verification's tag in it.
-        # Cascade makes public where the errors were, and with it the bits of empty pulses: lemma 6 of docs/proofs.md.
+        # The price of the failure probabilities already includes the verification's tag, which is added here again,
+        # because `distilled_key` subtracts the tag that was really sent.
+        # Cascade makes public where the errors were, hence also the bits of empty pulses: lemma 6 of docs/proofs.md.
         known = float(account.vacuum_events.sel(basis=basis)) if "vacuum_events" in account else 0.0
         undisclosed = terms["unfloored"] + terms["leak_ec_by_basis"] + (tag if terms["security"] > 0 else 0.0) - known
         keys.append(
@@ -123,9 +131,9 @@ def _real_keys(scenario: Scenario, coincidence: xr.Dataset, account: xr.Dataset)
     return keys
 
 
-def _sifted_bits(scenario: Scenario, coincidence: xr.Dataset, basis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bits of both sides that become key in a basis; of events that lie on disk, only a part is read at a time."""
-    if scenario.source.kind == "decoy":
+def _sifted_bits(scenario: Scenario | Recorded, coincidence: xr.Dataset, basis: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bits of both sides that become key in a basis; events on disk are read in parts."""
+    if isinstance(scenario.source, DecoySource):
         column, which, sides = "intensity", INTENSITIES.index("signal"), ("outcome_a", "outcome_b")
     else:
         column, which, sides = "measurement_number", _key_measurement(coincidence), ("alice_bit", "bob_bit")
@@ -133,13 +141,16 @@ def _sifted_bits(scenario: Scenario, coincidence: xr.Dataset, basis: int) -> tup
     end = 0
     for part in in_parts(coincidence, "coincidence"):
         kept = (part.setting_a.values == basis) & (part.setting_b.values == basis) & (part[column].values == which)
-        first, end = end, end + np.count_nonzero(kept)
+        first, end = end, end + int(np.count_nonzero(kept))
         for side, name in zip(bits, sides, strict=True):
             side[first:end] = part[name].values[kept]
     return alice, bob
 
 
-def _account(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> None:
+def _account(
+    scenario: Scenario | Recorded, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]
+) -> None:
+    """Add the account of the real key: what was disclosed, what was said, and what authentication costs."""
     corrections = [key.reconciliation for key in keys]
     for name, units, text in [
         ("parity_bits", "bit", "really disclosed by error correction"),
@@ -152,7 +163,7 @@ def _account(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys
     data["keys_equal"] = variable((), int(all(key.alice == key.bob for key in keys)), "1", "whether they are the same")
     said = _messages(scenario, coincidence, data, keys)
     shares = authentication_shares(said, eps=scenario.key.eps_cor)
-    if not data.real_length.any():  # a session without key is broken off before its tags
+    if not data.real_length.any():  # a session without key is broken off before any tag is sent
         shares = [0] * len(said)
     for name, values, text in [
         ("public_bits", [message.bits for message in said], "size of the message"),
@@ -167,11 +178,13 @@ def _account(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys
     data["net_length"] = variable((), int(data.real_length.sum()) - cost, "bit", "key gained, authentication paid")
 
 
-def _messages(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> list[Message]:
-    """What both sides say in public about all sessions together."""
+def _messages(
+    scenario: Scenario | Recorded, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]
+) -> list[Message]:
+    """List what both sides say in public about all sessions together."""
     names = [station.name for station in scenario.stations]
     detections = coincidence.singles.values.sum(axis=0)
-    if scenario.source.kind == "decoy":
+    if isinstance(scenario.source, DecoySource):
         sifted = data.sifted.values
         return pulse_messages(
             station=names[0], detections=detections[0], sifted=sifted.sum(), tested=sifted[1:].sum(), keys=keys
@@ -183,21 +196,21 @@ def _messages(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, key
     )
 
 
-def _reasons(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]) -> None:
-    """Say why there is no key, if there is not, and which label may be swapped."""
+def _reasons(
+    scenario: Scenario | Recorded, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]
+) -> None:
+    """Add the reasons why there is no key, and which labels may be swapped."""
     errors, sifted = _signal(data)
     asymptotic, held = data.sel(bound="asymptotic"), data.real_length.values
-    counted = {
-        "sifted": sifted,
-        "errors": errors,
-        "asymptotic": float(asymptotic.length),
-        "single_photons": float(asymptotic.single_photons.sum()) if "pulses" in data else np.inf,
-    }
+    single_photons = float(asymptotic.single_photons.sum()) if "pulses" in data else np.inf
     reasons = {
         bound: no_key_reason(
             length=float(data.length.sel(bound=bound)),
+            asymptotic=float(asymptotic.length),
+            sifted=sifted,
+            errors=errors,
+            single_photons=single_photons,
             held=int(held.sum()) if bound == scenario.key.bound else 0,
-            **counted,
         )
         for bound in data.bound.values.tolist()
     }
@@ -219,14 +232,14 @@ def _reasons(scenario: Scenario, coincidence: xr.Dataset, data: xr.Dataset, keys
 
 
 def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Errors and sifted bits of what becomes key, by basis."""
+    """Return errors and sifted bits of what becomes key, by basis."""
     counted = data.isel(intensity_level=INTENSITIES.index("signal")) if "pulses" in data else data
     return counted.errors.values, counted.sifted.values
 
 
-def _suggestion(scenario: Scenario, coincidence: xr.Dataset) -> str:
-    """Which keys of the scenario to look at when outcomes are not correlated as they should be."""
-    if scenario.source.kind == "decoy":
+def _suggestion(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> str:
+    """Return which keys of the scenario to compare when outcomes are not correlated as they should be."""
+    if isinstance(scenario.source, DecoySource):
         suspect = suspected_swap(coincidence.counts.values[0], np.ones((2, 2)))
         keys = ["polarization.compensated", "polarization.residual_deg"]
     else:
@@ -235,7 +248,7 @@ def _suggestion(scenario: Scenario, coincidence: xr.Dataset) -> str:
         keys = [f"measurements.{which}.angles_deg"]
         if suspect != "settings":
             keys.insert(0, "source.bell_state")
-        if scenario.kind == "recorded":
+        if isinstance(scenario, Recorded):
             keys = [f"stations.{i}.channels ({station.name})" for i, station in enumerate(scenario.stations)] + keys
         else:
             keys += ["polarization.compensated", "polarization.residual_deg"]
@@ -243,7 +256,7 @@ def _suggestion(scenario: Scenario, coincidence: xr.Dataset) -> str:
 
 
 def in_words(data: xr.Dataset) -> str:
-    """Return what the key came to in a few lines of text, with the reason wherever there is none.
+    """Return the lengths of the key in a few lines of text, with the reason wherever there is no key.
 
     Parameters
     ----------
@@ -274,72 +287,84 @@ def in_words(data: xr.Dataset) -> str:
     return "\n".join([*lines, *filter(None, [data.attrs.get("suggestion")])])
 
 
-def _joined(keys: list[SecretBits]) -> SecretBits:
+def _joined(keys: Iterable[SecretBits]) -> SecretBits:
+    """Return several keys as one."""
     return SecretBits(np.concatenate([key.reveal() for key in keys]))
 
 
 def _key_measurement(coincidence: xr.Dataset) -> int:
-    """Index of the measurement that is for the key, else of the test of the state."""
+    """Return the index of the measurement that is for the key, else of the test of the state."""
     names = list(coincidence.measurement_name.values)
     return names.index("key") if "key" in names else names.index("state")
 
 
-def _pairs(scenario: Scenario, coincidence: xr.Dataset):
+def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
+    """Return what pairs counted for the key, and its length as a function of the proof."""
     which = _key_measurement(coincidence)
     counts = coincidence.counts.values[which][[0, 1], [0, 1]]
     sign = np.diag(coincidence.ideal_correlation.values[which])
     equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
     sifted, errors = equal + unequal, np.where(sign > 0, unequal, equal)
     data = _rates(("basis",), sifted, errors, float(coincidence.duration.values[which]))
-    arguments = {
-        "n_z": sifted[0],
-        "n_x": sifted[1],
-        "errors_z": errors[0],
-        "errors_x": errors[1],
-        "f_ec": scenario.key.f_ec,
-        "efficiency_mismatch": scenario.key.efficiency_mismatch,
-    }
-    proof = {"eps_sec": scenario.key.eps_sec, "eps_cor": scenario.key.eps_cor, "bound": scenario.key.bound}
-    fixed = {name: arguments[name] for name in ("n_z", "n_x", "f_ec", "efficiency_mismatch")}
     try:
-        threshold = qber_threshold(**fixed, **proof)
-    except ValueError:  # so few bits that not even errorless ones give key
+        threshold = qber_threshold(
+            n_z=sifted[0],
+            n_x=sifted[1],
+            eps_sec=scenario.key.eps_sec,
+            eps_cor=scenario.key.eps_cor,
+            f_ec=scenario.key.f_ec,
+            bound=scenario.key.bound,
+            efficiency_mismatch=scenario.key.efficiency_mismatch,
+        )
+    except ValueError:  # so few bits that there is no key even without errors
         threshold = np.nan
     data["qber_threshold"] = variable((), threshold, "1", "error rate at which no key is left")
     return data, lambda bound, eps_sec, eps_cor: bbm92_key_length(
-        **arguments, bound=bound, eps_sec=eps_sec, eps_cor=eps_cor
+        n_z=sifted[0],
+        n_x=sifted[1],
+        errors_z=errors[0],
+        errors_x=errors[1],
+        eps_sec=eps_sec,
+        eps_cor=eps_cor,
+        f_ec=scenario.key.f_ec,
+        bound=bound,
+        efficiency_mismatch=scenario.key.efficiency_mismatch,
     )
 
 
-def _pulses(scenario: Scenario, coincidence: xr.Dataset):
+def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
+    """Return what pulses counted for the key, and its length as a function of the proof."""
+    assert isinstance(scenario.source, DecoySource)
     counts = coincidence.counts.values[:, [0, 1], [0, 1]]
     sifted, errors = counts.sum(axis=(2, 3)), counts[:, :, 0, 1] + counts[:, :, 1, 0]
     data = _rates(("intensity_level", "basis"), sifted, errors, float(coincidence.duration.sum()))
     data["pulses"] = coincidence.pulses
     data.coords["intensity_name"] = ("intensity_level", list(INTENSITIES))
     source = scenario.source
-    arguments = {
-        "counts": DecoyCounts(
-            detections_z=sifted[:, 0],
-            detections_x=sifted[:, 1],
-            errors_z=errors[:, 0],
-            errors_x=errors[:, 1],
-            pulses=coincidence.pulses.values,
-        ),
-        "mean_photon_numbers": source.mu,
-        "intensity_probabilities": source.shares,
-        "f_ec": scenario.key.f_ec,
-        "key_basis": "both",
-        "key_intensities": "signal",
-        "intensity_fluctuation": source.intensity_fluctuation,
-        "efficiency_mismatch": scenario.key.efficiency_mismatch,
-    }
+    counted = DecoyCounts(
+        detections_z=sifted[:, 0],
+        detections_x=sifted[:, 1],
+        errors_z=errors[:, 0],
+        errors_x=errors[:, 1],
+        pulses=coincidence.pulses.values,
+    )
     return data, lambda bound, eps_sec, eps_cor: decoy_key_length(
-        **arguments, bound=bound, eps_sec=eps_sec, eps_cor=eps_cor
+        counts=counted,
+        mean_photon_numbers=source.mu,
+        intensity_probabilities=source.shares,
+        eps_sec=eps_sec,
+        eps_cor=eps_cor,
+        f_ec=scenario.key.f_ec,
+        bound=bound,
+        key_basis="both",
+        key_intensities="signal",
+        intensity_fluctuation=source.intensity_fluctuation,
+        efficiency_mismatch=scenario.key.efficiency_mismatch,
     )
 
 
-def _rates(dims, sifted, errors, duration_s) -> xr.Dataset:
+def _rates(dims: tuple[str, ...], sifted: np.ndarray, errors: np.ndarray, duration_s: float) -> xr.Dataset:
+    """Return sifted bits, errors and error rates as the beginning of the stage's data set."""
     with np.errstate(invalid="ignore", divide="ignore"):
         qber = errors / sifted
         sigma = np.sqrt(qber * (1 - qber) / sifted)
@@ -354,21 +379,21 @@ def _rates(dims, sifted, errors, duration_s) -> xr.Dataset:
     )
 
 
-def _rate(errors, events) -> float:
-    """Errors of all events, nan without any."""
+def _rate(errors: np.ndarray, events: np.ndarray) -> float:
+    """Return the share of errors among all events; nan without events."""
     return float(np.sum(errors) / np.sum(events)) if np.sum(events) else np.nan
 
 
-def _shannon_bits(sifted, errors) -> float:
-    """Least that correction discloses of both bases [bit]; from one half on, of bits that are not corrected, all."""
+def _shannon_bits(sifted: np.ndarray, errors: np.ndarray) -> float:
+    """Return the least that correction of both bases discloses [bit]: all bits where half of them or more are wrong."""
     qber = np.minimum(np.divide(errors, np.maximum(sifted, 1)), 0.5)
     return float(np.sum(sifted * binary_entropy(qber)))
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
-    """What the key says that a publication can be held against: name to (value, unit).
+    """Return the quantities of the key that publications state: name to (value, unit).
 
-    Rates of nothing are nan. `no_key` is a reason of `satqkd.key.proofs.reasons.REASONS`, and `suggestion` says which
+    Rates without counts are nan. `no_key` is one of `satqkd.key.proofs.reasons.REASONS`, and `suggestion` says which
     labels may be swapped; both are empty where there is key.
     """
     duration = float(data.duration)

@@ -90,19 +90,19 @@ def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
             if (where := _where(scenario)) not in orbits:
                 orbits[where] = find_sessions(scenario)
             answers.append(answer(scenario, orbits[where]))
-    components = list(answers[0]["budget"])
+    components = list(answers[0].budget)
     data = xr.Dataset(
         {
-            name: variable("point", [one[name] for one in answers], *words)
+            name: variable("point", [getattr(one, name) for one in answers], *words)
             for name, words in ANSWERS.items()
-            if name in answers[0]
+            if getattr(answers[0], name) is not None
         },
         coords={"point": np.arange(first, last + 1), "component": components},
     )
     data["no_key"] = variable(
-        "point", [one["no_key"] for one in answers], "1", "why there is no key, empty where there is"
+        "point", [one.no_key for one in answers], "1", "why there is no key, empty where there is"
     )
-    losses = [[one["budget"][component] for component in components] for one in answers]
+    losses = [[one.budget[component] for component in components] for one in answers]
     data["loss"] = variable(("point", "component"), losses, "dB", "mean loss, all stations together")
     return data
 

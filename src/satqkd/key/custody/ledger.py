@@ -11,20 +11,20 @@ TAG_BITS = 96  # a forged message of up to 10 GB passes with a probability below
 
 
 class KeyReuseError(ValueError):
-    """Bits of a key were asked for that have served already."""
+    """Refusal of bits that have already been used."""
 
 
 class KeyExhaustedError(ValueError):
-    """More bits of a key were asked for than are left."""
+    """Refusal of more bits than are left."""
 
 
 class ForgedMessageError(ValueError):
-    """A message does not carry the tag that its sender would have given it."""
+    """Refusal of a message whose tag is wrong."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """Bits `start` to `stop` of a key have served for `purpose`."""
+    """Use of bits: `start` to before `stop` of a key were taken for `purpose`."""
 
     start: int
     stop: int
@@ -33,7 +33,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Message:
-    """What goes over the open channel; everybody may read it.
+    """Message on the open channel, which everybody may read.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Message:
 
 
 class KeyLedger:
-    """One place's copy of a key, and the account of its bits.
+    """Copy of a key that one place holds, and the account of its bits.
 
     The other place has the same. Both go through the key in the same order, and bits are erased as they are taken. The
     first 127 are the secret point of the authentication, which serves as long as the key does.
@@ -70,9 +70,17 @@ class KeyLedger:
     name : str
     uses : list of Use
         In the order of the key, without gaps.
+
+    Examples
+    --------
+    >>> bits = np.random.default_rng(1).integers(0, 2, 1000)
+    >>> satellite, station = KeyLedger("Jinan-1", SecretBits(bits)), KeyLedger("Jinan-1", SecretBits(bits))
+    >>> message = satellite.sign(b"600 bits follow")
+    >>> station.verify(message), station.remaining
+    (b'600 bits follow', 777)
     """
 
-    def __init__(self, name: str, key: SecretBits):
+    def __init__(self, name: str, key: SecretBits) -> None:
         self.name = name
         self.uses: list[Use] = []
         self._bits = key.reveal().copy()
@@ -80,16 +88,16 @@ class KeyLedger:
 
     @property
     def position(self) -> int:
-        """Place of the first bit that has not served."""
+        """Return the place of the first unused bit."""
         return self.uses[-1].stop if self.uses else 0
 
     @property
     def remaining(self) -> int:
-        """Bits that are left."""
+        """Return the number of bits that are left."""
         return self._bits.size - self.position
 
     def take(self, count: int, purpose: str, *, start: int | None = None) -> SecretBits:
-        """Bits of the key, the next ones or those from `start` on; they can never be had again.
+        """Return bits of the key, the next ones or those from `start` on, and erase them.
 
         Parameters
         ----------
@@ -125,11 +133,11 @@ class KeyLedger:
         return taken
 
     def sign(self, content: bytes) -> Message:
-        """A message that all can read and none can change, for 96 bits of key."""
+        """Return a message that all can read and none can change; it costs 96 bits of key."""
         return self._message(self.position, self.take(TAG_BITS, "tag"), b"open", content)
 
     def verify(self, message: Message) -> bytes:
-        """Content of a message that the other side signed.
+        """Return the content of a message that the other side signed.
 
         Raises
         ------
@@ -139,28 +147,32 @@ class KeyLedger:
         return self._checked(message, b"open")
 
     def encrypt(self, plaintext: bytes) -> Message:
-        """A message under a one-time pad, for 96 bits of key and 8 for each byte."""
+        """Return a message under a one-time pad; it costs 96 bits of key and 8 for each byte."""
         start, pad = self.position, self.take(TAG_BITS, "tag")
         return self._message(start, pad, b"sealed", self._under_pad(plaintext))
 
     def decrypt(self, message: Message) -> bytes:
-        """Plaintext of a message that the other side encrypted; raises what `verify` does."""
+        """Return the plaintext of a message that the other side encrypted; raise what `verify` does."""
         return self._under_pad(self._checked(message, b"sealed"))
 
     def _message(self, start: int, pad: SecretBits, kind: bytes, content: bytes) -> Message:
+        """Return a message with its tag; `kind` keeps open and encrypted messages apart."""
         tag = authentication_tag(kind + content, point=self._point, pad=_number(pad), bits=TAG_BITS)
         return Message(start, content, tag)
 
     def _checked(self, message: Message, kind: bytes) -> bytes:
+        """Return the content of a message whose tag is right."""
         pad = _number(self.take(TAG_BITS, "tag", start=message.start))
         if not is_authentic(kind + message.content, message.tag, point=self._point, pad=pad, bits=TAG_BITS):
             raise ForgedMessageError(f"{self.name}: the tag of a message at start={message.start} is wrong: drop it")
         return message.content
 
     def _under_pad(self, text: bytes) -> bytes:
+        """Encrypt or decrypt with the next bits of the key."""
         pad = np.frombuffer(self.take(8 * len(text), "one-time pad").packed(), np.uint8)
         return (np.frombuffer(text, np.uint8) ^ pad).tobytes()
 
 
 def _number(bits: SecretBits) -> int:
+    """Return bits as an integer, the first lowest."""
     return int.from_bytes(bits.packed(), "little")

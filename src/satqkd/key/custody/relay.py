@@ -15,7 +15,7 @@ from satqkd.key.custody.ledger import TAG_BITS, KeyLedger, Message
 
 @dataclass(frozen=True)
 class Announcement:
-    """What the satellite says in the open.
+    """What the satellite announces in public.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Announcement:
 
 
 def relay_key(first: KeyLedger, second: KeyLedger, count: int) -> Announcement:
-    """Pass key of the first station on to the second; both keys are erased on board as far as they are used.
+    """Pass key of the first station on to the second, and erase on board what is used of both keys.
 
     Parameters
     ----------
@@ -43,6 +43,15 @@ def relay_key(first: KeyLedger, second: KeyLedger, count: int) -> Announcement:
     ------
     ValueError
         When `count` is no positive number of whole bytes, or more than `relayable_bits`.
+
+    Examples
+    --------
+    >>> bits = np.random.default_rng(1).integers(0, 2, (2, 1000))
+    >>> on_board = [KeyLedger(name, SecretBits(key)) for name, key in zip(["Beijing", "Stellenbosch"], bits)]
+    >>> beijing, stellenbosch = (KeyLedger(ledger.name, SecretBits(key)) for ledger, key in zip(on_board, bits))
+    >>> announcement = relay_key(*on_board, 128)
+    >>> kept_by_first(beijing, announcement) == found_by_second(stellenbosch, announcement)
+    True
     """
     most = relayable_bits(first, second)
     if count % 8 or not 0 < count <= most:
@@ -54,16 +63,44 @@ def relay_key(first: KeyLedger, second: KeyLedger, count: int) -> Announcement:
 
 
 def relayable_bits(first: KeyLedger, second: KeyLedger) -> int:
-    """The most that `relay_key` can pass on, in whole bytes [bit]."""
+    """Return the most that `relay_key` can pass on, in whole bytes [bit].
+
+    Examples
+    --------
+    >>> first, second = (
+    ...     KeyLedger("Beijing", SecretBits(np.ones(1000))),
+    ...     KeyLedger("Stellenbosch", SecretBits(np.ones(500))),
+    ... )
+    >>> relayable_bits(first, second)
+    272
+    """
     return max(min(first.remaining, second.remaining) - TAG_BITS, 0) // 8 * 8
 
 
 def kept_by_first(ledger: KeyLedger, announcement: Announcement) -> SecretBits:
-    """The common key, from the first station's copy of its key; raises what `KeyLedger.verify` does."""
+    """Return the common key from the first station's copy of its key; raise what `KeyLedger.verify` does.
+
+    Examples
+    --------
+    >>> bits = np.random.default_rng(1).integers(0, 2, (2, 1000))
+    >>> on_board = [KeyLedger(name, SecretBits(key)) for name, key in zip(["Beijing", "Stellenbosch"], bits)]
+    >>> beijing, stellenbosch = (KeyLedger(ledger.name, SecretBits(key)) for ledger, key in zip(on_board, bits))
+    >>> kept_by_first(beijing, relay_key(*on_board, 128))
+    <128 secret bits>
+    """
     return ledger.take(int.from_bytes(ledger.verify(announcement.to_first), "little"), "relayed")
 
 
 def found_by_second(ledger: KeyLedger, announcement: Announcement) -> SecretBits:
-    """The common key, from the announcement and the second station's key; raises what `KeyLedger.decrypt` does."""
+    """Return the common key from the announcement and the second station's key; raise what `KeyLedger.decrypt` does.
+
+    Examples
+    --------
+    >>> bits = np.random.default_rng(1).integers(0, 2, (2, 1000))
+    >>> on_board = [KeyLedger(name, SecretBits(key)) for name, key in zip(["Beijing", "Stellenbosch"], bits)]
+    >>> beijing, stellenbosch = (KeyLedger(ledger.name, SecretBits(key)) for ledger, key in zip(on_board, bits))
+    >>> found_by_second(stellenbosch, relay_key(*on_board, 128))
+    <128 secret bits>
+    """
     relayed = np.frombuffer(ledger.decrypt(announcement.to_second), np.uint8)
     return SecretBits(np.unpackbits(relayed, bitorder="little"))

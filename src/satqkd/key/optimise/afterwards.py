@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from satqkd.key.optimise.search import Maximum, Optimum, maximise, optimum_of, worth
-from satqkd.key.proofs.bbm92 import sampled_key_length
+from satqkd.key.proofs.bbm92 import SampledKey, sampled_key_length
 from satqkd.result import Result
 
 
-def optimal_split(key: Callable, *, eps, rng) -> Optimum:
-    """Division of one failure probability between secrecy and correctness, and within secrecy, that gives most key.
+def optimal_split(key: Callable, *, eps: float, rng: np.random.Generator) -> Optimum:
+    """Divide one failure probability between secrecy and correctness, and within secrecy, for the longest key.
 
     Parameters
     ----------
@@ -38,14 +38,23 @@ def optimal_split(key: Callable, *, eps, rng) -> Optimum:
         When runs of the search do not agree.
     ValueError
         When no division gives key.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> from satqkd.key import bbm92_key_length
+    >>> counts = {"n_z": 1900, "n_x": 1900, "errors_z": 80, "errors_x": 90, "f_ec": 1.16, "bound": "projected"}
+    >>> best = optimal_split(partial(bbm92_key_length, **counts), eps=1e-10, rng=np.random.default_rng(1))
+    >>> best.length > bbm92_key_length(**counts, eps_sec=0.5e-10, eps_cor=0.5e-10).length.item()
+    True
     """
     names = ("eps_sec", "eps_cor", "estimate_share")
 
-    def divided(settings):
+    def divided(settings: np.ndarray) -> np.ndarray:
         correctness = eps * 10.0 ** settings[0]
         return np.array([eps - correctness, correctness, settings[1]])
 
-    def objective(points, abundance):
+    def objective(points: np.ndarray, abundance: float) -> np.ndarray:
         return worth(key(**dict(zip(names, divided(points.T), strict=True))))
 
     best = maximise(objective, low=[-4.0, 0.02], high=[-0.1, 0.98], rng=rng, resolution=1.0, population=64)
@@ -53,8 +62,18 @@ def optimal_split(key: Callable, *, eps, rng) -> Optimum:
     return optimum_of(best, names, lambda point: key(**dict(zip(names, point, strict=True))))
 
 
-def optimal_sample(*, n_sifted, errors, eps_sec, eps_cor, f_ec, bound, rng, efficiency_mismatch=0.0) -> Optimum:
-    """Size of the sample that gives the longest key when both bases make one block.
+def optimal_sample(
+    *,
+    n_sifted: float,
+    errors: float,
+    eps_sec: float,
+    eps_cor: float,
+    f_ec: float,
+    bound: str,
+    rng: np.random.Generator,
+    efficiency_mismatch: float = 0.0,
+) -> Optimum:
+    """Find the size of the sample that gives the longest key when both bases make one block.
 
     Parameters
     ----------
@@ -73,10 +92,24 @@ def optimal_sample(*, n_sifted, errors, eps_sec, eps_cor, f_ec, bound, rng, effi
         When runs of the search do not agree.
     ValueError
         When no sample gives key.
+
+    Examples
+    --------
+    >>> best = optimal_sample(
+    ...     n_sifted=3800,
+    ...     errors=170,
+    ...     eps_sec=1e-10,
+    ...     eps_cor=1e-10,
+    ...     f_ec=1.16,
+    ...     bound="projected",
+    ...     rng=np.random.default_rng(1),
+    ... )
+    >>> 0 < best.settings["n_sample"] < 3800
+    True
     """
     names = ("n_sample", "estimate_share")
 
-    def key(settings, abundance=1.0):
+    def key(settings: np.ndarray, abundance: float = 1.0) -> SampledKey:
         return sampled_key_length(
             n_sifted=abundance * n_sifted,
             errors=abundance * errors,
@@ -89,7 +122,7 @@ def optimal_sample(*, n_sifted, errors, eps_sec, eps_cor, f_ec, bound, rng, effi
             efficiency_mismatch=efficiency_mismatch,
         )
 
-    def objective(points, abundance):
+    def objective(points: np.ndarray, abundance: float) -> np.ndarray:
         return key(points.T, abundance).block.unfloored
 
     low, high = [1.0, 0.02], [n_sifted - 1.0, 0.98]
@@ -114,8 +147,8 @@ class Blocks(Result):
     edges: list[tuple[int, int]]
 
 
-def optimal_blocks(length: Callable, *, bins, most=4) -> Blocks:
-    """Which neighbouring parts of a pass should make a key together, and which should make none.
+def optimal_blocks(length: Callable, *, bins: int, most: int = 4) -> Blocks:
+    """Find which neighbouring parts of a pass should make a key together, and which should make none.
 
     Parameters
     ----------
@@ -135,6 +168,13 @@ def optimal_blocks(length: Callable, *, bins, most=4) -> Blocks:
     Notes
     -----
     Dynamic programming: the best with one block more ends with a block that follows the best of what is before it.
+
+    Examples
+    --------
+    >>> yields = np.array([-10.0, 50.0, 60.0, -10.0])
+    >>> total = np.append(0.0, np.cumsum(yields))
+    >>> optimal_blocks(lambda first, last, blocks: total[last] - total[first] - 20.0, bins=4)
+    Blocks(length=90.0, edges=[(1, 3)])
     """
     first, last = np.triu_indices(bins + 1, 1)
     longest = Blocks(0.0, [])
@@ -154,8 +194,8 @@ def optimal_blocks(length: Callable, *, bins, most=4) -> Blocks:
     return longest
 
 
-def _edges(start):
-    """Blocks of the best way to cut, read backwards; -1 stands for a bin in no block."""
+def _edges(start: np.ndarray) -> list[tuple[int, int]]:
+    """Return the blocks of the best way to cut, found from the end backwards; -1 marks a bin in no block."""
     block, end = len(start) - 1, start.shape[1] - 1
     edges = []
     while block > 0 and end > 0:

@@ -4,15 +4,15 @@ Intensities and their probabilities, bases, the width of the window, and the sec
 the pass stands in `satqkd.key.optimise.afterwards`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from satqkd.key.optimise.downlink import DecoyDownlink, PairDownlinks
 from satqkd.key.optimise.search import Optimum, maximise, optimum_of, worth
-from satqkd.key.proofs.bbm92 import bbm92_key_length
-from satqkd.key.proofs.decoy import PROOFS, WEIGHED, decoy_key_length
+from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length
+from satqkd.key.proofs.decoy import PROOFS, WEIGHED, DecoyKey, WeighedProof, decoy_key_length
 from satqkd.key.proofs.decoy_bounds import EQUAL, GAINS, ONE_DECOY, pass_lengths
 from satqkd.key.proofs.entropy import check_security, named_bound
 from satqkd.key.proofs.multinomial import CAPPED, DECOYS
@@ -24,42 +24,47 @@ _PAIR_SETTINGS = ("pair_rate_hz", "window_s", "basis_x", "seconds", "estimate_sh
 _WIDE = 8.0
 
 
-def _box(names, defaults, limits):
-    """Lower and upper limit of each setting; a single number fixes it."""
+def _box(
+    names: Sequence[str],
+    defaults: Mapping[str, float | tuple[float, float]],
+    limits: Mapping[str, float | tuple[float, float]],
+) -> np.ndarray:
+    """Return the lower and the upper limit of each setting; a single number fixes it."""
     for name in limits:
         if name not in names:
             raise ValueError(f"limits has {name!r}, which is no setting: choose from {', '.join(names)}")
     missing = [name for name in names if name not in {*limits, *defaults}]
     if missing:
         raise ValueError(f"limits has no {missing[0]}: give a number, or the lowest and the highest")
-    box = np.array([np.broadcast_to(limits.get(name, defaults.get(name)), 2) for name in names], dtype=float)
+    given = {**defaults, **limits}
+    box = np.stack([np.broadcast_to(np.asarray(given[name], dtype=float), 2) for name in names])
     for name, (low, high) in zip(names, box, strict=True):
         if not low <= high:
             raise ValueError(f"limits of {name} are {low:g} and {high:g}: give the lowest first")
     return box.T
 
 
-def _window_limits(jitter_s, longest_s):
-    """What the jitter says of a window; nothing when there is none."""
+def _window_limits(jitter_s: float, longest_s: float) -> dict[str, tuple[float, float]]:
+    """Return the limits of the window that follow from the jitter; none without jitter."""
     return {"window_s": (0.2 * jitter_s, min(_WIDE * jitter_s, longest_s))} if jitter_s > 0.0 else {}
 
 
 def optimal_decoy(
     link: DecoyDownlink,
     *,
-    eps_sec,
-    eps_cor,
-    f_ec,
-    bound,
-    rng,
-    key_basis="x",
-    key_intensities="all",
-    vacuum=0.0,
-    intensity_fluctuation=0.0,
-    efficiency_mismatch=0.0,
+    eps_sec: float,
+    eps_cor: float,
+    f_ec: float,
+    bound: str,
+    rng: np.random.Generator,
+    key_basis: str = "x",
+    key_intensities: str = "all",
+    vacuum: float = 0.0,
+    intensity_fluctuation: float = 0.0,
+    efficiency_mismatch: float = 0.0,
     limits: Mapping[str, float | tuple[float, float]] | None = None,
 ) -> Optimum:
-    """Settings of a decoy-state pass that give the longest key from its expected counts.
+    """Find the settings of a decoy-state pass that give the longest key from its expected counts.
 
     Parameters
     ----------
@@ -85,6 +90,15 @@ def optimal_decoy(
     ValueError
         When no settings within the limits give key; for limits that name no setting or are in the wrong order, and as
         `decoy_key_length`.
+
+    Examples
+    --------
+    >>> link = DecoyDownlink(np.full(300, 1e-3), np.array(1000.0), pulse_rate_hz=1e8, misalignment=0.01)
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-15, "f_ec": 1.16}
+    >>> fixed = {"share_signal": 0.7, "share_decoy": 0.2, "basis_x": 0.5, "window_s": 1e-9, "seconds": 300}
+    >>> best = optimal_decoy(link, **security, bound="zhang2017", rng=np.random.default_rng(1), limits=fixed)
+    >>> best.settings["signal"] > best.settings["decoy"], best.length > 0
+    (True, True)
     """
     proof = named_bound(PROOFS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
@@ -107,24 +121,24 @@ def optimal_decoy(
         "seconds": (link.step_s, link.step_s * np.size(link.transmittance)),
     } | _window_limits(link.jitter_s, 1.0 / link.pulse_rate_hz)
     low, high = _box(_DECOY_SETTINGS, defaults, dict(limits or {}))
-    exact = np.float64(eps_sec)
+    exact, exact_cor = (np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor))
     # As long as a search has more data than there are, it only looks for the part of the box in which keys are long:
     # the bound of Zhang et al. finds it in a third of the time.
     guide = PROOFS["zhang2017"] if proof.photons == WEIGHED else proof
     guided = (
         exact, float(guide.sigmas(exact, signal_only)), float(f_ec), float(efficiency_mismatch),
-        float(guide.security(exact, np.float64(eps_cor), signal_only)), float(intensity_fluctuation),
+        float(guide.security(exact, exact_cor, signal_only)), float(intensity_fluctuation),
         guide.photons, guide.tail, guide.shares(signal_only), signal_only, key_basis == "both",
     )  # fmt: skip
-    two_way = proof.photons == WEIGHED and proof.two_way
-    security = float(proof.security(exact, np.float64(eps_cor), signal_only))
+    two_way = isinstance(proof, WeighedProof) and proof.two_way
+    security = float(proof.security(exact, exact_cor, signal_only))
     weighed_terms = (
         exact, float(f_ec), float(efficiency_mismatch), security, float(intensity_fluctuation), signal_only, two_way,
     )  # fmt: skip
     in_steps = np.array([1.0] * 6 + [1.0 / link.step_s])
     pulses_in_step = link.pulse_rate_hz * link.step_s
 
-    def weighed(points, ways):
+    def weighed(points: np.ndarray, ways: int) -> np.ndarray:
         mu = np.column_stack([points[:, :2], np.full(len(points), vacuum)])
         clicks, errors = link.clicks(mean_photon_numbers=mu, window_s=points[:, 5], seconds=points[:, 6])
         lengths = np.empty(len(points))
@@ -133,7 +147,7 @@ def optimal_decoy(
         )
         return lengths
 
-    def objective(points, abundance, *, capped=False):
+    def objective(points: np.ndarray, abundance: float, *, capped: bool = False) -> np.ndarray:
         if proof.photons == WEIGHED and abundance == 1.0:
             return weighed(points, CAPPED if capped else DECOYS)
         lengths = np.empty(len(points))
@@ -147,7 +161,7 @@ def optimal_decoy(
         pass_lengths(points * in_steps, *link_terms, *guided, capped, lengths)
         return lengths
 
-    def key(point):
+    def key(point: np.ndarray) -> DecoyKey:
         signal, decoy, share_signal, share_decoy, basis_x, window_s, seconds = point
         mu, p = [signal, decoy, vacuum], [share_signal, share_decoy, 1.0 - share_signal - share_decoy]
         if one_decoy:
@@ -179,15 +193,15 @@ def optimal_decoy(
 def optimal_pairs(
     link: PairDownlinks,
     *,
-    eps_sec,
-    eps_cor,
-    f_ec,
-    bound,
-    rng,
+    eps_sec: float,
+    eps_cor: float,
+    f_ec: float,
+    bound: str,
+    rng: np.random.Generator,
     limits: Mapping[str, float | tuple[float, float]],
-    efficiency_mismatch=0.0,
+    efficiency_mismatch: float = 0.0,
 ) -> Optimum:
-    """Settings of a pass of photon pairs that give the longest key from its expected counts, both bases giving key.
+    """Find the settings of a pass of photon pairs that give the longest key from its expected counts in both bases.
 
     Parameters
     ----------
@@ -207,9 +221,16 @@ def optimal_pairs(
     ------
     NotConvergedError, ValueError
         As `optimal_decoy`.
+
+    Examples
+    --------
+    >>> link = PairDownlinks(np.full((3000, 2), 1e-3), np.array([1000.0, 1000.0]), misalignment=0.02)
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-15, "f_ec": 1.16}
+    >>> limits = {"pair_rate_hz": (1e5, 1e8), "window_s": 1e-9, "basis_x": 0.5, "seconds": 3000, "estimate_share": 0.5}
+    >>> best = optimal_pairs(link, **security, bound="tomamichel2012", rng=np.random.default_rng(1), limits=limits)
+    >>> best.length > 0
+    True
     """
-    proof = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "bound": bound}
-    proof["efficiency_mismatch"] = efficiency_mismatch
     defaults = {
         "basis_x": (0.02, 0.98),
         "seconds": (link.step_s, link.step_s * len(link.transmittance)),
@@ -217,12 +238,20 @@ def optimal_pairs(
     } | _window_limits(link.jitter_s, np.inf)
     low, high = _box(_PAIR_SETTINGS, defaults, dict(limits))
 
-    def key(settings, abundance=1.0):
+    def key(settings: np.ndarray, abundance: float = 1.0) -> Bbm92Key:
         counts = link.counts(**dict(zip(_PAIR_SETTINGS[:-1], settings[:-1], strict=True)))
         counts = {name: abundance * value for name, value in counts.items()}
-        return bbm92_key_length(**counts, **proof, estimate_share=settings[-1])
+        return bbm92_key_length(
+            **counts,
+            eps_sec=eps_sec,
+            eps_cor=eps_cor,
+            f_ec=f_ec,
+            bound=bound,
+            efficiency_mismatch=efficiency_mismatch,
+            estimate_share=settings[-1],
+        )
 
-    def objective(points, abundance):
+    def objective(points: np.ndarray, abundance: float) -> np.ndarray:
         return worth(key(points.T, abundance))
 
     # An exact tail jumps from one count to the next, by about a bit.

@@ -1,8 +1,10 @@
 """A seeded search for the greatest value in a box that either finds it twice or says that it did not."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.bbm92 import Bbm92Key, SampledKey
 from satqkd.key.proofs.decoy import DecoyKey
@@ -17,8 +19,11 @@ _GENERATIONS = 200
 _ENDED, _LOST = 0.1, 10.0
 
 
+AnyKey = DecoyKey | Bbm92Key | SampledKey
+
+
 class NotConvergedError(RuntimeError):
-    """Runs of a search did not agree on the best point."""
+    """Failure of a search: its runs do not agree on the best point."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,24 +65,31 @@ class Optimum(Result):
     """
 
     settings: dict[str, float]
-    key: DecoyKey | Bbm92Key | SampledKey
+    key: AnyKey
     spread: float
     evaluations: int
 
     @property
-    def length(self):
-        """Secret bits."""
+    def length(self) -> float:
+        """Return the secret bits."""
         return float(self.key.length)
 
 
-def _reflected(points):
-    """Points beyond a wall of the unit cube come back into it."""
+def _reflected(points: np.ndarray) -> np.ndarray:
+    """Reflect points beyond a wall of the unit cube back into it."""
     points = np.abs(points)
     return np.minimum(np.minimum(points, np.abs(2.0 - points)), 1.0)
 
 
-def _searches(values_at, rng, runs, dimensions, population, tolerance):
-    """Best points and values of searches in the unit cube that know nothing of each other, and what they cost."""
+def _searches(
+    values_at: Callable[[np.ndarray, float, np.ndarray], np.ndarray],
+    rng: np.random.Generator,
+    runs: int,
+    dimensions: int,
+    population: int,
+    tolerance: Callable[[ArrayLike], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Run independent searches in the unit cube; return their best points and values, and the points asked for."""
     kept = population // 4
     # The better a point, the more it counts, as in evolution strategies.
     weights = np.log(kept + 0.5) - np.log(np.arange(1, kept + 1))
@@ -118,15 +130,22 @@ def _searches(values_at, rng, runs, dimensions, population, tolerance):
     return found, highest, evaluations
 
 
-def _best(points, values, kept):
-    """The best points of each run and their values, the very best first."""
+def _best(points: np.ndarray, values: np.ndarray, kept: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best points of each run and their values, the very best first."""
     order = np.argsort(-values, axis=1)[:, :kept]
     run = np.arange(len(points))[:, np.newaxis]
     return points[run, order], values[run, order]
 
 
-def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
-    """Greatest value that any of some functions has within a box, found twice.
+def maximise(
+    *objectives: Callable,
+    low: ArrayLike,
+    high: ArrayLike,
+    rng: np.random.Generator,
+    resolution: float = 0.01,
+    population: int = 96,
+) -> Maximum:
+    """Find the greatest value that any of some functions has within a box, twice.
 
     Parameters
     ----------
@@ -156,15 +175,22 @@ def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
     Each search estimates a normal distribution from the best quarter of a generation and draws the next generation from
     it. Finite keys exist in a small part of the box only, surrounded by a plain where to send nothing is best; with a
     few thousand times the data that part is large, and it is followed while the data are taken away.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> found = maximise(lambda points, _: -1e3 * ((points - 0.3) ** 2).sum(axis=1), low=[0, 0], high=[1, 1], rng=rng)
+    >>> found.point.round(1)
+    array([0.3, 0.3])
     """
     low, high = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
     free = np.flatnonzero(high > low)
     edges = np.diag(high - low)[free]
 
-    def tolerance(value):
+    def tolerance(value: ArrayLike) -> np.ndarray:
         return resolution + 1e-6 * np.abs(value)
 
-    def values_at(points, abundance, runs):
+    def values_at(points: np.ndarray, abundance: float, runs: np.ndarray) -> np.ndarray:
         places, values = low + points @ edges, np.empty(points.shape[:-1])
         for number, objective in enumerate(objectives):
             own = runs // 2 == number
@@ -174,7 +200,8 @@ def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
 
     if not len(free):
         return Maximum(low, max(float(objective(low[np.newaxis], 1.0)[0]) for objective in objectives), 0.0, 1)
-    found, evaluations = [], 0
+    found: list[tuple[float, np.ndarray]] = []
+    evaluations = 0
     for doubled in range(4):
         runs, size = 2 * len(objectives), population * 2**doubled
         points, values, asked = _searches(values_at, rng, runs, len(free), size, tolerance)
@@ -188,8 +215,8 @@ def maximise(*objectives, low, high, rng, resolution=0.01, population=96):
     )
 
 
-def optimum_of(best, names, key, **fixed):
-    """The record of a search, or an error when even the best settings give no key."""
+def optimum_of(best: Maximum, names: Sequence[str], key: Callable[[np.ndarray], AnyKey], **fixed: float) -> Optimum:
+    """Return the record of a search; raise where even the best settings give no key."""
     if best.value <= 0.0:
         raise ValueError(
             f"no settings within the limits give key: the best are {-best.value:.0f} bit short. "
@@ -199,8 +226,16 @@ def optimum_of(best, names, key, **fixed):
     return Optimum(settings, key(best.point), best.spread, best.evaluations)
 
 
-def worth(key):
-    """What the keys of all blocks are worth together; where none is above zero, the one that is nearest to it."""
+def worth(key: AnyKey) -> np.ndarray:
+    """Return the length of all blocks together [bit]; where none has key, that of the block nearest to it, below zero.
+
+    Examples
+    --------
+    >>> from satqkd.key import bbm92_key_length
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16, "bound": "projected"}
+    >>> round(worth(bbm92_key_length(n_z=100, n_x=100, errors_z=5, errors_x=5, **security)).item())
+    -134
+    """
     blocks = [key.block] if isinstance(key, SampledKey) else [block for block in (key.z, key.x) if block is not None]
     unfloored = np.stack(np.broadcast_arrays(*(block.unfloored for block in blocks)))
     nearest = unfloored.max(axis=0)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.key.postprocessing.binary_field import add_products, evaluate, interpolate
 
@@ -13,7 +14,7 @@ CALL_POINTS = 500  # points that take as long as a call does
 
 @dataclass(frozen=True)
 class ToeplitzSeed:
-    """A public seed made ready for hashing keys of one size; `toeplitz` says when it may serve again.
+    """Public seed, prepared for hashing keys of one size; `toeplitz` says when it may be used again.
 
     Attributes
     ----------
@@ -28,7 +29,7 @@ class ToeplitzSeed:
     transforms: np.ndarray = field(repr=False)
 
 
-def toeplitz(bits, seed_bits, length: int) -> np.ndarray:
+def toeplitz(bits: ArrayLike, seed_bits: ArrayLike | ToeplitzSeed, length: int) -> np.ndarray:
     r"""Hash a key to fewer bits with a Toeplitz matrix, exactly.
 
     Bit i of the hash is :math:`\bigoplus_j t_{n-1+i-j}\,x_j`: the first row of the matrix is the first n bits of the
@@ -63,6 +64,11 @@ def toeplitz(bits, seed_bits, length: int) -> np.ndarray:
     The hash is part of the product of two polynomials over GF(2), cut into blocks whose products come from
     `binary_field`: integers only, so that there is no rounding error to watch. Memory beyond the arguments is 0.53
     bytes per bit of key and 0.53 per bit of seed.
+
+    Examples
+    --------
+    >>> toeplitz([1, 0, 1, 1], [0, 1, 1, 0, 1], 2)
+    array([1, 1], dtype=uint8)
     """
     key = _bit_array(bits, "bits")
     seed = seed_bits if isinstance(seed_bits, ToeplitzSeed) else toeplitz_seed(seed_bits, key.size, length)
@@ -89,8 +95,8 @@ def toeplitz(bits, seed_bits, length: int) -> np.ndarray:
     return hashed.ravel()[:length]
 
 
-def toeplitz_seed(seed_bits, n_bits: int, length: int) -> ToeplitzSeed:
-    """Make a seed ready for hashing keys of `n_bits` to `length` bits, which is near half of the work of `toeplitz`.
+def toeplitz_seed(seed_bits: ArrayLike, n_bits: int, length: int) -> ToeplitzSeed:
+    """Prepare a seed for hashing keys of `n_bits` to `length` bits, which is nearly half of the work of `toeplitz`.
 
     Parameters
     ----------
@@ -102,6 +108,12 @@ def toeplitz_seed(seed_bits, n_bits: int, length: int) -> ToeplitzSeed:
     ------
     ValueError
         As in `toeplitz`.
+
+    Examples
+    --------
+    >>> seed = toeplitz_seed([0, 1, 1, 0, 1], 4, 2)
+    >>> toeplitz([1, 0, 1, 1], seed, 2)
+    array([1, 1], dtype=uint8)
     """
     if n_bits < 1:
         raise ValueError(f"n={n_bits} bits of key are fewer than 1: there is nothing to hash")
@@ -125,7 +137,7 @@ def toeplitz_seed(seed_bits, n_bits: int, length: int) -> ToeplitzSeed:
 
 
 def _block_digits(points: int) -> int:
-    """Digits of a block, so that of its product with a window of twice as many, the upper block comes out right.
+    """Return the digits of a block for which the upper block of its product with a window comes out right.
 
     A transform of N points gives a product modulo a polynomial without terms between x^N and x^(N/16), for the sizes
     used. What is folded down from above x^N therefore stays below 15 N / 32.
@@ -134,9 +146,9 @@ def _block_digits(points: int) -> int:
 
 
 def _transform_size(n_bits: int, length: int) -> int:
-    """The size with the least work: transforms of columns, windows and rows, and a product for each pair of blocks."""
+    """Return the size with the least work: transforms, and a product for each pair of blocks."""
 
-    def work(points):
+    def work(points: int) -> int:
         block = _block_digits(points) * DIGIT_BITS
         columns, rows = -(-n_bits // block), -(-length // block)
         return (points + CALL_POINTS) * (2 * (columns + rows) * points.bit_length() + columns * rows)
@@ -153,8 +165,8 @@ def _transform(values: np.ndarray, bits: np.ndarray, start: int, digits: int) ->
     evaluate(values)
 
 
-def _bit_array(values, name: str) -> np.ndarray:
-    """One dimension of bits, or an error that names the array and shows nothing of it."""
+def _bit_array(values: ArrayLike, name: str) -> np.ndarray:
+    """Return bits as a one-dimensional array; an error names the array and shows none of its values."""
     bits = np.asarray(values)
     if bits.ndim != 1 or bits.size and bits.dtype.kind not in "bui":
         raise ValueError(f"{name} is of shape {bits.shape} and type {bits.dtype}: give integers in one dimension")

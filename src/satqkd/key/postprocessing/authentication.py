@@ -6,18 +6,25 @@ messages; the pad is what each of them costs.
 
 import hmac
 import math
+from collections.abc import Sequence
 
 PRIME_BITS = 127  # the field is that of the integers modulo the Mersenne prime 2^127 - 1
 BLOCK_BYTES = 15
 
 
 def blocks_of(message_bits: int) -> int:
-    """Blocks of 120 bits into which a message falls."""
+    """Return the number of blocks of 120 bits into which a message falls.
+
+    Examples
+    --------
+    >>> blocks_of(1000)
+    9
+    """
     return -(-message_bits // (8 * BLOCK_BYTES))
 
 
 def forgery_probability(message_bits: int, tag_bits: int) -> float:
-    r"""Probability that a forged message of this size or a smaller one is taken for true, :math:`(2L + 1)/2^t`.
+    r"""Return the probability that a forged message of at most this size is accepted, :math:`(2L + 1)/2^t`.
 
     Parameters
     ----------
@@ -32,12 +39,17 @@ def forgery_probability(message_bits: int, tag_bits: int) -> float:
     point of degree L at most, without constant term. Tags that differ by a given number leave :math:`2^{128-t}` values
     for it, since an integer below the prime and the same less the prime both count; each is taken at L points at most,
     of the :math:`2^{127}` that the key can give, of which two mean zero.
+
+    Examples
+    --------
+    >>> forgery_probability(1000, 48) < 1e-13
+    True
     """
     return (2 * blocks_of(message_bits) + 1) / 2**tag_bits
 
 
 def tag_bits(message_bits: int, *, eps: float) -> int:
-    """Bits of the shortest tag that a forged message passes with probability `eps` at most.
+    """Return the size of the shortest tag that a forged message passes with at most a probability `eps` [bit].
 
     Parameters
     ----------
@@ -50,6 +62,11 @@ def tag_bits(message_bits: int, *, eps: float) -> int:
     ------
     ValueError
         When eps is no probability, or so small that no tag of 127 bits does.
+
+    Examples
+    --------
+    >>> tag_bits(10**6, eps=1e-10)
+    48
     """
     if not 0 < eps < 1:
         raise ValueError(f"eps={eps:g} is outside (0, 1): give the probability that a forgery passes")
@@ -64,8 +81,8 @@ def tag_bits(message_bits: int, *, eps: float) -> int:
     return size
 
 
-def authentication_cost_bits(message_bits, *, eps: float) -> int:
-    """Bits of key that authenticating some messages spends: a pad for the tag of each.
+def authentication_cost_bits(message_bits: Sequence[int], *, eps: float) -> int:
+    """Return the bits of key that authenticating some messages spends: a pad for the tag of each.
 
     Parameters
     ----------
@@ -91,13 +108,18 @@ def authentication_cost_bits(message_bits, *, eps: float) -> int:
     Wegman and Carter, J. Comput. Syst. Sci. 22, 265 (1981): hash and one-time pad; that the hash stays good
     for the next message when its pad is fresh, with quantum side information too, is shown by Portmann, IEEE Trans.
     Inf. Theory 60, 4383 (2014).
+
+    Examples
+    --------
+    >>> authentication_cost_bits([10**6, 10**5], eps=1e-10)
+    94
     """
     sizes = list(message_bits)
     return sum(tag_bits(size, eps=eps / len(sizes)) for size in sizes)
 
 
 def polynomial_hash(message: bytes, point: int) -> int:
-    r"""Hash of a message, :math:`\sum_{i=1}^{L} m_i r^{L+1-i} \bmod 2^{127} - 1`.
+    r"""Return the hash of a message, :math:`\sum_{i=1}^{L} m_i r^{L+1-i} \bmod 2^{127} - 1`.
 
     Parameters
     ----------
@@ -105,6 +127,11 @@ def polynomial_hash(message: bytes, point: int) -> int:
         In blocks of 15 bytes, each with a byte 1 on top, so that no block is zero and the end of the last one is seen.
     point : int
         Secret point r, 127 random bits.
+
+    Examples
+    --------
+    >>> polynomial_hash(b"a", 1)
+    353
     """
     prime = (1 << PRIME_BITS) - 1
     value = 0
@@ -115,7 +142,7 @@ def polynomial_hash(message: bytes, point: int) -> int:
 
 
 def authentication_tag(message: bytes, *, point: int, pad: int, bits: int) -> int:
-    r"""Tag of a message, hash plus pad modulo :math:`2^t`.
+    r"""Return the tag of a message, hash plus pad modulo :math:`2^t`.
 
     Parameters
     ----------
@@ -126,12 +153,23 @@ def authentication_tag(message: bytes, *, point: int, pad: int, bits: int) -> in
         Secret pad of `bits` bits, for this message and never again.
     bits : int
         Size t of the tag, agreed on beforehand, from `tag_bits` for the longest message that is taken.
+
+    Examples
+    --------
+    >>> authentication_tag(b"a", point=1, pad=2, bits=8)
+    99
     """
     return (polynomial_hash(message, point) + pad) % 2**bits
 
 
 def is_authentic(message: bytes, tag: int, *, point: int, pad: int, bits: int) -> bool:
-    """Whether a message carries its tag; arguments as in `authentication_tag`."""
+    """Return whether a message carries its tag; arguments as in `authentication_tag`.
+
+    Examples
+    --------
+    >>> is_authentic(b"a", 99, point=1, pad=2, bits=8), is_authentic(b"b", 99, point=1, pad=2, bits=8)
+    (True, False)
+    """
     expected = authentication_tag(message, point=point, pad=pad, bits=bits)
     size = -(-bits // 8)
     return 0 <= tag < 2**bits and hmac.compare_digest(expected.to_bytes(size, "little"), tag.to_bytes(size, "little"))

@@ -4,7 +4,9 @@ An element is a uint64, the polynomial over GF(2) with these coefficients modulo
 Addition is exclusive or. Integers alone: nothing here can round.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import llvmlite.binding as llvm
 import numba
@@ -27,8 +29,14 @@ CANTOR_BASIS = np.array(
 
 
 @numba.njit(cache=True)
-def portable_product(a, b):
-    """Product of two elements on any machine, bit by bit: ten times slower than the carry-less instruction."""
+def portable_product(a: np.uint64, b: np.uint64) -> np.uint64:
+    """Return the product of two elements, bit by bit; ten times slower than the instruction, on any machine.
+
+    Examples
+    --------
+    >>> int(portable_product(np.uint64(2), np.uint64(3)))
+    6
+    """
     product = np.uint64(0)
     for i in range(63, -1, -1):
         product = (product << np.uint64(1)) ^ (np.uint64(MODULUS) if product >> np.uint64(63) else np.uint64(0))
@@ -37,11 +45,11 @@ def portable_product(a, b):
 
 
 @intrinsic
-def carryless_product(typing_context, a, b):
-    """Product of two elements by the carry-less multiplication of x86 processors, reduced by two more of them."""
+def carryless_product(typing_context: Any, a: types.Type, b: types.Type) -> tuple[Any, Callable[..., ir.Value]]:
+    """Return the product of two elements by the carry-less multiplication of x86 processors, thrice."""
     pair, word = ir.VectorType(ir.IntType(64), 2), ir.IntType(32)
 
-    def generate(context, builder, signature, arguments):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Sequence[ir.Value]) -> ir.Value:
         multiply = builder.module.declare_intrinsic(
             "llvm.x86.pclmulqdq", (), ir.FunctionType(pair, [pair, pair, ir.IntType(8)])
         )
@@ -59,7 +67,7 @@ def carryless_product(typing_context, a, b):
 
 
 def _has_carryless_multiplication() -> bool:
-    """Whether the processor that numba compiles for has the instruction: without it, LLVM ends the process."""
+    """Return whether the processor has the instruction; without it, LLVM would end the process."""
     features = config.CPU_FEATURES if config.CPU_FEATURES is not None else llvm.get_host_cpu_features().flatten()
     return "+pclmul" in features.split(",")
 
@@ -69,7 +77,7 @@ product = carryless_product if _has_carryless_multiplication() else portable_pro
 
 @lru_cache
 def _tables(points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Twiddle factors, and the steps (half block, shift) of the change of basis."""
+    """Return the twiddle factors, and the steps (half block, shift) of the change of basis."""
     levels = points.bit_length() - 1
     places = np.zeros(1, np.uint64)
     for element in CANTOR_BASIS[:levels]:
@@ -78,7 +86,7 @@ def _tables(points: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _steps(levels: int, stride: int) -> list[tuple[int, int]]:
-    """Divisions by powers of s(x) = x^(2^k) + x, with k the largest power of two below the levels, and so on within."""
+    """Return divisions by powers of s(x) = x^(2^k) + x, 2^k the largest below the degree, and so on within."""
     if levels < 2:
         return []
     k = 1 << (levels - 1).bit_length() - 1
@@ -99,6 +107,13 @@ def evaluate(coefficients: np.ndarray) -> None:
     Butterflies over the basis of products of the subspace polynomials :math:`s_i`: Lin, Al-Naffouri, Han and Chung,
     IEEE Trans. Inf. Theory 62, 6284 (2016). The change to that basis is by repeated division by powers of the
     :math:`s_{2^k} = x^{2^{2^k}} + x` that a Cantor basis has (derived).
+
+    Examples
+    --------
+    >>> values = np.array([1, 1], np.uint64)
+    >>> evaluate(values)
+    >>> values.tolist()
+    [1, 0]
     """
     twiddles, steps = _tables(coefficients.size)
     _change_basis(coefficients, steps)
@@ -106,14 +121,23 @@ def evaluate(coefficients: np.ndarray) -> None:
 
 
 def interpolate(values: np.ndarray) -> None:
-    """Undo `evaluate`: replace values by the coefficients of the one polynomial of degree below N that takes them."""
+    """Undo `evaluate`: replace values by the coefficients of the one polynomial of degree below N that takes them.
+
+    Examples
+    --------
+    >>> values = np.array([1, 0], np.uint64)
+    >>> interpolate(values)
+    >>> values.tolist()
+    [1, 1]
+    """
     twiddles, steps = _tables(values.size)
     _backward(values, twiddles)
     _change_basis_back(values, steps)
 
 
 @numba.njit(cache=True)
-def _change_basis(f, steps):
+def _change_basis(f: np.ndarray, steps: np.ndarray) -> None:
+    """Replace coefficients by those of the basis of products of the subspace polynomials."""
     for s in range(len(steps)):
         half, shift = steps[s]
         for start in range(0, f.size, 2 * half):
@@ -124,7 +148,8 @@ def _change_basis(f, steps):
 
 
 @numba.njit(cache=True)
-def _change_basis_back(f, steps):
+def _change_basis_back(f: np.ndarray, steps: np.ndarray) -> None:
+    """Undo `_change_basis`."""
     for s in range(len(steps) - 1, -1, -1):
         half, shift = steps[s]
         for start in range(0, f.size, 2 * half):
@@ -135,7 +160,8 @@ def _change_basis_back(f, steps):
 
 
 @numba.njit(cache=True)
-def _forward(f, twiddles):
+def _forward(f: np.ndarray, twiddles: np.ndarray) -> None:
+    """Replace coefficients in that basis by values."""
     half = f.size >> 1
     while half:
         for block in range(f.size // (2 * half)):
@@ -146,7 +172,8 @@ def _forward(f, twiddles):
 
 
 @numba.njit(cache=True)
-def _backward(f, twiddles):
+def _backward(f: np.ndarray, twiddles: np.ndarray) -> None:
+    """Undo `_forward`."""
     half = 1
     while half < f.size:
         for block in range(f.size // (2 * half)):
@@ -157,7 +184,15 @@ def _backward(f, twiddles):
 
 
 @numba.njit(cache=True)
-def add_products(total, a, b):
-    """Add the products of the elements of a and b to those of total, each of shape (N,)."""
+def add_products(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+    """Add the products of the elements of `a` and `b` to those of `total`, each of shape (N,).
+
+    Examples
+    --------
+    >>> total = np.zeros(1, np.uint64)
+    >>> add_products(total, np.array([2], np.uint64), np.array([3], np.uint64))
+    >>> total.tolist()
+    [6]
+    """
     for e in range(total.size):
         total[e] ^= product(a[e], b[e])

@@ -16,7 +16,7 @@ FRAME_BITS = 10_000_000
 
 @dataclass(frozen=True)
 class DistilledKey:
-    """What post-processing made of the sifted bits of one basis.
+    """Key that post-processing made of the sifted bits of one basis.
 
     Attributes
     ----------
@@ -32,7 +32,9 @@ class DistilledKey:
     reconciliation: Reconciliation | None
 
 
-def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float, rng) -> DistilledKey:
+def distilled_key(
+    alice: np.ndarray, bob: np.ndarray, *, qber: float, undisclosed: float, eps_cor: float, rng: np.random.Generator
+) -> DistilledKey:
     """Correct, verify and hash the sifted bits of one basis.
 
     Parameters
@@ -48,6 +50,14 @@ def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float
         Probability that unequal keys pass the verification.
     rng : numpy.random.Generator
         Of the public choices: shuffles, the hash of the verification, the seed of the Toeplitz matrix.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> alice = rng.integers(0, 2, 10_000, dtype=np.uint8)
+    >>> bob = alice ^ (rng.random(10_000) < 0.03)
+    >>> distilled_key(alice, bob, qber=0.03, undisclosed=6000.0, eps_cor=1e-10, rng=rng).alice
+    <3953 secret bits>
     """
     nothing = SecretBits(np.empty(0, np.uint8))
     if bob.size < FEWEST_BITS or qber >= 0.5 or undisclosed < 1:
@@ -57,11 +67,14 @@ def distilled_key(alice, bob, *, qber: float, undisclosed: float, eps_cor: float
     if length < 1 or not corrected.verified:
         return DistilledKey(nothing, nothing, corrected)
     seed = toeplitz_seed(rng.integers(0, 2, bob.size + length - 1, dtype=np.uint8), bob.size, length)
-    return DistilledKey(*(SecretBits(toeplitz(bits, seed, length)) for bits in (alice, corrected.bits)), corrected)
+    held, found = (SecretBits(toeplitz(bits, seed, length)) for bits in (alice, corrected.bits))
+    return DistilledKey(held, found, corrected)
 
 
-def corrected_in_frames(alice, bob, *, qber: float, eps_cor: float, rng) -> Reconciliation:
-    """Correct and verify frames of equal size, all at the same time as far as round trips go.
+def corrected_in_frames(
+    alice: np.ndarray, bob: np.ndarray, *, qber: float, eps_cor: float, rng: np.random.Generator
+) -> Reconciliation:
+    """Correct and verify frames of equal size; their round trips go in parallel.
 
     Parameters
     ----------
@@ -69,10 +82,18 @@ def corrected_in_frames(alice, bob, *, qber: float, eps_cor: float, rng) -> Reco
         As of `distilled_key`.
     eps_cor : float
         Probability that any of the frames passes the verification unequal: each has its share.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> alice = rng.integers(0, 2, 10_000, dtype=np.uint8)
+    >>> bob = alice ^ (rng.random(10_000) < 0.03)
+    >>> corrected_in_frames(alice, bob, qber=0.03, eps_cor=1e-10, rng=rng).verified
+    True
     """
     frames = -(-bob.size // FRAME_BITS)
-    split = zip(*(np.array_split(bits, frames) for bits in (alice, bob)), strict=True)
-    done = [cascade(*frame, qber, rng, eps_cor=eps_cor / frames) for frame in split]
+    split = zip(np.array_split(alice, frames), np.array_split(bob, frames), strict=True)
+    done = [cascade(own, other, qber, rng, eps_cor=eps_cor / frames) for own, other in split]
     if frames == 1:
         return done[0]
     return Reconciliation(

@@ -21,7 +21,7 @@ SHUFFLE_SEED_BITS = 128  # of the generator that shuffles a frame for error corr
 
 @dataclass(frozen=True)
 class Message:
-    """What one side says about one thing, all session long.
+    """All that one side says about one topic in a session.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Message:
 def pair_messages(
     *, stations: Sequence[str], detections: Sequence[int], sifted: int, tested: int, keys: Iterable[DistilledKey]
 ) -> list[Message]:
-    """List what two stations say that share pairs.
+    """List the public messages of two stations that share pairs.
 
     Parameters
     ----------
@@ -63,6 +63,14 @@ def pair_messages(
     -------
     list of Message
         In the order in which they are said.
+
+    Examples
+    --------
+    >>> said = pair_messages(
+    ...     stations=["Delingha", "Nanshan"], detections=[10**6, 10**6], sifted=2000, tested=0, keys=[]
+    ... )
+    >>> said[0]
+    Message(sender='Delingha', topic='detections', bits=64000000, disclosed=0)
     """
     alice, bob = stations
     said = [
@@ -78,7 +86,7 @@ def pair_messages(
 def pulse_messages(
     *, station: str, detections: int, sifted: int, tested: int, keys: Iterable[DistilledKey]
 ) -> list[Message]:
-    """List what a transmitter of pulses and the receiving station say.
+    """List the public messages of a transmitter of pulses and the receiving station.
 
     Parameters
     ----------
@@ -97,6 +105,12 @@ def pulse_messages(
     -------
     list of Message
         In the order in which they are said.
+
+    Examples
+    --------
+    >>> said = pulse_messages(station="Xinglong", detections=10**6, sifted=500_000, tested=100_000, keys=[])
+    >>> said[2]
+    Message(sender='transmitter', topic='intensities', bits=2000000, disclosed=0)
     """
     alice, count = "transmitter", int(detections)
     said = [
@@ -131,8 +145,15 @@ def authentication_shares(messages: Sequence[Message], *, eps: float) -> list[in
     ------
     ValueError
         As `satqkd.key.postprocessing.authentication.tag_bits`.
+
+    Examples
+    --------
+    >>> authentication_shares([Message("Alice", "settings", 10**6), Message("Alice", "parities", 10**5)], eps=1e-10)
+    [49, 0]
     """
-    total, paid, shares = {}, {}, []
+    total: dict[str, int] = {}
+    paid: dict[str, int] = {}
+    shares = []
     for message in messages:
         total[message.sender] = total.get(message.sender, 0) + message.bits
         tag = tag_bits(total[message.sender], eps=eps / 2)
@@ -147,14 +168,17 @@ def _listed(places: int, length: int) -> int:
 
 
 def _post_processing(alice: str, bob: str, keys: list[DistilledKey]) -> list[Message]:
-    """Error correction, verification and privacy amplification of all bases."""
+    """List the messages of error correction, verification and privacy amplification of all bases."""
     done = [key.reconciliation for key in keys if key.reconciliation is not None]
     frames = sum(one.frames for one in done)
     parities, tags = sum(one.parity_bits for one in done), sum(one.tag_bits for one in done)
     # A Toeplitz matrix has a diagonal for each bit of either side, less one.
     verification = sum(one.bits.size + one.tag_bits - one.frames for one in done)
-    hashed = [key for key in keys if len(key.alice)]
-    amplification = sum(key.reconciliation.bits.size + len(key.alice) - 1 for key in hashed)
+    amplification = sum(
+        key.reconciliation.bits.size + len(key.alice) - 1
+        for key in keys
+        if key.reconciliation is not None and len(key.alice)
+    )
     return [
         Message(alice, "shuffle seeds", SHUFFLE_SEED_BITS * frames),
         Message(bob, "parities", parities),

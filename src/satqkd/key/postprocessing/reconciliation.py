@@ -6,46 +6,88 @@ A parity that follows from parities already disclosed is not asked: the right ha
 left half, the last block of a pass from the first pass, the complement of a random half likewise.
 """
 
-from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numba
 import numpy as np
+from numpy.typing import ArrayLike
 
-from satqkd.key.postprocessing.verification import WORD, checked_frame, packed, parity, verified_result
+from satqkd.key.postprocessing.verification import WORD, Reconciliation, checked_frame, packed, parity, verified_result
+
+# A range of positions, from first to before last; an order and a place in it; an order and a range of its places.
+_Range: TypeAlias = tuple[int, int]
+_Place: TypeAlias = tuple[int, int]
+_Leaf: TypeAlias = tuple[int, int, int]
 
 _ONES = WORD(0xFFFFFFFFFFFFFFFF)
 _NATURAL, _HALF = -1, -2
 
 
+class _Plan(NamedTuple):
+    """Orders in which both sides read the frame, which are public. A position is order * stride + place.
+
+    Attributes
+    ----------
+    n, stride : int
+        Bits in the frame, and positions that an order takes, a multiple of 64.
+    shuffle : ndarray, shape (order,)
+        Row of each order in `source` and `place`, or `_NATURAL`, or `_HALF`.
+    block : ndarray, shape (order,)
+        Block size of each order.
+    first_order : ndarray, shape (pass + 1,)
+        First order of each pass, and the number of orders; a pass of random halves has two orders.
+    source, place : ndarray, shape (shuffled order, n)
+        Natural index of each place in a shuffled order, and place of each natural index.
+    member : ndarray of words, one order after the other
+        Bits that belong to a random half.
+    """
+
+    n: int
+    stride: int
+    shuffle: np.ndarray
+    block: np.ndarray
+    first_order: np.ndarray
+    source: np.ndarray
+    place: np.ndarray
+    member: np.ndarray
+
+
 @dataclass(frozen=True)
 class _Variant:
+    """Block sizes of the first passes, number of passes, and whether sub-blocks are used in back-tracking."""
+
     first_blocks: Callable
     passes: int
     reuses_sub_blocks: bool
 
 
-def _power_of_two(exponent):
+def _power_of_two(exponent: float) -> float:
+    """Return a power of two, at least 2^exponent."""
     return 2.0 ** np.ceil(exponent)
 
 
-def _original_blocks(qber):
+def _original_blocks(qber: float) -> tuple[float, ...]:
+    """Return the block sizes of the first passes of Brassard and Salvail."""
     first = np.ceil(0.73 / qber)
     return first, 2 * first, 4 * first, 8 * first
 
 
-def _yan2008_blocks(qber):
+def _yan2008_blocks(qber: float) -> tuple[float, ...]:
+    """Return the block sizes of the first passes of Yan et al."""
     first = np.ceil(0.80 / qber)
     return first, 5 * first
 
 
-def _option7_blocks(qber):
+def _option7_blocks(qber: float) -> tuple[float, ...]:
+    """Return the block sizes of the first passes of option 7."""
     first = _power_of_two(-np.log2(qber))
     return first, 4 * first
 
 
-def _option8_blocks(qber):
+def _option8_blocks(qber: float) -> tuple[float, ...]:
+    """Return the block sizes of the first passes of option 8."""
     alpha = -np.log2(qber) - 0.5
     return _power_of_two(alpha), _power_of_two((alpha + 12) / 2), 4096
 
@@ -58,8 +100,8 @@ _VARIANTS = {
 }
 
 
-def block_sizes(variant, qber, n):
-    """Block size of each pass; half of the frame, rounded up, in all passes without one, and at most that.
+def block_sizes(variant: str, qber: float, n: int) -> tuple[int, ...]:
+    """Return the block size of each pass; half of the frame, rounded up, where the variant names none.
 
     Parameters
     ----------
@@ -81,6 +123,11 @@ def block_sizes(variant, qber, n):
     Notes
     -----
     See `cascade` for the sources.
+
+    Examples
+    --------
+    >>> block_sizes("option7", 0.03, 10_000)[:3]
+    (64, 256, 5000)
     """
     if variant not in _VARIANTS:
         raise ValueError(f"variant={variant!r} is unknown: choose one of {', '.join(_VARIANTS)}")
@@ -89,7 +136,15 @@ def block_sizes(variant, qber, n):
     return (*known, *[half] * (_VARIANTS[variant].passes - len(known)))
 
 
-def cascade(alice, bob, qber, rng, *, variant="option7", eps_cor=1e-10):
+def cascade(
+    alice: ArrayLike,
+    bob: ArrayLike,
+    qber: float,
+    rng: np.random.Generator,
+    *,
+    variant: str = "option7",
+    eps_cor: float = 1e-10,
+) -> Reconciliation:
     """Correct Bob's bits by Cascade and verify them.
 
     Parameters
@@ -128,6 +183,15 @@ def cascade(alice, bob, qber, rng, *, variant="option7", eps_cor=1e-10):
     pattern is seen with probability 1/2 by each, whatever the pattern. Wherever blocks are odd, all are searched in
     parallel, but those halves wait until nothing else is odd, since their searches are long. The blocks of all passes
     do not depend on what Bob finds and are asked in the first message.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> alice = rng.integers(0, 2, 10_000, dtype=np.uint8)
+    >>> bob = alice ^ (rng.random(10_000) < 0.03)
+    >>> result = cascade(alice, bob, 0.03, rng)
+    >>> result.verified, bool((result.bits == alice).all()), 1.0 < result.f_ec < 1.2
+    (True, True, True)
     """
     alice, bob = checked_frame(alice, bob, qber=qber, eps_cor=eps_cor)
     plan = _plan(bob.size, block_sizes(variant, qber, bob.size), rng)
@@ -138,19 +202,8 @@ def cascade(alice, bob, qber, rng, *, variant="option7", eps_cor=1e-10):
     )
 
 
-_Plan = namedtuple("_Plan", "n stride shuffle block first_order source place member")
-_Plan.__doc__ = """What both sides know: the orders in which the frame is read. Positions are order * stride + place.
-
-n, stride : bits in the frame, and positions that an order takes, a multiple of 64.
-shuffle : of each order the row in source and place, or _NATURAL, or _HALF.
-block : block size of each order.
-first_order : first order of each pass, and the number of orders; a pass of random halves has two orders.
-source, place : the natural index of each place in a shuffled order, and the place of each natural index.
-member : words by order; bits that belong to a random half.
-"""
-
-
-def _plan(n, blocks, rng):
+def _plan(n: int, blocks: Sequence[int], rng: np.random.Generator) -> _Plan:
+    """Draw the shuffles and random halves of all passes."""
     half = (n + 1) // 2
     source, place = np.empty((2, sum(size < half for size in blocks[1:]), n), np.int32)
     everyone = packed(np.ones(n, np.uint8))
@@ -166,12 +219,21 @@ def _plan(n, blocks, rng):
             shuffle, block = [*shuffle, _HALF, _HALF], [*block, n, n]
             member += [everyone & drawn, everyone & ~drawn]
         first_order.append(len(shuffle))
-    indices = [np.array(values, np.int64) for values in (shuffle, block, first_order)]
-    return _Plan(n, 64 * everyone.size, *indices, source, place, np.concatenate(member))
+    return _Plan(
+        n=n,
+        stride=64 * everyone.size,
+        shuffle=np.array(shuffle, np.int64),
+        block=np.array(block, np.int64),
+        first_order=np.array(first_order, np.int64),
+        source=source,
+        place=place,
+        member=np.concatenate(member),
+    )
 
 
 @numba.njit(cache=True)
-def _shuffle(draws, source, place):
+def _shuffle(draws: np.ndarray, source: np.ndarray, place: np.ndarray) -> None:
+    """Fill a random order and its inverse from draws of 32 bits, by the method of Fisher and Yates."""
     # Fisher and Yates; an index out of i + 1 by multiplication, uneven by (i + 1) / 2^32, which cannot matter here:
     # two errors that share a block must be unlikely to share one again.
     for i in range(source.size):
@@ -184,18 +246,20 @@ def _shuffle(draws, source, place):
 
 
 @numba.njit(cache=True)
-def _bit(words, i):
+def _bit(words: np.ndarray, i: int) -> np.uint64:
+    """Return bit i of a packed array."""
     return (words[WORD(i) >> WORD(6)] >> (WORD(i) & WORD(63))) & WORD(1)
 
 
 @numba.njit(cache=True)
-def _toggle(words, i):
+def _toggle(words: np.ndarray, i: int) -> None:
+    """Flip bit i of a packed array."""
     words[WORD(i) >> WORD(6)] ^= WORD(1) << (WORD(i) & WORD(63))
 
 
 @numba.njit(cache=True)
-def _range_parity(words, low, high):
-    """Parity of the bits from low to before high."""
+def _range_parity(words: np.ndarray, low: int, high: int) -> np.uint64:
+    """Return the parity of the bits from low to before high."""
     first, last = WORD(low) >> WORD(6), WORD(high - 1) >> WORD(6)
     above, below = _ONES << WORD(low & 63), _ONES >> WORD(63 - ((high - 1) & 63))
     if first == last:
@@ -207,8 +271,8 @@ def _range_parity(words, low, high):
 
 
 @numba.njit(cache=True)
-def _is_zero(words, low, high):
-    """Whether no bit from low to before high is set."""
+def _is_zero(words: np.ndarray, low: int, high: int) -> bool:
+    """Return whether no bit from low to before high is set."""
     first, last = WORD(low) >> WORD(6), WORD(high - 1) >> WORD(6)
     above, below = _ONES << WORD(low & 63), _ONES >> WORD(63 - ((high - 1) & 63))
     if first == last:
@@ -222,7 +286,7 @@ def _is_zero(words, low, high):
 
 
 @numba.njit(cache=True)
-def _arrange(words, plan, order, out):
+def _arrange(words: np.ndarray, plan: _Plan, order: int, out: np.ndarray) -> None:
     """Write a key, given in the natural order, in another order."""
     start = order * plan.stride // 64
     if plan.shuffle[order] == _HALF:
@@ -238,8 +302,8 @@ def _arrange(words, plan, order, out):
 
 
 @numba.njit(cache=True)
-def _arranged(words, plan):
-    """A key in all orders of the plan."""
+def _arranged(words: np.ndarray, plan: _Plan) -> np.ndarray:
+    """Return a key in all orders of the plan."""
     out = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
     out[: words.size] = words
     for order in range(1, plan.shuffle.size):
@@ -248,8 +312,8 @@ def _arranged(words, plan):
 
 
 @numba.njit(cache=True)
-def _disclose(alice, questions, account):
-    """Alice's side: the parities of ranges of positions. Whatever Bob learns passes here and is counted."""
+def _disclose(alice: np.ndarray, questions: list[_Range], account: np.ndarray) -> np.ndarray:
+    """Return, as Alice, the parities of ranges of positions, and count them: Bob learns nothing in any other way."""
     account[0] += len(questions)
     account[1] += 1
     parities = np.empty(len(questions), WORD)
@@ -259,8 +323,8 @@ def _disclose(alice, questions, account):
 
 
 @numba.njit(cache=True)
-def _leaf(split, start, size, n, x):
-    """The smallest block around a place whose parity is known, as places from low to before high.
+def _leaf(split: np.ndarray, start: int, size: int, n: int, x: int) -> _Range:
+    """Return the smallest block around a place whose parity is known, as places from low to before high.
 
     Each block halves at a fixed middle, so that one bit per place tells whether a block has been split there.
     """
@@ -278,13 +342,13 @@ def _leaf(split, start, size, n, x):
 
 
 @numba.njit(cache=True)
-def _leads_odd_block(odd, begin, end, place):
-    """Whether a block is odd as a whole, and the leaf that starts at a place is its first odd one."""
+def _leads_odd_block(odd: np.ndarray, begin: int, end: int, place: int) -> bool:
+    """Return whether a block is odd as a whole, and the leaf that starts at a place is its first odd one."""
     return _range_parity(odd, begin, end) == 1 and (begin == place or _is_zero(odd, begin, place))
 
 
 @numba.njit(cache=True)
-def _narrow(member, split, odd, start, low, high):
+def _narrow(member: np.ndarray, split: np.ndarray, odd: np.ndarray, start: int, low: int, high: int) -> _Range:
     """Halve an odd leaf of a random half until the half has bits on both sides of the middle, or one bit is left.
 
     A side without bits of the half is even, and nothing has to be asked.
@@ -305,14 +369,18 @@ def _narrow(member, split, odd, start, low, high):
 
 
 @numba.njit(cache=True)
-def _choose(waiting, split, odd, plan, reuse, found):
-    """Leaves to ask about in one message: all in shuffled orders, or else all in the first random half with any.
+def _choose(
+    waiting: list[_Leaf], split: np.ndarray, odd: np.ndarray, plan: _Plan, reuse: bool, found: list[_Place]
+) -> list[_Leaf]:
+    """Return the leaves to ask about in one message: all in shuffled orders, or else all of the first random half.
 
     Leaves that have become even or were split since they were noted are dropped; the others wait.
     """
     shuffle, block, stride, lowest = plan.shuffle, plan.block, plan.stride, plan.shuffle.size
     leaves, halves, later = [(0, 0, 0)], [(0, 0, 0)], [(0, 0, 0)]
-    leaves.clear(), halves.clear(), later.clear()
+    leaves.clear()
+    halves.clear()
+    later.clear()
     for order, low, high in waiting:
         start, middle = order * stride, (low + high) >> 1
         if not _bit(odd, start + low) or _bit(split, start + middle):
@@ -347,7 +415,8 @@ def _choose(waiting, split, odd, plan, reuse, found):
 
 
 @numba.njit(cache=True)
-def _note_odd(leaf, found, waiting):
+def _note_odd(leaf: _Leaf, found: list[_Place], waiting: list[_Leaf]) -> None:
+    """Note an odd leaf: as a wrong bit if it holds one bit, else to be searched."""
     order, low, high = leaf
     if high - low == 1:
         found.append((order, low))
@@ -356,13 +425,22 @@ def _note_odd(leaf, found, waiting):
 
 
 @numba.njit(cache=True)
-def _flip(bob, split, odd, plan, opened, i, found, waiting):
-    """Flip Bob's bit i in all orders opened; leaves that become odd are noted."""
+def _flip(
+    bob: np.ndarray,
+    split: np.ndarray,
+    odd: np.ndarray,
+    plan: _Plan,
+    opened: int,
+    i: int,
+    found: list[_Place],
+    waiting: list[_Leaf],
+) -> None:
+    """Flip Bob's bit i in all orders that are open, and note the leaves that become odd."""
     shuffle, block, stride = plan.shuffle, plan.block, plan.stride
     for order in range(opened):
         kind, start, x = shuffle[order], order * stride, i
         if kind >= 0:
-            x = np.int64(plan.place[kind, i])
+            x = np.int64(plan.place[kind, i])  # type: ignore[assignment]
         elif kind == _HALF and not _bit(plan.member, start + i):
             continue
         _toggle(bob, start + x)
@@ -373,8 +451,16 @@ def _flip(bob, split, odd, plan, opened, i, found, waiting):
 
 
 @numba.njit(cache=True)
-def _flip_all(bob, split, odd, plan, opened, found, waiting):
-    """Flip the bits found wrong, and those that turn out to be by that."""
+def _flip_all(
+    bob: np.ndarray,
+    split: np.ndarray,
+    odd: np.ndarray,
+    plan: _Plan,
+    opened: int,
+    found: list[_Place],
+    waiting: list[_Leaf],
+) -> None:
+    """Flip the bits found wrong, and those that are found wrong as a consequence."""
     while len(found):
         order, x = found.pop()
         if _bit(odd, order * plan.stride + x):
@@ -384,13 +470,22 @@ def _flip_all(bob, split, odd, plan, opened, found, waiting):
 
 
 @numba.njit(cache=True)
-def _left_parts(leaves, stride):
+def _left_parts(leaves: list[_Leaf], stride: int) -> list[_Range]:
+    """Return the left part of each leaf as a range of positions."""
     return [(order * stride + low, order * stride + ((low + high) >> 1)) for order, low, high in leaves]
 
 
 @numba.njit(cache=True)
-def _bisect(leaves, parities, bob, odd, stride, found, waiting):
-    """Go on with the odd part of each leaf, now that the parity of its left part is known."""
+def _bisect(
+    leaves: list[_Leaf],
+    parities: np.ndarray,
+    bob: np.ndarray,
+    odd: np.ndarray,
+    stride: int,
+    found: list[_Place],
+    waiting: list[_Leaf],
+) -> None:
+    """Continue with the odd part of each leaf, now that the parity of its left part is known."""
     for i in range(len(leaves)):
         order, low, high = leaves[i]
         start, middle = order * stride, (low + high) >> 1
@@ -404,8 +499,8 @@ def _bisect(leaves, parities, bob, odd, stride, found, waiting):
 
 
 @numba.njit(cache=True)
-def _blocks(plan):
-    """Positions of the blocks that have to be asked, from first to before last, pass by pass."""
+def _blocks(plan: _Plan) -> list[_Range]:
+    """Return the positions of the blocks that have to be asked, from first to before last, pass by pass."""
     questions = [(0, 0)]
     questions.clear()
     for order in range(plan.shuffle.size):
@@ -418,8 +513,17 @@ def _blocks(plan):
 
 
 @numba.njit(cache=True)
-def _open(bob, odd, plan, order, parities, total, found, waiting):
-    """Compare the blocks of one order; the error parity of a block that was not asked is that of all before it."""
+def _open(
+    bob: np.ndarray,
+    odd: np.ndarray,
+    plan: _Plan,
+    order: int,
+    parities: np.ndarray,
+    total: np.uint64,
+    found: list[_Place],
+    waiting: list[_Leaf],
+) -> np.uint64:
+    """Compare the blocks of one order; a block that was not asked has the error parity of all before it."""
     n, size, start = plan.n, plan.block[order], order * plan.stride
     for number in range((n + size - 1) // size):
         low, high = number * size, min(number * size + size, n)
@@ -434,13 +538,14 @@ def _open(bob, odd, plan, order, parities, total, found, waiting):
 
 
 @numba.njit(cache=True)
-def _correct(alice, key, plan, reuse, account):
-    """Bob's side: correct his key in place. ``alice`` is only handed on to `_disclose`."""
+def _correct(alice: np.ndarray, key: np.ndarray, plan: _Plan, reuse: bool, account: np.ndarray) -> None:
+    """Correct Bob's key in place; ``alice`` is only passed on to `_disclose`."""
     bob = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
     bob[: key.size] = key
     split, odd = np.zeros_like(bob), np.zeros_like(bob)
     found, waiting = [(0, 0)], [(0, 0, 0)]
-    found.clear(), waiting.clear()
+    found.clear()
+    waiting.clear()
     parities, asked = _disclose(alice, _blocks(plan), account), 0
     for number in range(plan.first_order.size - 1):
         # Passes before are even by now, hence the frame is, and the last block of a pass follows from the others.

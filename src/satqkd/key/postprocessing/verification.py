@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.entropy import binary_entropy, check_range
 from satqkd.result import Result
@@ -15,7 +16,7 @@ _LONGEST_TAG = 64
 
 @dataclass(frozen=True, repr=False)
 class Reconciliation(Result):
-    """What error correction gave, and what it disclosed.
+    """Result of error correction, and what it disclosed.
 
     Attributes
     ----------
@@ -45,26 +46,26 @@ class Reconciliation(Result):
 
     @property
     def leak_bits(self) -> int:
-        """All bits disclosed, verification included."""
+        """Return all bits disclosed, verification included."""
         return self.parity_bits + self.tag_bits
 
     @property
     def collision_probability(self) -> float:
-        """Highest probability that ``verified`` is true for unequal bits."""
+        """Return the highest probability that ``verified`` is true for unequal bits."""
         return self.frames * 2.0 ** -(self.tag_bits / self.frames)
 
     @property
     def f_ec(self) -> float:
-        """Parity bits over the Shannon limit n h(errors / n); infinite without errors.
+        """Return the parity bits over the Shannon limit n h(errors / n); infinite without errors.
 
         The tag is left out: key lengths subtract it on its own, as log2(1 / eps_cor).
         """
-        limit = self.bits.size * binary_entropy(self.errors / self.bits.size)
+        limit = float(self.bits.size * binary_entropy(self.errors / self.bits.size))
         return self.parity_bits / limit if limit else np.inf
 
 
-def checked_frame(alice, bob, *, qber, eps_cor):
-    """The bits of both sides as uint8, after every input that reconciliation has in common was checked.
+def checked_frame(alice: ArrayLike, bob: ArrayLike, *, qber: float, eps_cor: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the bits of both sides as uint8, after checking what every reconciliation requires.
 
     Parameters
     ----------
@@ -80,6 +81,12 @@ def checked_frame(alice, bob, *, qber, eps_cor):
     ValueError
         For arrays that are not one-dimensional, of unequal length, shorter than 64, or not of 0 and 1; for qber outside
         [0, 0.5) or eps_cor outside [2^-64, 0.5].
+
+    Examples
+    --------
+    >>> alice, bob = checked_frame([0, 1] * 32, [0, 1] * 32, qber=0.01, eps_cor=1e-10)
+    >>> alice.dtype, alice.size
+    (dtype('uint8'), 64)
     """
     alice, bob = _binary("alice", alice), _binary("bob", bob)
     if alice.size != bob.size:
@@ -91,7 +98,8 @@ def checked_frame(alice, bob, *, qber, eps_cor):
     return alice, bob
 
 
-def _binary(name, bits):
+def _binary(name: str, bits: ArrayLike) -> np.ndarray:
+    """Return bits as uint8; refuse what is not one dimension of 0 and 1."""
     bits = np.asarray(bits)
     if bits.ndim != 1:
         raise ValueError(f"{name} has shape {bits.shape}: give one bit after another, of shape (n,)")
@@ -101,16 +109,31 @@ def _binary(name, bits):
     return bits.astype(np.uint8)
 
 
-def packed(bits):
-    """Bits in 64-bit words, the first bit lowest, at least one zero behind the last."""
+def packed(bits: np.ndarray) -> np.ndarray:
+    """Return bits in 64-bit words, the first bit lowest, with at least one zero after the last.
+
+    Examples
+    --------
+    >>> packed(np.array([1, 1, 0, 1], np.uint8)).tolist()
+    [11]
+    """
     words = np.zeros(bits.size // 64 + 1, "<u8")
     octets = np.packbits(bits, bitorder="little")
     words.view(np.uint8)[: octets.size] = octets
     return words
 
 
-def verified_result(alice_words, bob_words, bob, *, eps_cor, parity_bits, round_trips, rng):
-    """Compare the hashes of both sides and put the record together.
+def verified_result(
+    alice_words: np.ndarray,
+    bob_words: np.ndarray,
+    bob: np.ndarray,
+    *,
+    eps_cor: float,
+    parity_bits: int,
+    round_trips: int,
+    rng: np.random.Generator,
+) -> Reconciliation:
+    """Compare the hashes of both sides, and return the record of the correction.
 
     Parameters
     ----------
@@ -128,6 +151,15 @@ def verified_result(alice_words, bob_words, bob, *, eps_cor, parity_bits, round_
     Returns
     -------
     Reconciliation
+
+    Examples
+    --------
+    >>> bits = np.ones(100, np.uint8)
+    >>> words = packed(bits)
+    >>> common = {"eps_cor": 1e-10, "parity_bits": 30, "round_trips": 5, "rng": np.random.default_rng(1)}
+    >>> result = verified_result(words, words, bits, **common)
+    >>> result.verified, result.leak_bits
+    (True, 64)
     """
     tag_bits = int(np.ceil(-np.log2(eps_cor)))
     seed = rng.integers(0, 2**64, size=bob_words.size + 1, dtype=WORD)
@@ -138,8 +170,14 @@ def verified_result(alice_words, bob_words, bob, *, eps_cor, parity_bits, round_
 
 
 @numba.njit(cache=True)
-def parity(word):
-    """Parity of a word, 0 or 1."""
+def parity(word: np.uint64) -> np.uint64:
+    """Return the parity of a word, 0 or 1.
+
+    Examples
+    --------
+    >>> int(parity(np.uint64(7)))
+    1
+    """
     word ^= word >> WORD(32)
     word ^= word >> WORD(16)
     word ^= word >> WORD(8)
@@ -150,8 +188,8 @@ def parity(word):
 
 
 @numba.njit(cache=True)
-def toeplitz_tag(words, seed, tag_bits):
-    """Product of a Toeplitz matrix with a key, a row a bit; its diagonals are the bits of the seed.
+def toeplitz_tag(words: np.ndarray, seed: np.ndarray, tag_bits: int) -> np.uint64:
+    """Return the product of a Toeplitz matrix with a key, one bit for each row; the seed holds the diagonals.
 
     Unequal keys have equal tags with probability 2^-tag_bits over the seeds: Krawczyk, CRYPTO '94, LNCS 839, 129;
     Mansour, Nisan and Tiwari, Theor. Comput. Sci. 107, 121 (1993).
@@ -166,6 +204,11 @@ def toeplitz_tag(words, seed, tag_bits):
     Returns
     -------
     uint64
+
+    Examples
+    --------
+    >>> int(toeplitz_tag(np.array([3], np.uint64), np.array([1, 0], np.uint64), 2))
+    1
     """
     tag = WORD(0)
     for row in range(tag_bits):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import gammaln, logsumexp
 
 from satqkd.key.proofs.entropy import (
@@ -32,7 +33,7 @@ from satqkd.result import Result
 
 @dataclass(frozen=True, repr=False)
 class BlockKey(Result):
-    """Account of the key from one block of sifted bits; arrays of the shape of the counts, bits unless said otherwise.
+    """Account of the key from one block of sifted bits: arrays of the shape of the counts [bit], unless said otherwise.
 
     Attributes
     ----------
@@ -66,7 +67,7 @@ class BlockKey(Result):
 
 @dataclass(frozen=True, repr=False)
 class Bbm92Key(Result):
-    """Length of the key under one bound, and the account of each basis.
+    """Length of the key under one proof, and the account of each basis.
 
     Attributes
     ----------
@@ -84,19 +85,19 @@ class Bbm92Key(Result):
     x: BlockKey
 
     @property
-    def length(self):
-        """Secret bits of both bases; a basis without key adds nothing."""
+    def length(self) -> np.ndarray:
+        """Return the secret bits of both bases; a basis without key adds nothing."""
         return self.z.length + self.x.length
 
     @property
-    def leak_ec(self):
-        """Bits disclosed by error correction in both bases."""
+    def leak_ec(self) -> np.ndarray:
+        """Return the bits that error correction discloses in both bases."""
         return self.z.leak_ec + self.x.leak_ec
 
 
 @dataclass(frozen=True, repr=False)
 class SampledKey(Result):
-    """Length of the key from one block under one bound, when a random sample was disclosed.
+    """Length of the key from one block under one proof, with a random sample disclosed.
 
     Attributes
     ----------
@@ -116,30 +117,34 @@ class SampledKey(Result):
     block: BlockKey
 
     @property
-    def length(self):
-        """Secret bits."""
+    def length(self) -> np.ndarray:
+        """Return the secret bits."""
         return self.block.length
 
     @property
-    def leak_ec(self):
-        """Bits disclosed by error correction."""
+    def leak_ec(self) -> np.ndarray:
+        """Return the bits that error correction discloses."""
         return self.block.leak_ec
 
 
-def _yin2020(n_key, n_sample, errors_sample, tail):
+def _yin2020(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the bound on the phase error rate by the deviation of a sample from the whole."""
     return error_rate(errors_sample, n_sample) + serfling_deviation(n_key, n_sample, eps=tail)
 
 
-def _tomamichel2012(n_key, n_sample, errors_sample, tail):
+def _tomamichel2012(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the bound on the phase error rate by the deviation of a sample from the rest."""
     return error_rate(errors_sample, n_sample) + serfling_key_deviation(n_key, n_sample, eps=tail)
 
 
-def _lim2021(n_key, n_sample, errors_sample, tail):
+def _lim2021(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the bound on the phase error rate by the deviation for small blocks."""
     seen = error_rate(errors_sample, n_sample)
     return seen + small_block_deviation(seen, np.asarray(n_key, float), np.asarray(n_sample, float), tail)
 
 
-def _hypergeometric(n_key, n_sample, errors_sample, tail):
+def _hypergeometric(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the bound on the phase error rate by the exact tail."""
     # Expected counts are no whole numbers: they go to the bad side.
     n, k = np.ceil(n_key).astype(np.int64), np.floor(n_sample).astype(np.int64)
     errors = np.minimum(np.ceil(errors_sample).astype(np.int64), k)
@@ -147,7 +152,8 @@ def _hypergeometric(n_key, n_sample, errors_sample, tail):
     return np.maximum(error_rate(hypergeometric_key_errors(n, k, errors, tail), n), error_rate(errors_sample, n_sample))
 
 
-def _asymptotic(n_key, n_sample, errors_sample, tail):
+def _asymptotic(n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike) -> np.ndarray:
+    """Return the error rate of the sample itself."""
     return error_rate(errors_sample, n_sample)
 
 
@@ -165,8 +171,8 @@ KEPT = 0.1
 _KEPT_BLOCKS = 12
 
 
-def split_of(bound, *, eps_sec, eps_cor, estimate_share=0.5):
-    r"""How a proof divides the failure probabilities of one key.
+def split_of(bound: str, *, eps_sec: ArrayLike, eps_cor: ArrayLike, estimate_share: ArrayLike = 0.5) -> EpsilonSplit:
+    r"""Divide the failure probabilities of one key as a proof does.
 
     Smoothing by :math:`\varepsilon` and hashing make up the secrecy, :math:`\varepsilon_s = 2\varepsilon +
     \varepsilon_\text{pa}`, and a bound on the phase errors that fails with :math:`\varepsilon^2` smooths by
@@ -191,23 +197,28 @@ def split_of(bound, *, eps_sec, eps_cor, estimate_share=0.5):
     Rev. Lett. 126, 100501 (2021), who leave it free. "yin2020" as printed divides nothing: each probability is
     eps_sec. "projected" pays :math:`\varepsilon` once (theorem 1 of docs/proofs.md), and leaves a part of what is not
     the estimate's for detectors that differ.
+
+    Examples
+    --------
+    >>> split_of("tomamichel2012", eps_sec=1e-10, eps_cor=1e-15)
+    EpsilonSplit(eps_sec=1e-10, eps_cor=1e-15, estimate=6.250000000000001e-22, estimates=1, amplification=5e-11)
     """
-    eps_sec = np.asarray(eps_sec, dtype=float)[()]
+    eps_sec, eps_cor, estimate_share = (
+        np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor, estimate_share)
+    )
     if bound == "asymptotic":
         return EpsilonSplit(eps_sec, eps_cor, np.zeros_like(eps_sec), 0, np.zeros_like(eps_sec))
     if bound == "yin2020":
         return EpsilonSplit(eps_sec, eps_cor, eps_sec, 1, 0.5 * eps_sec)
     if bound == "projected":
-        smoothing = np.asarray(estimate_share) * eps_sec
-        hashing = (1.0 - np.asarray(estimate_share)) * (1.0 - KEPT) * eps_sec
+        smoothing = estimate_share * eps_sec
+        hashing = (1.0 - estimate_share) * (1.0 - KEPT) * eps_sec
         return EpsilonSplit(eps_sec, eps_cor, smoothing**2 * (1.0 - smoothing), 1, hashing)
-    return EpsilonSplit(
-        eps_sec, eps_cor, (0.5 * estimate_share * eps_sec) ** 2, 1, (1.0 - np.asarray(estimate_share)) * eps_sec
-    )
+    return EpsilonSplit(eps_sec, eps_cor, (0.5 * estimate_share * eps_sec) ** 2, 1, (1.0 - estimate_share) * eps_sec)
 
 
-def mismatched_phase_error(error_rate, efficiency_mismatch):
-    r"""Phase error rate when detector efficiencies differ, :math:`E / (1 - \Delta)`, at most one half.
+def mismatched_phase_error(error_rate: ArrayLike, efficiency_mismatch: ArrayLike) -> np.ndarray:
+    r"""Return the phase error rate where detector efficiencies differ, :math:`E / (1 - \Delta)`, at most one half.
 
     Parameters
     ----------
@@ -223,11 +234,16 @@ def mismatched_phase_error(error_rate, efficiency_mismatch):
     Notes
     -----
     As printed in Yin et al., Nature 582, 501 (2020), methods.
+
+    Examples
+    --------
+    >>> float(mismatched_phase_error(0.04, 0.01).round(5))
+    0.0408
     """
     return np.minimum(np.asarray(error_rate) * (1.0 + np.asarray(efficiency_mismatch)) ** 2, 0.5)
 
 
-def log_patterns(n, errors):
+def log_patterns(n: ArrayLike, errors: ArrayLike) -> np.ndarray:
     """Return the bits that name which of n bits are wrong, if at most `errors` are; at most n.
 
     Parameters
@@ -252,8 +268,8 @@ def log_patterns(n, errors):
     return np.where(errors < 0.5 * n, np.minimum(bits, n), n)[()]
 
 
-def _kept_blocks(n, kept, rare):
-    """Numbers of bits that stay, in blocks: the lower end of each, and the logarithm of its probability.
+def _kept_blocks(n: ArrayLike, kept: ArrayLike, rare: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of bits that stay, in blocks: the lower end of each, and the logarithm of its probability.
 
     All that lies below the first end has a probability of at most `rare`, and all above the last end is in its block.
     """
@@ -269,8 +285,10 @@ def _kept_blocks(n, kept, rare):
         return ends, np.log(at_least - np.append(at_least[..., 1:], np.zeros_like(at_least[..., :1]), axis=-1))
 
 
-def kept_entropy(n_key, n_sample, errors_sample, tail, kept, rare):
-    r"""Min-entropy of a key of whose bits, as of the sample's, a random part stays [bit].
+def kept_entropy(
+    n_key: ArrayLike, n_sample: ArrayLike, errors_sample: ArrayLike, tail: ArrayLike, kept: ArrayLike, rare: ArrayLike
+) -> np.ndarray:
+    r"""Return the min-entropy of a key if a random part of its bits, and of the sample's, stays [bit].
 
     :math:`-2\log_2 \mathrm{E}[2^{-H/2}]`, where :math:`H = r - \log_2 \sum_{j \le u} \binom rj` for r bits that stay
     and u phase errors at most; but for numbers of a probability of at most `rare` in key and in sample, each.
@@ -294,6 +312,11 @@ def kept_entropy(n_key, n_sample, errors_sample, tail, kept, rare):
     -----
     Theorem 4 of docs/proofs.md: what hashing leaves is averaged over the numbers that stay. H rises with both, so that
     the lower end of a block stands for all of it.
+
+    Examples
+    --------
+    >>> round(float(kept_entropy(1000, 1000, 20, 1e-10, kept=0.98, rare=1e-12)))
+    578
     """
     arrays = np.broadcast_arrays(*(np.asarray(v, float) for v in (n_key, n_sample, errors_sample, tail, kept, rare)))
     n_key, n_sample, errors_sample, tail, kept, rare = arrays
@@ -308,8 +331,18 @@ def kept_entropy(n_key, n_sample, errors_sample, tail, kept, rare):
     return (-2.0 / np.log(2.0) * logsumexp(logarithms, axis=(-2, -1)))[()]
 
 
-def _projected_key(split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
-    """Key from one block by theorems 1 and 4 of docs/proofs.md."""
+def _projected_key(
+    split: EpsilonSplit,
+    verification: np.ndarray,
+    *,
+    n_key: np.ndarray,
+    errors_key: np.ndarray,
+    n_sample: np.ndarray,
+    errors_sample: np.ndarray,
+    f_ec: ArrayLike,
+    efficiency_mismatch: ArrayLike,
+) -> BlockKey:
+    """Return the key from one block by theorems 1 and 4 of docs/proofs.md."""
     kept = (1.0 + np.asarray(efficiency_mismatch, dtype=float)) ** -2
     # Where all bits are kept, fractional ones go to the bad side, see `_hypergeometric`.
     held, held_sample = np.where(kept < 1.0, np.floor(n_key * kept), n_key), np.floor(n_sample * kept)
@@ -328,8 +361,21 @@ def _projected_key(split, verification, *, n_key, errors_key, n_sample, errors_s
     return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
 
 
-def _block_key(bound, split, verification, *, n_key, errors_key, n_sample, errors_sample, f_ec, efficiency_mismatch):
-    """Key from one block, n [1 - h(phase error)] - leak - security; `verification` is the length of a hash [bit]."""
+def _block_key(
+    bound: str,
+    split: EpsilonSplit,
+    verification: np.ndarray,
+    *,
+    n_key: np.ndarray,
+    errors_key: np.ndarray,
+    n_sample: np.ndarray,
+    errors_sample: np.ndarray,
+    f_ec: ArrayLike,
+    efficiency_mismatch: ArrayLike,
+) -> BlockKey:
+    """Return the key from one block, n [1 - h(phase error)] - leak - security; `verification` is a hash's length
+    [bit].
+    """
     if bound == "projected":
         return _projected_key(
             split,
@@ -346,12 +392,20 @@ def _block_key(bound, split, verification, *, n_key, errors_key, n_sample, error
     phase_error = mismatched_phase_error(error_bound, efficiency_mismatch)
     privacy = n_key * binary_entropy(phase_error)
     leak_ec = leak_ec_bits(n_key, qber, f_ec=f_ec)
-    security = 0.0 if bound == "asymptotic" else verification - 2.0 * np.log2(2.0 * split.amplification)
+    security = np.zeros(())[()] if bound == "asymptotic" else verification - 2.0 * np.log2(2.0 * split.amplification)
     unfloored = n_key - privacy - leak_ec - security
     return BlockKey(n_key, qber, phase_error, privacy, leak_ec, security, unfloored, np.maximum(unfloored, 0.0))
 
 
-def _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share):
+def _check(
+    bound: str,
+    eps_sec: ArrayLike,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    efficiency_mismatch: ArrayLike,
+    estimate_share: ArrayLike,
+) -> None:
+    """Refuse an unknown proof, and parameters out of range."""
     named_bound(_PHASE_ERRORS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
     check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
@@ -359,9 +413,19 @@ def _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share):
 
 
 def bbm92_key_length(
-    *, n_z, n_x, errors_z, errors_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0, estimate_share=0.5
-):
-    """Secret key length of BBM92 with key from both bases.
+    *,
+    n_z: ArrayLike,
+    n_x: ArrayLike,
+    errors_z: ArrayLike,
+    errors_x: ArrayLike,
+    eps_sec: ArrayLike,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    bound: str,
+    efficiency_mismatch: ArrayLike = 0.0,
+    estimate_share: ArrayLike = 0.5,
+) -> Bbm92Key:
+    """Return the length of a BBM92 key from both bases.
 
     Parameters
     ----------
@@ -404,6 +468,13 @@ def bbm92_key_length(
     "projected": the exact tail, the failure of the estimate paid once in place of twice, the patterns of phase errors
     counted, and detectors that differ within the estimate; `docs/proofs.md`.
     "asymptotic": n [1 - h(E) - f h(E')], no failure probability.
+
+    Examples
+    --------
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
+    >>> key = bbm92_key_length(n_z=1900, n_x=1900, errors_z=80, errors_x=90, **security, bound="projected")
+    >>> round(key.length.item())
+    334
     """
     _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
     check_errors(errors=errors_z, detections=n_z, names=("errors_z", "n_z"))
@@ -422,9 +493,18 @@ def bbm92_key_length(
 
 
 def sampled_key_length(
-    *, n_sifted, errors, n_sample, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0, estimate_share=0.5
-):
-    """Secret key length of BBM92 with both bases in one block, of which a random sample is disclosed.
+    *,
+    n_sifted: ArrayLike,
+    errors: ArrayLike,
+    n_sample: ArrayLike,
+    eps_sec: ArrayLike,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    bound: str,
+    efficiency_mismatch: ArrayLike = 0.0,
+    estimate_share: ArrayLike = 0.5,
+) -> SampledKey:
+    """Return the length of a BBM92 key with both bases in one block, of which a random sample is disclosed.
 
     Parameters
     ----------
@@ -452,6 +532,13 @@ def sampled_key_length(
     Protocol of Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021), where the verification hash has
     log2(1/eps_cor) bits. Both bases have to be chosen with the same probability: only then do errors in the basis that
     was measured speak for those in the other one.
+
+    Examples
+    --------
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
+    >>> key = sampled_key_length(n_sifted=3800, errors=170, n_sample=1500, **security, bound="lim2021")
+    >>> round(key.length.item())
+    0
     """
     _check(bound, eps_sec, eps_cor, f_ec, efficiency_mismatch, estimate_share)
     check_errors(errors=errors, detections=n_sifted, names=("errors", "n_sifted"))
@@ -474,8 +561,17 @@ def sampled_key_length(
     return SampledKey(bound, split, n_sample, block)
 
 
-def qber_threshold(*, n_z, n_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismatch=0.0):
-    """Error rate, the same in both bases, up to which either basis gives a key.
+def qber_threshold(
+    *,
+    n_z: float,
+    n_x: float,
+    eps_sec: float,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    bound: str,
+    efficiency_mismatch: ArrayLike = 0.0,
+) -> float:
+    """Return the error rate, equal in both bases, up to which either basis gives a key.
 
     Parameters
     ----------
@@ -493,12 +589,18 @@ def qber_threshold(*, n_z, n_x, eps_sec, eps_cor, f_ec, bound, efficiency_mismat
     ------
     ValueError
         When these counts give no key even without errors; else as in `bbm92_key_length`.
+
+    Examples
+    --------
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
+    >>> round(qber_threshold(n_z=1900, n_x=1900, **security, bound="projected"), 4)
+    0.0542
     """
     from scipy.optimize import brentq  # as above: checking a scenario imports this module, at every start of Snakemake
 
     common = {"eps_sec": eps_sec, "eps_cor": eps_cor, "f_ec": f_ec, "efficiency_mismatch": efficiency_mismatch}
 
-    def longest(qber):
+    def longest(qber: float) -> float:
         key = bbm92_key_length(n_z=n_z, n_x=n_x, errors_z=qber * n_z, errors_x=qber * n_x, bound=bound, **common)
         return float(np.maximum(key.z.unfloored, key.x.unfloored))
 

@@ -10,7 +10,7 @@ from satqkd.key.proofs.sampling import hypergeometric_key_errors
 _UNNOTICED = 10.0 ** np.linspace(0.01, 6.0, 60)
 
 
-def longest_length(*, n_key, n_sample, errors_sample, leak_ec, eps_sec):
+def longest_length(*, n_key: int, n_sample: int, errors_sample: int, leak_ec: float, eps_sec: float) -> float:
     r"""Upper limit on the length that any rule may grant, whatever its proof.
 
     The least over :math:`\delta` of :math:`n - \log_2\binom{n}{u_\delta} + \log_2[1/(1 - \varepsilon_s/\delta)] -

@@ -9,6 +9,7 @@ keys of two bases together are secret and correct up to twice the failure probab
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from satqkd.key.proofs.decoy_bounds import (
@@ -38,11 +39,12 @@ from satqkd.result import Result
 _KEY_BASES = {"x": ("x",), "z": ("z",), "both": ("x", "z")}
 _KEY_INTENSITIES = ("all", "signal")
 _ROUNDING = 1e-9
+UNFLOORED = ACCOUNT.index("unfloored")
 
 
 @dataclass(frozen=True, repr=False)
 class DecoyCounts(Result):
-    """What was counted, by basis and intensity; shape (..., 3), signal, decoy, vacuum, or (..., 2) without vacuum.
+    """Counts by basis and intensity, shape (..., 3), signal, decoy, vacuum, or (..., 2) without vacuum.
 
     Attributes
     ----------
@@ -65,7 +67,7 @@ class DecoyCounts(Result):
     errors_z: np.ndarray
     pulses: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None:
@@ -77,7 +79,7 @@ class DecoyCounts(Result):
 
 @dataclass(frozen=True, repr=False)
 class DecoyBasisKey(Result):
-    """Account of the key from one basis; arrays over the sweep.
+    """Account of the key from one basis; arrays over the leading axes of the counts.
 
     Attributes
     ----------
@@ -111,24 +113,24 @@ class DecoyBasisKey(Result):
     unfloored: np.ndarray
 
     @property
-    def length(self):
-        """Secret bits: `unfloored`, not below 0."""
+    def length(self) -> np.ndarray:
+        """Return the secret bits: `unfloored`, not below 0."""
         return np.maximum(self.unfloored, 0.0)
 
     @property
-    def multiphoton(self):
-        """Bits that may come from several photons, and are credited with no secrecy."""
+    def multiphoton(self) -> np.ndarray:
+        """Return the bits that may come from several photons, and are credited with no secrecy."""
         return self.n_sifted - self.vacuum_events - self.single_photons
 
     @property
-    def privacy(self):
-        """What an eavesdropper may know of the single photons' bits, single_photons h(phase_error)."""
+    def privacy(self) -> np.ndarray:
+        """Return what an eavesdropper may know of the single photons' bits, single_photons h(phase_error)."""
         return self.single_photons * binary_entropy(self.phase_error)
 
 
 @dataclass(frozen=True, repr=False)
 class DecoyKey(Result):
-    """Length of the key under one bound, and the account of each basis that gives key.
+    """Length of the key under one proof, and the account of each basis that gives key.
 
     Attributes
     ----------
@@ -149,19 +151,19 @@ class DecoyKey(Result):
     z: DecoyBasisKey | None
 
     @property
-    def length(self):
-        """Secret bits of all bases that give key; a basis without key adds nothing."""
-        return sum(key.length for key in (self.x, self.z) if key is not None)
+    def length(self) -> np.ndarray:
+        """Return the secret bits of all bases that give key; a basis without key adds nothing."""
+        return np.asarray(sum(key.length for key in (self.x, self.z) if key is not None))[()]
 
     @property
-    def leak_ec(self):
-        """Bits disclosed by error correction in all bases that give key."""
-        return sum(key.leak_ec for key in (self.x, self.z) if key is not None)
+    def leak_ec(self) -> np.ndarray:
+        """Return the bits that error correction discloses in all bases that give key."""
+        return np.asarray(sum(key.leak_ec for key in (self.x, self.z) if key is not None))[()]
 
 
 @dataclass(frozen=True)
 class Proof:
-    """How `satqkd.key.proofs.decoy_bounds` is to be called.
+    """Choice of equations in `satqkd.key.proofs.decoy_bounds`, and the division of the failure probabilities.
 
     Attributes
     ----------
@@ -171,21 +173,26 @@ class Proof:
         How far a count may lie from its expectation.
     terms : int
         Failure probabilities that share eps_sec when all intensities give key.
+
+    Examples
+    --------
+    >>> PROOFS["lim2014"].shares(signal_only=False)
+    21
     """
 
     photons: int
     tail: int
     terms: int
 
-    def shares(self, signal_only):
-        """Failure probabilities that share eps_sec.
+    def shares(self, signal_only: bool) -> int:
+        """Return how many failure probabilities share eps_sec.
 
         Key from the signal alone needs two more: its part of the empty pulses and of the single photons.
         """
         return self.terms + 2 * (signal_only and self.photons != GAINS)
 
-    def sigmas(self, eps_sec, signal_only):
-        """Standard deviations of a Gaussian tail; 0 for other tails."""
+    def sigmas(self, eps_sec: np.ndarray, signal_only: bool) -> np.ndarray:
+        """Return the standard deviations of a Gaussian tail; 0 for other tails."""
         if self.photons == GAINS:
             # The tail exp(-s^2/2): 1e-5 makes 4.8, beside the "about 5 standard deviations" printed with it.
             return np.sqrt(-2.0 * np.log(eps_sec))
@@ -193,16 +200,16 @@ class Proof:
             return -ndtri(np.divide(eps_sec, self.shares(signal_only)))
         return np.zeros_like(eps_sec)
 
-    def split(self, eps_sec, eps_cor, signal_only):
-        """What each estimate may fail with."""
+    def split(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> EpsilonSplit:
+        """Divide the failure probabilities among the estimates."""
         if self.tail == EQUAL:
             return EpsilonSplit(eps_sec, eps_cor, np.zeros_like(eps_sec), 0, np.zeros_like(eps_sec))
         shares = self.shares(signal_only)
         amplification = np.zeros_like(eps_sec) if self.photons == GAINS else eps_sec / shares
         return EpsilonSplit(eps_sec, eps_cor, eps_sec / shares, shares, amplification)
 
-    def security(self, eps_sec, eps_cor, signal_only):
-        """Price of the failure probabilities [bit]; Eq. (1) of Lim et al. and Eq. (A25) of Rusca et al."""
+    def security(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> np.ndarray:
+        """Return the price of the failure probabilities [bit]; Eq. (1) of Lim et al. and Eq. (A25) of Rusca et al."""
         if self.photons == GAINS or self.tail == EQUAL:
             return np.zeros_like(eps_sec)
         return 6.0 * np.log2(self.shares(signal_only) / eps_sec) + np.log2(2.0 / eps_cor)
@@ -210,7 +217,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class WeighedProof(Proof):
-    """How `satqkd.key.proofs.multinomial` divides the failure probabilities; it has no tail of single counts.
+    """Division of the failure probabilities of `satqkd.key.proofs.multinomial`, which has no tail of single counts.
 
     Attributes
     ----------
@@ -220,20 +227,20 @@ class WeighedProof(Proof):
 
     two_way: bool = False
 
-    def shares(self, signal_only):
-        """Failure probabilities of photon numbers, whatever gives key."""
+    def shares(self, signal_only: bool) -> int:
+        """Return how many estimates of photon numbers share eps_sec, whichever intensities give key."""
         return self.terms
 
-    def sigmas(self, eps_sec, signal_only):
-        """No Gaussian tail."""
+    def sigmas(self, eps_sec: np.ndarray, signal_only: bool) -> np.ndarray:
+        """Return 0: there is no Gaussian tail."""
         return np.zeros_like(eps_sec)
 
-    def split(self, eps_sec, eps_cor, signal_only):
-        """What each estimate of photon numbers may fail with; docs/proofs.md has the phase errors' share."""
+    def split(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> EpsilonSplit:
+        """Divide the failure probabilities among the estimates; docs/proofs.md has the phase errors' share."""
         return EpsilonSplit(eps_sec, eps_cor, ESTIMATE * eps_sec, self.terms, HASHING * eps_sec)
 
-    def security(self, eps_sec, eps_cor, signal_only):
-        """Price of the failure probabilities [bit]."""
+    def security(self, eps_sec: np.ndarray, eps_cor: np.ndarray, signal_only: bool) -> np.ndarray:
+        """Return the price of the failure probabilities [bit]."""
         return security_bits(eps_sec, eps_cor)
 
 
@@ -254,8 +261,8 @@ PROOFS = {
 }
 
 
-def _by_intensity(name, value):
-    """Array of floats whose last axis is the intensity."""
+def _by_intensity(name: str, value: ArrayLike) -> np.ndarray:
+    """Return an array of floats whose last axis is the intensity."""
     array = np.asarray(value, dtype=float)
     if array.shape[-1:] not in ((2,), (3,)):
         raise ValueError(
@@ -265,8 +272,8 @@ def _by_intensity(name, value):
     return array
 
 
-def pool_bases(counts):
-    """Counts with both bases taken as one, for experiments that treat X and Z alike.
+def pool_bases(counts: DecoyCounts) -> DecoyCounts:
+    """Return counts with both bases taken as one, for experiments that treat X and Z alike.
 
     Parameters
     ----------
@@ -281,13 +288,24 @@ def pool_bases(counts):
     -----
     The convention of symmetric experiments: the error rate of the whole sifted key stands for its phase error rate.
     The sum of two keys (``key_basis="both"``) assumes no symmetry and is shorter, since each sample is half as large.
+
+    Examples
+    --------
+    >>> counts = DecoyCounts(
+    ...     detections_x=[8e5, 1e5, 2e3],
+    ...     detections_z=[8e5, 1e5, 2e3],
+    ...     errors_x=[8e3, 1.5e3, 1e3],
+    ...     errors_z=[8e3, 1.5e3, 1e3],
+    ... )
+    >>> pool_bases(counts).detections_x.tolist()
+    [1600000.0, 200000.0, 4000.0]
     """
     detections, errors = counts.detections_x + counts.detections_z, counts.errors_x + counts.errors_z
     return DecoyCounts(detections, detections, errors, errors, counts.pulses)
 
 
-def _check_gains(pulses, mu, signal_only):
-    """Refuse what gains cannot be formed from."""
+def _check_gains(pulses: np.ndarray | None, mu: np.ndarray, signal_only: bool) -> None:
+    """Refuse counts from which gains cannot be formed."""
     if pulses is None:
         raise ValueError("bound='tiangong2' works with gains, but pulses=None: give the pulses sent at each intensity")
     check_range(1.0, np.finfo(float).max, "give the pulses sent at each intensity", pulses=pulses)
@@ -299,7 +317,7 @@ def _check_gains(pulses, mu, signal_only):
         )
 
 
-def _check_probabilities(p):
+def _check_probabilities(p: np.ndarray) -> None:
     """Refuse intensities that are never sent, and probabilities that do not add up to 1."""
     check_range(_ROUNDING, 1.0, "each intensity must be sent sometimes", intensity_probabilities=p)
     total = p.sum(axis=-1)
@@ -309,7 +327,7 @@ def _check_probabilities(p):
         )
 
 
-def _check_order(mu):
+def _check_order(mu: np.ndarray) -> None:
     """Refuse intensities for which the decoy equations do not hold."""
     weakest = mu[..., 2] if mu.shape[-1] == 3 else 0.0
     if np.any(weakest < 0.0) or np.any(mu[..., 1] <= weakest) or np.any(mu[..., 0] <= mu[..., 1] + weakest):
@@ -319,8 +337,8 @@ def _check_order(mu):
         )
 
 
-def _corners(mu, fluctuation):
-    """Mean photon numbers at the corners of the box that the fluctuation allows."""
+def _corners(mu: np.ndarray, fluctuation: np.ndarray) -> list[np.ndarray]:
+    """Return the mean photon numbers at the corners of the box that the fluctuation allows."""
     if np.all(fluctuation == 0.0):
         return [mu]
     corners = []
@@ -330,30 +348,30 @@ def _corners(mu, fluctuation):
     return corners
 
 
-def _shortest(accounts):
-    """Account of the shortest key, point by point."""
-    if len(accounts) == 1:
-        return accounts[0]
-    accounts = np.stack(accounts)
-    worst = np.argmin(accounts[..., ACCOUNT.index("unfloored")], axis=0)
+def _shortest(by_corner: list[np.ndarray]) -> np.ndarray:
+    """Return the account of the shortest key, point by point."""
+    if len(by_corner) == 1:
+        return by_corner[0]
+    accounts = np.stack(by_corner)
+    worst = np.argmin(accounts[..., UNFLOORED], axis=0)
     return np.take_along_axis(accounts, worst[np.newaxis, ..., np.newaxis], axis=0)[0]
 
 
 def decoy_key_length(
     *,
-    counts,
-    mean_photon_numbers,
-    intensity_probabilities,
-    eps_sec,
-    eps_cor,
-    f_ec,
-    bound,
-    key_basis="x",
-    key_intensities="all",
-    intensity_fluctuation=0.0,
-    efficiency_mismatch=0.0,
-):
-    """Secret key length of decoy-state BB84 with signal, weak decoy and vacuum, or without the vacuum.
+    counts: DecoyCounts,
+    mean_photon_numbers: ArrayLike,
+    intensity_probabilities: ArrayLike,
+    eps_sec: ArrayLike,
+    eps_cor: ArrayLike,
+    f_ec: ArrayLike,
+    bound: str,
+    key_basis: str = "x",
+    key_intensities: str = "all",
+    intensity_fluctuation: ArrayLike = 0.0,
+    efficiency_mismatch: ArrayLike = 0.0,
+) -> DecoyKey:
+    """Return the length of a decoy-state BB84 key with signal, weak decoy and vacuum, or without the vacuum.
 
     Parameters
     ----------
@@ -420,6 +438,26 @@ def decoy_key_length(
     with no composable secrecy.
     With ``key_intensities="signal"`` the signal's part of the single photons is a binomial draw with the known
     probability that a single photon came from a signal pulse; it is bounded with the same tail.
+
+    Examples
+    --------
+    >>> counts = DecoyCounts(
+    ...     detections_x=[8e5, 1e5, 2e3],
+    ...     detections_z=[8e5, 1e5, 2e3],
+    ...     errors_x=[8e3, 1.5e3, 1e3],
+    ...     errors_z=[8e3, 1.5e3, 1e3],
+    ... )
+    >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
+    >>> key = decoy_key_length(
+    ...     counts=counts,
+    ...     mean_photon_numbers=[0.5, 0.1, 0.0],
+    ...     intensity_probabilities=[0.7, 0.2, 0.1],
+    ...     **security,
+    ...     bound="multinomial",
+    ...     key_basis="both",
+    ... )
+    >>> round(key.length.item())
+    1511502
     """
     proof = named_bound(PROOFS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
@@ -432,30 +470,30 @@ def decoy_key_length(
         if value not in known:
             raise ValueError(f"{name}={value!r} is unknown: choose one of {', '.join(known)}")
     signal_only = key_intensities == "signal"
-    columns = {field.name: getattr(counts, field.name) for field in fields(counts)}
+    columns = {field.name: value for field in fields(counts) if (value := getattr(counts, field.name)) is not None}
     mu = columns["mu"] = _by_intensity("mean_photon_numbers", mean_photon_numbers)
     columns["p"] = _by_intensity("intensity_probabilities", intensity_probabilities)
     _check_probabilities(columns["p"])
     columns = _of_one_kind(columns, bound, 2 if proof.photons == ONE_DECOY else 3)
-    corners = _corners(columns.pop("mu"), np.asarray(intensity_fluctuation, dtype=float))
+    corners = _corners(columns["mu"], np.asarray(intensity_fluctuation, dtype=float))
     for corner in corners:
         _check_order(corner)
     if proof.photons == GAINS:
-        _check_gains(columns["pulses"], mu, signal_only)
+        _check_gains(columns.get("pulses"), mu, signal_only)
     eps_sec, eps_cor, f_ec = (np.asarray(value, dtype=float)[()] for value in (eps_sec, eps_cor, f_ec))
     sigmas, security = proof.sigmas(eps_sec, signal_only), proof.security(eps_sec, eps_cor, signal_only)
     mismatch, fluctuation = (np.asarray(value, dtype=float) for value in (efficiency_mismatch, intensity_fluctuation))
     common = (eps_sec, sigmas, f_ec, mismatch, security)
     kind = (proof.photons, proof.tail, proof.shares(signal_only), signal_only)
 
-    def key(basis):
+    def key(basis: str) -> DecoyBasisKey:
         other = "z" if basis == "x" else "x"
         counted = [columns[f"{what}_{side}"] for side in (basis, other) for what in ("detections", "errors")]
-        if proof.photons == WEIGHED:
+        if isinstance(proof, WeighedProof):
             weighed = (eps_sec, f_ec, mismatch, security, fluctuation, signal_only, proof.two_way)
             filled = weighed_accounts_of(*counted, mu, columns["p"], *weighed)
         else:
-            pulses = columns["p"] if columns["pulses"] is None else columns["pulses"]
+            pulses = columns.get("pulses", columns["p"])
             accounts = [accounts_of(*counted, pulses, corner, columns["p"], *common, *kind) for corner in corners]
             filled = _shortest(accounts)
         values = {name: filled[..., place][()] for place, name in enumerate(ACCOUNT)}
@@ -465,9 +503,9 @@ def decoy_key_length(
     return DecoyKey(bound, proof.split(eps_sec, eps_cor, signal_only), sigmas, keys.get("x"), keys.get("z"))
 
 
-def _of_one_kind(columns, bound, intensities):
-    """All arrays with as many intensities as the proof has; one without vacuum leaves those pulses out."""
-    found = {array.shape[-1] for array in columns.values() if array is not None}
+def _of_one_kind(columns: dict[str, np.ndarray], bound: str, intensities: int) -> dict[str, np.ndarray]:
+    """Return all arrays with as many intensities as the proof has; a proof without vacuum leaves those pulses out."""
+    found = {array.shape[-1] for array in columns.values()}
     if len(found) > 1 or min(found) < intensities:
         raise ValueError(
             f"the arrays have {' and '.join(map(str, sorted(found)))} intensities: "
@@ -475,5 +513,5 @@ def _of_one_kind(columns, bound, intensities):
         )
     if found == {intensities}:
         return columns
-    kept = {name: None if array is None else array[..., :intensities] for name, array in columns.items()}
+    kept = {name: array[..., :intensities] for name, array in columns.items()}
     return kept | {"p": kept["p"] / kept["p"].sum(axis=-1, keepdims=True)}

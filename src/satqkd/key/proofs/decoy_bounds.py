@@ -9,10 +9,13 @@ be together.
 """
 
 import math
-from functools import cache
+from typing import Any
 
 import numpy as np
-from numba import float64, guvectorize, int64, njit, vectorize
+from numba import njit, vectorize
+from numpy.typing import ArrayLike
+
+from satqkd.key.proofs.points import rows_of
 
 # Tails of a count about its expectation.
 EQUAL, HOEFFDING, CHERNOFF, ZHANG2017, GAUSSIAN = range(5)
@@ -38,23 +41,26 @@ compiled = njit(cache=True, error_model="numpy")
 
 
 @compiled
-def _hoeffding(n, beta):
+def _hoeffding(n: float, beta: float) -> float:
+    """Return the deviation of `hoeffding_deviation`, given beta = ln(1/eps)."""
     return math.sqrt(0.5 * n * beta)
 
 
 @compiled
-def _chernoff_lower(observed, beta):
+def _chernoff_lower(observed: float, beta: float) -> float:
+    """Return the limit of `chernoff_lower`, given beta = ln(1/eps)."""
     return observed - 0.5 * beta - math.sqrt(2.0 * beta * observed + 0.25 * beta**2)
 
 
 @compiled
-def _chernoff_upper(observed, beta):
+def _chernoff_upper(observed: float, beta: float) -> float:
+    """Return the limit of `chernoff_upper`, given beta = ln(1/eps)."""
     return observed + beta + math.sqrt(2.0 * beta * observed + beta**2)
 
 
 @vectorize(cache=True)
-def hoeffding_deviation(n, eps):
-    r"""Deviation of a count from its expectation, :math:`\sqrt{n \ln(1/\varepsilon) / 2}`.
+def hoeffding_deviation(n: float, eps: float) -> float:
+    r"""Return the deviation of a count from its expectation, :math:`\sqrt{n \ln(1/\varepsilon) / 2}`.
 
     Parameters
     ----------
@@ -71,13 +77,18 @@ def hoeffding_deviation(n, eps):
     Notes
     -----
     Hoeffding, J. Am. Stat. Assoc. 58, 13 (1963).
+
+    Examples
+    --------
+    >>> round(float(hoeffding_deviation(10_000, 1e-10)), 1)
+    339.3
     """
     return _hoeffding(n, -math.log(eps))
 
 
 @vectorize(cache=True)
-def chernoff_lower(observed, eps):
-    r"""Lowest expectation that an observed count allows, :math:`x - \beta/2 - \sqrt{2\beta x + \beta^2/4}`.
+def chernoff_lower(observed: float, eps: float) -> float:
+    r"""Return the lowest expectation that a count allows, :math:`x - \beta/2 - \sqrt{2\beta x + \beta^2/4}`.
 
     Parameters
     ----------
@@ -96,13 +107,18 @@ def chernoff_lower(observed, eps):
     Closed form of Yin et al., Sci. Rep. 10, 14312 (2020), wider than the implicit bound `zhang2017_lower`. From the
     tail exp(-d^2 E / (2 + d)) follows x + beta/2 - sqrt(...), higher by beta; the published form is kept, since
     others compute with it, and is sound.
+
+    Examples
+    --------
+    >>> round(float(chernoff_lower(1000, 1e-10)), 1)
+    773.6
     """
     return _chernoff_lower(observed, -math.log(eps))
 
 
 @vectorize(cache=True)
-def chernoff_upper(observed, eps):
-    r"""Highest expectation that an observed count allows, :math:`x + \beta + \sqrt{2\beta x + \beta^2}`.
+def chernoff_upper(observed: float, eps: float) -> float:
+    r"""Return the highest expectation that a count allows, :math:`x + \beta + \sqrt{2\beta x + \beta^2}`.
 
     Parameters
     ----------
@@ -117,13 +133,18 @@ def chernoff_upper(observed, eps):
     Notes
     -----
     Solves the tail exp(-d^2 E / 2) of a count below its expectation E; Yin et al., Sci. Rep. 10, 14312 (2020).
+
+    Examples
+    --------
+    >>> round(float(chernoff_upper(1000, 1e-10)), 1)
+    1238.9
     """
     return _chernoff_upper(observed, -math.log(eps))
 
 
 @compiled
-def _zhang2017_root(s):
-    """Root z of z - 1 - ln z = s^2 / 2, the lesser one for s < 0 and the greater one for s > 0."""
+def _zhang2017_root(s: float) -> float:
+    """Return the root z of z - 1 - ln z = s^2 / 2, the lesser one for s < 0 and the greater one for s > 0."""
     if s < -1.4:
         z, steps = math.exp(-1.0 - 0.5 * s * s), 3
     elif s < 2.0:
@@ -140,18 +161,20 @@ def _zhang2017_root(s):
 
 
 @compiled
-def _zhang2017_lower(observed, beta):
+def _zhang2017_lower(observed: float, beta: float) -> float:
+    """Return the limit of `zhang2017_lower`, given beta = ln(1/eps)."""
     return observed * _zhang2017_root(-math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else 0.0
 
 
 @compiled
-def _zhang2017_upper(observed, beta):
+def _zhang2017_upper(observed: float, beta: float) -> float:
+    """Return the limit of `zhang2017_upper`, given beta = ln(1/eps)."""
     return observed * _zhang2017_root(math.sqrt(2.0 * beta / observed)) if observed > _NOTHING else beta
 
 
 @vectorize(cache=True)
-def zhang2017_lower(observed, eps):
-    r"""Lowest expectation that an observed count allows: the lesser root E of :math:`E - x + x \ln(x/E) = \beta`.
+def zhang2017_lower(observed: float, eps: float) -> float:
+    r"""Return the lowest expectation that a count allows, the lesser root E of :math:`E - x + x \ln(x/E) = \beta`.
 
     Parameters
     ----------
@@ -168,13 +191,18 @@ def zhang2017_lower(observed, eps):
     The Chernoff bound without approximation; Zhang, Zhao, Razavi, Ma, Phys. Rev. A 95, 012333 (2017). They give half
     of the failure probability to each side; here eps is that of this side. Newton's step never passes the root, since
     the left side is convex, so that the bound is sound wherever the steps end.
+
+    Examples
+    --------
+    >>> round(float(zhang2017_lower(1000, 1e-10)), 1)
+    800.5
     """
     return _zhang2017_lower(observed, -math.log(eps))
 
 
 @vectorize(cache=True)
-def zhang2017_upper(observed, eps):
-    r"""Highest expectation that an observed count allows: the greater root E of :math:`E - x + x \ln(x/E) = \beta`.
+def zhang2017_upper(observed: float, eps: float) -> float:
+    r"""Return the highest expectation that a count allows, the greater root of :math:`E - x + x \ln(x/E) = \beta`.
 
     Parameters
     ----------
@@ -189,23 +217,30 @@ def zhang2017_upper(observed, eps):
     Notes
     -----
     See `zhang2017_lower`.
+
+    Examples
+    --------
+    >>> round(float(zhang2017_upper(1000, 1e-10)), 1)
+    1230.2
     """
     return _zhang2017_upper(observed, -math.log(eps))
 
 
 @compiled
-def _hoeffding_thinned(n, share, beta):
+def _hoeffding_thinned(n: float, share: float, beta: float) -> float:
+    """Return the number of `hoeffding_thinned`, given beta = ln(1/eps)."""
     return max(n * share - _hoeffding(n, beta), 0.0)
 
 
 @compiled
-def _chernoff_thinned(n, share, beta):
+def _chernoff_thinned(n: float, share: float, beta: float) -> float:
+    """Return the number of `chernoff_thinned`, given beta = ln(1/eps)."""
     return max(n * share - math.sqrt(2.0 * n * share * beta), 0.0)
 
 
 @vectorize(cache=True)
-def hoeffding_thinned(n, share, eps):
-    r"""Lowest number that remains of n events when each stays with a known probability.
+def hoeffding_thinned(n: float, share: float, eps: float) -> float:
+    r"""Return the lowest number that remains of n events when each stays with a known probability.
 
     :math:`n q - \sqrt{n \ln(1/\varepsilon) / 2}`, not below 0.
 
@@ -226,13 +261,18 @@ def hoeffding_thinned(n, share, eps):
     Notes
     -----
     Hoeffding, J. Am. Stat. Assoc. 58, 13 (1963).
+
+    Examples
+    --------
+    >>> round(float(hoeffding_thinned(10_000, 0.1, 1e-10)), 1)
+    660.7
     """
     return _hoeffding_thinned(n, share, -math.log(eps))
 
 
 @vectorize(cache=True)
-def chernoff_thinned(n, share, eps):
-    r"""Lowest number that remains of n events, :math:`n q - \sqrt{2 n q \ln(1/\varepsilon)}`, not below 0.
+def chernoff_thinned(n: float, share: float, eps: float) -> float:
+    r"""Return the lowest number that remains of n events, :math:`n q - \sqrt{2 n q \ln(1/\varepsilon)}`, not below 0.
 
     Parameters
     ----------
@@ -247,15 +287,25 @@ def chernoff_thinned(n, share, eps):
     Notes
     -----
     From the multiplicative Chernoff tail exp(-d^2 E / 2) with E = n q; narrower than Hoeffding's for q below 1/4.
+
+    Examples
+    --------
+    >>> round(float(chernoff_thinned(10_000, 0.1, 1e-10)), 1)
+    785.4
     """
     return _chernoff_thinned(n, share, -math.log(eps))
 
 
 @compiled
-def lower_limit(count, total, beta, sigmas, tail):
-    """Lowest expectation that a count allows; `total` is the sum over intensities, which Hoeffding's bound is about.
+def lower_limit(count: float, total: float, beta: float, sigmas: float, tail: int) -> float:
+    """Return the lowest expectation that a count allows; Hoeffding's bound uses `total`, the sum over intensities.
 
     The failure probability enters as its logarithm, beta = ln(1/eps), which is taken once for all limits.
+
+    Examples
+    --------
+    >>> round(lower_limit(1000.0, 5000.0, math.log(1e10), 0.0, ZHANG2017), 1)
+    800.5
     """
     if tail == HOEFFDING:
         return count - _hoeffding(total, beta)
@@ -269,8 +319,14 @@ def lower_limit(count, total, beta, sigmas, tail):
 
 
 @compiled
-def upper_limit(count, total, beta, sigmas, tail):
-    """Highest expectation that a count allows, as `lower_limit`."""
+def upper_limit(count: float, total: float, beta: float, sigmas: float, tail: int) -> float:
+    """Return the highest expectation that a count allows; arguments as of `lower_limit`.
+
+    Examples
+    --------
+    >>> round(upper_limit(1000.0, 5000.0, math.log(1e10), 0.0, ZHANG2017), 1)
+    1230.2
+    """
     if tail == HOEFFDING:
         return count + _hoeffding(total, beta)
     if tail == CHERNOFF:
@@ -283,8 +339,14 @@ def upper_limit(count, total, beta, sigmas, tail):
 
 
 @compiled
-def least_thinned(n, share, beta, sigmas, tail):
-    """Lowest number that remains of n events when each stays with a known probability; beta as in `lower_limit`."""
+def least_thinned(n: float, share: float, beta: float, sigmas: float, tail: int) -> float:
+    """Return the lowest number that remains of n events when each stays with a known probability; see `lower_limit`.
+
+    Examples
+    --------
+    >>> round(least_thinned(10_000.0, 0.1, math.log(1e10), 0.0, CHERNOFF), 1)
+    785.4
+    """
     if tail == HOEFFDING:
         return _hoeffding_thinned(n, share, beta)
     if tail in (CHERNOFF, ZHANG2017):
@@ -295,38 +357,69 @@ def least_thinned(n, share, beta, sigmas, tail):
 
 
 @compiled
-def entropy(p):
-    """Binary entropy of a probability in [0, 1] [bit]."""
+def entropy(p: float) -> float:
+    """Return the binary entropy of a probability in [0, 1] [bit].
+
+    Examples
+    --------
+    >>> entropy(0.5)
+    1.0
+    """
     if p <= 0.0 or p >= 1.0:
         return 0.0
     return -(p * math.log(p) + (1.0 - p) * math.log(1.0 - p)) / math.log(2.0)
 
 
 @compiled
-def rate(errors, n):
-    """Fraction of errors, at most one half, which it also is where there is no event."""
+def rate(errors: float, n: float) -> float:
+    """Return the fraction of errors, at most one half; one half also without events.
+
+    Examples
+    --------
+    >>> rate(2.0, 100.0), rate(0.0, 0.0)
+    (0.02, 0.5)
+    """
     return min(errors / n, 0.5) if n > 0.0 else 0.5
 
 
 @compiled
-def vacuum_events(decoy_upper, vacuum_lower, mu, tau_0):
-    r"""Lower bound on the detections of empty pulses, :math:`\tau_0 (\mu_2 n_3^- - \mu_3 n_2^+) / (\mu_2 - \mu_3)`.
+def vacuum_events(decoy_upper: float, vacuum_lower: float, mu: np.ndarray, tau_0: float) -> float:
+    r"""Return a lower bound on detections of empty pulses, :math:`\tau_0 (\mu_2 n_3^- - \mu_3 n_2^+) / (\mu_2 -
+    \mu_3)`.
 
     Eq. (2) of Lim et al., Phys. Rev. A 89, 022307 (2014). The limits are weighted: each times
     :math:`e^{\mu_k} / p_k`; :math:`\tau_n = \sum_k p_k e^{-\mu_k} \mu_k^n / n!` is the probability that a pulse of any
     intensity holds n photons.
+
+    Examples
+    --------
+    >>> vacuum_events(6e5, 2e4, np.array([0.5, 0.1, 0.0]), 0.7)
+    14000.0
     """
     return max(tau_0 * (mu[1] * vacuum_lower - mu[2] * decoy_upper) / (mu[1] - mu[2]), 0.0)
 
 
 @compiled
-def single_photon_events(signal_upper, decoy_lower, vacuum_upper, empty, mu, tau_0, tau_1):
-    r"""Lower bound on the detections of single photons, given `empty` of empty pulses.
+def single_photon_events(
+    signal_upper: float,
+    decoy_lower: float,
+    vacuum_upper: float,
+    empty: float,
+    mu: np.ndarray,
+    tau_0: float,
+    tau_1: float,
+) -> float:
+    r"""Return a lower bound on the detections of single photons, given `empty` of empty pulses.
 
     .. math:: s_1 = \frac{\tau_1 \mu_1 [n_2^- - n_3^+ - (\mu_2^2 - \mu_3^2)(n_1^+ - s_0/\tau_0) / \mu_1^2]}
                          {\mu_1 (\mu_2 - \mu_3) - \mu_2^2 + \mu_3^2}
 
     Eq. (3) of Lim et al., Phys. Rev. A 89, 022307 (2014); limits weighted as in `vacuum_events`.
+
+    Examples
+    --------
+    >>> round(single_photon_events(1.9e6, 5.5e5, 2e4, 1.4e4, np.array([0.5, 0.1, 0.0]), 0.7, 0.23))
+    1307550
     """
     squares = mu[1] ** 2 - mu[2] ** 2
     several = squares / mu[0] ** 2 * (signal_upper - empty / tau_0)
@@ -335,18 +428,25 @@ def single_photon_events(signal_upper, decoy_lower, vacuum_upper, empty, mu, tau
 
 
 @compiled
-def single_photon_errors(brighter_upper, dimmer_lower, brighter, dimmer, tau_1):
-    r"""Upper bound on the errors of single photons, :math:`\tau_1 (m_2^+ - m_3^-) / (\mu_2 - \mu_3)`.
+def single_photon_errors(
+    brighter_upper: float, dimmer_lower: float, brighter: float, dimmer: float, tau_1: float
+) -> float:
+    r"""Return an upper bound on the errors of single photons, :math:`\tau_1 (m_2^+ - m_3^-) / (\mu_2 - \mu_3)`.
 
     Eq. (4) of Lim et al., Phys. Rev. A 89, 022307 (2014); limits weighted as in `vacuum_events`. May exceed all errors
     that were seen, which is then the better bound.
+
+    Examples
+    --------
+    >>> round(single_photon_errors(1.2e4, 9e3, 0.1, 0.0, 0.23))
+    6900
     """
     return max(tau_1 * (brighter_upper - dimmer_lower) / (brighter - dimmer), 0.0)
 
 
 @compiled
-def sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms):
-    r"""Random sampling term of the phase error rate as printed, which is not a bound for few errors.
+def sampling_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec: float, terms: int) -> float:
+    r"""Return the sampling term of the phase error rate as printed, which is not a bound for few errors.
 
     :math:`\gamma(a, b, c, d) = \sqrt{\frac{(c+d)(1-b)b}{c d \ln 2} \log_2 \frac{(c+d)\, 21^2}{c d (1-b) b\, a^2}}` with
     the secrecy a, the error rate b of the sample, c single photons in the sample and d in the key. `terms` stands in
@@ -356,6 +456,11 @@ def sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms):
     Eq. (5) of Lim et al., Phys. Rev. A 89, 022307 (2014), an expansion for many errors: it vanishes without errors,
     where the tail allows :math:`\ln(1/\varepsilon) / \ln(1 + c/d)` of them in the key. `phase_error_deviation` is the
     bound.
+
+    Examples
+    --------
+    >>> round(sampling_deviation(0.02, 1e5, 1e5, 1e-10, 21), 5)
+    0.00608
     """
     if min(n_sample, n_key) <= 0.0:
         return math.inf
@@ -369,8 +474,10 @@ def sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms):
 
 
 @compiled
-def _transposed_exponent(seen, in_key, n_sample, n_key):
-    """Exponent of Chernoff's bound on the sample's share of the errors, and its slope in the errors of the key."""
+def _transposed_exponent(seen: float, in_key: float, n_sample: float, n_key: float) -> tuple[float, float]:
+    """Return the exponent of Chernoff's bound on the sample's share of the errors, and its slope in the key's
+    errors.
+    """
     whole = n_sample + n_key
     wrong = seen + in_key
     in_sample_mean, in_key_mean = wrong * (n_sample / whole), wrong * (n_key / whole)
@@ -383,8 +490,8 @@ def _transposed_exponent(seen, in_key, n_sample, n_key):
 
 
 @compiled
-def key_errors_limit(seen, n_sample, n_key, beta):
-    r"""Most errors of the key that the errors of a random sample allow, at every size.
+def key_errors_limit(seen: float, n_sample: float, n_key: float, beta: float) -> float:
+    r"""Return the most errors of the key that the errors of a random sample allow, at every size.
 
     The root y above :math:`x d / c` of
 
@@ -421,6 +528,11 @@ def key_errors_limit(seen, n_sample, n_key, beta):
 
     The left side is convex in y, so that after one step of Newton's method from anywhere the rest is above the root:
     the limit holds wherever the steps end.
+
+    Examples
+    --------
+    >>> round(key_errors_limit(20.0, 1000.0, 1000.0, math.log(1e10)), 1)
+    87.8
     """
     odds = n_sample / n_key
     if seen <= _NOTHING:
@@ -436,11 +548,16 @@ def key_errors_limit(seen, n_sample, n_key, beta):
 
 
 @compiled
-def phase_error_deviation(error_rate, n_sample, n_key, eps_sec, terms):
-    """How far the error rate of the sample may lie below that of the key: a bound at every size.
+def phase_error_deviation(error_rate: float, n_sample: float, n_key: float, eps_sec: float, terms: int) -> float:
+    """Return how far the error rate of the sample may lie below that of the key: a bound at every size.
 
     `sampling_deviation` as printed where it is at least that of `key_errors_limit`, else the latter; each takes
     eps_sec / terms. Infinite without sample or key.
+
+    Examples
+    --------
+    >>> round(phase_error_deviation(0.0, 1000.0, 1000.0, 1e-10, 21), 4)
+    0.0376
     """
     printed = sampling_deviation(error_rate, n_sample, n_key, eps_sec, terms)
     if min(n_sample, n_key) <= 0.0 or error_rate + printed >= 0.5:
@@ -458,8 +575,17 @@ def phase_error_deviation(error_rate, n_sample, n_key, eps_sec, terms):
 
 
 @compiled
-def _two_decoy_photons(counts, mu, weights, tau_0, tau_1, beta, sigmas, tail):
-    """Lower bounds on the detections of empty pulses and of single photons, in one basis."""
+def _two_decoy_photons(
+    counts: np.ndarray,
+    mu: np.ndarray,
+    weights: tuple[float, float, float],
+    tau_0: float,
+    tau_1: float,
+    beta: float,
+    sigmas: float,
+    tail: int,
+) -> tuple[float, float]:
+    """Return lower bounds on the detections of empty pulses and of single photons, in one basis."""
     total = counts[0] + counts[1] + counts[2]
     empty = vacuum_events(
         weights[1] * upper_limit(counts[1], total, beta, sigmas, tail),
@@ -480,18 +606,33 @@ def _two_decoy_photons(counts, mu, weights, tau_0, tau_1, beta, sigmas, tail):
 
 
 @compiled
-def most_empty_events(wrong, total, beta):
-    r"""Upper bound on the detections of empty pulses, :math:`2 [v_0 + \sqrt{n \ln(1/\varepsilon) / 2}]`.
+def most_empty_events(wrong: float, total: float, beta: float) -> float:
+    r"""Return an upper bound on the detections of empty pulses, :math:`2 [v_0 + \sqrt{n \ln(1/\varepsilon) / 2}]`.
 
     Each of them is an error with a probability of one half, independently; v_0 are these errors at most, n all events,
     and beta is :math:`\ln(1/\varepsilon)`. Eq. (A19) of Rusca et al., Appl. Phys. Lett. 112, 171104 (2018).
+
+    Examples
+    --------
+    >>> round(most_empty_events(100.0, 10_000.0, math.log(1e10)))
+    879
     """
     return 2.0 * (wrong + _hoeffding(total, beta))
 
 
 @compiled
-def _one_decoy_photons(counts, errors, mu, weights, tau_0, tau_1, beta, sigmas, tail):
-    """Lower bounds on the detections of empty pulses and of single photons without a vacuum intensity.
+def _one_decoy_photons(
+    counts: np.ndarray,
+    errors: np.ndarray,
+    mu: np.ndarray,
+    weights: tuple[float, float, float],
+    tau_0: float,
+    tau_1: float,
+    beta: float,
+    sigmas: float,
+    tail: int,
+) -> tuple[float, float]:
+    """Return lower bounds on the detections of empty pulses and of single photons without a vacuum intensity.
 
     Rusca et al., Appl. Phys. Lett. 112, 171104 (2018), Eqs. (A16), (A17) and (A19): half of the empty pulses'
     detections are errors, which bounds them from above.
@@ -511,8 +652,18 @@ def _one_decoy_photons(counts, errors, mu, weights, tau_0, tau_1, beta, sigmas, 
 
 
 @compiled
-def _error_bound(errors, bright, mu, weights, tau_1, beta, sigmas, tail, capped):
-    """Errors of single photons at most, from intensity `bright` and the next dimmer one; never more than were seen."""
+def _error_bound(
+    errors: np.ndarray,
+    bright: int,
+    mu: np.ndarray,
+    weights: tuple[float, float, float],
+    tau_1: float,
+    beta: float,
+    sigmas: float,
+    tail: int,
+    capped: bool,
+) -> float:
+    """Return the most errors of single photons, from intensity `bright` and the next dimmer one; at most those seen."""
     seen = errors.sum()
     if capped:
         return seen
@@ -527,19 +678,31 @@ def _error_bound(errors, bright, mu, weights, tau_1, beta, sigmas, tail, capped)
 
 
 @compiled
-def gain_limit(count, pulses, sigmas):
-    """Clicks per pulse, so many standard deviations of the count away, not below 0."""
+def gain_limit(count: float, pulses: float, sigmas: float) -> float:
+    """Return the clicks per pulse, `sigmas` standard deviations of the count away, not below 0.
+
+    Examples
+    --------
+    >>> gain_limit(10_000.0, 1e6, 5.0)
+    0.0105
+    """
     return max(count + sigmas * math.sqrt(count), 0.0) / pulses
 
 
 @compiled
-def single_photon_yield(counts, pulses, mu, sigmas):
-    r"""Lower bound on the probability that a single photon clicks, from gains, with a true vacuum.
+def single_photon_yield(counts: np.ndarray, pulses: np.ndarray, mu: np.ndarray, sigmas: float) -> float:
+    r"""Return a lower bound on the probability that a single photon clicks, from gains, with a true vacuum.
 
     :math:`Y_1 = \frac{\mu_1}{\mu_1\mu_2 - \mu_2^2} [Q_2^- e^{\mu_2} - Q_1^+ e^{\mu_1} \mu_2^2/\mu_1^2
     - (\mu_1^2 - \mu_2^2) Q_3^+ / \mu_1^2]`.
 
     Ma, Qi, Zhao, Lo, Phys. Rev. A 72, 012326 (2005).
+
+    Examples
+    --------
+    >>> counts = np.array([8e5, 1e5, 2e3])
+    >>> round(single_photon_yield(counts, np.array([7e8, 2e8, 1e8]), np.array([0.5, 0.1, 0.0]), 5.0), 5)
+    0.00558
     """
     ratio = (mu[1] / mu[0]) ** 2
     several = gain_limit(counts[0], pulses[0], sigmas) * math.exp(mu[0]) * ratio
@@ -549,8 +712,10 @@ def single_photon_yield(counts, pulses, mu, sigmas):
 
 
 @compiled
-def _gain_photons(key, sample, sample_errors, pulses, mu, sigmas):
-    """Single photons of the signal pulses in key and sample, and errors among the latter."""
+def _gain_photons(
+    key: np.ndarray, sample: np.ndarray, sample_errors: np.ndarray, pulses: np.ndarray, mu: np.ndarray, sigmas: float
+) -> tuple[float, float, float]:
+    """Return the single photons of the signal pulses in key and sample, and the errors among the latter."""
     pulses_of_one = pulses[0] * mu[0] * math.exp(-mu[0])
     empty_errors = 0.5 * gain_limit(sample[2], pulses[2], -sigmas) * math.exp(-mu[0])
     errors = pulses[0] * max(gain_limit(sample_errors[0], pulses[0], sigmas) - empty_errors, 0.0)
@@ -560,10 +725,26 @@ def _gain_photons(key, sample, sample_errors, pulses, mu, sigmas):
 
 @compiled
 def account(
-    key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-    proof, tail, terms, signal_only, capped, out,
-):  # fmt: skip
-    """Account of the key from one basis under one proof; fills `out` in the order of `ACCOUNT`.
+    key: np.ndarray,
+    key_errors: np.ndarray,
+    sample: np.ndarray,
+    sample_errors: np.ndarray,
+    pulses: np.ndarray,
+    mu: np.ndarray,
+    p: np.ndarray,
+    eps_sec: float,
+    sigmas: float,
+    f_ec: float,
+    mismatch: float,
+    security: float,
+    proof: int,
+    tail: int,
+    terms: int,
+    signal_only: bool,
+    capped: bool,
+    out: np.ndarray,
+) -> None:
+    """Compute the account of the key from one basis under one proof; fill `out` in the order of `ACCOUNT`.
 
     Parameters
     ----------
@@ -613,34 +794,53 @@ def account(
     out[8] = empty + single * (1.0 - entropy(phase_error)) - leak_ec - security
 
 
-@cache
-def _accounts():
-    """`account` as a numpy function, compiled when it is first asked for."""
-    layout = ",".join(["(k)"] * 7 + ["()"] * 9 + ["(m)"]) + "->(m)"
-    types = [float64[:]] * 7 + [float64] * 5 + [int64] * 4 + [float64[:]] * 2
-
-    @guvectorize([tuple(types)], layout, cache=True)
-    def accounts(
-        key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-        proof, tail, terms, signal_only, like, out,
-    ):  # fmt: skip
-        account(
-            key, key_errors, sample, sample_errors, pulses, mu, p, eps_sec, sigmas, f_ec, mismatch, security,
-            proof, tail, terms, signal_only, False, out,
-        )  # fmt: skip
-
-    return accounts
-
-
-def accounts_of(*arguments):
-    """The account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
-    with np.errstate(all="ignore"):
-        return _accounts()(*arguments, np.empty(len(ACCOUNT)))
+@njit(inline="always")
+def _row(values: np.ndarray, i: int) -> Any:
+    """Return the row of point i, or the only one."""
+    return values[min(i, len(values) - 1)]
 
 
 @compiled
-def expected_clicks(brightness, steps, light, noise):
-    """Clicks of light, and those of noise for a window of one second, of a pulse in each of the best steps of a pass.
+def _each(
+    key: np.ndarray,
+    key_errors: np.ndarray,
+    sample: np.ndarray,
+    sample_errors: np.ndarray,
+    pulses: np.ndarray,
+    mu: np.ndarray,
+    p: np.ndarray,
+    eps_sec: np.ndarray,
+    sigmas: np.ndarray,
+    f_ec: np.ndarray,
+    mismatch: np.ndarray,
+    security: np.ndarray,
+    proof: np.ndarray,
+    tail: np.ndarray,
+    terms: np.ndarray,
+    signal_only: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Fill the rows of `out` with `account` of the rows of its arguments."""
+    for i in range(len(out)):
+        account(
+            _row(key, i), _row(key_errors, i), _row(sample, i), _row(sample_errors, i), _row(pulses, i), _row(mu, i),
+            _row(p, i), _row(eps_sec, i), _row(sigmas, i), _row(f_ec, i), _row(mismatch, i), _row(security, i),
+            _row(proof, i), _row(tail, i), _row(terms, i), _row(signal_only, i), False, out[i],
+        )  # fmt: skip
+
+
+def accounts_of(*arguments: ArrayLike) -> np.ndarray:
+    """Return the account of every point of arguments that broadcast, in the order of `ACCOUNT`; shape (..., 9)."""
+    shape, rows = rows_of(arguments[:7], arguments[7:12], arguments[12:])
+    out = np.empty((math.prod(shape), len(ACCOUNT)))
+    _each(*rows, out)
+    return out.reshape(*shape, len(ACCOUNT))
+
+
+@compiled
+def expected_clicks(brightness: float, steps: float, light: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
+    """Return the clicks of a pulse in each of the best steps of a pass: of light, and of noise in a window of one
+    second.
 
     Parameters
     ----------
@@ -663,8 +863,10 @@ def expected_clicks(brightness, steps, light, noise):
 
 
 @compiled
-def pass_clicks(brightness, steps, light, noise, seen, dark):
-    """`expected_clicks` of an array of shape (n, k), for n numbers of steps."""
+def pass_clicks(
+    brightness: np.ndarray, steps: np.ndarray, light: np.ndarray, noise: np.ndarray, seen: np.ndarray, dark: np.ndarray
+) -> None:
+    """Fill `seen` and `dark` with `expected_clicks` of an array of shape (n, k), for n numbers of steps."""
     for i in range(len(steps)):
         for k in range(brightness.shape[1]):
             seen[i, k], dark[i, k] = expected_clicks(brightness[i, k], steps[i], light, noise)
@@ -672,10 +874,28 @@ def pass_clicks(brightness, steps, light, noise, seen, dark):
 
 @compiled
 def pass_lengths(
-    settings, vacuum, pulses, misalignment, jitter_s, light, noise, eps_sec, sigmas, f_ec, mismatch, security,
-    fluctuation, proof, tail, terms, signal_only, both, capped, out,
-):  # fmt: skip
-    """Length of the key of a pass before it is cut at zero, one for each row of settings; -inf for what is not allowed.
+    settings: np.ndarray,
+    vacuum: float,
+    pulses: float,
+    misalignment: float,
+    jitter_s: float,
+    light: np.ndarray,
+    noise: np.ndarray,
+    eps_sec: float,
+    sigmas: float,
+    f_ec: float,
+    mismatch: float,
+    security: float,
+    fluctuation: float,
+    proof: int,
+    tail: int,
+    terms: int,
+    signal_only: bool,
+    both: bool,
+    capped: bool,
+    out: np.ndarray,
+) -> None:
+    """Compute the length of the key of a pass, not cut at zero, for each row of settings; -inf where not allowed.
 
     A row holds the mean photon numbers and the probabilities of signal and decoy, the probability of X, the width of
     the window, and the steps used. Like `satqkd.key.proofs.decoy.decoy_key_length` on the counts of

@@ -11,10 +11,13 @@ together stands in this file: numba's cache notices a change of the file that a 
 """
 
 import math
-from functools import cache
+from typing import Any
 
 import numpy as np
-from numba import float64, guvectorize, int64, njit
+from numba import njit
+from numpy.typing import ArrayLike
+
+from satqkd.key.proofs.points import rows_of
 
 compiled = njit(cache=True, error_model="numpy")
 
@@ -37,8 +40,8 @@ _LIKELY_SHIFTS = (0.8, 1.5)
 
 
 @compiled
-def photon_shares(mu, p, fluctuation, low, high):
-    r"""Least and greatest :math:`p_k e^{-\mu_k} \mu_k^n` for n = 0, 1, 2 when signal and decoy may be off by a share.
+def photon_shares(mu: np.ndarray, p: np.ndarray, fluctuation: float, low: np.ndarray, high: np.ndarray) -> None:
+    r"""Fill `low` and `high` with the least and greatest :math:`p_k e^{-\mu_k} \mu_k^n` that a fluctuation allows.
 
     Parameters
     ----------
@@ -48,6 +51,16 @@ def photon_shares(mu, p, fluctuation, low, high):
         Largest relative error of the signal's and the decoy's mean photon number.
     low, high : ndarray, shape (3, 3)
         Filled, by photon number and intensity.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> low.round(4)
+    array([[0.4246, 0.181 , 0.1   ],
+           [0.2123, 0.0181, 0.    ],
+           [0.1061, 0.0018, 0.    ]])
     """
     for k in range(3):
         width = fluctuation if k < 2 else 0.0
@@ -60,8 +73,8 @@ def photon_shares(mu, p, fluctuation, low, high):
 
 
 @compiled
-def _sum_at_most(low, high, x):
-    """Greatest sum of q x over all q between low and high."""
+def _sum_at_most(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
+    """Return the greatest sum of q x over all q between low and high."""
     total = 0.0
     for k in range(3):
         total += x[k] * (high[k] if x[k] > 0.0 else low[k])
@@ -69,8 +82,8 @@ def _sum_at_most(low, high, x):
 
 
 @compiled
-def _mean_at_most(low, high, x):
-    """Greatest mean of x with weights q between low and high; it is taken at a corner of the box."""
+def _mean_at_most(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
+    """Return the greatest mean of x with weights q between low and high, which a corner of the box has."""
     best = -np.inf
     for corner in range(4 if low[0] < high[0] else 1):
         signal = high[0] if corner % 2 else low[0]
@@ -80,15 +93,15 @@ def _mean_at_most(low, high, x):
 
 
 @compiled
-def _signal_weight(x, low, high):
-    """Greatest x of the signal for which two photons, and so any more, give nothing."""
+def _signal_weight(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Return the greatest x of the signal for which two photons, hence also more, give nothing."""
     above = x[1] * high[2, 1] + x[2] * (high[2, 2] if x[2] > 0.0 else low[2, 2])
     return -above / low[2, 0] * (1.0 + _RELATIVE) - _ABSOLUTE
 
 
 @compiled
-def _vacuum_weight(x, signal, most, low, high):
-    """Greatest x of the vacuum for which the mean of x of empty pulses is at most `most`; `signal` is their x."""
+def _vacuum_weight(x: np.ndarray, signal: float, most: float, low: np.ndarray, high: np.ndarray) -> float:
+    """Return the greatest x of the vacuum for which the mean x of empty pulses is at most `most`."""
     best = np.inf
     for corner in range(4 if low[0, 0] < high[0, 0] else 1):
         q, r = high[0, 0] if corner % 2 else low[0, 0], high[0, 1] if corner // 2 else low[0, 1]
@@ -97,23 +110,25 @@ def _vacuum_weight(x, signal, most, low, high):
 
 
 @compiled
-def _theta(mean, share):
-    """Theta for which a part `share` of the events, each credited with exp(-theta), takes a mean of 1 + `mean` to 1."""
+def _theta(mean: float, share: float) -> float:
+    """Return the theta that takes a mean of 1 + `mean` to 1, a part `share` of the events credited with exp(-theta)."""
     kept = share - mean / (1.0 + mean)
     return -math.log(kept / share) if kept > 0.0 else np.inf
 
 
 @compiled
-def _signal_mean(low, high, x):
-    """The mean that `_theta` needs where the events of the signal alone are credited."""
+def _signal_mean(low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
+    """Return the mean that `_theta` needs where only the events of the signal are credited."""
     others = x[1] * (high[1] if x[1] > 0.0 else low[1]) + x[2] * (high[2] if x[2] > 0.0 else low[2])
     part = others / (low[0] if others > 0.0 else high[0])
     return (1.0 + x[0]) / (1.0 - part) - 1.0 if part < 1.0 else np.inf
 
 
 @compiled
-def credit(x, signal_only, share_empty, share_single, low, high):
-    """Least theta for which the weights ln(1 + x) bound theta times the credited events; infinite if none does.
+def credit(
+    x: np.ndarray, signal_only: bool, share_empty: float, share_single: float, low: np.ndarray, high: np.ndarray
+) -> float:
+    """Return the least theta for which the weights ln(1 + x) bound theta times the credited events; inf if none does.
 
     Conditions (a) to (d) of theorem 2 in docs/proofs.md.
 
@@ -150,8 +165,25 @@ def credit(x, signal_only, share_empty, share_single, low, high):
 
 
 @compiled
-def weigh_events(decoy, signal_only, share_empty, share_single, low, high, x):
-    """Fill x with good weights whose decoy has ln(1 + x) = `decoy`; give their theta, as `credit` does."""
+def weigh_events(
+    decoy: float,
+    signal_only: bool,
+    share_empty: float,
+    share_single: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    x: np.ndarray,
+) -> float:
+    """Fill x with good weights whose decoy has ln(1 + x) = `decoy`; return their theta, as `credit` does.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> round(weigh_events(0.01, False, 0.0, 1.0, low, high, np.empty(3)), 5)
+    0.00063
+    """
     x[1], x[2] = math.expm1(decoy), 0.0
     for _ in range(1 if low[1, 2] == 0.0 else 3):
         x[0] = _signal_weight(x, low, high)
@@ -175,8 +207,17 @@ def weigh_events(decoy, signal_only, share_empty, share_single, low, high, x):
 
 
 @compiled
-def weigh_errors(decoy, part, low, high, x):
-    """Fill x with weights whose decoy has ln(1 + x) = -`decoy`, the signal a part of that; give alpha of theorem 3."""
+def weigh_errors(decoy: float, part: float, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
+    """Fill x with weights whose decoy has ln(1 + x) = -`decoy`, the signal a part of it; return alpha of theorem 3.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> round(weigh_errors(0.01, 1.0, low, high, np.empty(3)), 5)
+    0.01
+    """
     x[0], x[1] = math.expm1(-decoy * part), math.expm1(-decoy)
     x[2] = _vacuum_weight(x, x[0], 0.0, low, high)
     if x[2] <= -1.0:
@@ -185,8 +226,17 @@ def weigh_errors(decoy, part, low, high, x):
 
 
 @compiled
-def weigh_empty(vacuum, signal_only, low, high, x):
-    """Fill x with weights whose vacuum has ln(1 + x) = `vacuum`; give theta of theorem 2 for empty events alone."""
+def weigh_empty(vacuum: float, signal_only: bool, low: np.ndarray, high: np.ndarray, x: np.ndarray) -> float:
+    """Fill x with weights whose vacuum has ln(1 + x) = `vacuum`; return theta of theorem 2 for empty events alone.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> round(weigh_empty(0.01, False, low, high, np.empty(3)), 5)
+    0.00142
+    """
     x[0], x[2] = 0.0, math.expm1(vacuum)
     # What single photons of the vacuum would add, the decoy takes away.
     x[1] = -x[2] * high[1, 2] / low[1, 1] * (1.0 + _RELATIVE) - (_ABSOLUTE if high[1, 2] > 0.0 else 0.0)
@@ -197,14 +247,26 @@ def weigh_empty(vacuum, signal_only, low, high, x):
 
 
 @compiled
-def _sum_of(counts, x):
-    """Counts times their weights."""
+def _sum_of(counts: np.ndarray, x: np.ndarray) -> float:
+    """Return the sum of counts times their weights."""
     return counts[0] * math.log1p(x[0]) + counts[1] * math.log1p(x[1]) + counts[2] * math.log1p(x[2])
 
 
 @compiled
-def _value(scale, what, part, counts, price, signal_only, share_empty, share_single, low, high, x):
-    """Lower bound on events, or minus an upper bound on errors, for weights of a scale; -inf for no bound."""
+def _value(
+    scale: float,
+    what: int,
+    part: float,
+    counts: np.ndarray,
+    price: float,
+    signal_only: bool,
+    share_empty: float,
+    share_single: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    x: np.ndarray,
+) -> float:
+    """Return a lower bound on events, or minus an upper bound on errors, for weights of a scale; -inf for none."""
     if what == EVENTS:
         theta = weigh_events(math.exp(scale), signal_only, share_empty, share_single, low, high, x)
     elif what == EMPTY:
@@ -215,8 +277,20 @@ def _value(scale, what, part, counts, price, signal_only, share_empty, share_sin
 
 
 @compiled
-def _best_scale(start, what, part, plan, price, signal_only, share_empty, share_single, low, high, x):
-    """Logarithm of the decoy's weight that is best for a plan: the vertex of a parabola through the guess."""
+def _best_scale(
+    start: float,
+    what: int,
+    part: float,
+    plan: np.ndarray,
+    price: float,
+    signal_only: bool,
+    share_empty: float,
+    share_single: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    x: np.ndarray,
+) -> float:
+    """Return the best logarithm of the decoy's weight for a plan: the vertex of a parabola through the guess."""
     rest = (what, part, plan, price, signal_only, share_empty, share_single, low, high, x)
     below, at_start, above = _value(start - _STEP, *rest), _value(start, *rest), _value(start + _STEP, *rest)
     # Beyond some scale nothing is bounded, and below it the bound may still rise towards smaller ones.
@@ -233,14 +307,24 @@ def _best_scale(start, what, part, plan, price, signal_only, share_empty, share_
 
 
 @compiled
-def _eligible(counts, signal_only):
-    """All events that could be credited."""
+def _eligible(counts: np.ndarray, signal_only: bool) -> float:
+    """Return all events that could be credited."""
     return counts[0] if signal_only else counts[0] + counts[1] + counts[2]
 
 
 @compiled
-def least_events(counts, plan, price, signal_only, share_empty, share_single, low, high, searched=True):
-    """Lower bound on the credited events of at most one photon among some counts; theorem 2 of docs/proofs.md.
+def least_events(
+    counts: np.ndarray,
+    plan: np.ndarray,
+    price: float,
+    signal_only: bool,
+    share_empty: float,
+    share_single: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    searched: bool = True,
+) -> float:
+    """Return a lower bound on the credited events of at most one photon; theorem 2 of docs/proofs.md.
 
     Parameters
     ----------
@@ -257,6 +341,15 @@ def least_events(counts, plan, price, signal_only, share_empty, share_single, lo
     -------
     float
         Events, neither below 0 nor above all that were counted.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> counts = np.array([8e5, 1e5, 2e3])
+    >>> round(least_events(counts, counts, math.log(1e10), False, 1.0, 1.0, low, high))
+    902000
     """
     x = np.empty(3)
     ratio = high[2, 1] / low[2, 0]
@@ -274,8 +367,26 @@ def least_events(counts, plan, price, signal_only, share_empty, share_single, lo
 
 
 @compiled
-def least_empty(counts, plan, price, signal_only, low, high, searched=True):
-    """Lower bound on the empty events among some counts; arguments as of `least_events`."""
+def least_empty(
+    counts: np.ndarray,
+    plan: np.ndarray,
+    price: float,
+    signal_only: bool,
+    low: np.ndarray,
+    high: np.ndarray,
+    searched: bool = True,
+) -> float:
+    """Return a lower bound on the empty events among some counts; arguments as of `least_events`.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> counts = np.array([8e5, 1e5, 2e3])
+    >>> round(least_empty(counts, counts, math.log(1e10), False, low, high))
+    12226
+    """
     x = np.empty(3)
     rest = (price, signal_only, 1.0, 1.0, low, high, x)
     if plan[2] <= 0.0:
@@ -286,18 +397,29 @@ def least_empty(counts, plan, price, signal_only, low, high, searched=True):
 
 
 @compiled
-def _errors_scale(plan, part, price, high):
-    """First guess of the scale of the errors' weights, from the variance of their sum."""
+def _errors_scale(plan: np.ndarray, part: float, price: float, high: np.ndarray) -> float:
+    """Return a first guess of the scale of the errors' weights, from the variance of their sum."""
     empty = (high[0, 0] * part + high[0, 1]) / high[0, 2]
     variance = plan[0] * part**2 + plan[1] + plan[2] * empty**2
     return math.log(math.log1p(math.sqrt(2.0 * price / variance)))
 
 
 @compiled
-def most_errors(counts, plan, price, low, high, searched=True):
-    """Upper bound on the errors of single photons among some errors; theorem 3 of docs/proofs.md.
+def most_errors(
+    counts: np.ndarray, plan: np.ndarray, price: float, low: np.ndarray, high: np.ndarray, searched: bool = True
+) -> float:
+    """Return an upper bound on the errors of single photons among some errors; theorem 3 of docs/proofs.md.
 
     Arguments as of `least_events`.
+
+    Examples
+    --------
+    >>> mu, p = np.array([0.5, 0.1, 0.0]), np.array([0.7, 0.2, 0.1])
+    >>> low, high = np.empty((3, 3)), np.empty((3, 3))
+    >>> photon_shares(mu, p, 0.0, low, high)
+    >>> errors = np.array([8e3, 1.5e3, 1e3])
+    >>> round(most_errors(errors, errors, math.log(1e10), low, high))
+    1865
     """
     x = np.empty(3)
     rest = (price, 0, 0.0, 1.0, low, high, x)
@@ -320,8 +442,8 @@ def most_errors(counts, plan, price, low, high, searched=True):
 
 
 @compiled
-def _log_factorial(n):
-    """Logarithm of n!, by Stirling's series to 1e-16 of itself where n is not small."""
+def _log_factorial(n: float) -> float:
+    """Return the logarithm of n!, by Stirling's series to 1e-16 of itself where n is not small."""
     z = n + 1.0
     if z < 16.0:
         return math.lgamma(z)
@@ -331,8 +453,8 @@ def _log_factorial(n):
 
 
 @compiled
-def _log_tail(n_key, n_sample, x, errors_key, constant):
-    """Logarithm of a bound on the probability of at most x errors in the sample when there are x + errors_key in all.
+def _log_tail(n_key: float, n_sample: float, x: float, errors_key: float, constant: float) -> float:
+    """Return the logarithm of a bound on the probability of at most x errors in the sample, of x + errors_key in all.
 
     The term of x itself, and a geometric series for the rest; `constant` holds the factorials without errors_key.
     """
@@ -345,10 +467,16 @@ def _log_tail(n_key, n_sample, x, errors_key, constant):
 
 
 @compiled
-def most_phase_errors(n_key, n_sample, x, log_tail):
-    """Upper bound on the errors of the rest; smooth form of `satqkd.key.proofs.sampling.hypergeometric_key_errors`.
+def most_phase_errors(n_key: float, n_sample: float, x: float, log_tail: float) -> float:
+    """Return an upper bound on the errors of the rest: `sampling.hypergeometric_key_errors` for numbers that are not
+    whole.
 
     n_key where the sample excludes nothing.
+
+    Examples
+    --------
+    >>> round(most_phase_errors(1000.0, 1000.0, 20.0, math.log(1e-10)), 1)
+    81.5
     """
     if n_sample <= x or n_key <= 0.0:
         return n_key
@@ -382,16 +510,22 @@ def most_phase_errors(n_key, n_sample, x, log_tail):
 
 
 @compiled
-def entropy(p):
-    """Binary entropy of a probability in [0, 1] [bit]."""
+def entropy(p: float) -> float:
+    """Return the binary entropy of a probability in [0, 1] [bit].
+
+    Examples
+    --------
+    >>> entropy(0.5)
+    1.0
+    """
     if p <= 0.0 or p >= 1.0:
         return 0.0
     return -(p * math.log(p) + (1.0 - p) * math.log(1.0 - p)) / math.log(2.0)
 
 
 @compiled
-def _planned(other, total, p, plan):
-    """Fill `plan` with what one basis is expected to count by intensity, from the other basis and its own total.
+def _planned(other: np.ndarray, total: float, p: np.ndarray, plan: np.ndarray) -> None:
+    """Fill `plan` with the counts by intensity expected in one basis, from the other basis and its own total.
 
     One event more, shared like the pulses, stands for what so few counts leave open.
     """
@@ -401,8 +535,8 @@ def _planned(other, total, p, plan):
 
 
 @compiled
-def _planned_errors(plan, errors, p, planned):
-    """Fill `planned` with errors by intensity: half of what also clicks without light, and a share of all the rest."""
+def _planned_errors(plan: np.ndarray, errors: float, p: np.ndarray, planned: np.ndarray) -> None:
+    """Fill `planned` with errors by intensity: half of the clicks without light, and a share of all others."""
     dark = plan[2] / p[2]
     light = max(plan[0] - p[0] * dark, 0.0) + max(plan[1] - p[1] * dark, 0.0)
     share = max(errors + 1.0 - 0.5 * dark, 0.01 * light) / light if light > 0.0 else 0.5
@@ -415,8 +549,8 @@ def _planned_errors(plan, errors, p, planned):
 
 
 @compiled
-def _shares_of_empty(kept, signal_only, low, high):
-    """Shares of the key's and of the sample's empty events among which phase errors are counted with single photons.
+def _shares_of_empty(kept: float, signal_only: bool, low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Return the shares of the key's and the sample's empty events that are counted with single photons.
 
     Empty pulses are less often signal than single photons are; a key of the signal holds fewer of them than the sample.
     """
@@ -429,10 +563,23 @@ def _shares_of_empty(kept, signal_only, low, high):
 
 @compiled
 def account(
-    key, key_errors, sample, sample_errors, mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only,
-    two_way, searched, ways,
-):  # fmt: skip
-    """Account of the key from one basis, in the order of `satqkd.key.proofs.decoy_bounds.ACCOUNT`.
+    key: np.ndarray,
+    key_errors: np.ndarray,
+    sample: np.ndarray,
+    sample_errors: np.ndarray,
+    mu: np.ndarray,
+    p: np.ndarray,
+    eps_sec: float,
+    f_ec: float,
+    mismatch: float,
+    security: float,
+    fluctuation: float,
+    signal_only: bool,
+    two_way: bool,
+    searched: bool,
+    ways: int,
+) -> tuple[float, ...]:
+    """Return the account of the key from one basis, in the order of `satqkd.key.proofs.decoy_bounds.ACCOUNT`.
 
     Parameters
     ----------
@@ -486,40 +633,68 @@ def account(
     return n_sifted, qber, empty, photons, sample_of, errors_of, phase_error, leak_ec, unfloored
 
 
-@cache
-def _accounts():
-    """`account` as a numpy function, compiled when it is first asked for."""
-    layout = ",".join(["(k)"] * 6 + ["()"] * 8 + ["(m)"]) + "->(m)"
-    types = [float64[:]] * 6 + [float64] * 5 + [int64] * 3 + [float64[:]] * 2
+@njit(inline="always")
+def _row(values: np.ndarray, i: int) -> Any:
+    """Return the row of point i, or the only one."""
+    return values[min(i, len(values) - 1)]
 
-    @guvectorize([tuple(types)], layout, cache=True)
-    def accounts(
-        key, key_errors, sample, sample_errors, mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only,
-        two_way, ways, like, out,
-    ):  # fmt: skip
-        # Copies are of one layout in memory, so that `account` is compiled once.
+
+@compiled
+def _each(
+    key: np.ndarray,
+    key_errors: np.ndarray,
+    sample: np.ndarray,
+    sample_errors: np.ndarray,
+    mu: np.ndarray,
+    p: np.ndarray,
+    eps_sec: np.ndarray,
+    f_ec: np.ndarray,
+    mismatch: np.ndarray,
+    security: np.ndarray,
+    fluctuation: np.ndarray,
+    signal_only: np.ndarray,
+    two_way: np.ndarray,
+    ways: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Fill the rows of `out` with `account` of the rows of its arguments."""
+    for i in range(len(out)):
         filled = account(
-            key.copy(), key_errors.copy(), sample.copy(), sample_errors.copy(), mu.copy(), p.copy(), eps_sec, f_ec,
-            mismatch, security, fluctuation, signal_only, two_way, 1, ways,
+            _row(key, i), _row(key_errors, i), _row(sample, i), _row(sample_errors, i), _row(mu, i), _row(p, i),
+            _row(eps_sec, i), _row(f_ec, i), _row(mismatch, i), _row(security, i), _row(fluctuation, i),
+            _row(signal_only, i), _row(two_way, i), 1, _row(ways, i),
         )  # fmt: skip
         for place in range(9):
-            out[place] = filled[place]
-
-    return accounts
+            out[i, place] = filled[place]
 
 
-def accounts_of(*arguments, ways=BOTH):
-    """The account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
-    with np.errstate(all="ignore"):
-        return _accounts()(*arguments, ways, np.empty(9))
+def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
+    """Return the account of every point of arguments that broadcast, in the order of `account`; shape (..., 9)."""
+    shape, rows = rows_of(arguments[:6], arguments[6:11], (*arguments[11:], ways))
+    out = np.empty((math.prod(shape), 9))
+    _each(*rows, out)
+    return out.reshape(*shape, 9)
 
 
 @compiled
 def pass_lengths(
-    settings, clicks, errors, vacuum, pulses, eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way,
-    both, ways, out,
-):  # fmt: skip
-    """Length of the key of a pass before it is cut at zero, one for each row of settings; -inf for what is not allowed.
+    settings: np.ndarray,
+    clicks: np.ndarray,
+    errors: np.ndarray,
+    vacuum: float,
+    pulses: float,
+    eps_sec: float,
+    f_ec: float,
+    mismatch: float,
+    security: float,
+    fluctuation: float,
+    signal_only: bool,
+    two_way: bool,
+    both: bool,
+    ways: int,
+    out: np.ndarray,
+) -> None:
+    """Compute the length of the key of a pass, not cut at zero, for each row of settings; -inf where not allowed.
 
     The twin of `satqkd.key.proofs.decoy_bounds.pass_lengths`. The weights are not searched for, which takes a few
     parts in ten thousand of the length and most of the time away.
@@ -563,6 +738,12 @@ def pass_lengths(
             out[i] = max(out[i], 0.0) + max(other, 0.0) if nearest > 0.0 else nearest
 
 
-def security_bits(eps_sec, eps_cor):
-    """Price of hashing, of rounding to whole events, and of the tag of the verification [bit]; docs/proofs.md."""
+def security_bits(eps_sec: np.ndarray, eps_cor: np.ndarray) -> np.ndarray:
+    """Return the price of hashing, of rounding to whole events, and of the verification's tag [bit]; docs/proofs.md.
+
+    Examples
+    --------
+    >>> round(float(security_bits(1e-10, 1e-15)), 1)
+    120.9
+    """
     return 1.0 - 2.0 * np.log2(2.0 * HASHING * eps_sec) + np.log2(2.0 / eps_cor)

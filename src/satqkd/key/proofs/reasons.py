@@ -1,6 +1,7 @@
 """Why there is no key: a closed list of reasons, and which labels of a measurement may be swapped."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 REASONS = {
     "no signal": "no bit was sifted in either basis",
@@ -23,7 +24,7 @@ KEYLESS_QBER = 0.11
 FEWEST_TELLING = (TELLING_SIGMA / (1.0 - 2.0 * KEYLESS_QBER)) ** 2
 
 
-def side_of_one_half(events, errors):
+def side_of_one_half(events: ArrayLike, errors: ArrayLike) -> np.ndarray:
     r"""Return on which side of one half an error rate lies: -1 below, 1 above, 0 where counting cannot tell.
 
     At a rate of one half, :math:`2m - n` has the standard deviation :math:`\sqrt{n}`.
@@ -46,7 +47,15 @@ def side_of_one_half(events, errors):
     return (np.sign(excess) * (np.abs(excess) > TELLING_SIGMA * np.sqrt(n))).astype(int)
 
 
-def no_key_reason(*, length, asymptotic, sifted, errors, single_photons=np.inf, held=0):
+def no_key_reason(
+    *,
+    length: float,
+    asymptotic: float,
+    sifted: ArrayLike,
+    errors: ArrayLike,
+    single_photons: float = np.inf,
+    held: int = 0,
+) -> str:
     """Return why a proof gives no key, one of `REASONS`; an empty word where it gives key.
 
     Parameters
@@ -87,7 +96,7 @@ def no_key_reason(*, length, asymptotic, sifted, errors, single_photons=np.inf, 
     return "no single photons" if single_photons <= 0.0 else "too many errors"
 
 
-def not_in_hand_reason(*, held, begun, verified, proof_reason):
+def not_in_hand_reason(*, held: int, begun: bool, verified: bool, proof_reason: str) -> str:
     """Return why a basis has no key in hand, one of `REASONS`; an empty word where it has key.
 
     Parameters
@@ -104,6 +113,11 @@ def not_in_hand_reason(*, held, begun, verified, proof_reason):
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> not_in_hand_reason(held=0, begun=True, verified=False, proof_reason="")
+    'not verified'
     """
     if held > 0:
         return ""
@@ -112,7 +126,7 @@ def not_in_hand_reason(*, held, begun, verified, proof_reason):
     return proof_reason or ("real leak" if begun else "block too small")
 
 
-def suspected_swap(counts, ideal_correlation):
+def suspected_swap(counts: ArrayLike, ideal_correlation: ArrayLike) -> str:
     """Return what may be swapped where outcomes are not correlated as the intended state has them.
 
     Parameters
@@ -128,6 +142,13 @@ def suspected_swap(counts, ideal_correlation):
         "outcomes": equal settings are correlated, with the other sign in one of them at least. "settings": unequal
         settings are correlated and equal ones are not. "nothing": no pair of settings is correlated in one of the
         bases, so that no swap explains it. Empty where equal settings are correlated as they should be.
+
+    Examples
+    --------
+    >>> counts = np.zeros((2, 2, 2, 2))
+    >>> counts[[0, 1], [0, 1]] = [[100, 0], [0, 100]]
+    >>> suspected_swap(counts, [[-1, 0], [0, -1]])
+    'outcomes'
     """
     counts = np.asarray(counts)
     equal = counts[..., 0, 0] + counts[..., 1, 1]

@@ -10,19 +10,20 @@ import math
 
 import numpy as np
 from numba import vectorize
+from numpy.typing import ArrayLike
 
 # Terms of a tail that are added one by one; what is left is bounded by a geometric series.
 _TERMS = 20_000
 _GOLDEN = 0.6180339887498949
 
 
-def _no_knowledge(deviation, n_key, n_sample):
-    """An infinite deviation where there is no sample or nothing to speak of."""
+def _no_knowledge(deviation: np.ndarray, n_key: ArrayLike, n_sample: ArrayLike) -> np.ndarray:
+    """Return the deviation, infinite where there is no sample or no rest."""
     return np.where((np.asarray(n_key) > 0) & (np.asarray(n_sample) > 0), deviation, np.inf)[()]
 
 
-def serfling_deviation(n_key, n_sample, *, eps):
-    r"""How far the error rate of a sample may lie below that of the whole, sample included.
+def serfling_deviation(n_key: ArrayLike, n_sample: ArrayLike, *, eps: ArrayLike) -> np.ndarray:
+    r"""Return how far the error rate of a sample may lie below that of the whole, sample included.
 
     :math:`\sqrt{(n+1) \ln(1/\varepsilon) / (2 k (n+k))}` for a sample of k drawn without replacement out of n + k.
 
@@ -44,14 +45,19 @@ def serfling_deviation(n_key, n_sample, *, eps):
     -----
     Serfling, Ann. Stat. 2, 39 (1974), corollary 1.1; the form printed in Yin et al., Nature 582, 501 (2020). It does
     not yet speak of the rest alone: see `serfling_key_deviation`.
+
+    Examples
+    --------
+    >>> round(float(serfling_deviation(1000, 1000, eps=1e-10)), 4)
+    0.0759
     """
     n, k = np.asarray(n_key, dtype=float), np.asarray(n_sample, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         return _no_knowledge(np.sqrt(-(n + 1.0) * np.log(eps) / 2.0 / (k * (n + k))), n, k)
 
 
-def serfling_key_deviation(n_key, n_sample, *, eps):
-    r"""How far the error rate of a sample may lie below that of the rest, which becomes key.
+def serfling_key_deviation(n_key: ArrayLike, n_sample: ArrayLike, *, eps: ArrayLike) -> np.ndarray:
+    r"""Return how far the error rate of a sample may lie below that of the rest, which becomes key.
 
     :math:`\sqrt{(n+k)(k+1) \ln(1/\varepsilon) / (2 n k^2)}` for a sample of k drawn without replacement out of n + k.
 
@@ -69,6 +75,11 @@ def serfling_key_deviation(n_key, n_sample, *, eps):
     -----
     Supplementary note 2 of Tomamichel, Lim, Gisin, Renner, Nat. Commun. 3, 634 (2012): Serfling's bound on the rest
     against the whole, and the whole written as sample and rest.
+
+    Examples
+    --------
+    >>> round(float(serfling_key_deviation(1000, 1000, eps=1e-10)), 4)
+    0.1518
     """
     n, k = np.asarray(n_key, dtype=float), np.asarray(n_sample, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -76,8 +87,8 @@ def serfling_key_deviation(n_key, n_sample, *, eps):
 
 
 @vectorize(cache=True)
-def _two_step(weight, error_rate, n_key, n_sample, eps):
-    """Deviation of `small_block_deviation` when Serfling's step takes a share `weight` of the failure probability."""
+def _two_step(weight: float, error_rate: float, n_key: float, n_sample: float, eps: float) -> float:
+    """Return the deviation if Serfling's step takes a share `weight` of the failure probability."""
     whole = n_key + n_sample
     first = math.sqrt(-math.log(weight * eps) * (n_key + 1.0) / (2.0 * whole * n_sample))
     errors = whole * (error_rate + first)
@@ -88,8 +99,8 @@ def _two_step(weight, error_rate, n_key, n_sample, eps):
 
 
 @vectorize(cache=True)
-def small_block_deviation(error_rate, n_key, n_sample, eps):
-    r"""How far the error rate of a sample may lie below that of the rest, for blocks of a few thousand bits.
+def small_block_deviation(error_rate: float, n_key: float, n_sample: float, eps: float) -> float:
+    r"""Return how far the error rate of a sample may lie below that of the rest, for blocks of a few thousand bits.
 
     The smallest :math:`\nu` with :math:`0 < \xi < \nu` and
 
@@ -113,6 +124,11 @@ def small_block_deviation(error_rate, n_key, n_sample, eps):
     Lim, Xu, Pan, Ekert, Phys. Rev. Lett. 126, 100501 (2021): Serfling for the sample against the whole, then the tail
     of Hush and Scovel for the rest, which is narrow where errors are few. Any share of the failure probability between
     the two is sound; the best one is found by golden section.
+
+    Examples
+    --------
+    >>> round(float(small_block_deviation(0.02, 1000, 1000, 1e-10)), 4)
+    0.1226
     """
     if n_key <= 0 or n_sample <= 0:
         return np.inf
@@ -135,14 +151,14 @@ def small_block_deviation(error_rate, n_key, n_sample, eps):
 
 
 @vectorize(cache=True)
-def _log_binomial(n, k):
-    """Logarithm of the number of ways to choose k of n."""
+def _log_binomial(n: float, k: float) -> float:
+    """Return the logarithm of the number of ways to choose k of n."""
     return math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
 
 
 @vectorize(cache=True)
-def _tail_exceeds(n_key, n_sample, errors_sample, errors_key, tail):
-    """Whether so few errors in the sample are more likely than `tail`, given as many as these in all.
+def _tail_exceeds(n_key: int, n_sample: int, errors_sample: int, errors_key: int, tail: float) -> bool:
+    """Return whether at most this many errors in the sample are more likely than `tail`, given all errors.
 
     Rounding and the cut of a long sum go to the safe side: the answer is yes where they could decide.
     """
@@ -168,8 +184,8 @@ def _tail_exceeds(n_key, n_sample, errors_sample, errors_key, tail):
 
 
 @vectorize(cache=True)
-def hypergeometric_key_errors(n_key, n_sample, errors_sample, tail):
-    r"""Most errors that the rest of the bits may hold, by the exact tail of the hypergeometric distribution.
+def hypergeometric_key_errors(n_key: int, n_sample: int, errors_sample: int, tail: float) -> int:
+    r"""Return the most errors that the rest may hold, by the exact tail of the hypergeometric distribution.
 
     With :math:`X` the errors that fall into the sample when there are :math:`K` in all, the largest :math:`K - x` with
     :math:`P_K[X \le x] > \varepsilon`.
@@ -196,6 +212,11 @@ def hypergeometric_key_errors(n_key, n_sample, errors_sample, tail):
     for the event "at most x errors in the sample and more than the limit in the rest", whose probability is largest
     for the K at which the two meet; every other bound of that event is therefore wider. For the use in key
     distribution see Mannalath, Zapatero, Curty, arXiv:2410.04095.
+
+    Examples
+    --------
+    >>> int(hypergeometric_key_errors(1000, 1000, 20, 1e-10))
+    81
     """
     fewest, excluded = 0, n_key + 1
     # Gallop from the expectation, which is never excluded, then halve.
