@@ -46,7 +46,18 @@ class Shown:
 
 
 def as_html(title: str, result: Outcome, pinned: Outcome | None = None) -> str:
-    """Return the expected yield as a table, that of a pinned setting next to it, and the losses as one stacked bar."""
+    """Return the expected yield as a table, that of a pinned setting next to it, and the losses as one stacked bar.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.analytic.prospect import answer
+    >>> from satqkd.orbit import find_sessions
+    >>> scenario = load_scenario("liao2017")
+    >>> orbit = find_sessions(scenario)
+    >>> "secret key" in as_html(scenario.title, answer(scenario, orbit))
+    True
+    """
     head = f"<h4 style='margin:.3em 0'>{escape(title)}</h4>"
     columns = [_numbers(one) for one in (result, pinned) if one is not None]
     names = list(dict.fromkeys(name for column in columns for name in column))
@@ -97,7 +108,20 @@ def _bar(budget: dict[str, float]) -> str:
 
 
 def drawings(shown: Shown, pinned: Shown | None, curve: KeyCurve) -> str:
-    """Return four panels: attenuation, rate and error rate through the pass, and the key against a slider."""
+    """Return four panels: attenuation, rate and error rate through the pass, and the key against a slider.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.analytic.prospect import answer, through_pass
+    >>> from satqkd.orbit import find_sessions
+    >>> scenario = load_scenario("liao2017")
+    >>> orbit = find_sessions(scenario)
+    >>> from satqkd.explorer.settings import CUT, key_curve
+    >>> shown = Shown({CUT: 0.0}, answer(scenario, orbit), through_pass(scenario, orbit))
+    >>> drawings(shown, None, key_curve(scenario, orbit, shown.values, CUT)).count("<svg")
+    4
+    """
     rate = "coincidences (1/s)" if shown.result.chsh_s is not None else "sifted signal bits (1/s)"
     per_cent = {"qber": 100.0}
     panels = [

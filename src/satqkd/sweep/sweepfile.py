@@ -229,7 +229,16 @@ class Sweep(Section):
 
 @contextmanager
 def at_point(sweep: Sweep, point: dict[str, float | str]) -> Iterator[None]:
-    """Add the point of a sweep to the message of an error in the input (`ScenarioError`)."""
+    """Add the point of a sweep to the message of an error in the input (`ScenarioError`).
+
+    Examples
+    --------
+    >>> with at_point(load_sweep("example"), {"aperture": 0.6}):
+    ...     raise ValueError("there is no session")
+    Traceback (most recent call last):
+        ...
+    satqkd.scenario.messages.ScenarioError: ...example.yaml: aperture=0.6: there is no session
+    """
     try:
         yield
     except ValueError as error:
