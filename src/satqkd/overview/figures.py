@@ -32,11 +32,11 @@ def map_figure(orbit: xr.Dataset, track: tuple[np.ndarray, ...], footprints: dic
     orbit : xarray.Dataset
         Result of stage 1.
     track : tuple of ndarray
-        Times, latitude and longitude [degree], of `ground_track`.
+        Times, latitude and longitude [degree], from `ground_track`.
     footprints : dict
         By station its place and its circle: (latitude, longitude), (latitudes, longitudes) [degree].
     land : list of ndarray
-        Of `read_land`.
+        Result of `read_land`.
     """
     shown = showcase(orbit)
     circles = np.concatenate([np.stack(circle) for _, circle in footprints.values()], axis=1)

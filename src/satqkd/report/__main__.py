@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from satqkd.files import finished
-from satqkd.report import parameters_page, renew, rotten, validation_page, write_first_page
-from satqkd.report.picture import EXPERIMENT, renew_picture, rotten_picture
+from satqkd.report import outdated, parameters_page, renew, validation_page, write_first_page
+from satqkd.report.picture import EXPERIMENT, outdated_picture, renew_picture
 from satqkd.scenario import ScenarioError, load_scenario
 from satqkd.validation.stage import read_table
 
@@ -48,9 +48,9 @@ def _done(given: argparse.Namespace) -> int:
         if EXPERIMENT in set(frame.scenario):
             renew_picture(Path(given.source).parent, Path())
     else:
-        found = rotten(frame, Path())
+        found = outdated(frame, Path())
         if EXPERIMENT in set(frame.scenario):
-            found += rotten_picture(Path(given.source).parent, Path())
+            found += outdated_picture(Path(given.source).parent, Path())
         for sentence in found:
             print(f"{sentence}: python -m satqkd.report readme renews README.md, docs/validation.* and docs/yin2020.*")
         return 1 if found else 0

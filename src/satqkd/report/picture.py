@@ -124,6 +124,6 @@ def read_picture(root: str | Path) -> pd.DataFrame:
     return pd.read_csv(Path(root) / "docs" / f"{EXPERIMENT}.csv", dtype={"name": str})
 
 
-def rotten_picture(results: str | Path, root: str | Path) -> list[str]:
+def outdated_picture(results: str | Path, root: str | Path) -> list[str]:
     """Return a sentence for each panel of the picture that is out of date; empty when it is current."""
     return moved(picture_table(results), read_picture(root))

@@ -127,7 +127,7 @@ def renew(table: pd.DataFrame, root: str | Path) -> None:
         path.write_text(text)
 
 
-def rotten(table: pd.DataFrame, root: str | Path) -> list[str]:
+def outdated(table: pd.DataFrame, root: str | Path) -> list[str]:
     """Return a sentence for each row of README.md's summary that is out of date; empty when it is current."""
     now = kept(table).set_index(["scenario", "id", "role"])
     then = pd.read_csv(Path(root) / "docs" / "validation.csv").set_index(["scenario", "id", "role"])
