@@ -1,14 +1,14 @@
-# `make help` lists the targets. Each makes the environment first when it is not there.
+# `make help` lists the targets. Each first makes the environment if it does not exist.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= $(shell nproc)
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-# uv leaves packages uncompiled, for Python to keep what it compiles: many containers forbid that, and every start of Snakemake
-# would compile all of its imports again, for longer than most stages compute.
+# uv installs packages without bytecode and relies on Python to write it. Many containers forbid that, and then every start of
+# Snakemake compiles all of its imports again, which takes longer than most stages compute.
 unexport PYTHONDONTWRITEBYTECODE
 
-# In a terminal a bar for each rule; elsewhere, in a file or in CI, a few lines for each job.
+# In a terminal show a progress bar for each rule; in a file or in CI print a few lines for each job.
 SNAKEMAKE = snakemake $(shell test -t 2 && echo --logger rich || echo --quiet rules host reason) --cores $(CORES) --rerun-incomplete
 
 help:  ## this list
@@ -20,16 +20,16 @@ results: $(VENV)/.made  ## everything: all experiments, the validation table, th
 	@python -m satqkd.report results
 	@echo "results: open results/report.html; figures in results/<scenario>/figures and papers, the table in results/validation.csv"
 
-# One run of one experiment, its figures, and its rows of the table.
+# One run of one experiment, its figures, and its rows of the validation table.
 SCENARIO ?= yin2020
-quick: $(VENV)/.made  ## a first look in a minute: one run of one experiment (SCENARIO=yin2020)
+quick: $(VENV)/.made  ## a first result in a minute: one run of one experiment (SCENARIO=yin2020)
 	$(SNAKEMAKE) quick --config quick=$(SCENARIO)
 	@python -m satqkd.validation --scenario data/scenarios/$(SCENARIO).yaml
 	@echo "quick: open results/report.html; figures in results/$(SCENARIO)/figures and results/$(SCENARIO)/run1/figures"
 
-# The coming days: make plan PLAN=example START=2018-09-20 DAYS=7; without START and DAYS those of data/plans/$(PLAN).yaml.
+# The coming days: make plan PLAN=example START=2018-09-20 DAYS=7; START and DAYS default to those of data/plans/$(PLAN).yaml.
 PLAN ?= example
-plan: $(VENV)/.made  ## passes of the coming days, and what they will yield (PLAN= START= DAYS=)
+plan: $(VENV)/.made  ## passes of the coming days and their expected yield (PLAN= START= DAYS=)
 	$(SNAKEMAKE) plan --config plan=$(PLAN) $(if $(START),start=$(START)) $(if $(DAYS),days=$(DAYS))
 
 # A grid of designs of data/sweeps/$(SWEEP).yaml, and one figure.
@@ -37,50 +37,51 @@ SWEEP ?= example
 sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
 
-# Shows what make results has made and executes nothing; warnings are errors.
+# Shows the results that exist and executes nothing; warnings are errors.
 docs: $(VENV)/.docs  ## the site of the documentation, in results/site (after make results)
 	@python docs/pages.py
 	@rm -rf results/site
 	sphinx-build -W --keep-going --quiet -c docs -d results/.doctrees . results/site
 	@echo "docs: open results/site/index.html"
 
-# With the settings of notebooks/jupyterlab: no question about news, no look for newer versions.
+# With the settings of notebooks/jupyterlab: JupyterLab neither asks about news nor looks for newer versions.
 LAB_SETTINGS := --LabApp.app_settings_dir=notebooks/jupyterlab
 lab: $(VENV)/.made  ## the notebooks in JupyterLab
 	jupyter lab --notebook-dir=. $(LAB_SETTINGS) notebooks/explore.ipynb
 
-# The inner loop: what can be known within a minute and a half.
+# The check after every change, within a minute and a half.
 check: lint  ## lint, and the tests with few examples each: after every change
 	pytest $(BY_FILE) --hypothesis-profile=quick
 
-# On all cores: a file's tests on one core, whose fixtures are made once; whole workflows on the core that comes to them first.
+# On all cores. BY_FILE keeps the tests of a file on one core, so that its fixtures are made once. SHARED gives each test to
+# the next free core, for whole workflows.
 BY_FILE := -n $(CORES) --dist loadfile
 SHARED := -n $(CORES) --dist worksteal
 test: $(VENV)/.tests  ## the tests: units, properties, twins, published values
 	pytest $(BY_FILE)
-	@echo "test: not run were whole workflows and long simulations (make test-workflow), and make test-browser, test-slurm, test-oldest, test-long"
+	@echo "test: not run: whole workflows and long simulations (make test-workflow), make test-browser, test-slurm, test-oldest, test-long"
 
 test-workflow: $(VENV)/.tests  ## whole workflows on copies of the project, and long simulations
 	pytest $(SHARED) -m "workflow or slow"
 
-# In a real Chromium (Debian's package chromium); the report's part needs make results first.
+# In a real Chromium (Debian's package chromium); the tests of the report need make results first.
 test-browser: $(VENV)/.tests  ## the pages and sliders, in a real Chromium
 	pytest -m browser tests/browser
 
-# Through a real Slurm that the tests start and stop; Debian's packages are installed if they are missing and that is possible.
+# Through a real Slurm that the tests start and stop; missing Debian packages are installed if that is possible.
 test-slurm: $(VENV)/.slurm  ## the workflow through a real Slurm
 	@PATH=$$PATH:/usr/sbin command -v slurmctld > /dev/null || \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge; }
 	pytest -m slurm tests/slurm
 
-# The workflow killed twenty times, starved and locked out; writes docs/reliability.md when all of it held.
+# The workflow killed twenty times, starved and locked out; writes docs/reliability.md if all tests pass.
 test-long: $(VENV)/.tests  ## make results killed, starved and locked out: most of an hour
 	pytest -m long tests/long
 
-# On the oldest versions that pyproject.toml claims, in a copy of what git knows: two versions of numba in one folder throw
-# away what the other has compiled.
+# On the oldest versions that pyproject.toml claims, in a copy of the files that git tracks or would add: two versions of
+# numba in one folder delete each other's compiled code.
 OLDEST := .venv-oldest
-test-oldest: $(OLDEST)/.made  ## all but browser, cluster and long tests, on the oldest versions
+test-oldest: $(OLDEST)/.made  ## all tests except browser, cluster and long ones, on the oldest versions
 	rm -rf $(OLDEST)/satqkd
 	git init --quiet $(OLDEST)/satqkd
 	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t $(OLDEST)/satqkd
@@ -88,11 +89,11 @@ test-oldest: $(OLDEST)/.made  ## all but browser, cluster and long tests, on the
 	    uv pip install --quiet --python ../bin/python --no-deps --editable . && python -m satqkd.workflow.warm && \
 	    pytest $(SHARED) -m "not browser and not slurm and not long and not locked"
 
-# Every bound of the key against populations whose truth is known: three minutes.
-soundness: $(VENV)/.made  ## every bound of the key held to its failure probability; writes docs/soundness.md
+# Every bound of the key on populations whose truth is known; takes three minutes.
+soundness: $(VENV)/.made  ## every bound of the key compared with its failure probability; writes docs/soundness.md
 	python -m soundness
 
-bench: $(VENV)/.tests  ## side by side with peers
+bench: $(VENV)/.tests  ## speed compared with other programs
 	uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
 	python -m benchmarks
 
@@ -103,8 +104,9 @@ lint: $(VENV)/.tests  ## ruff, mypy, snakefmt, snakemake --lint
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-# The environment: uv installs a lock in seconds and checks its hashes. The package itself comes second, because a hashed
-# lock asks for a hash of everything in the same call. numba's cache is filled once: otherwise every notebook would compile.
+# The environment: uv installs a lock in seconds and checks its hashes. The package itself is installed in a second call,
+# because a hashed lock requires a hash of everything in the same call. numba's cache is filled once: otherwise every
+# notebook would compile.
 define environment
 	@echo "environment: Python and uv in $(1)"
 	@$(PYTHON) -m venv --clear $(1)
@@ -121,12 +123,12 @@ $(VENV)/.made: requirements.lock pyproject.toml
 	@touch $@
 
 $(VENV)/.tests: requirements-test.lock $(VENV)/.made
-	@echo "environment: what only tests need, of $<"
+	@echo "environment: additional packages for the tests, of $<"
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
 	@touch $@
 
 $(VENV)/.docs: requirements-docs.lock $(VENV)/.made
-	@echo "environment: what only the site needs, of $<"
+	@echo "environment: additional packages for the site, of $<"
 	@uv pip install --quiet --python $(BIN)/python --require-hashes -r $<
 	@touch $@
 
@@ -139,8 +141,9 @@ $(OLDEST)/.made: requirements-oldest.lock
 	$(call environment,$(OLDEST),$<)
 	touch $@
 
-# The locks of all dependencies, with hashes and without the address of any index: the package, its tests, both as old as is
-# claimed, the peers of the benchmarks, the site, and the executor for Slurm. Each holds for every Python from the oldest on.
+# The locks of all dependencies, with hashes and without the address of any index: the package, its tests, both at the oldest
+# claimed versions, the peers of the benchmarks, the site, and the executor for Slurm. Each is valid for every Python from the
+# oldest on.
 LOCK := uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
     --universal --python-version 3.11 --extra workflow --extra notebooks
 lock: $(VENV)/.made  ## renew the locks of all dependencies

@@ -2,21 +2,22 @@
 
 from soundness.findings import Finding, worst
 
-HEAD = """# Soundness: how often a bound fails, against what it paid
+HEAD = """# Soundness: how often a bound fails, compared with what it paid
 
-`make soundness` writes this page. For every bound of `satqkd.key` and every estimate inside it, a true number of single
-photons, empty pulses and phase errors is put into a population. What would be seen is enumerated or drawn, and the
-frequency with which the truth lies beyond the bound is divided by the failure probability that the proof pays for this
-estimate. A proof stays at or below 1 everywhere. A small part runs with the tests (`tests/soundness/`); the code is in
-`soundness/`.
+`make soundness` writes this page. For every bound of `satqkd.key` and every estimate inside it, populations with known
+numbers of single photons, empty pulses and phase errors are made. The counts that would be observed are enumerated or
+drawn. The frequency with which the truth lies beyond the bound is divided by the failure probability that the proof
+pays for this estimate. For a proof this ratio is at most 1 everywhere. A small part runs with the tests
+(`tests/soundness/`); the code is in `soundness/`.
 
-How to read the tables. A number is the worst ratio of failures to payment over all populations that were tried at that
-secrecy ε; *where* is the population of the worst number in the row. *Every outcome*: each outcome was weighed with its
-exact probability. *Drawn*: {draws:,} draws of each population ({weighed_draws:,} for `multinomial`),
-{sample_draws:,} of a sample and the rest; brackets hold Clopper and Pearson's 95 % interval. The largest of many drawn
-ratios may exceed 1 by chance. What counts as a failure is a lower limit above 1 that chance would give once in a
-million; it is in **bold**. An estimate that rests on several tail bounds pays for each of them, and the secret bits,
-which rest on all, pay ε. A phase error rate of one half promises nothing and cannot fail.
+How to read the tables: a number is the largest ratio of failures to payment over all populations that were tried at
+that secrecy ε; *where* is the population of the largest number in the row. *Every outcome* means that each outcome was
+weighted with its exact probability. *Drawn* means {draws:,} draws of each population ({weighed_draws:,} for
+`multinomial`), and {sample_draws:,} of a sample and the rest; brackets contain Clopper and Pearson's 95 % interval. The
+largest of many drawn ratios may exceed 1 by chance. A ratio counts as a failure if its lower limit, at a confidence
+that chance breaks once in a million, is above 1; it is in **bold**. An estimate that rests on several tail bounds pays
+for each of them, and the secret bits, which rest on all, pay ε. A phase error rate of one half promises nothing and
+cannot fail.
 """
 COLUMNS = ("bound", "estimate", "how")
 
@@ -55,7 +56,7 @@ def verdict(findings: list[Finding], proofs) -> str:
     most = worst([one for one in held if not one.draws])
     sentences = [
         f"{len(findings):,} cells. Seen to fail: {', '.join(f'`{name}`' for name in failed) or 'none'}.",
-        f"The worst enumerated ratio of what is called a proof is {ratio_text(most)}",
+        f"The largest enumerated ratio of the bounds that are called proofs is {ratio_text(most)}",
         f"(`{most.bound}`, {most.estimate}).",
     ]
     return " ".join(sentences)
@@ -71,8 +72,8 @@ def page(findings: list[Finding], eps_values, *, draws: dict[str, int], proofs, 
     exceptions = ", ".join(f"`{bound}` {found} of {points:,}" for bound, (found, points) in box.items())
     parts += [
         "## Intensities inside the box\n",
-        "An uncertain intensity makes the key the shortest over the four corners of the box that it allows. Whether a\n"
-        "key inside the box is shorter still was looked for in random passes, each with one random place in its box;\n"
-        f"there is no proof that none is. Keys shorter than at all corners: {exceptions}.\n",
+        "For an uncertain intensity the key is the shortest over the four corners of the box that the uncertainty\n"
+        "allows. Random passes, each with one random place in its box, were searched for a key inside the box that is\n"
+        f"shorter still; there is no proof that none exists. Keys shorter than at all corners: {exceptions}.\n",
     ]
     return "\n".join(parts)

@@ -277,6 +277,19 @@ def test_missing_element_sets_are_named_with_where_to_put_them(changed, tmp_path
     assert scenario.file("nobody.csv") == tmp_path / "nobody.csv"
 
 
+def test_a_file_of_several_satellites_is_chosen_from_by_number(changed, missions):
+    assert missions["yin2020"].orbit.norad_id is None
+    scenario = changed(ELEMENTS, f"{ELEMENTS}\n  norad_id: 41731")
+    assert scenario.orbit.norad_id == 41731
+    assert scenario.content_hash != missions["yin2020"].content_hash
+    assert changed(ELEMENTS, f"{ELEMENTS}\n  norad_id: 999999999").orbit.norad_id == 999_999_999
+
+
+@pytest.mark.parametrize("written", ["0", "-5", "1000000000", "41731.5", "MICIUS"])
+def test_what_is_no_catalogue_number_is_refused(message, written):
+    assert f"orbit.norad_id={written} " in message(ELEMENTS, f"{ELEMENTS}\n  norad_id: {written}")
+
+
 def test_the_hash_is_of_the_values_alone(texts, load_text, missions):
     tree = yaml.safe_load(texts["yin2020"])
     tree["transmitter"]["aperture_m"] = "1.8e-1"

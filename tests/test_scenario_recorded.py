@@ -57,6 +57,11 @@ def test_an_orbit_goes_with_the_stations_places(loaded):
     assert scenario.stations[1].latitude_deg == pytest.approx(37.379, abs=1e-3)
 
 
+def test_an_orbit_may_name_one_satellite_of_several(loaded):
+    assert loaded(*PLACED).orbit.norad_id is None
+    assert loaded(*PLACED, ("elements: micius.csv,", "elements: micius.csv, norad_id: 41731,")).orbit.norad_id == 41731
+
+
 def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
     text = (root / "data/scenarios/yin2020.yaml").read_text()
     said, unsaid = tmp_path / "said/yin2020.yaml", tmp_path / "unsaid/yin2020.yaml"

@@ -213,3 +213,15 @@ def test_the_ends_of_a_session_belong_to_it(channels, way):
 def test_files_keep_everything(channels, tmp_path):
     save(channels["yin2017"], tmp_path / "channel.nc")
     xr.testing.assert_identical(load(tmp_path / "channel.nc"), channels["yin2017"])
+
+
+def test_the_loss_is_finite_at_every_elevation_that_a_scenario_may_ask_for(missions, orbits):
+    """It grows towards the horizon."""
+    elevation_deg = np.concatenate([[0.0], np.geomspace(1e-12, 1.0, 60), np.linspace(1.0, 89.99, 1000)[1:]])
+    orbit = orbits["liao2017"].isel(time=np.zeros(elevation_deg.size, int))
+    orbit = orbit.assign(elevation=orbit.elevation.copy(data=elevation_deg[:, None]))
+    channel = link_budget(missions["liao2017"], orbit)
+    loss, fading = channel.attenuation.values[:, 0], channel.fading_variance.values[:, 0]
+    assert np.isfinite(channel.loss.values).all() and np.isfinite(fading).all() and (fading > 0).all()
+    assert (np.diff(loss) <= 1e-9).all()
+    assert float(channel.transmittance.min()) > 0

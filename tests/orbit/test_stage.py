@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from satqkd.channel import link_budget
 from satqkd.orbit import find_sessions, frames, joint_passes, observables, read_elements
-from satqkd.scenario import ScenarioError
+from satqkd.scenario import ScenarioError, load_scenario
 
 SECOND = np.timedelta64(1, "s")
 MISSIONS = ["yin2017", "liao2017", "yin2020", "tiangong2"]
@@ -122,6 +123,37 @@ def test_the_session_is_a_part_of_a_joint_pass(missions, orbits):
     for session in orbit.session.values:
         times = orbit.time.values[orbit.pass_number.values == session]
         assert any(p.start - SECOND < times[0] and times[-1] < p.end + SECOND for p in passes)
+
+
+def test_one_satellite_of_several_is_followed_as_if_alone(missions, orbits, root, tmp_path):
+    text = (root / "data/orbits/micius.csv").read_text()
+    others = (root / "data/orbits/tiangong2.csv").read_text().split("\n", 1)[1]
+    unsound = text.splitlines()[1].replace(",41731,", ",41732,").replace(",0.0", ",x", 1)
+    (tmp_path / "orbits").mkdir()
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "orbits/several.csv").write_text(f"{text}{others}{unsound}\n")
+    scenario = missions["liao2017"].replaced(
+        {"orbit.elements": "several.csv", "orbit.norad_id": 41731, "orbit.survey": None}
+    )
+    scenario._path = tmp_path / "scenarios/liao2017.yaml"
+    with pytest.warns(UserWarning, match="skipped 1 unsound of other satellites, the first: .*row 32: a field cannot"):
+        found = find_sessions(scenario)
+    whole = orbits["liao2017"].drop_dims("night")
+    assert found.drop_attrs().drop_vars("session").equals(whole.drop_attrs().drop_vars("session"))
+    with pytest.raises(ValueError, match="holds 3 satellites .41731, 41732, 41765.: .* orbit.norad_id in a scenario"):
+        find_sessions(scenario.replaced({"orbit.norad_id": None}))
+
+
+@pytest.mark.parametrize("lowest_deg", [0, 0.01, 0.5])
+def test_no_node_of_a_session_lies_below_the_horizon(root, lowest_deg):
+    """The last one lay at -0.009 degrees, where there is no air mass: its loss was infinite."""
+    mission = load_scenario(root / "data/scenarios/template.yaml")
+    orbit = find_sessions(mission.replaced({"orbit.min_elevation_deg": lowest_deg}))
+    a_second_deg = 0.1
+    assert float(orbit.elevation.min()) >= 0.0 and abs(float(orbit.elevation.min()) - lowest_deg) < a_second_deg
+    assert (np.diff(orbit.time.values) == SECOND).all()
+    channel = link_budget(mission, orbit)
+    assert np.isfinite(channel.loss.values).all() and np.isfinite(channel.fading_variance.values).all()
 
 
 def test_the_showcase_is_the_session_nearest_to_its_time(missions, orbits):

@@ -16,8 +16,9 @@ from scipy.interpolate import lagrange
 from satqkd.analytic import expected
 from satqkd.key.proofs.reasons import REASONS
 from satqkd.planner import load_plan, make_plan
-from satqkd.planner.calendar import cumulative, night_of, nightly
-from satqkd.planner.icalendar import escaped, folded
+from satqkd.planner.calendar import cumulative, nightly
+from satqkd.planner.icalendar import calendar, escaped, folded, identifiers
+from satqkd.planner.nights import night_of
 from satqkd.planner.windows import CLOSED, TOO_SHORT
 from satqkd.planner.write import save_plan
 from satqkd.scenario import ScenarioError, load_scenario
@@ -244,6 +245,69 @@ def test_the_calendar_follows_rfc_5545(example, folder):
         assert event["DTSTART"] == re.sub("[-:]", "", row.window_start_utc)
         assert re.fullmatch(r"\d{8}T\d{6}Z", event["DTEND"]) and event["DTEND"] > event["DTSTART"]
         assert row.stations.split("+")[0] in event["SUMMARY"]
+
+
+@pytest.mark.parametrize("moved_s", [-5, 3, 14])
+def test_events_keep_their_identifiers_when_passes_move_by_seconds(example, moved_s):
+    """By 14 s a set of a month is wrong; only a window with its middle that close to a full hour may change."""
+    usable = example.passes[example.passes.window_s > 0]
+    edges = ["window_start_utc", "window_end_utc"]
+    moved = usable.copy()
+    for edge in edges:
+        later = pd.to_datetime(usable[edge]) + pd.Timedelta(seconds=moved_s)
+        moved[edge] = later.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    start, end = (pd.to_datetime(usable[edge]) for edge in edges)
+    middle = start + (end - start) / 2
+    safe = (middle.dt.floor("h") == (middle + pd.Timedelta(seconds=moved_s)).dt.floor("h")).to_numpy()
+    before, after = np.array(identifiers(usable)), np.array(identifiers(moved))
+    assert safe.sum() > 0.9 * safe.size and (before[safe] == after[safe]).all()
+    assert len(set(after)) == len(usable)
+
+
+def test_two_windows_of_a_link_within_an_hour_have_identifiers_of_their_own(example):
+    usable = example.passes[example.passes.window_s > 0]
+    twice = pd.concat([usable, usable], ignore_index=True)
+    assert len(set(identifiers(twice))) == len(twice)
+    lines = unfolded(calendar(example.plan, twice).encode())
+    assert len({line for line in lines if line.startswith("UID:")}) == len(twice)
+
+
+GEOSTATIONARY = {
+    "OBJECT_NAME": "GEO",
+    "EPOCH": "2018-09-20T00:00:00",
+    "MEAN_MOTION": 1.00273791,
+    "ECCENTRICITY": 0.0002,
+    "INCLINATION": 0.05,
+    "RA_OF_ASC_NODE": 20,
+    "ARG_OF_PERICENTER": 0,
+    "MEAN_ANOMALY": 0,
+    "NORAD_CAT_ID": 100_000_001,
+    "BSTAR": 0,
+}
+
+
+@pytest.mark.parametrize("days", [1, 2, 4, 10])
+def test_a_satellite_that_is_always_in_view_has_a_window_a_night(root, tmp_path, missions, days):
+    """It had one window, the longest night, in a plan of any length."""
+    mission = missions["liao2017"]
+    orbit = mission.orbit.model_copy(update={"max_range_m": None, "max_duration_s": None})
+    conditions = mission.model_copy(update={"orbit": orbit})
+    plan = own_plan(root, tmp_path, mission, start="2018-09-20", days=days, min_elevation_deg=20)
+    (tmp_path / "plans/micius.csv").write_text(json.dumps([GEOSTATIONARY | {"MEAN_ANOMALY": 81}]))
+    [(satellite, elements, _)] = plan.fleet()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(plan), "fleet", lambda _: [(satellite, elements, conditions)])
+        passes = make_plan(plan).passes
+    # A night of Xinglong lies between 10 h and 22 h UTC: no plan from 0 h UTC cuts one.
+    assert len(passes) == days and (passes.window_s > 8 * 3600).all() and (passes.window_s < 13 * 3600).all()
+    begin, close = seconds(passes.window_start_utc), seconds(passes.window_end_utc)
+    longitude_deg = np.full(days, plan.stations[0].longitude_deg)
+    nights = night_of(pd.to_datetime(passes.window_start_utc).dt.tz_localize(None).to_numpy(), longitude_deg)
+    assert nights.tolist() == np.arange(np.datetime64("2018-09-20"), np.datetime64("2018-09-20") + days).tolist()
+    assert (close.to_numpy()[:-1] < begin.to_numpy()[1:]).all()
+    rise, top, end = (seconds(passes[f"{edge}_utc"]) for edge in ("rise", "culmination", "set"))
+    assert ((rise <= top) & (top <= end)).all() and (end.to_numpy()[:-1] == rise.to_numpy()[1:]).all()
+    assert len(set(identifiers(passes))) == days
 
 
 def test_czml_shows_the_orbits_and_the_links(example, folder):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from satqkd.orbit import Station, frames, joint_passes, look_angles, read_elements
 from satqkd.orbit.passes import pass_times
 from satqkd.orbit.propagation import trajectory
+from satqkd.planner.nights import night_of, noons_s, one_a_night
 from satqkd.planner.windows import STEP_S, Sun, common, joint_times_s, longest_windows, may_be_dark, view
 
 START = np.datetime64("2018-09-15", "ns")
@@ -102,3 +103,69 @@ def test_what_cannot_be_dark_never_is():
     assert dark.any() and not dark.all()
     for rise, _, end in times[~dark]:
         assert (view(PATH, [DELINGHA], sun, np.linspace(rise, end, 50)).sun_elevation_deg > -6.0).all()
+
+
+def far_path(tmp_path, days, **changes):
+    """A satellite far out, over the longitude of Delingha."""
+    names = "OBJECT_NAME,EPOCH,MEAN_MOTION,ECCENTRICITY,INCLINATION,RA_OF_ASC_NODE,ARG_OF_PERICENTER,MEAN_ANOMALY"
+    values = ["FAR", f"{START.astype('datetime64[s]')}", "1.00273791", "0.0002", "0.05", "0", "0", "91.5"]
+    fields = dict(zip(names.split(","), values, strict=True)) | {"NORAD_CAT_ID": "5", "BSTAR": "0"} | changes
+    (tmp_path / "far.csv").write_text(",".join(fields) + "\n" + ",".join(fields.values()) + "\n")
+    return trajectory(read_elements(tmp_path / "far.csv"), START, START + np.timedelta64(days, "D"))
+
+
+def test_noons_begin_the_night_of_the_calendar():
+    noons = PATH.start + np.rint(1e9 * noons_s(PATH, 97.7)).astype("timedelta64[ns]")
+    before, behind = (night_of(noons + shift * SECOND, 97.7) for shift in (-1, 1))
+    assert len(noons) == 10 and (behind - before == np.timedelta64(1, "D")).all()
+
+
+def test_low_passes_are_not_cut():
+    """Not even those that reach over noon, by daylight or in polar night."""
+    sun, over_noon = Sun.during(START, END), 0
+    for longitude_deg in range(0, 360, 30):
+        place = Station("north", 75.0, longitude_deg, 0.0)
+        times = pass_times(PATH, place, 0.0)
+        over_noon += sum((rise < noon < end) for rise, _, end in times for noon in noons_s(PATH, longitude_deg))
+        for max_sun_deg in (-6.0, 90.0):
+            assert (one_a_night(PATH, [place], sun, times, max_sun_deg) == times).all()
+    assert over_noon > 0
+    assert one_a_night(PATH, [place], sun, times[:0], -6.0).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("max_sun_deg", "parts"),
+    [(-6.0, 10), (90.0, 11), (-89.0, 1)],
+    ids=["nights", "always dark enough", "never dark enough"],
+)
+def test_a_pass_of_days_is_cut_once_a_night(tmp_path, max_sun_deg, parts):
+    path, sun = far_path(tmp_path, 10), Sun.during(START, END)
+    place = Station("there", 37.4, 97.7, 0.0)
+    times = pass_times(path, place, 10.0)
+    assert len(times) == 1
+    cut = one_a_night(path, [place], sun, times, max_sun_deg)
+    # From half past six in the morning, local time: without darkness before the first noon it is not cut there.
+    assert len(cut) == parts and (cut[1:, 0] == cut[:-1, 2]).all()
+    assert (cut[0, 0], cut[-1, 2]) == (times[0, 0], times[0, 2])
+    assert set(cut[1:, 0]) <= set(noons_s(path, 97.7))
+    microdegree = 1e-6
+    for rise, top, end in cut:
+        grid = np.linspace(rise, end, 5001)
+        elevation_deg = view(path, [place], sun, grid).elevation_deg[:, 0]
+        assert rise <= top <= end
+        assert view(path, [place], sun, np.array([top])).elevation_deg[0, 0] >= elevation_deg.max() - microdegree
+
+
+def test_a_long_pass_with_one_night_is_not_cut(tmp_path):
+    """A satellite half-way out is in view for half a day: at night, or by day."""
+    path, sun = far_path(tmp_path, 10, MEAN_MOTION="2.0", MEAN_ANOMALY="180"), Sun.during(START, END)
+    times = pass_times(path, DELINGHA, 10.0)
+    lengths_h = (times[:, 2] - times[:, 0]) / 3600
+    assert len(times) > 3 and 4 < np.median(lengths_h) < 24
+    cut = one_a_night(path, [DELINGHA], sun, times, -6.0)
+    open_s = longest_windows(
+        lambda seconds: view(path, [DELINGHA], sun, seconds).sun_elevation_deg[:, 0] <= -6.0, cut[:, ::2]
+    )
+    nights = night_of(START + np.rint(1e9 * open_s.mean(axis=1)).astype("timedelta64[ns]"), DELINGHA.longitude_deg)
+    usable = open_s[:, 1] > open_s[:, 0]
+    assert usable.any() and len(set(nights[usable])) == usable.sum()

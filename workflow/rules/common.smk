@@ -1,7 +1,7 @@
-"""What the rules share: the scenarios, checked before any work starts, and lists of files.
+"""Shared by all rules: the scenarios, checked before any work starts, and lists of files.
 
 The parameter `code` of all rules is a digest of the package's files that their notebook or module imports: a change of
-one of them makes the results anew.
+one of them makes the results again.
 """
 
 from pathlib import Path
@@ -12,7 +12,8 @@ from satqkd import ScenarioError, load_scenario
 from satqkd.workflow.configuration import require_known, scenario_names
 from satqkd.workflow.sources import digest_of
 
-# A job on a cluster's node reads again what was checked before it was submitted, without the stages that check it.
+# A job on a cluster's node reads the scenarios again. They were checked before it was submitted, so it need not import the
+# stages that check them.
 if workflow.is_main_process:
     from satqkd.workflow.check import check as read_scenario
 else:
@@ -20,10 +21,13 @@ else:
 
 
 def checked_missions(names):
-    """Scenario by name; one sentence and no work where one is wrong."""
+    """Return the scenarios by name; end with one sentence before any work if one is wrong."""
     try:
         require_known(config)
-        return {name: read_scenario(f"data/scenarios/{name}.yaml") for name in scenario_names(names)}
+        return {
+            name: read_scenario(f"data/scenarios/{name}.yaml")
+            for name in scenario_names(names)
+        }
     except ScenarioError as error:
         raise WorkflowError(str(error)) from None
 
@@ -42,13 +46,13 @@ MISSIONS = {name: s for name, s in SCENARIOS.items() if s.kind == "mission"}
 RECORDED = {name: s for name, s in SCENARIOS.items() if s.kind == "recorded"}
 SEED = checked_number("seed", 0)
 RUNS = range(1, checked_number("replicates", 2) + 1)
-# The mission that `quick` looks at: the one that is asked for, or the first.
+# The mission of `quick`: the one that is given, or the first.
 QUICK = config.get("quick", next(iter(MISSIONS), None))
 if QUICK not in MISSIONS and "quick" in config:
     raise WorkflowError(
         f"quick={QUICK} is no mission of workflow/config.yaml: give one of {', '.join(MISSIONS)}"
     )
-# The first run stands in the figures; the others only tell the scatter.
+# The figures show the first run; the others are only for the scatter.
 SHOWN = "1"
 RUN_FOLDER = "results/{scenario}/run{run}"
 OTHERS = rf"(?!{SHOWN}\b)\d+"
@@ -66,7 +70,7 @@ def element_sets(wildcards):
 
 
 def reference_files(scenario):
-    """The published values of a scenario, and the deviations from them that are known."""
+    """Return the files of a scenario's published values and of the known deviations from them."""
     files = [
         f"data/reference/{name}.yaml"
         for name in (MISSIONS[scenario].reference, "known_deviations")
@@ -75,7 +79,7 @@ def reference_files(scenario):
 
 
 def displayed_values(wildcards):
-    """What a stage's notebook displays beside its outcomes; runs that no one looks at display nothing.
+    """Return the files that a stage's notebook displays next to its outcomes; runs that nobody opens display nothing.
 
     No result depends on it: a new tolerance does not run the stages again.
     """
@@ -98,7 +102,7 @@ def run_results(scenario, runs=RUNS):
 
 
 def recordings(wildcards):
-    """The recordings of a scenario, and its element sets if a satellite flew."""
+    """Return the recordings of a scenario, and its element sets if a satellite flew."""
     scenario = RECORDED[wildcards.scenario]
     files = [scenario.recording(station) for station in scenario.stations]
     return [
@@ -109,7 +113,7 @@ def recordings(wildcards):
 
 
 def figure(stage, name, folder):
-    """A figure with its caption, in the report."""
+    """Return a figure with its caption in the report."""
     return report(
         f"{folder}/figures/{name}.svg",
         caption=f"../report/{name}.rst",
@@ -120,6 +124,6 @@ def figure(stage, name, folder):
 
 
 def figures(stage, *names, folder="results/{scenario}"):
-    """Figures of the shown run or of a whole scenario: as SVG in the report, and as PNG."""
+    """Return the figures of the shown run or of a whole scenario: as SVG in the report, and as PNG."""
     svgs = [figure(stage, name, folder) for name in names]
     return svgs + [f"{folder}/figures/{name}.png" for name in names]

@@ -2,7 +2,7 @@
 
 
 rule key:
-    """Error rates, key lengths, and the key itself, twice."""
+    """Error rates, key lengths, and the key itself, once for each side."""
     input:
         notebook="notebooks/05_key.ipynb",
         scenario="data/scenarios/{scenario}.yaml",

@@ -1,11 +1,11 @@
-"""A mission at a glance, and every figure of the paper that it is held against."""
+"""Overview of a mission, and every figure of the paper that it is compared with."""
 
-# Who compares itself with an apparatus before.
+# The papers that compare their apparatus with an earlier one.
 PREVIOUS = {"yin2020": "yin2017"}
 
 
 def paper_figures(scenario):
-    """Names of the figures' files: those that have a caption."""
+    """Return the names of the figures' files: those that have a caption."""
     reference = MISSIONS[scenario].reference
     captions = sorted(Path("workflow/report/papers").glob(f"{reference}_*.rst"))
     return [path.stem.removeprefix(f"{reference}_") for path in captions]
@@ -18,7 +18,7 @@ def previous_channel(scenario):
 
 
 def paper_file(scenario, name, suffix):
-    """A figure of a paper or the table behind it, with the figure's caption, in the report."""
+    """Return a figure of a paper, or the table behind it, with the figure's caption in the report."""
     caption = f"{MISSIONS[scenario].reference}_{name}"
     return report(
         f"results/{scenario}/papers/{name}.{suffix}",

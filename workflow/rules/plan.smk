@@ -2,8 +2,8 @@
 
 
 def plan_files(plan, **days):
-    """A plan with its element sets and scenarios."""
-    from satqkd.planner import load_plan  # a second, which only a plan takes
+    """Return the files of a plan: itself, its element sets and its scenarios."""
+    from satqkd.planner import load_plan  # takes a second, so only plans import it
 
     try:
         return list(map(str, load_plan(plan, **days).files))
@@ -16,12 +16,12 @@ PLAN_FOLDER = f"results/plan/{config.get('plan', 'example')}"
 PLAN_DAYS = {
     key: str(config[key]) for key in ("start", "days") if config.get(key) is not None
 }
-# A plan that was asked for is checked before any work starts, like the scenarios.
+# A plan that is given is checked before any work starts, like the scenarios.
 PLAN_FILES = plan_files(PLAN, **PLAN_DAYS) if "plan" in config else None
 
 
 rule plan:
-    """Passes of the coming days, and what they will yield."""
+    """Passes of the coming days, and their expected yield."""
     input:
         files=lambda wildcards: PLAN_FILES or plan_files(PLAN, **PLAN_DAYS),
     output:

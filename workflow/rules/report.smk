@@ -1,9 +1,9 @@
-"""Pages beside the figures: where every parameter comes from, the verdicts, and the page on which results open."""
+"""Pages of the results: the origin of every parameter, the verdicts, and the first page."""
 
 from satqkd.report import write_first_page
 
 
-# After every run, whatever was asked for: the page shows what there is, a plan and a sweep as well.
+# After every run with any target: the page shows all existing results, including plans and sweeps.
 onsuccess:
     if workflow.is_main_process:
         write_first_page("results")
@@ -35,7 +35,7 @@ rule parameters:
 
 
 rule verdicts:
-    """The validation table for a reader."""
+    """The validation table as a page."""
     input:
         table="results/validation.csv",
     output:

@@ -1,4 +1,4 @@
-"""A run goes on where a killed one stopped, never beside another one in the same folder, and imports once for all."""
+"""Allow one run at a time in a folder, continue after a killed one, and start the server that runs the notebooks."""
 
 from snakemake.exceptions import WorkflowError
 
@@ -13,6 +13,6 @@ if workflow.is_main_process:
 
 
 onstart:
-    # Jobs of a cluster run on machines of their own, and import for themselves.
+    # Jobs of a cluster run on other machines, where the server cannot be reached.
     if workflow.is_main_process and workflow.local_exec:
         server.start()

@@ -10,7 +10,8 @@ try:
 except ScenarioError as error:
     raise WorkflowError(str(error)) from None
 SWEEP_FOLDER = f"results/sweep/{SWEEP.name}"
-# Start-up takes as long as a hundred points: a job computes a block of them, but simulates one point once.
+# Starting a job takes as long as a hundred points of the analytic chain, so a job computes a block of them. An event
+# simulation has a job of its own.
 BLOCKS = Paramspace(SWEEP.blocks(), filename_params="*")
 EVENTS = Paramspace(SWEEP.events(), filename_params=["replicate"])
 

@@ -4,7 +4,7 @@ PUBLISHED = [name for name, mission in MISSIONS.items() if mission.reference]
 
 
 rule validation:
-    """Every published value beside ours."""
+    """Every published value next to ours."""
     input:
         notebook="notebooks/08_validation.ipynb",
         scenarios=expand("data/scenarios/{scenario}.yaml", scenario=PUBLISHED),

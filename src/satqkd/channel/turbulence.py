@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from satqkd.channel.atmosphere import kasten_young_air_mass
 from satqkd.channel.diffraction import check_positive
 
 _TOP_M = 40e3  # turbulence above it adds less than 1e-6 to any integral here
@@ -115,6 +116,8 @@ def turbulence_moment(profile: Callable, power: float) -> float:
 def secant(elevation_deg: ArrayLike) -> np.ndarray:
     """Return the length of the slant path relative to the vertical one on a flat atmosphere; nan below the horizon.
 
+    It is nowhere longer than the air mass of the horizon, 37.9, which a flat atmosphere exceeds below 1.5 degrees.
+
     Parameters
     ----------
     elevation_deg : array_like
@@ -127,15 +130,16 @@ def secant(elevation_deg: ArrayLike) -> np.ndarray:
     Notes
     -----
     The curvature of the Earth shortens the path to 10 km by 2 per cent at 10 degrees, where `rytov_variance` is thereby
-    5 per cent too large; at 20 degrees it is 1 per cent.
+    5 per cent too large; at 20 degrees it is 1 per cent. Within a few degrees of the horizon it is an order of
+    magnitude.
 
     Examples
     --------
-    >>> secant([90.0, 30.0, -1.0]).round(3)
-    array([ 1.,  2., nan])
+    >>> secant([90.0, 30.0, 0.0, -1.0]).round(1)
+    array([ 1. ,  2. , 37.9,  nan])
     """
     sine = np.sin(np.radians(np.asarray(elevation_deg, dtype=float)))
-    return 1.0 / np.where(sine > 0.0, sine, np.nan)
+    return 1.0 / np.where(sine >= 0.0, np.maximum(sine, 1.0 / kasten_young_air_mass(0.0)), np.nan)
 
 
 def fried_parameter_m(elevation_deg: ArrayLike, *, wavelength_m: float, profile: Callable) -> np.ndarray:

@@ -49,7 +49,7 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     (1120, 12)
     """
     assert scenario.orbit is not None
-    elements = read_elements(scenario.file(scenario.orbit.elements))
+    elements = read_elements(scenario.file(scenario.orbit.elements), scenario.orbit.norad_id)
     sessions = [_recorded(scenario, elements)] if isinstance(scenario, Recorded) else _search(scenario, elements)
     data = xr.concat(
         [s.drop_dims("session") for s in sessions],
@@ -129,7 +129,7 @@ def _recorded(scenario: Recorded, elements: Elements) -> xr.Dataset:
             f"{scenario.path}: orbit.duration_s={duration_s} is less than the {wanted:g} s that measurements want"
         )
     times = _ns(scenario.orbit.start) + np.arange(duration_s + 1) * SECOND
-    fine = np.arange(times[0], times[-1], FINE_STEP)
+    fine = np.arange(times[0], times[-1] + FINE_STEP, FINE_STEP)
     views = _views(elements, scenario, fine)
     for view, station in zip(views, scenario.stations, strict=True):
         if view.elevation_deg.min() < 0:
@@ -171,7 +171,12 @@ def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dat
         return None
     start = (fine[first] + SECOND // 2).astype("datetime64[s]").astype("datetime64[ns]")
     times = start + np.arange(round(duration_s) + 1) * SECOND
-    return _follow(scenario, elements, times).merge(
+    followed = _follow(scenario, elements, times)
+    # The whole seconds nearest to a session's ends may lie up to a second outside, but never below the horizon.
+    first_row, end_row = _longest_run(followed.elevation.values.min(axis=1) >= 0)
+    if end_row - first_row < 2:
+        return None
+    return followed.isel(time=slice(first_row, end_row)).merge(
         _extent(fine[first:last], [_cut(v, first, last) for v in views], duration_s)
     )
 

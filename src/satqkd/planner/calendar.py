@@ -3,23 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from satqkd.planner.nights import night_of
 from satqkd.planner.planfile import Plan
-
-HOURS_PER_DEGREE = 1 / 15
-HALF_A_DAY = np.timedelta64(12, "h")
-
-
-def night_of(times: np.ndarray, longitude_deg: np.ndarray) -> np.ndarray:
-    """Return the day [datetime64[D]] in whose evening the night of a time [UTC] began, by local mean solar time.
-
-    Examples
-    --------
-    >>> night_of(np.array(["2018-10-01T18:11:07"], "datetime64[s]"), np.array([117.6])).astype(str).tolist()
-    ['2018-10-01']
-    """
-    east = ((np.asarray(longitude_deg) + 180.0) % 360.0 - 180.0) * HOURS_PER_DEGREE
-    local = times + np.rint(3600 * east).astype("timedelta64[s]")
-    return (local - HALF_A_DAY).astype("datetime64[D]")
 
 
 def usable_by_night(plan: Plan, passes: pd.DataFrame) -> pd.DataFrame:

@@ -29,12 +29,13 @@ def calendar(plan: Plan, passes: pd.DataFrame) -> str:
         f"X-WR-CALNAME:{escaped(plan.title)}",
     ]
     stamp = f"{plan.start:%Y%m%d}T000000Z"
-    for row in passes[passes.window_s > 0].itertuples():
+    usable = passes[passes.window_s > 0]
+    for row, identifier in zip(usable.itertuples(), identifiers(usable), strict=True):
         start, end = _basic(row.window_start_utc), _basic(row.window_end_utc)
         place = row.stations.replace("+", " and ")
         lines += [
             "BEGIN:VEVENT",
-            f"UID:{row.satellite}-{row.stations.replace('+', '-')}-{start}@{plan.name}.satqkd",
+            f"UID:{identifier}@{plan.name}.satqkd",
             f"DTSTAMP:{stamp}",
             f"DTSTART:{start}",
             f"DTEND:{end}",
@@ -44,6 +45,20 @@ def calendar(plan: Plan, passes: pd.DataFrame) -> str:
             "END:VEVENT",
         ]
     return "".join(folded(line) for line in [*lines, "END:VCALENDAR"])
+
+
+def identifiers(usable: pd.DataFrame) -> list[str]:
+    """Return an identifier for each pass with an open window: its link, and the hour of UTC of the window's middle.
+
+    Newer element sets move a pass by seconds, which the hour does not see unless the middle lies that close to a full
+    one: a calendar program then replaces the event. Windows of a link follow one another by more than an hour in any
+    orbit; should two fall into one hour, the second has a number behind it.
+    """
+    start, end = (pd.to_datetime(usable[f"window_{edge}_utc"]) for edge in ("start", "end"))
+    hours = (start + (end - start) / 2).dt.strftime("%Y%m%dT%H")
+    names = usable.satellite + "-" + usable.stations.str.replace("+", "-") + "-" + hours
+    repeated = names.groupby(names).cumcount()
+    return [f"{name}-{count + 1}" if count else name for name, count in zip(names, repeated, strict=True)]
 
 
 def escaped(text: str) -> str:

@@ -11,6 +11,7 @@ from satqkd.orbit import Elements
 from satqkd.orbit.elements import nearest
 from satqkd.orbit.passes import pass_times
 from satqkd.orbit.propagation import Trajectory, trajectory
+from satqkd.planner.nights import one_a_night
 from satqkd.planner.planfile import DAY, Plan, PlanStation
 from satqkd.planner.windows import Sun, View, closing, joint_times_s, longest_windows, may_be_dark, usable, view
 from satqkd.scenario import Scenario, ScenarioError
@@ -98,6 +99,7 @@ def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:
             single = {station.name: pass_times(path, station, plan.min_elevation_deg) for station in plan.stations}
             for stations in plan.links(scenario):
                 times = joint_times_s(path, stations, [single[station.name] for station in stations])
+                times = one_a_night(path, stations, sun, times, scenario.orbit.max_sun_elevation_deg)
                 link = _Link(satellite.name, elements, stations, placed(scenario, stations), path, sun)
                 table, summary = link.forecast(times)
                 tables.append(table)

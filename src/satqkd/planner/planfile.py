@@ -14,6 +14,7 @@ from satqkd.orbit.elements import nearest
 from satqkd.scenario import Scenario, ScenarioError, load_scenario
 from satqkd.scenario.fields import (
     Altitude,
+    CatalogueNumber,
     Elevation,
     FileName,
     Latitude,
@@ -64,7 +65,9 @@ class PlanSatellite(Section):
 
     name: Name = Field(description="name in lower case")
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the plan")
-    norad_id: Whole | None = Field(None, description="catalogue number, where the file holds several satellites")
+    norad_id: CatalogueNumber | None = Field(
+        None, description="catalogue number, where the file holds several satellites"
+    )
     scenario: Name = Field(description="a mission of data/scenarios")
 
 

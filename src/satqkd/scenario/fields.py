@@ -87,6 +87,7 @@ TimeZone = Annotated[Number, Field(ge=-12, le=14)]
 Time = Annotated[datetime, BeforeValidator(_written_time), AfterValidator(_utc)]
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_file_name)]
 Whole = Annotated[int, BeforeValidator(_number), Field(ge=1)]
+CatalogueNumber = Annotated[Whole, Field(le=999_999_999)]
 ChannelNumber = Annotated[int, BeforeValidator(_number), Field(ge=0, le=255)]
 BellState = Literal["psi_minus", "psi_plus", "phi_minus", "phi_plus"]
 

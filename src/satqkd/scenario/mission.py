@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from satqkd.scenario.fields import (
     Altitude,
     BellState,
+    CatalogueNumber,
     Elevation,
     FileName,
     Fraction,
@@ -50,6 +51,9 @@ class Orbit(Section):
     """Who flies, when to look, and which seconds of a pass count as the session."""
 
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
+    norad_id: CatalogueNumber | None = Field(
+        None, description="catalogue number, where the file holds several satellites"
+    )
     search_start: Time = Field(description="UTC time at which the search for passes begins")
     search_end: Time = Field(description="UTC time at which it ends")
     min_elevation_deg: Elevation = Field(description="lowest elevation of a session, at every station [degree]")
@@ -373,7 +377,11 @@ class Experiment(Section):
     @property
     def content_hash(self) -> str:
         """SHA-256 of the values, whatever the file's layout, comments and provenance."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        values = self.model_dump(mode="json")
+        # A scenario that leaves this key out is the one that it was before the key existed.
+        if values["orbit"] and values["orbit"]["norad_id"] is None:
+            del values["orbit"]["norad_id"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:
         """The file that a scenario names: beside the scenario file, in orbits beside its folder, or the package's."""

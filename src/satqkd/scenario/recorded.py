@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from satqkd.scenario.fields import (
     Altitude,
     BellState,
+    CatalogueNumber,
     ChannelNumber,
     FileName,
     Latitude,
@@ -54,6 +55,9 @@ class RecordedOrbit(Section):
     """Where the satellite was while the recordings were made, for the time of flight."""
 
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the scenario")
+    norad_id: CatalogueNumber | None = Field(
+        None, description="catalogue number, where the file holds several satellites"
+    )
     start: Time = Field(description="UTC time at which the part to analyse begins")
     duration_s: Annotated[Number, Field(ge=1, le=86400)] = Field(description="whole seconds of it, one pass [s]")
     showcase: ClassVar[None] = None
