@@ -40,7 +40,8 @@ def noons_s(path: Trajectory, longitude_deg: float) -> np.ndarray:
     array([11., 35.])
     """
     ahead, end = _ahead_of_utc(longitude_deg), path.start + np.timedelta64(round(1e9 * path.duration_s), "ns")
-    days = np.arange((path.start + ahead).astype("datetime64[D]"), (end + ahead).astype("datetime64[D]") + 1)
+    first, last = (np.array([path.start, end]) + ahead).astype("datetime64[D]")
+    days = np.arange(first, last + 1)
     noons = (days.astype("datetime64[s]") + HALF_A_DAY - ahead - path.start) / SECOND
     return noons[(noons > 0.0) & (noons < path.duration_s)]
 
@@ -107,7 +108,7 @@ def _is_dark(
     path: Trajectory, stations: Sequence[Place], sun: Sun, seconds: np.ndarray, max_sun_elevation_deg: float
 ) -> np.ndarray:
     """Return when the Sun is low enough at every station, shape (time,)."""
-    return (view(path, stations, sun, seconds).sun_elevation_deg <= max_sun_elevation_deg).all(axis=1)
+    return view(path, stations, sun, seconds).sun_elevation_deg.max(axis=1) <= max_sun_elevation_deg
 
 
 def _highest_s(path: Trajectory, stations: Sequence[Place], begin: float, end: float) -> float:
