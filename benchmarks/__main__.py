@@ -1,6 +1,6 @@
-"""Side by side with peers: ``make bench`` writes results/benchmarks.csv.
+"""Compare with peers: ``make bench`` writes results/benchmarks.csv.
 
-``python -m benchmarks matching`` renews a part of it.
+``python -m benchmarks matching`` renews one part of it.
 """
 
 import csv
@@ -20,11 +20,11 @@ COLUMNS = (
 
 
 def main(parts: tuple[str, ...]) -> None:
-    """Run benchmarks and write their ratios; rows of other parts stay."""
+    """Run benchmarks and write their ratios; rows of other parts are kept."""
     rows = _before()
     for part in parts:
         if part not in PARTS:
-            raise SystemExit(f"{part!r} is no part of the benchmarks: give one of {', '.join(PARTS)}")
+            raise SystemExit(f"{part!r} is not a part of the benchmarks: give one of {', '.join(PARTS)}")
         rows[part] = importlib.import_module(f"benchmarks.{part}").rows()
         for row in rows[part]:
             print(part, *(row.get(name, "") for name in COLUMNS[1:]), sep="  ", flush=True)
@@ -35,7 +35,7 @@ def main(parts: tuple[str, ...]) -> None:
 
 
 def _before() -> dict[str, list[dict]]:
-    """The table's rows by part, if there is a table."""
+    """Return the table's rows by part; empty without a table."""
     rows: dict[str, list[dict]] = {}
     if TABLE.exists():
         with TABLE.open(newline="") as handle:

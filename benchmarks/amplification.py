@@ -1,4 +1,4 @@
-"""Toeplitz hashing beside three real FFTs, the GF(2) product of gf2x, and galois."""
+"""Compare Toeplitz hashing with three real FFTs, the GF(2) product of gf2x, and galois."""
 
 import ctypes
 import ctypes.util
@@ -11,12 +11,14 @@ from benchmarks.pair import side_by_side
 from satqkd.key import toeplitz
 
 SIZES = (10**5, 10**6, 10**7)
-SMALL = 10**4  # galois takes the square of the size
+SMALL = 10**4  # the time of galois grows as the square of the size
 KEPT = 0.4  # bits of the hash per bit of key
 
 
 def rows() -> list[dict]:
-    """Ours from bits to hash, the peers' products alone; a peer that is not installed leaves a row that says so."""
+    """Return a row for each size and peer: ours from bits to hash, the peers only their product. A missing peer
+    gives a row that says so.
+    """
     three_ffts = f"scipy {scipy.__version__}, three real FFTs in float64, rounding left out"
     result = [_row(size, _fft, three_ffts) for size in SIZES]
     library = ctypes.util.find_library("gf2x")
@@ -37,7 +39,7 @@ def _row(size: int, prepare, peer_is: str) -> dict:
     key, seed = (rng.integers(0, 2, bits, dtype=np.uint8) for bits in (size, size + length - 1))
     peer, hashed = prepare(key, seed)
     if not np.array_equal(hashed(peer())[size - 1 :][:length], toeplitz(key, seed, length)):
-        raise RuntimeError(f"{peer_is} and ours differ at {size} bits: no ratio of speeds means anything")
+        raise RuntimeError(f"{peer_is} and ours differ at {size} bits: a ratio of speeds has no meaning")
     return side_by_side("toeplitz", size, lambda: toeplitz(key, seed, length), peer, peer_is=peer_is)
 
 

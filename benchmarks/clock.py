@@ -1,4 +1,4 @@
-"""Two clocks from their photons alone beside fpfind, and how near the errors come to the Cramér-Rao bound."""
+"""Compare clock recovery from photons alone with fpfind, and its errors with the Cramér-Rao bound."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,20 +11,20 @@ from satqkd.coincidence import recover_clock
 from satqkd.detection import read_tags, write_tags
 from satqkd.streams import stream
 
-# A quiet station against a bright one [1/s], and what they have in common, for as long [s].
+# Tag rates of a quiet and a bright station [1/s], rates of common pairs [1/s], and the duration [s].
 RATES_HZ, PAIRS_HZ, DURATION_S = (5e4, 1e6), (2e4, 5e3), 25.0
 OFFSET_S, DRIFT, JITTER_S = 0.05, 1e-6, 0.5e-9
-REACH_S = 0.2  # fpfind's
-# fpfind's transform, of 16 ns bins, with the two it compares as far apart as the recording lets them.
+REACH_S = 0.2  # the default of fpfind
+# The transform of fpfind has bins of 16 ns. The two parts that it compares are as far apart as the recording allows.
 BINS, BIN_NS = 2**23, 16
 REPEATS, SEEDS = 3, 40
 WHAT = "clock of 5e4/s against 1e6/s"
-# Half a minute of fading light, where errors are compared with the bound [1/s, 1/s].
+# Rates of pairs and of tags [1/s] in half a minute of fading light, for which errors are compared with the bound.
 WEAK = [(20, 2e2), (200, 2e3), (1e3, 1e4)]
 
 
 def rows() -> list[dict]:
-    """The same tags for both; a peer that is not installed leaves a row that says so."""
+    """Compare on the same tags, and the errors with their bound. A missing peer gives a row that says so."""
     try:
         import fpfind
     except ImportError:
@@ -79,7 +79,7 @@ def _beside(pairs_hz: float, peer_is: str) -> list[dict]:
 
 
 def _fpfind(a_ns, b_ns) -> tuple[float, float]:
-    """Offset [s] and drift, with what its command takes where nothing is said."""
+    """Return offset [s] and drift, with the default options of its command."""
     from fpfind.fpfind import fpfind
 
     width_ns = BINS * BIN_NS
@@ -95,7 +95,7 @@ def _read(files) -> list:
 
 
 def _errors() -> list[dict]:
-    """Root mean square over the seeds beside the least that the pairs allow."""
+    """Return the root mean square error over the seeds, compared with the least that the pairs allow."""
     result = []
     for pairs_hz, singles_hz in WEAK:
         square, duration_s = 0.0, 30.0
@@ -109,7 +109,7 @@ def _errors() -> list[dict]:
             )
             square += (recover_clock(*tags, reach_s=REACH_S).offset_s - OFFSET_S) ** 2 / SEEDS
         rms_s = np.sqrt(square)
-        bound_s = cramer_rao_s(pairs_hz=pairs_hz, ground_hz2=singles_hz**2, duration_s=duration_s)
+        bound_s = cramer_rao_s(pairs_hz=pairs_hz, background_hz2=singles_hz**2, duration_s=duration_s)
         result.append(
             {
                 "what": f"offset of a clock, {pairs_hz:g}/s of {singles_hz:g}/s, over seeds",
@@ -128,7 +128,7 @@ def _errors() -> list[dict]:
 
 
 def twins(rng, *, duration_s, pairs_hz, singles_hz, fading=0.0) -> list[np.ndarray]:
-    """Two streams of so many tags a second, with pairs in common, the second by another clock [ps]."""
+    """Draw two streams of tags [ps] with pairs in common; the second one is recorded by another clock."""
     power = np.exp(rng.normal(-(fading**2) / 2, fading, int(duration_s * 100)))
     number = rng.poisson(pairs_hz / 100 * power)
     pairs_s = (np.repeat(np.arange(power.size), number) + rng.random(number.sum())) / 100
@@ -141,15 +141,15 @@ def twins(rng, *, duration_s, pairs_hz, singles_hz, fading=0.0) -> list[np.ndarr
     return result
 
 
-def cramer_rao_s(*, pairs_hz: float, ground_hz2: float, duration_s: float) -> float:
-    """Least standard deviation of an offset at one end, with the drift to be found, too [s]: docs/physics/."""
+def cramer_rao_s(*, pairs_hz: float, background_hz2: float, duration_s: float) -> float:
+    """Return the least standard deviation [s] of the offset at one end, with the drift also unknown: docs/physics."""
     u = np.linspace(-9, 9, 3601)
     density = np.exp(-(u**2) / 2) / np.sqrt(2 * np.pi)
-    left = np.trapezoid(u**2 * density**2 / (density + ground_hz2 * JITTER_S / pairs_hz), u)
+    left = np.trapezoid(u**2 * density**2 / (density + background_hz2 * JITTER_S / pairs_hz), u)
     return 2 * JITTER_S / np.sqrt(left * pairs_hz * duration_s)
 
 
 def _error_s(offset_s: float, drift: float) -> float:
-    """Root mean square over the recording [s]."""
+    """Return the root mean square error over the recording [s]."""
     time = np.linspace(0, DURATION_S, 101)
     return float(np.sqrt(np.mean((offset_s - OFFSET_S + (drift - DRIFT) * time) ** 2)))

@@ -1,8 +1,8 @@
-"""Keys of 500 drawn satellite passes under every sound decoy-state proof: ``python -m benchmarks.decoy_proofs``.
+"""Compare the keys of 500 drawn satellite passes by every sound proof: ``python -m benchmarks.decoy_proofs``.
 
-Passes are drawn over altitude, elevation, aperture, brightness, noise and settings; what they are expected to count
-comes from the analytic chain, and what they do count is drawn from that. A proof whose sampling term is an expansion
-for many errors is held to the exact tail at the failure probability that it states for that term.
+Altitude, elevation, aperture, brightness, noise and settings are drawn for each pass. The expected counts come from the
+analytic chain, and the counts are drawn from them. The sampling term of some proofs is an expansion for many errors;
+their phase errors are limited by the exact tail at the failure probability that the proof states for that term.
 """
 
 import time
@@ -31,16 +31,16 @@ HIGHEST_PHOTON_NUMBER = 12
 
 @dataclass(frozen=True)
 class Pass:
-    """A drawn pass: what it is expected to count, what it counts, and with which settings.
+    """A drawn pass: its expected counts, its counts, and its settings.
 
     Attributes
     ----------
     expected, counts : DecoyCounts
     truth : dict of str to tuple of float
-        Expected events of no and of one photon in X and the error rate of the latter; of all intensities, and of the
-        signal alone.
+        Expected events of no and of one photon in X, and the error rate of the latter; for all intensities together,
+        and for the signal alone.
     settings : dict
-        As `satqkd.key.proofs.decoy.decoy_key_length` takes them.
+        Arguments of `satqkd.key.proofs.decoy.decoy_key_length`.
     """
 
     expected: DecoyCounts
@@ -50,7 +50,7 @@ class Pass:
 
 
 def transmittance(rng):
-    """Second by second: a circular orbit over a station, a Gaussian beam, pointing, extinction, receiver."""
+    """Draw a pass second by second: a circular orbit, a Gaussian beam, pointing, extinction, and a receiver."""
     altitude_m, highest_deg = rng.uniform(4e5, 1.2e6), rng.uniform(25.0, 90.0)
     radius_m = EARTH_M + altitude_m
     angular_rate = np.sqrt(GRAVITY_M3_S2 / radius_m**3)
@@ -73,7 +73,7 @@ def transmittance(rng):
 
 
 def draw_pass(rng) -> Pass:
-    """One pass of 1e3 to 1e7 detections."""
+    """Draw a pass of 1e3 to 1e7 detections."""
     while True:
         link = DecoyDownlink(
             transmittance(rng),
@@ -101,7 +101,7 @@ def draw_pass(rng) -> Pass:
 
 
 def drawn(rng, expected) -> DecoyCounts:
-    """Counts about their expectation."""
+    """Draw counts from their expectation."""
     errors = {basis: rng.poisson(getattr(expected, f"errors_{basis}")) for basis in "xz"}
     right = {
         basis: rng.poisson(getattr(expected, f"detections_{basis}") - getattr(expected, f"errors_{basis}"))
@@ -111,7 +111,7 @@ def drawn(rng, expected) -> DecoyCounts:
 
 
 def photons(link, mu, p, arrangement) -> dict[str, tuple[float, float, float]]:
-    """Expected events in X of no and of one photon, and errors of the latter."""
+    """Return the expected events in X of no and of one photon, and the error rate of the latter."""
     weight = link.pulse_rate_hz * link.step_s * arrangement["basis_x"] ** 2
     eta = np.asarray(link.transmittance)
     dark = link.noise_rate_hz * arrangement["window_s"]
@@ -125,7 +125,7 @@ def photons(link, mu, p, arrangement) -> dict[str, tuple[float, float, float]]:
 
 
 def sound_length(bound, counts, settings):
-    """Key of a proof, its phase errors held to the exact tail."""
+    """Return the key length of a proof, with its phase errors limited by the exact tail."""
     key = decoy_key_length(counts=counts, bound=bound, **settings, **SECURITY)
     if bound.startswith("multinomial"):
         return float(key.length)
@@ -145,12 +145,12 @@ def _held(basis, tail):
 
 
 def asymptotic_length(one):
-    """Key of the expected counts without statistics."""
+    """Return the key length of the expected counts without statistics."""
     return float(decoy_key_length(counts=one.expected, bound="asymptotic", **one.settings, **SECURITY).length)
 
 
 def infinite_decoys(one):
-    """Key without statistics when every photon number is known: the bases as expected, X standing for both shares."""
+    """Return the key length without statistics when every photon number is known; X counts for both bases."""
     which = one.settings["key_intensities"]
     kept = slice(0, 1 if which == "signal" else 3)
     empty, single, error = one.truth[which]
@@ -166,7 +166,7 @@ def _scaled(counts, factor):
 
 
 def smallest_block(one, bound):
-    """Detections, of the expected mixture, from which on a proof gives key; infinite above 1e9."""
+    """Return the number of detections, in the expected mixture, above which a proof gives key; infinite above 1e9."""
     total = one.expected.detections_x.sum() + one.expected.detections_z.sum()
     low, high = np.log(100.0 / total), np.log(1e9 / total)
     if sound_length(bound, _scaled(one.expected, np.exp(high)), one.settings) <= 0.0:
@@ -181,14 +181,15 @@ def smallest_block(one, bound):
 
 
 def linear_program_length(one):
-    """Key of all intensities in X by linear programs with exact binomial limits of each count (Clopper and Pearson).
+    """Return the key length in X by linear programs with exact binomial limits of each count (Clopper and Pearson).
 
-    The same division of secrecy as "multinomial", its estimates' part shared by 18 limits; phase errors alike.
+    Secrecy is divided as in "multinomial", with the part of the estimates shared by 18 limits. Phase errors are
+    estimated in the same way.
     """
     mu, p, counts = one.settings["mean_photon_numbers"], one.settings["intensity_probabilities"], one.counts
     n = np.arange(HIGHEST_PHOTON_NUMBER + 1)[:, np.newaxis]
     weight = p * np.exp(-mu) * (mu / mu[0]) ** n
-    # What holds more photons than these lies between the last and pure signal.
+    # Events with more photons lie between the last row and pure signal.
     given_n = np.vstack([weight / weight.sum(axis=1, keepdims=True), [1.0, 0.0, 0.0]])
     eps = multinomial.ESTIMATES * multinomial.ESTIMATE * SECURITY["eps_sec"] / 18.0
 
@@ -221,7 +222,7 @@ def linear_program_length(one):
 
 
 def study() -> None:
-    """Print how the keys of all sets compare."""
+    """Print the comparison of the keys of all sets."""
     rng = np.random.default_rng(SEED)
     passes = [draw_pass(rng) for _ in range(SETS)]
     lengths = {bound: np.array([sound_length(bound, one.counts, one.settings) for one in passes]) for bound in PEERS}

@@ -1,4 +1,4 @@
-"""Key lengths over sweeps, and optimised ones, beside open programs and a general optimiser."""
+"""Compare key lengths in sweeps, and optimised ones, with open programs and a general optimiser."""
 
 import time
 
@@ -14,17 +14,17 @@ from satqkd.key.proofs.bbm92 import bbm92_key_length
 from satqkd.key.proofs.decoy import PROOFS, DecoyCounts, decoy_key_length
 
 POINTS = 10**6
-# Points that a program which takes one at a time is given; its seconds are scaled.
+# Number of points for a program that takes one at a time.
 ONE_BY_ONE = 10**4
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-15, "f_ec": 1.16}
 BBM92_BOUNDS = ("yin2020", "tomamichel2012", "lim2021", "hypergeometric", "projected")
 STARTS = SEEDS = 200
-# Plenty of key, two sets of settings that are nearly as good as one another under Hoeffding's tail, and little key.
+# Much key, two nearly equally good sets of settings under Hoeffding's tail, and little key.
 LOSSES_DB = (34.0, 39.25, 41.0)
 
 
 def rows() -> list[dict]:
-    """Sweeps of a million points, and one optimised pass; a program that is not installed leaves a row that says so."""
+    """Time sweeps of a million points, and one optimised pass. A missing program gives a row that says so."""
     sweep = decoy_sweep(POINTS)
     result = [_alone(f"decoy key, {bound}", lambda bound=bound: length(sweep, bound)) for bound in PROOFS]
     pairs = pair_sweep(POINTS)
@@ -34,7 +34,7 @@ def rows() -> list[dict]:
 
 
 def decoy_sweep(points):
-    """Expected counts of passes with random intensities, losses and error rates."""
+    """Return expected counts of passes with random intensities, losses and error rates."""
     rng = np.random.default_rng(points)
     mu = np.stack([rng.uniform(0.5, 0.9, points), rng.uniform(0.1, 0.3, points), np.zeros(points)], axis=-1)
     p = np.broadcast_to([0.7, 0.2, 0.1], mu.shape)
@@ -46,7 +46,7 @@ def decoy_sweep(points):
 
 
 def pair_sweep(points):
-    """Counts of random BBM92 sessions, as `bbm92_key_length` takes them."""
+    """Return counts of random BBM92 sessions, as arguments of `bbm92_key_length`."""
     rng = np.random.default_rng(points)
     n_z, n_x = rng.integers(1000, 100_000, (2, points))
     errors_z, errors_x = (rng.binomial(n, 0.03) for n in (n_z, n_x))
@@ -54,13 +54,13 @@ def pair_sweep(points):
 
 
 def length(sweep, bound):
-    """Lengths of all points."""
+    """Return the key lengths of all points."""
     key_intensities = "signal" if bound == "tiangong2" else "all"
     return decoy_key_length(**sweep, **SECURITY, bound=bound, key_intensities=key_intensities).length
 
 
 def _alone(what, ours, turns=3):
-    """The least of three turns; the first one may compile."""
+    """Return the shortest of three turns, since the first one may compile."""
     seconds = []
     for _ in range(turns):
         start = time.perf_counter()
@@ -70,7 +70,7 @@ def _alone(what, ours, turns=3):
 
 
 def _beside_w1adri():
-    """Lim et al.'s bound as the program of W1Adri has it, where its ``app/physics`` is on the path."""
+    """Compare Lim et al.'s bound with W1Adri's program, if its ``app/physics`` is on the path."""
     what = "decoy key, lim2014, point by point"
     try:
         from finite_key import lim2014_key_length
@@ -97,14 +97,16 @@ def _beside_w1adri():
 
 
 def downlink(loss_db):
-    """A pass of 500 km height with so many dB at its nearest: range and air mass, second by second."""
+    """Return a pass at 500 km with the given loss at its nearest point; range and air mass change every second."""
     range_km = np.hypot(600.0, 7.5 * np.arange(-150, 151))
     transmittance = 10 ** (-loss_db / 10) * (600.0 / range_km) ** 2 * np.exp(-0.15 * range_km / 500.0)
     return DecoyDownlink(transmittance, noise_rate_hz=400.0, pulse_rate_hz=1e8, misalignment=0.008, jitter_s=0.4e-9)
 
 
 def loss_of(link, bound):
-    """What a general optimiser minimises: minus the bits, over a cube of dimension seven, points on the last axis."""
+    """Return minus the bits as a function on a seven-dimensional cube, with points on the last axis, for a general
+    optimiser.
+    """
 
     def loss(cube):
         signal, decoy, p_signal, p_decoy, basis_x, window, _ = np.clip(cube, 0.01, 0.99)
@@ -126,14 +128,14 @@ def loss_of(link, bound):
 
 
 def optimised(link, bound, seed):
-    """Our longest key of a pass; every setting is free."""
+    """Return our longest key of a pass, with every setting free."""
     key_intensities = "signal" if bound == "tiangong2" else "all"
     rng = np.random.default_rng(seed)
     return optimal_decoy(link, **SECURITY, bound=bound, rng=rng, key_intensities=key_intensities).length
 
 
 def _optimised(bound, loss_db):
-    """An optimised pass beside differential evolution on the same objective, which may not find the longer key."""
+    """Compare an optimised pass with differential evolution on the same objective, whose key may be shorter."""
     link = downlink(loss_db)
     loss = loss_of(link, bound)
 
@@ -152,7 +154,7 @@ def _optimised(bound, loss_db):
 
 
 def study() -> None:
-    """Print a line for each proof and loss: time, seeds that fail, and the best of many starts of a general search."""
+    """Print for each proof and loss: time, seeds that fail, and the best of many starts of a general search."""
     for bound in (name for name in PROOFS if name != "asymptotic"):
         for loss_db in LOSSES_DB:
             print(bound, loss_db, *_seeds(downlink(loss_db), bound), flush=True)
@@ -177,10 +179,10 @@ def _seeds(link, bound):
 
 
 def _random_starts(link, bound):
-    """The longest key that Nelder and Mead's search finds from random points."""
+    """Return the longest key that Nelder and Mead's search finds from random points."""
     loss, rng = loss_of(link, bound), np.random.default_rng(7)
     draws = rng.random((7, 100, STARTS))
-    # The best of a hundred points is a start: most of the cube gives no key and no slope.
+    # Most of the cube gives no key and no slope, so each start is the best of a hundred points.
     best = np.argmin(loss(draws.reshape(7, -1)).reshape(100, STARTS), axis=0)
     starts = draws[:, best, np.arange(STARTS)].T
     found = [

@@ -1,4 +1,4 @@
-"""Drawing and sorting tags beside numpy, and whole recordings at growing brightness with their memory."""
+"""Compare drawing and sorting of tags with numpy, and measure recordings of increasing brightness."""
 
 import json
 import subprocess
@@ -30,7 +30,7 @@ BRIGHTNESS = [("yin2017", "source.pair_rate_hz", 5.9e6 * times) for times in (1,
 
 
 def rows() -> list[dict]:
-    """Each peer has the same numbers to deal with; a recording has no peer, and the memory of its own process."""
+    """Compare each peer on the same numbers. A recording has no peer; its memory is that of its own process."""
     return (
         [_drawing(size) for size in EVENTS]
         + [row for size in TAGS for rate_hz in TAG_RATES_HZ for row in _sorting(size, rate_hz)]
@@ -53,7 +53,7 @@ def _drawing(size: int) -> dict:
 
 
 def _pass_profile() -> tuple[np.ndarray, np.ndarray]:
-    """Edges of coherence cells and transmittance of liao2017's pass."""
+    """Return edges of coherence cells and transmittance of liao2017's pass."""
     scenario = load_scenario("data/scenarios/liao2017.yaml")
     orbit = find_sessions(scenario)
     channel = link_budget(scenario, orbit)
@@ -72,7 +72,7 @@ def _sorting(size: int, rate_hz: float) -> list[dict]:
     times, labels = np.rint(times).astype(np.int64), rng.integers(0, 4, size, np.uint8)
 
     def fresh():
-        """Copies to be sorted in place, made before the clock starts."""
+        """Return copies to be sorted in place, made before the clock starts."""
         return iter([(times.copy(), labels.copy()) for _ in range(REPEATS + 1)])
 
     def both(times, labels):
@@ -99,7 +99,7 @@ def _sorting(size: int, rate_hz: float) -> list[dict]:
 
 
 def _recording(name: str, key: str, rate_hz: float) -> dict:
-    """A row from a process of its own."""
+    """Return a row that is measured in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.generation", name, key, str(rate_hz)]
     row = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     return {"what": f"record a pass of {name}, {key}={rate_hz:.3g}", "unit": "s", "cores": 1} | row
@@ -107,7 +107,7 @@ def _recording(name: str, key: str, rate_hz: float) -> dict:
 
 def _record(name: str, key: str, rate_hz: float) -> dict:
     scenario = load_scenario(f"data/scenarios/{name}.yaml").replaced({key: rate_hz})
-    if scenario.source.kind == "entangled":  # one pass instead of several
+    if scenario.source.kind == "entangled":  # one pass is enough
         scenario = scenario.replaced({f"measurements.{i}.duration_s": 130 for i in range(2)})
     orbit = find_sessions(scenario)
     channel = link_budget(scenario, orbit)

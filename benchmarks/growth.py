@@ -1,6 +1,6 @@
-"""What each stage costs as its input grows: the code of its notebook, in a process of its own.
+"""Measure each stage as its input grows: the code of its notebook, in a process of its own.
 
-``python -m benchmarks.growth 100 100000000`` prints the table up to a hundred passes and 1e8 tags, and writes nothing.
+``python -m benchmarks.growth 100 100000000`` prints the table up to 100 passes and 1e8 tags, and writes no file.
 """
 
 import csv
@@ -31,8 +31,8 @@ NOTEBOOKS = {
     "key": "05_key",
     "bell": "06_bell",
 }
-# Near the pole a satellite passes at every turn, and is used by day: a thousand passes fit into the 106 days that
-# picoseconds of 64 bits can count. From December 2016 there are element sets throughout.
+# Picoseconds in 64 bits last for 106 days. A thousand passes fit into them because near the pole the satellite passes
+# on every orbit, and because it is used by day. There are element sets for the whole time from December 2016.
 ORBIT = {
     "orbit.search_start": "2016-12-18T00:00:00Z",
     "orbit.search_end": "2017-04-01T00:00:00Z",
@@ -52,19 +52,19 @@ RECEIVER = {
     "background_rate_hz": 0,
     "altitude_m": 100,
 } | {f"detectors.{j}.dark_rate_hz": 5 for j in range(4)}
-# Of the photons that a telescope sends down, this share is detected in the geometry above.
+# Share of the photons from the satellite that is detected in the geometry above.
 DETECTED = 0.094
 
 
 def rows() -> list[dict]:
-    """CPU and wall seconds of every stage by passes and by tags, with the exponent from size to size, and memory."""
+    """Measure CPU and wall time of every stage by passes and by tags, the exponent from size to size, and memory."""
     found = measured(PASSES[-1], TAGS[-1])
     save_figure(growth_figure(found), FIGURE)
     return found
 
 
 def measured(most_passes: int, most_tags: int) -> list[dict]:
-    """The same up to given sizes, without the figure."""
+    """Measure up to given sizes, without the figure."""
     passes, tags = [n for n in PASSES if n <= most_passes], [n for n in TAGS if n <= most_tags]
     series = {
         "pairs by passes": (pairs_by_passes, passes),
@@ -75,7 +75,7 @@ def measured(most_passes: int, most_tags: int) -> list[dict]:
     days = DAYS[: len(passes)]
     found: dict[str, list[dict]] = {}
     with tqdm(total=len(NOTEBOOKS) * (2 + len(jobs)) + len(days), desc="growth", unit="stage") as bar:
-        for values in (pairs_by_passes(1), pulses_by_tags(TAGS[0])):  # once for numba's cache
+        for values in (pairs_by_passes(1), pulses_by_tags(TAGS[0])):  # fills numba's cache
             list(_chain(values, bar))
         for name, make, size in jobs:
             for stage, cost in _chain(make(size), bar):
@@ -87,17 +87,21 @@ def measured(most_passes: int, most_tags: int) -> list[dict]:
 
 
 def pairs_by_passes(passes: int) -> dict:
-    """As many passes of a minute, which begin low: of 1e5 tags in the geometry of `DETECTED` 3e4 are left in each."""
+    """Return the values of a scenario with passes of a minute. They begin low: of 1e5 tags in the geometry of
+    `DETECTED` 3e4 are left in each.
+    """
     return _pairs(1e5 * passes, passes, PASS_S)
 
 
 def pairs_by_tags(tags: int) -> dict:
-    """One pass of so many tags at both stations together."""
+    """Return the values of a scenario with one pass and a number of tags, both stations together."""
     return _pairs(tags, 1, SESSION_S)
 
 
 def pulses_by_tags(tags: int) -> dict:
-    """One pass of so many tags of decoy states: the fewer, the more the transmitter is damped."""
+    """Return the values of a scenario with one pass of decoy states; damping the transmitter sets the number of
+    tags.
+    """
     pulse_rate_hz, mean_photon_number = 1e8, 0.3875
     return {
         "base": "tiangong2",
@@ -130,7 +134,7 @@ def _places(stations: int) -> dict:
 
 
 def write_scenario(values: dict, folder: Path) -> Path:
-    """A scenario of the repository with other values, in a folder of its own beside the element sets."""
+    """Write a scenario of the repository with other values, in a folder of its own next to the element sets."""
     tree = read_yaml(Path(f"data/scenarios/{values['base']}.yaml"), "a scenario")
     for name in ("reference", "outlook"):
         del tree[name]
@@ -149,7 +153,7 @@ def write_scenario(values: dict, folder: Path) -> Path:
 
 
 def _chain(values: dict, bar: tqdm):
-    """The stages one after another, each with what it cost."""
+    """Yield the stages one after another, each with its cost."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         given = {
@@ -169,7 +173,7 @@ def _chain(values: dict, bar: tqdm):
 
 
 def _forecast(days: int) -> dict:
-    """The plan of one link for so many days, by the number of passes that it has."""
+    """Measure the plan of one link over a number of days; its size is the number of passes."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("orbits", "scenarios"):
@@ -194,7 +198,7 @@ def _child(notebook: str, given: dict) -> dict:
 
 
 def table(what: str, costs: list[dict]):
-    """Two rows for each size, CPU and wall; the ratio is the exponent of time from the size before."""
+    """Yield two rows for each size, CPU and wall time; the ratio is the exponent of time from the size before."""
     for unit in ("cpu", "wall"):
         for before, cost in zip([None, *costs], costs, strict=False):
             slope = before and math.log(cost[unit] / before[unit]) / math.log(cost["size"] / before["size"])
@@ -212,11 +216,11 @@ def table(what: str, costs: list[dict]):
 
 @in_style
 def growth_figure(found: list[dict]):
-    """CPU seconds above, peak memory below, a column for each series and a line for each stage."""
+    """Draw CPU seconds above and peak memory below, a column for each series and a line for each stage."""
     cpu = [row for row in found if row["what"].endswith(", cpu")]
     names = [row["what"].removesuffix(", cpu").replace(", ", " ").split(" ", 1) for row in cpu]
     stages, series = (list(dict.fromkeys(column)) for column in zip(*names, strict=True))
-    series = [name for name in series if name != "by passes"]  # the planner's stands with the passes of pairs
+    series = [name for name in series if name != "by passes"]  # the planner is drawn with the passes of pairs
     figure, axes = new_figure(2, len(series), width_cm=24, height_cm=14, sharex="col", sharey="row")
     for number, stage in enumerate(stages):
         for name, (above, below) in zip(series, axes.T, strict=True):
@@ -233,7 +237,7 @@ def growth_figure(found: list[dict]):
 
 
 def _run(notebook: str, given: dict) -> dict:
-    """The cells of a notebook by themselves: the clock starts behind the imports."""
+    """Run the cells of a notebook; the clock starts after the imports."""
     parameters, imports, *cells = _cells(notebook)
     names: dict = {}
     exec(parameters, names)
@@ -252,7 +256,7 @@ def _run(notebook: str, given: dict) -> dict:
 
 
 def _cells(notebook: str) -> list[str]:
-    """Parameters, imports, and the rest."""
+    """Return the parameters, the imports, and the other cells of a notebook."""
     if notebook == "plan":
         return [
             "",
@@ -266,7 +270,7 @@ def _cells(notebook: str) -> list[str]:
 
 
 def _memory_mb(name: str) -> int:
-    """Of this process alone: what getrusage tells counts the process that started it as well."""
+    """Return memory [MB] of this process alone; getrusage would include the process that started it."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return round(int(next(line.split()[1] for line in lines if line.startswith(name))) * 1024 / 1e6)
 

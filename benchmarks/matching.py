@@ -1,4 +1,4 @@
-"""Coincidences beside tomtag, pycorrelate, polars and searchsorted, and a billion tags as a stream."""
+"""Compare coincidences with tomtag, pycorrelate, polars and searchsorted, and match a billion tags as a stream."""
 
 import importlib.metadata
 import json
@@ -12,16 +12,16 @@ from benchmarks.pair import peak_mb, side_by_side
 from satqkd.coincidence import count, histogram, match
 from satqkd.coincidence.matching import match_chunks
 
-# Tags of one stream; those of the other are fewer by the factor.
+# Number of tags of one stream, and its ratio to that of the other stream.
 SIZES = ((10**5, 1), (5 * 10**6, 1), (5 * 10**6, 10), (5 * 10**6, 100), (5 * 10**6, 5000), (10**8, 1))
-# Where the slower peers take a minute a turn, only tomtag goes on.
+# From this size on the slower peers take a minute a turn, and only tomtag is compared.
 SLOW_FROM = 10**8
 WINDOW_PS, RATE_HZ, JITTER_PS, SHARE = 2500, 1e6, 500, 0.2
 STREAMED, CHUNK = 10**9, 10**6
 
 
 def rows() -> list[dict]:
-    """Every peer has the same tags, and what it finds is compared first."""
+    """Compare every peer on the same tags. Its result is checked before it is timed."""
     result = [row for size, times in SIZES for row in _peers(size, times)]
     command = [sys.executable, "-m", "benchmarks.matching"]
     streamed = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
@@ -29,7 +29,7 @@ def rows() -> list[dict]:
 
 
 def streams(size: int, times: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending Poissonian tags; a share of the fewer ones has a partner."""
+    """Draw ascending Poissonian tags; a share of the smaller stream has a partner."""
     rng, duration_ps = np.random.default_rng(size + times), round(size / RATE_HZ * 1e12)
     few = size // times
     shared = rng.integers(0, duration_ps, round(SHARE * few))
@@ -80,12 +80,12 @@ def _agree(what, ours, theirs, a, who):
     if what == "match":
         same = np.array_equal(a[ours[0]], theirs[0])
     elif what == "count":
-        # polars lets two tags share a partner.
+        # In polars two tags may share a partner.
         same = abs(ours - theirs) <= (0.01 * ours + 1 if "polars" in who else 0)
     else:
         same = int(ours[0]) == int(theirs)
     if not same:
-        raise RuntimeError(f"{who} find other coincidences: no ratio of speeds means anything")
+        raise RuntimeError(f"{who} find different coincidences: a ratio of speeds has no meaning")
 
 
 def _searchsorted(a, b, half):
@@ -105,7 +105,7 @@ def _pycorrelate(a, b, half):
     from pycorrelate import pcorrelate
 
     edges = np.array([-half, half + 1])
-    # It hands on counts over the width of the bin.
+    # It returns counts divided by the width of the bin.
     return {"histogram": lambda: np.rint(pcorrelate(a, b, edges)[0] * (edges[1] - edges[0]))}
 
 
@@ -117,7 +117,7 @@ def _polars(a, b, half):
 
 
 def _chunks(seed: int):
-    """A stream in chunks: its own tags and those that both have, by blocks of one common duration."""
+    """Yield a stream in chunks: its own tags and the common ones, in blocks of one duration."""
     own, common = np.random.default_rng(seed), np.random.default_rng(0)
     block_ps = round(CHUNK / RATE_HZ * 1e12)
     for block in range(STREAMED // 2 // CHUNK):

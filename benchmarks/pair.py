@@ -1,4 +1,4 @@
-"""Two ways to the same result, timed in turns in one run, so that what else the machine does falls on both."""
+"""Time two ways to the same result in turns, so that other load of the machine affects both alike."""
 
 import resource
 import statistics
@@ -9,12 +9,13 @@ from collections.abc import Callable
 def side_by_side(
     what: str, size: int, ours: Callable, peer: Callable, *, peer_is: str, repeats: int = 7, cores: int = 1
 ) -> dict:
-    """A row of results/benchmarks.csv: the median seconds of each, and the median of the peer over ours, turn by turn.
+    """Time two functions in turns, and return a row of results/benchmarks.csv: median seconds of each, and median ratio
+    of peer to ours.
 
     Parameters
     ----------
     what, size
-        The job, and how many tags, bits or points it has.
+        The job, and its number of tags, bits or points.
     ours, peer : callable without arguments
         Both are called once before the clock starts, for compilation and caches.
     peer_is : str
@@ -22,12 +23,12 @@ def side_by_side(
     repeats : int
         Turns.
     cores : int
-        Threads that either may use.
+        Threads that each of them may use.
 
     Returns
     -------
     dict
-        ``ratio`` above one says that ours is the faster; ``low`` and ``high`` are its least and greatest turn.
+        A ``ratio`` above one means that ours is faster; ``low`` and ``high`` are the extremes of the turns.
     """
     ours(), peer()
     turns = [(_seconds(ours), _seconds(peer)) for _ in range(repeats)]
@@ -49,7 +50,7 @@ def side_by_side(
 
 
 def peak_mb() -> int:
-    """Largest resident memory of this process so far [MB]."""
+    """Return the largest resident memory of this process so far [MB]."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 
 

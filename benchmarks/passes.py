@@ -1,4 +1,4 @@
-"""Passes of one satellite over twenty stations beside skyfield's find_events, the same passes to the second."""
+"""Compare passes of one satellite over twenty stations with skyfield's find_events, equal to the second."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ START = np.datetime64("2018-09-15", "ns")
 
 
 def rows() -> list[dict]:
-    """A month and a year; a peer that is not installed leaves a row that says so."""
+    """Compare a month and a year. A missing peer gives a row that says so."""
     try:
         import skyfield
     except ImportError:
@@ -77,15 +77,15 @@ def _skyfield(elements: Elements, stations: list[Station], days: int):
 
 
 def _require_equal(mine: np.ndarray, events, end: np.datetime64, peer_is: str) -> None:
-    """Every event that the peer reports, rise, culmination or set, has one of ours within a second, and no fewer."""
+    """Refuse a result that lacks an event of the peer (rise, culmination or set) within a second."""
     times, kinds = events
     for kind in range(3):
         theirs = times[kinds == kind]
-        # A pass under way when the search begins or ends is cut there by us, and told in part by the peer.
+        # We cut a pass that is under way when the search begins or ends; the peer reports some of its events.
         own = mine[(mine[:, 0] > START) & (mine[:, 2] < end), kind]
         distance_s = np.abs(own[:, None] - theirs[None, :]).min(axis=1) / np.timedelta64(1, "s")
         if not len(own) <= len(theirs) <= len(own) + 2 or distance_s.max() > ONE_SECOND:
             raise RuntimeError(
                 f"{peer_is} finds {len(theirs)} events of kind {kind} where ours finds {len(own)}, up to "
-                f"{distance_s.max():.1f} s apart: no ratio of speeds means anything"
+                f"{distance_s.max():.1f} s apart: a ratio of speeds has no meaning"
             )

@@ -1,4 +1,4 @@
-"""Cascade beside the decoder of an LDPC code, and what the variants leak over many frames."""
+"""Compare Cascade with the decoder of an LDPC code, and the leak of its variants over many frames."""
 
 import importlib.metadata
 
@@ -13,14 +13,14 @@ from satqkd.key.proofs.entropy import binary_entropy
 FRAMES = {1000: 4000, 3100: 4000, 10_000: 2000, 100_000: 300, 1_000_000: 30}
 ERROR_RATES = (0.005, 0.01, 0.02, 0.045, 0.08)
 VARIANTS = ("original", "yan2008", "option7", "option8", "winnow")
-# Leak of the LDPC code over the Shannon limit, about as low as its frames of 10^5 at 2 % still decode; its columns by
-# weight, found by a few trials, leak far less than equal weights of three.
+# Leak of the LDPC code over the Shannon limit: about the lowest at which its frames of 10^5 bits at 2 % decode. The
+# shares of its columns by weight were found by a few trials, and leak far less than equal weights of three.
 LDPC_INEFFICIENCY = 1.2
 LDPC_COLUMNS = {2: 0.12, 3: 0.63, 10: 0.25}
 
 
 def rows() -> list[dict]:
-    """Cascade beside ldpc on the same frame: seconds, and what each discloses."""
+    """Compare Cascade with ldpc on the same frame: seconds, and disclosed bits."""
     from ldpc import BpDecoder
 
     n, qber, rng = 100_000, 0.02, np.random.default_rng(1)
@@ -48,7 +48,7 @@ def rows() -> list[dict]:
 
 
 def sifted(n, qber, rng):
-    """Bits of Alice, and Bob's with exactly n qber errors at random places."""
+    """Draw the bits of Alice, and those of Bob with exactly n qber errors at random places."""
     alice = rng.integers(0, 2, n, dtype=np.uint8)
     bob = alice.copy()
     bob[rng.choice(n, round(n * qber), replace=False)] ^= 1
@@ -56,7 +56,7 @@ def sifted(n, qber, rng):
 
 
 def irregular_code(n, checks, rng):
-    """Random parity checks of nearly equal weight, columns weighing as `LDPC_COLUMNS` has it."""
+    """Draw parity checks of nearly equal weight; the weights of columns follow `LDPC_COLUMNS`."""
     weights = np.repeat(list(LDPC_COLUMNS), [round(n * share) for share in LDPC_COLUMNS.values()])
     bits = np.repeat(np.arange(n), weights)
     edges = rng.permutation(np.arange(bits.size) % checks), bits
@@ -68,7 +68,7 @@ def irregular_code(n, checks, rng):
 
 
 def study() -> None:
-    """Print inefficiency, frame error rate and round trips, a line for each variant, frame size and error rate."""
+    """Print inefficiency, frame error rate and round trips for each variant, frame size and error rate."""
     for variant in VARIANTS:
         for n, frames in FRAMES.items():
             for qber in ERROR_RATES:

@@ -1,4 +1,4 @@
-"""What the whole workflow costs against as many notebooks that only import the science packages, by plain papermill."""
+"""Compare the whole workflow with the same number of notebooks that only import, run by plain papermill."""
 
 import os
 import resource
@@ -25,7 +25,9 @@ rule imports:
 
 
 def rows(cores: int | None = None) -> list[dict]:
-    """Wall and CPU seconds of `snakemake` on a copy of the project, and of as many notebooks of imports."""
+    """Measure wall and CPU time of `snakemake` on a copy of the project, and of the same number of notebooks with
+    only imports.
+    """
     cores = cores or os.cpu_count()
     with TemporaryDirectory() as folder:
         ours = Path(folder) / "ours"

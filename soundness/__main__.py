@@ -1,6 +1,6 @@
-"""Every bound against populations whose truth is known: ``make soundness`` writes docs/soundness.md.
+"""Test every bound on populations with known numbers: ``make soundness`` writes docs/soundness.md.
 
-Ends with an error when a bound that is called a proof fails, or when a formula that is not a proof is not seen to fail.
+It ends with an error when a bound that is called a proof fails, or a formula that is not a proof does not fail.
 """
 
 import sys
@@ -22,7 +22,7 @@ NO_PROOFS = (*sampling.PAIR_FORMULAS, *photons.UNSOUND, sampling.PRINTED)
 
 
 def findings() -> list[Finding]:
-    """All findings, said one part after the other."""
+    """Compute all findings, and print a line after each part."""
     rng, found = np.random.default_rng(SEED), []
     for eps in EPS:
         for part in (
@@ -45,7 +45,7 @@ def findings() -> list[Finding]:
 
 
 def misjudged(found: list[Finding]) -> list[str]:
-    """Sentences for proofs that failed, and for formulas that did not."""
+    """Return a sentence for each proof that failed, and for each formula that did not fail."""
     wrong = [
         f"{one.bound}, {one.estimate}: fails {one.ratio:.3g} times as often as paid for at eps={one.eps:g}, {one.where}"
         for one in found
@@ -56,7 +56,7 @@ def misjudged(found: list[Finding]) -> list[str]:
 
 
 def main() -> None:
-    """Write the page, then say what is wrong."""
+    """Write the page, then report wrong bounds."""
     found = findings()
     rng = np.random.default_rng(SEED)
     box = {}

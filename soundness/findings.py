@@ -1,10 +1,10 @@
-"""How often an estimate failed, against what was paid for it."""
+"""The frequency with which an estimate failed, compared with the failure probability that its proof pays for it."""
 
 from dataclasses import dataclass
 
 from scipy.stats import beta
 
-# One in a million of the drawn cells would be called a failure by chance.
+# Probability that a drawn cell is called a failure by chance.
 CHANCE = 1e-6
 
 
@@ -19,11 +19,11 @@ class Finding:
     bound, estimate : str
         Name of the proof.
     eps : float
-        Secrecy that was asked for.
+        Requested secrecy.
     paid : float
-        Probability with which the estimate may fail.
+        Probability with which the estimate may fail according to its proof.
     failures : float
-        Probability with which it does: exact, or the fraction of the draws.
+        Probability with which it fails: exact, or the fraction of the draws.
     where : str
         Population and block.
     draws : int
@@ -41,11 +41,11 @@ class Finding:
 
     @property
     def ratio(self) -> float:
-        """Failures over what was paid."""
+        """Return the failure probability relative to the allowed one."""
         return self.failures / self.paid
 
     def interval(self, outside: float = 0.05) -> tuple[float, float]:
-        """Clopper and Pearson's interval of the failure probability, half of `outside` to each side."""
+        """Return Clopper and Pearson's interval of the failure probability, half of `outside` to each side."""
         if not self.draws:
             return self.failures, self.failures
         failed = round(self.failures * self.draws)
@@ -55,11 +55,11 @@ class Finding:
 
     @property
     def unsound(self) -> bool:
-        """Whether the estimate fails more often than was paid for, chance and rounding excluded."""
+        """Return whether the estimate fails more often than allowed, apart from chance and rounding."""
         rounding = 1e-9
         return self.interval(2 * CHANCE)[0] > self.paid * (1.0 + rounding)
 
 
 def worst(findings: list[Finding]) -> Finding:
-    """The finding with the largest ratio; of equal ones an enumerated one, then the one with most draws."""
+    """Return the finding with the largest ratio; of equal ones an enumerated one, then the one with most draws."""
     return max(findings, key=lambda one: (one.ratio, not one.draws, one.draws))

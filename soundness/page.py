@@ -1,4 +1,4 @@
-"""docs/soundness.md from the findings."""
+"""Write docs/soundness.md from the findings."""
 
 from soundness.findings import Finding, worst
 
@@ -23,7 +23,7 @@ COLUMNS = ("bound", "estimate", "how")
 
 
 def ratio_text(one: Finding) -> str:
-    """A ratio in two digits, with its interval where it was drawn; bold where the estimate is unsound."""
+    """Return a ratio in two digits, with its interval where it was drawn; bold where the estimate is unsound."""
     text = f"{one.ratio:,.0f}" if one.ratio >= 10.0 else f"{one.ratio:.2g}"
     if 0.99 <= one.ratio < 1.0:
         text = f"{one.ratio:.4f}"
@@ -34,7 +34,7 @@ def ratio_text(one: Finding) -> str:
 
 
 def table(findings: list[Finding], eps_values) -> str:
-    """One row for each estimate of each bound, in the order in which they were made."""
+    """Return a table with one row for each estimate of each bound, in the order of the findings."""
     lines = [[*COLUMNS, *(f"ε = {eps:.0e}".replace("e-0", "e-") for eps in eps_values), "where"]]
     lines.append(["---"] * len(lines[0]))
     rows: dict[tuple, list[Finding]] = {}
@@ -50,7 +50,7 @@ def table(findings: list[Finding], eps_values) -> str:
 
 
 def verdict(findings: list[Finding], proofs) -> str:
-    """Sentences that say which bounds were seen to fail, and how close the others came."""
+    """Return sentences about the bounds that were seen to fail, and the worst ratio of the others."""
     failed = sorted({one.bound for one in findings if one.unsound})
     held = [one for one in findings if one.bound in proofs]
     most = worst([one for one in held if not one.draws])
@@ -63,7 +63,9 @@ def verdict(findings: list[Finding], proofs) -> str:
 
 
 def page(findings: list[Finding], eps_values, *, draws: dict[str, int], proofs, box: dict[str, tuple[int, int]]) -> str:
-    """The whole page; `draws` has the numbers of the head, `box` by bound how many of how many points lay below."""
+    """Return the whole page; `draws` has the numbers for the head, `box` by bound how many of how many points were
+    shorter.
+    """
     parts = [HEAD.format(**draws), "## Result\n", verdict(findings, proofs) + "\n"]
     for family, title in (("pairs", "Pairs"), ("decoy", "Decoy states")):
         parts += [f"## {title}\n", table([one for one in findings if one.family == family], eps_values) + "\n"]

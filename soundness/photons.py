@@ -1,8 +1,7 @@
-"""Decoy states: events whose numbers of photons and errors are put in, and what a bound says of them.
+"""Test bounds for decoy states on events with given numbers of photons and errors.
 
-What an adversary may choose is how many events come from 0, 1, 2 and 3 photons and how many of them are wrong. What
-nobody chooses is the basis and the intensity of each event, and the bit of an empty pulse: these are enumerated or
-drawn.
+An adversary may choose how many events come from 0, 1, 2 and 3 photons, and how many of them are wrong. These numbers
+are given. Basis and intensity of each event, and the bit of an empty pulse, are random: they are enumerated or drawn.
 """
 
 from collections.abc import Iterator
@@ -17,34 +16,34 @@ from satqkd.key.proofs.entropy import binary_entropy
 from soundness.findings import Finding
 
 SOUND = ("lim2014", "chernoff", "zhang2017", "rusca2018")
-# What these count as single photons may hold empty pulses, whose phase errors they then count as well: only the secret
-# bits are compared.
+# These may count empty pulses, with their phase errors, among the single photons. Therefore only their secret bits are
+# compared.
 WEIGHED = ("multinomial", "multinomial_two_way")
 UNSOUND = ("gaussian", "tiangong2")
 WITHOUT_VACUUM = ("rusca2018",)
 MU, SHARES = (0.7, 0.15, 0.0), (0.5, 0.3, 0.2)
-# Tail bounds that a statement rests on, each of which may fail: of signal, decoy and vacuum counts, to either side.
+# Number of tail bounds that a statement depends on, of signal, decoy and vacuum counts; each of them may fail.
 EMPTY, SINGLE, ERRORS, PHASE = 2, 5, 2, 1
 
 
 @dataclass(frozen=True)
 class Population:
-    """Sifted events of both bases together, by photons, and the errors among them.
+    """Sifted events of both bases together, by photon number, and the errors among them.
 
     Attributes
     ----------
     empty, single, double, triple : int
-        Events by photons.
+        Events by photon number.
     wrong_single, wrong_several : int
-        Those of the single photons, and of each kind of several photons, that are wrong in whatever basis.
+        Wrong events among the single photons, and among the double and the triple ones, in either basis.
     basis_x : float
-        Probability that an event was measured in X, which gives key; Z is the sample.
+        Probability that an event was measured in X, which gives key. Z is the sample.
     mu, shares : tuple
         Mean photon numbers, and probabilities, of signal, decoy and vacuum.
     fluctuation : float
-        How far the bound takes the intensities of signal and decoy to be uncertain.
+        Relative uncertainty of the intensities of signal and decoy, as told to the bound.
     corner : tuple
-        Where in this box they are, from -1 to 1.
+        Place of the true intensities in this box, from -1 to 1.
     """
 
     empty: int
@@ -70,18 +69,18 @@ class Population:
 
     @property
     def true_mu(self) -> np.ndarray:
-        """Mean photon numbers with which the events are made."""
+        """Return the mean photon numbers of the events."""
         return np.array(self.mu) * (1.0 + self.fluctuation * np.array([*self.corner, 0.0]))
 
     def intensities(self, photons: int, kept: int = 3) -> np.ndarray:
-        """Probability of each of the `kept` intensities for an event of a given number of photons."""
+        """Return the probability of each of the `kept` intensities for an event of a given number of photons."""
         p = np.array(self.shares[:kept]) * np.exp(-self.true_mu[:kept]) * self.true_mu[:kept] ** photons
         return p / p.sum()
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Counts of many draws, shape (draws, intensities), and the truth behind each."""
+    """Counts of many draws, shape (draws, intensities), with the true numbers of each."""
 
     counts: DecoyCounts
     empty: np.ndarray
@@ -94,7 +93,7 @@ class Drawn:
 def draw(population: Population, rng: np.random.Generator, draws: int, kept: int = 3) -> Drawn:
     """Draw basis and intensity of each event, and the bits of empty pulses.
 
-    The errors of single photons in X are those that would have shown in Z: the phase errors of the key.
+    The errors of single photons in X are those that a measurement in Z would show: the phase errors of the key.
     """
     detections, errors, truth = np.zeros((2, draws, kept)), np.zeros((2, draws, kept)), {}
     several = population.wrong_several
@@ -123,7 +122,7 @@ def draw(population: Population, rng: np.random.Generator, draws: int, kept: int
 
 
 def account(population: Population, counts: DecoyCounts, bound: str, eps: float, signal_only: bool):
-    """What a bound makes of counts, X giving key."""
+    """Return the key that a bound computes from counts, X giving key."""
     kept = np.shape(counts.detections_x)[-1]
     shares = np.array(population.shares[:kept])
     return decoy_key_length(
@@ -140,15 +139,15 @@ def account(population: Population, counts: DecoyCounts, bound: str, eps: float,
 
 
 def secret_bits(empty, single, phase_error):
-    """Bits of which nothing is known: those of empty pulses, and of single photons less their phase errors' entropy."""
+    """Return the number of secret bits: empty pulses, and single photons less the entropy of their phase errors."""
     return empty + single * (1.0 - binary_entropy(np.minimum(phase_error, 0.5)))
 
 
 def failures_of(drawn: Drawn, key, *, signal_only: bool, gains: bool) -> dict[str, tuple[np.ndarray, int]]:
-    """Which draws each statement fails in, and how many tail bounds it rests on."""
+    """Return the draws in which each statement fails, and the number of tail bounds that it depends on."""
     basis, rounding = key.x, 1e-9
     in_key = slice(0, 1 if signal_only else None)
-    # The formulas with gains speak of the signal's single photons in both bases.
+    # The formulas with gains are about the signal's single photons in both bases.
     in_sample = slice(0, 1 if gains else None)
     empty, single, wrong = (part[:, in_key].sum(axis=1) for part in (drawn.empty, drawn.single, drawn.wrong_key))
     single_sample, wrong_sample = (part[:, in_sample].sum(axis=1) for part in (drawn.single_sample, drawn.wrong_sample))
@@ -170,10 +169,10 @@ def failures_of(drawn: Drawn, key, *, signal_only: bool, gains: bool) -> dict[st
 def drawn_population(
     population: Population, eps_values, rng: np.random.Generator, draws: int, bounds=(*SOUND, *UNSOUND)
 ) -> Iterator[Finding]:
-    """How often each statement of each bound fails for a population.
+    """Yield the frequency with which each statement of each bound fails for a population.
 
-    Where the intensities are uncertain a bound promises the shortest key of the box, not the fewest photons: only the
-    secret bits are compared, as for the bounds that weigh all counts together.
+    Where the intensities are uncertain, a bound promises the shortest key of the box rather than the fewest photons.
+    Then only the secret bits are compared, as for the bounds that weigh all counts together.
     """
     made = {kept: draw(population, rng, draws, kept) for kept in (2, 3)}
     for bound in bounds:
@@ -198,7 +197,7 @@ def drawn_population(
 
 
 def populations() -> list[Population]:
-    """From a handful of events to a million, with no, few and many errors, and what else may go wrong."""
+    """Return populations from a few events to a million, with no, few and many errors, and other extremes."""
     result = []
     for events in (30, 300, 3000, 30_000, 300_000, 1_000_000):
         for vacuum_share in (0.0, 0.02, 0.4):
@@ -213,7 +212,7 @@ def populations() -> list[Population]:
         some = Population(events // 50, round(0.7 * events), round(0.2 * events), round(0.05 * events))
         for basis_x in (0.05, 0.2, 0.8, 0.95):
             result += [replace(some, basis_x=basis_x, wrong_single=wrong) for wrong in (3, round(0.02 * some.single))]
-        # Nothing but single photons; nothing but several; a dim vacuum; decoys that are rare.
+        # Only single photons; only several photons; only empty pulses; a dim vacuum; rare decoys; similar intensities.
         result += [
             Population(0, events, wrong_single=4),
             Population(0, 0, events, events // 10),
@@ -227,7 +226,9 @@ def populations() -> list[Population]:
 
 
 def uncertain_populations() -> list[Population]:
-    """Intensities at the corners of the box that is allowed for, in its middle, and half way along its sides."""
+    """Return populations with intensities at the corners of the allowed box, in its middle, and half way along its
+    sides.
+    """
     places = [(a, b) for a in (-1.0, 0.0, 1.0) for b in (-1.0, 0.0, 1.0)]
     some = Population(2000, 70_000, 20_000, 3000, wrong_single=500, wrong_several=300)
     few = Population(60, 2000, 400, 50, wrong_single=2, wrong_several=20)
@@ -240,10 +241,11 @@ def uncertain_populations() -> list[Population]:
 
 
 def inside_the_box(rng: np.random.Generator, points: int, bound: str) -> np.ndarray:
-    """How much longer the shortest key of the corners is than the one at intensities inside the box, per random pass.
+    """Return the difference between the shortest key at the corners and a key at intensities inside the box, per random
+    pass.
 
     A bound takes the shortest key of the four corners. It is sound for intensities anywhere in the box when no key
-    inside is shorter, that is, when nothing here is positive; this is looked for, not proven.
+    inside is shorter, that is, when no difference is positive. This is searched for, and not proven.
     """
     mu = np.stack([rng.uniform(0.3, 1.0, points), rng.uniform(0.03, 0.2, points), np.zeros(points)], axis=-1)
     shares = rng.dirichlet([3.0, 2.0, 1.0], points).clip(0.02)
@@ -275,7 +277,7 @@ def inside_the_box(rng: np.random.Generator, points: int, bound: str) -> np.ndar
 
 
 def grid_of_counts(parts: list[tuple[int, np.ndarray]]) -> np.ndarray:
-    """Probability of each (signal, decoy) count of groups of events on three intensities; shape (N + 1, N + 1)."""
+    """Return the probability of each (signal, decoy) count of groups of events, shape (N + 1, N + 1)."""
     total = sum(events for events, _ in parts)
     result = np.ones((1, 1))
     for events, p in parts:
@@ -286,7 +288,7 @@ def grid_of_counts(parts: list[tuple[int, np.ndarray]]) -> np.ndarray:
         one = np.zeros(signal.shape)
         one[inside] = multinomial.pmf(counts[inside], events, p)
         result = fftconvolve(result, one)
-    # No more than all events; what the transform's rounding leaves elsewhere is nothing.
+    # A count cannot exceed all events. Values there, and tiny ones elsewhere, are rounding errors of the transform.
     possible = np.add.outer(np.arange(total + 1), np.arange(total + 1)) <= total
     return np.where(possible & (result > 1e-15), result, 0.0)
 
@@ -300,7 +302,7 @@ WRONG_ENUMERATED = ((0, 1, 0), (0, 10, 3), (20, 2, 0), (3, 40, 20), (60, 1, 0), 
 
 
 def enumerated_outcomes(population: Population, by_photons: tuple) -> tuple[np.ndarray, np.ndarray]:
-    """Counts of groups of 0, 1, 2, ... photons by intensity, shape (outcomes, 3), and the probability of each."""
+    """Return counts of groups of 0, 1, 2, ... photons by intensity, shape (outcomes, 3), and their probabilities."""
     p = grid_of_counts([(n, population.intensities(photons)) for photons, n in enumerate(by_photons)])
     signal, decoy = np.nonzero(p)
     counts = np.stack([signal, decoy, sum(by_photons) - signal - decoy], axis=-1)
@@ -310,7 +312,7 @@ def enumerated_outcomes(population: Population, by_photons: tuple) -> tuple[np.n
 def enumerate_photons(
     eps: float, events=ENUMERATED, wrong=WRONG_ENUMERATED, settings=((MU, SHARES), ((0.5, 0.1, 0.05), (0.3, 0.3, 0.4)))
 ) -> Iterator[Finding]:
-    """Empty pulses, single photons and their errors under the bounds with two decoys, every outcome weighed."""
+    """Enumerate every outcome for empty pulses, single photons and their errors, under the bounds with two decoys."""
     bounds = [bound for bound in (*SOUND, *UNSOUND) if bound not in (*WITHOUT_VACUUM, "tiangong2")]
     rounding = 1e-9
     for population in (Population(0, 0, mu=mu, shares=shares) for mu, shares in settings):
@@ -329,7 +331,7 @@ def enumerate_photons(
         for by_photons in wrong:
             counts, p = enumerated_outcomes(population, by_photons)
             none, where = np.zeros_like(counts), f"{' + '.join(map(str, by_photons))} errors of 0 to 2 photons {vacuum}"
-            # Errors are a part of many detections, so that only the bound on errors is tried.
+            # The detections are many, so that only the bound on errors is tested.
             many = counts + 10**6
             for bound in bounds:
                 key = account(population, DecoyCounts(many, many, none, counts), bound, eps, False)

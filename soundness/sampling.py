@@ -1,7 +1,7 @@
-"""A random sample against the rest: K wrong ones among n + k, of which k are seen and n become key.
+"""Test bounds on a random sample: K wrong bits among n + k, of which k are seen and n become key.
 
-The true K is put in; every division of it is enumerated where blocks are small or errors few, and drawn where they are
-many. A phase error rate of one half promises nothing and cannot fail: its limit is infinite here.
+The true K is given. Its divisions are enumerated where blocks are small or errors few, and drawn where there are many.
+A phase error rate of one half promises no key and cannot fail, so its limit is infinite here.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from soundness.findings import Finding
 
 PAIR_PROOFS = ("tomamichel2012", "lim2021", "hypergeometric", "projected")
 PAIR_FORMULAS = ("yin2020",)
-# What Serfling's inequality says of sample and key together is sound, and a step of lim2021.
+# Serfling's inequality for sample and key together is sound, and is a step of lim2021.
 SERFLING = "yin2020, lim2021"
 SOUND = "all but tiangong2"
 PRINTED = "lim2014, Eq. (5) as printed"
@@ -33,7 +33,7 @@ TERMS = PROOFS["lim2014"].terms
 
 
 def pair_limit(bound: str) -> Callable:
-    """Limit of the error rate of the key under a proof for pairs, and what it pays, through the whole formula."""
+    """Return the limit of the key's error rate by a proof for pairs, and its allowed failure probability."""
 
     def limit(n_key, n_sample, seen, eps):
         key = bbm92_key_length(
@@ -45,7 +45,9 @@ def pair_limit(bound: str) -> Callable:
 
 
 def whole_limit(n_key, n_sample, seen, eps):
-    """Limit of the error rate of the key by Serfling's bound on that of sample and key together, and what is paid."""
+    """Return the limit of the key's error rate by Serfling's bound on sample and key together, and its failure
+    probability.
+    """
     together = seen / n_sample + serfling_deviation(n_key, n_sample, eps=eps)
     return ((n_key + n_sample) * together - seen) / n_key, eps
 
@@ -55,7 +57,7 @@ def _promised(phase_error):
 
 
 def decoy_limit(deviation: Callable, terms: int = TERMS) -> Callable:
-    """Limit of the phase error rate of known single photons, and what is paid."""
+    """Return the limit of the phase error rate of known single photons, and its allowed failure probability."""
 
     def limit(n_key, n_sample, seen, eps):
         rates = np.minimum(np.asarray(seen) / n_sample, 0.5)
@@ -66,13 +68,13 @@ def decoy_limit(deviation: Callable, terms: int = TERMS) -> Callable:
 
 
 def limits() -> dict[tuple[str, str, str], Callable]:
-    """All limits by family, bound and estimate."""
+    """Return all limits by family, bound and estimate."""
     pairs = {("pairs", bound, "errors of the key"): pair_limit(bound) for bound in (*PAIR_PROOFS, *PAIR_FORMULAS)}
     pairs["pairs", SERFLING, "errors of sample and key together"] = whole_limit
     decoy = {
         SOUND: decoy_limit(decoy_bounds.phase_error_deviation),
         PRINTED: decoy_limit(decoy_bounds.sampling_deviation),
-        # It takes the error rate of the sample for that of the key.
+        # This formula uses the error rate of the sample as that of the key.
         "tiangong2": decoy_limit(lambda *_: 0.0, PROOFS["tiangong2"].terms),
     }
     return pairs | {("decoy", name, "phase errors, given the single photons"): limit for name, limit in decoy.items()}
@@ -83,21 +85,21 @@ def _log_choose(n, k):
 
 
 def enumerated_failures(n_key, n_sample, seen, limit, wrong) -> np.ndarray:
-    """Probability that the errors of the key exceed the limit, for each total of `wrong` ones.
+    """Return the probability that the errors of the key exceed the limit, for each total number `wrong`.
 
     Parameters
     ----------
     n_key, n_sample : int
     seen : ndarray of int
-        Errors of the sample that are enumerated.
+        Enumerated numbers of errors in the sample.
     limit : ndarray
-        Limit of the error rate for each of them.
+        Limit of the key's error rate for each of them.
     wrong : ndarray of int
 
     Returns
     -------
     ndarray
-        Of the shape of `wrong`.
+        Probabilities, in the shape of `wrong`.
     """
     total = np.asarray(wrong)[:, np.newaxis]
     in_key = total - seen
@@ -109,7 +111,7 @@ def enumerated_failures(n_key, n_sample, seen, limit, wrong) -> np.ndarray:
 
 
 def enumerate_blocks(eps: float, blocks=SMALL_BLOCKS, long_blocks=LONG_BLOCKS, few=FEW) -> Iterator[Finding]:
-    """Every limit in small blocks with any number of errors, and in long ones with few."""
+    """Try every limit in small blocks with any number of errors, and in long ones with few."""
     for name, limit_of in limits().items():
         tried = [(*block, sum(block)) for block in blocks] + [(*block, few) for block in long_blocks]
         for n_key, n_sample, most in tried:
@@ -121,7 +123,7 @@ def enumerate_blocks(eps: float, blocks=SMALL_BLOCKS, long_blocks=LONG_BLOCKS, f
 
 
 def enumerate_many_errors(eps: float, blocks=LONG_BLOCKS, rates=ERROR_RATES) -> Iterator[Finding]:
-    """Every limit in long blocks with many errors; what lies beyond twelve standard deviations is left out."""
+    """Try every limit in long blocks with many errors, within twelve standard deviations."""
     for n_key, n_sample, error_rate in ((*block, rate) for block in blocks for rate in rates):
         wrong, whole = round(error_rate * (n_key + n_sample)), n_key + n_sample
         sigma = np.sqrt(error_rate * (1.0 - error_rate) * n_key * n_sample / whole)
@@ -136,7 +138,7 @@ def enumerate_many_errors(eps: float, blocks=LONG_BLOCKS, rates=ERROR_RATES) -> 
 def drawn_blocks(
     eps: float, rng: np.random.Generator, draws: int, blocks=LONG_BLOCKS, rates=ERROR_RATES
 ) -> Iterator[Finding]:
-    """Every limit in long blocks with many errors; none that pays for fewer than ten failures among the draws."""
+    """Draw samples of long blocks with many errors, for all limits that allow at least ten failures among the draws."""
     for n_key, n_sample, error_rate in ((*block, rate) for block in blocks for rate in rates):
         wrong, whole = round(error_rate * (n_key + n_sample)), n_key + n_sample
         seen, times = np.unique(rng.hypergeometric(wrong, whole - wrong, n_sample, draws), return_counts=True)
@@ -149,5 +151,5 @@ def drawn_blocks(
 
 
 def block_text(n_key: int, n_sample: int, wrong: int) -> str:
-    """A block in words."""
+    """Describe a block in words."""
     return f"key {n_key:,}, sample {n_sample:,}, {wrong:,} wrong"

@@ -1,7 +1,7 @@
-"""A count against its expectation: sums of independent clicks whose probabilities are put in, enumerated.
+"""Test tail bounds: enumerate sums of independent clicks with given probabilities, against their expectation.
 
-What a decoy bound takes for independent is the intensity of each event, given its number of photons: the clicks of one
-intensity are a sum of draws with as many different probabilities as there are numbers of photons.
+A decoy bound assumes that the intensity of each event is independent, given its number of photons. The clicks of one
+intensity are then a sum of draws, with one probability for each number of photons.
 """
 
 from collections.abc import Iterator
@@ -22,19 +22,19 @@ TAILS = {
     "gaussian": "gaussian",
     "tiangong2": "tiangong2",
 }
-# Events, and the probability of each to be of the intensity in question.
+# Numbers of events, and the probability of each to have the intensity in question.
 GROUPS = (
     *(((n, q),) for n in (1, 3, 10, 50, 200, 1000) for q in (1e-3, 0.02, 0.1, 0.3, 0.5, 0.8, 0.99)),
     *(((100_000, mean / 100_000),) for mean in (0.01, 0.1, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 9.0, 15.0, 40.0, 200.0)),
     *(((few, 0.9), (many, 0.05)) for few in (2, 10, 100) for many in (20, 400)),
     ((200, 0.3), (100, 0.6)), ((5, 0.5), (1000, 0.01)),
 )  # fmt: skip
-# Empty pulses among all events, for the errors that bound them from above.
+# Empty pulses, and all events, for the bound on empty pulses from their errors.
 VACUUM = ((1, 1), (3, 3), (10, 10), (100, 100), (1000, 1000), (10, 1000), (100, 1000), (1000, 10**5))
 
 
 def distribution(groups) -> np.ndarray:
-    """Probability of each number of clicks, up to where the rest has a probability below 1e-16."""
+    """Return the probability of each number of clicks, up to where the rest is below 1e-16."""
     result = np.ones(1)
     for n, q in groups:
         last = min(n, int(binom.isf(1e-17, n, q)) + 1)
@@ -43,7 +43,7 @@ def distribution(groups) -> np.ndarray:
 
 
 def enumerate_counts(eps: float, groups=GROUPS) -> Iterator[Finding]:
-    """Lower and upper limit of an expectation, and the part of a known number that stays, for every tail."""
+    """Enumerate lower and upper limits of an expectation, and the least part of a known number, for every tail."""
     for bound, name in TAILS.items():
         proof = PROOFS[name]
         terms, tail, beta = proof.terms, proof.tail, np.log(proof.terms / eps)
@@ -69,7 +69,7 @@ def enumerate_counts(eps: float, groups=GROUPS) -> Iterator[Finding]:
 
 
 def enumerate_empty_pulses(eps: float, vacuum=VACUUM) -> Iterator[Finding]:
-    """Empty pulses at most, by their errors, for the bound without vacuum pulses."""
+    """Enumerate the limit of empty pulses from their errors, for the bound without vacuum pulses."""
     terms = PROOFS["rusca2018"].terms
     for empty, total in vacuum:
         p = distribution([(empty, 0.5)])

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 
@@ -88,11 +87,11 @@ def test_the_example_of_the_readme_prints_what_stands_under_it():
     assert made == shown
 
 
-def test_the_badges_of_the_readme_say_what_the_package_does():
-    badges = re.findall(r"https://img\.shields\.io/badge/(\S+)-blue\)", (ROOT / "README.md").read_text())
+def test_the_readme_states_licence_and_versions_as_the_package_does():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    python = project["requires-python"].replace(">=", "≥ ")
-    assert [unquote(badge) for badge in badges] == [f"licence-{project['license']}", f"python-{python}"]
+    versions = [text.rpartition(" ")[2] for text in project["classifiers"] if "Python :: 3." in text]
+    line = f"Licence: {project['license']}. Python: {versions[0]} to {versions[-1]}."
+    assert line in (ROOT / "README.md").read_text().splitlines()
 
 
 @pytest.mark.slow

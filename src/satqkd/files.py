@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -123,7 +123,7 @@ def hash_of(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def save_provenance(result: str | Path, inputs: list[str | Path]) -> None:
+def save_provenance(result: str | Path, inputs: Iterable[str | Path]) -> None:
     """Write when, with which packages and from which inputs a result was made, to ``<result>.provenance.json``.
 
     Examples

@@ -5,7 +5,7 @@ import pytest
 
 from satqkd import validation
 from satqkd.analytic import expected
-from satqkd.channel import calibrate, link_budget, read_plan
+from satqkd.channel import calibrate, link_budget, read_calibration
 from satqkd.channel.calibration import Parameter, Target
 
 FOUR_DIGITS = 1e-3
@@ -74,9 +74,9 @@ def test_more_parameters_than_numbers_are_refused(missions):
         calibrate(toy, missions["tiangong2"], parameters=[EFFICIENCY, EXTINCTION, APERTURE], targets=seen())
 
 
-def plan(root, mission):
+def calibration_of(root, mission):
     published = validation.observed(validation.load_reference(root / f"data/reference/{mission.reference}.yaml"))
-    return read_plan(
+    return read_calibration(
         root / "data/scenarios/calibration.yaml", mission.name, {name: row.ends for name, row in published.items()}
     )
 
@@ -85,7 +85,7 @@ def plan(root, mission):
 @pytest.mark.parametrize("name", ["tiangong2", "liao2017"])
 def test_calibrating_again_gives_what_the_scenario_holds(root, missions, orbits, name):
     mission = missions[name]
-    parameters, targets = plan(root, mission)
+    parameters, targets = calibration_of(root, mission)
 
     def model(trial):
         return expected(trial, link_budget(trial, orbits[name]))
@@ -104,7 +104,7 @@ def test_calibrating_again_gives_what_the_scenario_holds(root, missions, orbits,
 def test_the_scenario_holds_the_best_of_its_neighbourhood(root, missions, orbits, name):
     """No parameter that is one per cent off fits the observed values better."""
     mission = missions[name]
-    parameters, targets = plan(root, mission)
+    parameters, targets = calibration_of(root, mission)
     assert len(parameters) <= sum(len(target.values) for target in targets)
 
     def misfit(trial):
@@ -124,8 +124,8 @@ def test_the_scenario_holds_the_best_of_its_neighbourhood(root, missions, orbits
 
 @pytest.mark.parametrize("name", ["yin2017", "liao2017", "yin2020", "tiangong2"])
 def test_what_is_fitted_is_marked_calibrated_and_nothing_else(root, missions, name):
-    """Every fitted key names targets of its plan; the session's own choice by printed ranges stands in orbit."""
-    parameters, targets = plan(root, missions[name])
+    """Every fitted key names targets of its calibration; the session's own choice by printed ranges stands in orbit."""
+    parameters, targets = calibration_of(root, missions[name])
     fitted = {key for parameter in parameters for key in parameter.keys}
     marked = {
         key: words
@@ -136,8 +136,8 @@ def test_what_is_fitted_is_marked_calibrated_and_nothing_else(root, missions, na
     assert {word.strip() for words in marked.values() for word in words.split(",")} <= {target.id for target in targets}
 
 
-def test_a_plan_names_only_what_was_published(root, tmp_path):
+def test_a_calibration_names_only_what_was_published(root, tmp_path):
     with pytest.raises(ValueError, match="calibration.yaml: has no calibration of nobody: add its parameters"):
-        read_plan(root / "data/scenarios/calibration.yaml", "nobody", {})
+        read_calibration(root / "data/scenarios/calibration.yaml", "nobody", {})
     with pytest.raises(ValueError, match="tiangong2 is fitted to attenuation, qber_signal, which no paper gives"):
-        read_plan(root / "data/scenarios/calibration.yaml", "tiangong2", {})
+        read_calibration(root / "data/scenarios/calibration.yaml", "tiangong2", {})

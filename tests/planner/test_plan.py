@@ -16,7 +16,7 @@ from scipy.interpolate import lagrange
 from satqkd.analytic import expected
 from satqkd.key.proofs.reasons import REASONS
 from satqkd.planner import load_plan, make_plan
-from satqkd.planner.calendar import growing, nightly
+from satqkd.planner.calendar import cumulative, nightly
 from satqkd.planner.icalendar import calendar, escaped, folded, identifiers
 from satqkd.planner.nights import night_of
 from satqkd.planner.windows import CLOSED, TOO_SHORT
@@ -180,7 +180,7 @@ def test_nights(example):
     assert table.to_numpy()[np.isfinite(table.to_numpy())].sum() == pytest.approx(
         example.passes.expected_secret_bits.sum(), rel=1e-9
     )
-    total = sum(mean[-1] for mean, _ in growing(example.plan, example.passes).values())
+    total = sum(mean[-1] for mean, _ in cumulative(example.plan, example.passes).values())
     assert total == pytest.approx(example.passes.expected_secret_bits.sum(), rel=1e-9)
     midnight = np.array(["2018-09-11T00:30"], "datetime64[s]")
     days = [str(night_of(midnight, np.array([longitude]))[0]) for longitude in (-75, 0, 15, 100, 350)]

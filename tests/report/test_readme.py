@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from satqkd.plot import save_figure
-from satqkd.report import renew, rotten, summary, summary_figure
+from satqkd.report import outdated, renew, summary, summary_figure
 from satqkd.report.__main__ import main
 from satqkd.report.readme import PAGES, with_summary
 
@@ -48,7 +48,7 @@ def test_ci_holds_the_summary_to_the_results(root):
 
 def test_what_was_renewed_is_current(project):
     renew(pd.read_csv(project / "table.csv"), project)
-    assert rotten(pd.read_csv(project / "table.csv"), project) == []
+    assert outdated(pd.read_csv(project / "table.csv"), project) == []
     text = (project / "README.md").read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
     assert "| predicted | 1 | 1 | 0 | 1 | 3 |" in text and "| all | 2 | 1 | 0 | 1 | 4 |" in text
@@ -67,13 +67,13 @@ def test_what_was_renewed_is_current(project):
 def test_what_rots_is_named(project, old, new, said):
     renew(pd.read_csv(project / "table.csv"), project)
     (project / "table.csv").write_text(ROWS.replace(old, new))
-    assert said in rotten(pd.read_csv(project / "table.csv"), project)
+    assert said in outdated(pd.read_csv(project / "table.csv"), project)
 
 
 def test_last_digits_of_another_machine_do_not_rot(project):
     renew(pd.read_csv(project / "table.csv"), project)
     (project / "table.csv").write_text(ROWS.replace("0.123", "0.1251"))
-    assert rotten(pd.read_csv(project / "table.csv"), project) == []
+    assert outdated(pd.read_csv(project / "table.csv"), project) == []
 
 
 def test_a_readme_without_a_place_is_refused_and_left_alone(project):

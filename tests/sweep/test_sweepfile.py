@@ -103,9 +103,9 @@ BAD = {
     "a value out of bounds": ({"parameters": [APERTURE | {"values": [1, 80]}]}, "stations.0.aperture_m=80.0 is wrong"),
     "values and a range": (
         {"parameters": [APERTURE | {"range": {"start": 1, "stop": 2, "points": 3}}]},
-        "parameter aperture wants values or range: give one of the two",
+        "parameter aperture needs values or range: give one of the two",
     ),
-    "neither": ({"parameters": [SPACED]}, "parameter a wants values or range"),
+    "neither": ({"parameters": [SPACED]}, "parameter a needs values or range"),
     "numbers and words": ({"parameters": [APERTURE | {"values": [1, "large"]}]}, "mixes numbers and words"),
     "a value twice": ({"parameters": [APERTURE | {"values": [1, 1.0]}]}, "has a value twice: keep one"),
     "a number that is none": ({"parameters": [APERTURE | {"values": [float("nan")]}]}, "is not a finite number"),
@@ -124,16 +124,16 @@ BAD = {
         "have the key stations.0.aperture_m twice",
     ),
     "a dimension's name": ({"parameters": [APERTURE | {"name": "replicate"}]}, "is a dimension of every sweep"),
-    "who is meant": ({"parameters": [APERTURE | {"keys": ["name"]}]}, "moves name, which a sweep keeps"),
+    "who is meant": ({"parameters": [APERTURE | {"keys": ["name"]}]}, "changes name, which a sweep keeps"),
     "how time is shared": (
         {"parameters": [APERTURE | {"keys": ["measurements.0.duration_s"]}]},
-        "moves measurements.0.duration_s, which a sweep keeps",
+        "changes measurements.0.duration_s, which a sweep keeps",
     ),
     "too many": (
         {"parameters": [part | {"range": {"start": 1, "stop": 2, "points": 1001}} for part in (SPACED, OTHER)]},
         "parameters span 1002001 points, more than 1000000",
     ),
-    "half a point": ({"simulate": [{"aperture": 0.6}]}, "wants divergence, aperture, extinction of each point"),
+    "half a point": ({"simulate": [{"aperture": 0.6}]}, "needs divergence, aperture, extinction of each point"),
     "a point beside the grid": (
         {"simulate": [{"divergence": 10, "aperture": 0.65, "extinction": 0.5}]},
         "simulate has aperture=0.65, which is not among its values: take one of 0.6, 0.7",

@@ -196,11 +196,11 @@ def test_any_path_will_do(tmp_path):
         (lambda row: row.update(tolerance={"sigmas": 3}), r"range: .*give sigma or sigma_assumed"),
         (lambda row: row.update(value=[900, 500]), r"runs downwards: give the lowest first"),
         (lambda row: row.update(value="01:30"), r"range\.value: '01:30' does not fit"),
-        (lambda row: row.update(value=[0, 5]), r"relative tolerance of 0 means nothing: give absolute"),
+        (lambda row: row.update(value=[0, 5]), r"relative tolerance of 0 has no meaning: give absolute"),
         (lambda row: row.update(value=5, limits=True), r"limits is set but"),
         (lambda row: row.update(value=5, tolerance={"absolute": [1, 2]}), r"two ends but the value has one"),
         (lambda row: row.update(sigma=1, sigma_assumed={"value": 1, "reason": "x"}), r"keep the paper's own"),
-        (lambda row: row.update(id="aperture"), r"'aperture' stands there 2 times"),
+        (lambda row: row.update(id="aperture"), r"'aperture' occurs 2 times"),
         (lambda row: row.update(role="observd"), r"range: .*observd"),
     ],
 )

@@ -1,7 +1,7 @@
 """Stage 2: what does the link lose?"""
 
 from satqkd.channel.atmosphere import air_mass, extinction_db
-from satqkd.channel.calibration import calibrate, read_plan
+from satqkd.channel.calibration import calibrate, read_calibration
 from satqkd.channel.diffraction import (
     beam_diameter_m,
     captured_fraction,
@@ -53,7 +53,7 @@ __all__ = [
     "on_axis_gain_efficiency",
     "pointing_factor_pdf",
     "pointing_variance",
-    "read_plan",
+    "read_calibration",
     "rytov_variance",
     "sample_pointing_factor",
     "scintillation_height_m",

@@ -56,7 +56,7 @@ class Calibration(Result):
     residuals: dict[str, tuple[float, ...]]
 
 
-def read_plan(
+def read_calibration(
     path: str | Path, scenario: str, published: dict[str, tuple[float, ...]]
 ) -> tuple[list[Parameter], list[Target]]:
     """Read parameters and targets of a scenario's calibration.
@@ -75,15 +75,15 @@ def read_plan(
     ValueError
         When the file has no such scenario or names an id that was not published.
     """
-    plan = read_tree(Path(path), "a calibration", "data/scenarios/calibration.yaml").get(scenario)
-    if plan is None:
+    calibration = read_tree(Path(path), "a calibration", "data/scenarios/calibration.yaml").get(scenario)
+    if calibration is None:
         raise ValueError(f"{path}: has no calibration of {scenario}: add its parameters and targets")
-    if unknown := {entry["id"] for entry in plan["targets"]} - set(published):
+    if unknown := {entry["id"] for entry in calibration["targets"]} - set(published):
         raise ValueError(f"{path}: {scenario} is fitted to {', '.join(sorted(unknown))}, which no paper gives")
-    parameters = [Parameter(p["name"], tuple(p["keys"]), p["low"], p["high"]) for p in plan["parameters"]]
+    parameters = [Parameter(p["name"], tuple(p["keys"]), p["low"], p["high"]) for p in calibration["parameters"]]
     targets = [
         Target(t["id"], t["observable"], published[t["id"]], (t["width"],) * len(published[t["id"]]))
-        for t in plan["targets"]
+        for t in calibration["targets"]
     ]
     return parameters, targets
 

@@ -1,12 +1,13 @@
-"""The explorer's numbers and curves as HTML and SVG.
+"""Draw the explorer's numbers and curves as HTML and SVG.
 
-The curves are written by hand: an SVG of four small panels takes a millisecond, where matplotlib takes 140 to draw them
-again, and a slider has to answer within 100.
+A slider has to answer within 100 ms. Matplotlib takes 140 ms for four small panels, so their SVG is written by hand,
+which takes 1 ms.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
@@ -19,7 +20,7 @@ BUDGET_COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa337
 PINNED = "#8a8a8a"
 WIDTH, HEIGHT = 270, 170
 LEFT, RIGHT, TOP, BOTTOM = 46, 16, 24, 38  # margins about a panel's axes
-# A key over more than this ratio to the scenario's own is drawn on a logarithmic axis, linear below LINEAR_BELOW_BIT.
+# A key of more than this many times the scenario's own is drawn on a logarithmic axis, linear below LINEAR_BELOW_BIT.
 LOG_FROM, LINEAR_BELOW_BIT = 100.0, 10.0
 MOST_TICKS = 6
 LARGE = 1e4  # numbers from here on are written with k, M, G
@@ -32,11 +33,11 @@ class Shown:
     Attributes
     ----------
     values : dict
-        Of the sliders, by label.
+        Values of the sliders, by label.
     result : Outcome
-        Of `satqkd.analytic.prospect.answer`.
+        Result of `satqkd.analytic.prospect.answer`.
     course : PassCourse
-        Through the session that figures show.
+        Course through the session that figures show.
     """
 
     values: dict[str, float]
@@ -45,7 +46,18 @@ class Shown:
 
 
 def as_html(title: str, result: Outcome, pinned: Outcome | None = None) -> str:
-    """Return a table of what `answer` gives, beside it that of a pinned setting, and the losses as one stacked bar."""
+    """Return the expected yield as a table, that of a pinned setting next to it, and the losses as one stacked bar.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.analytic.prospect import answer
+    >>> from satqkd.orbit import find_sessions
+    >>> scenario = load_scenario("liao2017")
+    >>> orbit = find_sessions(scenario)
+    >>> "secret key" in as_html(scenario.title, answer(scenario, orbit))
+    True
+    """
     head = f"<h4 style='margin:.3em 0'>{escape(title)}</h4>"
     columns = [_numbers(one) for one in (result, pinned) if one is not None]
     names = list(dict.fromkeys(name for column in columns for name in column))
@@ -77,7 +89,7 @@ def _numbers(result: Outcome) -> dict[str, str]:
 
 
 def _bar(budget: dict[str, float]) -> str:
-    """Mean losses side by side, as wide as they are large."""
+    """Return the mean losses side by side, as wide as they are large."""
     total = sum(budget.values())
     parts = zip(budget.items(), BUDGET_COLOURS, strict=True)
     pieces = [
@@ -96,7 +108,20 @@ def _bar(budget: dict[str, float]) -> str:
 
 
 def drawings(shown: Shown, pinned: Shown | None, curve: KeyCurve) -> str:
-    """Return four panels: attenuation, rate and error rate through the pass, and the key against a slider."""
+    """Return four panels: attenuation, rate and error rate through the pass, and the key against a slider.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.analytic.prospect import answer, through_pass
+    >>> from satqkd.orbit import find_sessions
+    >>> scenario = load_scenario("liao2017")
+    >>> orbit = find_sessions(scenario)
+    >>> from satqkd.explorer.settings import CUT, key_curve
+    >>> shown = Shown({CUT: 0.0}, answer(scenario, orbit), through_pass(scenario, orbit))
+    >>> drawings(shown, None, key_curve(scenario, orbit, shown.values, CUT)).count("<svg")
+    4
+    """
     rate = "coincidences (1/s)" if shown.result.chsh_s is not None else "sifted signal bits (1/s)"
     per_cent = {"qber": 100.0}
     panels = [
@@ -114,7 +139,7 @@ def drawings(shown: Shown, pinned: Shown | None, curve: KeyCurve) -> str:
 
 
 def _course(text: str, lines: list[tuple[np.ndarray, np.ndarray]]) -> str:
-    """One quantity through the pass: now in blue, a pinned setting behind it in grey."""
+    """Return the panel of one quantity through the pass: now in blue, a pinned setting behind it in grey."""
     x, y = (np.concatenate(part) for part in zip(*lines, strict=True))
     across = _linear(x, [0.0])
     up = _linear(y, [] if text.startswith("attenuation") else [0.0])
@@ -123,7 +148,7 @@ def _course(text: str, lines: list[tuple[np.ndarray, np.ndarray]]) -> str:
 
 
 def _key(shown: Shown, pinned: Shown | None, curve: KeyCurve) -> str:
-    """Secret key against the setting that was moved, the scenario's own value and the pinned one marked."""
+    """Return the panel of the key against the moved setting; the scenario's own value and the pinned one are marked."""
     label, now = curve.label, (shown.values[curve.label], shown.result.key)
     marks = [(now, BLUE)]
     if pinned is not None:
@@ -141,7 +166,7 @@ def _key(shown: Shown, pinned: Shown | None, curve: KeyCurve) -> str:
 
 @dataclass(frozen=True)
 class _Axis:
-    """A scale: where on an axis, from 0 to 1, a value is, and which values have a tick."""
+    """A scale: the place of a value on an axis, from 0 to 1, and the values that have a tick."""
 
     place: Callable[[np.ndarray], np.ndarray]
     ticks: Sequence[float]
@@ -163,7 +188,7 @@ def _logarithmic(values: np.ndarray, _contained: list[float]) -> _Axis:
 
 
 def _zero_and_decades(values: np.ndarray, _contained: list[float]) -> _Axis:
-    """Logarithmic, but linear below `LINEAR_BELOW_BIT`, so that no key has a place as well."""
+    """Return a logarithmic axis that is linear below `LINEAR_BELOW_BIT`, so that a key of zero can be drawn."""
     top = 10 ** np.ceil(np.log10(np.nanmax(values)))
     decades = np.arange(1, np.log10(top) + 0.5)
     ticks = [0.0, *10 ** decades[:: 1 + (decades.size - 1) // (MOST_TICKS - 1)]]
@@ -171,16 +196,16 @@ def _zero_and_decades(values: np.ndarray, _contained: list[float]) -> _Axis:
     return _Axis(lambda value: np.arcsinh(np.asarray(value) / LINEAR_BELOW_BIT) / scaled, ticks)
 
 
-def _x(axis: _Axis, value) -> np.ndarray:
+def _x(axis: _Axis, value: Any) -> np.ndarray:
     return LEFT + (WIDTH - LEFT - RIGHT) * axis.place(value)
 
 
-def _y(axis: _Axis, value) -> np.ndarray:
+def _y(axis: _Axis, value: Any) -> np.ndarray:
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * axis.place(value)
 
 
 def _line(across: _Axis, up: _Axis, x: np.ndarray, y: np.ndarray, colour: str, *, dots: bool = False) -> str:
-    """A line, broken where a value is not finite; with dots where it was computed."""
+    """Return a line, broken where a value is not finite, with dots at the computed points if asked for."""
     there = np.isfinite(y)
     places = list(zip(_x(across, x[there]), _y(up, y[there]), np.flatnonzero(there), strict=True))
     steps = [
@@ -208,7 +233,7 @@ def _upright(across: _Axis, value: float) -> str:
 
 
 def _panel(title: str, x_label: str, across: _Axis, up: _Axis, drawn: list[str]) -> str:
-    """Axes with ticks and a grid, and what is drawn in them."""
+    """Return axes with ticks, a grid, and the drawn elements."""
     foot, middle = HEIGHT - BOTTOM, (LEFT + WIDTH - RIGHT) / 2
     text = "<text x='{:.1f}' y='{:.1f}' text-anchor='{}'>{}</text>".format
     rule = "<line x1='{:.1f}' x2='{:.1f}' y1='{:.1f}' y2='{:.1f}' stroke='currentColor' stroke-opacity='{}'/>".format

@@ -1,4 +1,4 @@
-"""An explored scenario as a file."""
+"""Save an explored scenario as a file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +11,9 @@ from satqkd.scenario import Scenario, ScenarioError, load_scenario
 
 
 def save_scenario(scenario: Scenario, values: Mapping[str, float], name: str) -> Path:
-    """Write a scenario with other settings beside its own file, and return the new file.
+    """Write a scenario with other settings next to its own file, and return the path of the new file.
 
-    Changed values are marked as assumed; all others keep what is said of them. `reference` and `outlook` belong to the
+    Changed values are marked as assumed; all others keep their origin. `reference` and `outlook` belong to the
     published experiment and are left out. An elevation cut becomes the lowest elevation of a session.
 
     Parameters
@@ -22,13 +22,12 @@ def save_scenario(scenario: Scenario, values: Mapping[str, float], name: str) ->
     values : dict
         By the label of a setting, as in `satqkd.explorer.settings.changes`; `CUT` [degree] may be among them.
     name : str
-        Of the new scenario and of its file.
+        Name of the new scenario and of its file.
 
     Raises
     ------
     ScenarioError
-        Where there is such a file already, or the name or a value is not one that a scenario can have; no file is
-        left then.
+        Where the file exists already, or a scenario cannot have the name or a value. No file is left then.
     """
     changed: dict[str, Any] = dict(changes(scenario, values))
     if values.get(CUT, 0.0) > scenario.orbit.min_elevation_deg:
@@ -66,7 +65,7 @@ def _put(tree: Any, key: str, value: Any) -> None:
 
 
 def _origins(scenario: Scenario, changed: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Where each value of the new file comes from; words on a whole section end where one changed."""
+    """Return the origin of each value of the new file; the origin of a section is dropped where a key in it changed."""
     origins = {
         key: origin for key, origin in scenario.origins.items() if not any(new.startswith(f"{key}.") for new in changed)
     }
@@ -75,7 +74,7 @@ def _origins(scenario: Scenario, changed: Mapping[str, Any]) -> dict[str, tuple[
 
 
 def _sourced(node: Any, key: str, origins: Mapping[str, tuple[str, str]]) -> Any:
-    """A tree as a scenario file writes it, each value with its origin."""
+    """Return a tree as a scenario file has it, each value with its origin."""
     if key in origins:
         origin, words = origins[key]
         return {"value": node, origin: words}

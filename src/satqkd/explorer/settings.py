@@ -1,4 +1,4 @@
-"""What can be set in the explorer, and what a setting does to the scenario and to its key."""
+"""The settings of the explorer, and their effect on the scenario and on its key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from satqkd.scenario.mission import DecoySource
 
 CUT = "elevation cut"
 HIGHEST_CUT_DEG = 80.0
-# Seconds of open link behind each point of a curve: the key is that of all seconds to half a per cent.
+# Seconds of open link that each point of a curve is computed from: the key is within half a per cent of all seconds'.
 NODES = 50
-# Points of a curve: a link budget for each costs five times as much as the counts through one.
+# Points of a curve: a link budget for each point costs five times as much as counts through the same one.
 POINTS_OF_LINKS, POINTS_OF_COUNTS = 7, 19
-DIGITS = 4  # of a value that was set
+DIGITS = 4  # to which a changed value is rounded
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Something that a slider sets.
+    """A quantity that a slider sets.
 
     Attributes
     ----------
     label, unit : str
-        As shown.
+        Texts on the slider.
     sections : tuple of str
         Sections of the scenario in which it is set, in order.
     keys : tuple of str
-        Keys that it sets there; the first one that is there gives its own value.
+        Keys that it sets there. The first one that the scenario has gives its value.
     span : float
-        From the scenario's value over this to the scenario's value times this.
+        The range is the scenario's value divided and multiplied by this.
     top : float
-        From nothing up to this, where the scenario has nothing.
+        Where the scenario's value is zero, the range is from zero to this.
     moves_link : bool
         Whether the link budget depends on it.
     """
@@ -61,21 +61,34 @@ SETTINGS = (
 
 
 def beginning(scenario: Scenario, setting: Setting) -> float:
-    """Return the scenario's own value of a setting: the first station's, the first axis of the beam."""
+    """Return the scenario's own value of a setting: the first station's, the first axis of the beam.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> beginning(load_scenario("yin2020"), SETTINGS[0])
+    1.2
+    """
     return float(np.ravel(_places(scenario, setting)[0][1])[0])
 
 
 def changes(scenario: Scenario, values: Mapping[str, float]) -> dict[str, float | tuple[float, ...]]:
-    """Return what settings change in a scenario: dotted key to new value.
+    """Return the changes that settings make in a scenario: dotted key to new value.
 
-    A slider stands for the first station. All stations change by the same factor, an obscuration with its aperture
-    and both axes of a beam together. Values are rounded to four digits, so that they can be read in a file.
+    A slider shows the value of the first station. All stations change by the same factor, an obscuration with its
+    aperture, and both axes of a beam together. Values are rounded to four digits, so that they are legible in a file.
 
     Parameters
     ----------
     scenario : Scenario
     values : dict
-        By the label of a setting. What is left out or has the scenario's own value changes nothing.
+        By the label of a setting. A missing one, or the scenario's own value, changes nothing.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> changes(load_scenario("yin2020"), {"window": 1.0})
+    {'coincidence.window_ns': 1.0}
     """
     changed: dict[str, float | tuple[float, ...]] = {}
     for setting in SETTINGS:
@@ -111,16 +124,16 @@ def with_settings(scenario: Scenario, values: Mapping[str, float]) -> Scenario:
 
 @dataclass(frozen=True)
 class KeyCurve:
-    """Secret key against one setting, all others held.
+    """The secret key against one setting, with all others fixed.
 
     Attributes
     ----------
     label, unit : str
-        Of the setting.
+        Label and unit of the setting.
     value : ndarray, shape (point,)
-        Of the setting.
+        Values of the setting.
     key : ndarray, shape (point,)
-        Secret bits of all sessions together; nan where a scenario cannot have the value.
+        Secret bits of all sessions together; NaN where a scenario cannot have the value.
     own : float
         The scenario's own value of the setting.
     """
@@ -133,17 +146,26 @@ class KeyCurve:
 
 
 def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float], label: str) -> KeyCurve:
-    """Return the secret key over the whole range of one setting, the others as they are set.
+    """Return the secret key over the whole range of one setting, with all others fixed.
 
     Parameters
     ----------
     scenario : Scenario
     orbit : xarray.Dataset
-        Of stage 1.
+        Result of stage 1.
     values : dict
-        Of all settings by their label, `CUT` [degree] among them.
+        Values of all settings by their label, including `CUT` [degree].
     label : str
-        Of the setting that is varied.
+        Label of the setting that is varied.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> scenario = load_scenario("liao2017")
+    >>> curve = key_curve(scenario, find_sessions(scenario), {CUT: 0.0}, "background")
+    >>> bool(curve.key[0] > curve.key[-1])
+    True
     """
     seconds, step_s = middle_seconds(orbit, NODES)
     lowest_deg = seconds.elevation.values.min(axis=1)
@@ -161,7 +183,7 @@ def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float]
         counts = counts_through(one, link, step_s * (lowest_deg >= here[CUT])[None, :])
         there.append(i)
         means.append(counts.mean[0])
-        # Proofs ask for the number of pulses: so many more of them in a second are so many more seconds.
+        # Proofs use the number of pulses. A higher pulse rate is therefore passed on as proportionally more seconds.
         durations_s.append(counts.duration_s[0] * _pulse_rate(one) / _pulse_rate(scenario))
     if there:
         keys[there] = key_length(scenario)(np.array(means), np.array(durations_s))
@@ -170,7 +192,14 @@ def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float]
 
 
 def positions(scenario: Scenario, label: str) -> np.ndarray:
-    """Return values of a setting over its range, the scenario's own among them."""
+    """Return values of a setting over its range, including the scenario's own.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> positions(load_scenario("yin2020"), "aperture").round(2).tolist()
+    [0.3, 0.48, 0.76, 1.2, 1.9, 3.02, 4.8]
+    """
     if label == CUT:
         return np.linspace(0, HIGHEST_CUT_DEG, POINTS_OF_COUNTS)
     setting = next(one for one in SETTINGS if one.label == label)
@@ -187,7 +216,7 @@ def _pulse_rate(scenario: Scenario) -> float:
 
 
 def _places(scenario: Scenario, setting: Setting) -> list[tuple[str, float | tuple[float, ...]]]:
-    """Dotted keys of the scenario that a setting moves, and their values."""
+    """Return the dotted keys of the scenario that a setting changes, with their values."""
     sections = {name: getattr(scenario, name) for name in setting.sections}
     if stations := sections.pop("stations", None):
         sections |= {f"stations.{i}": station for i, station in enumerate(stations)}

@@ -1,4 +1,4 @@
-"""A scenario with sliders: what a change of hardware does to losses, rates, error rate, S and key, at once."""
+"""A scenario with sliders, which show at once how hardware changes losses, rates, error rate, S and key."""
 
 from collections.abc import Sequence
 from html import escape
@@ -33,7 +33,7 @@ _LOOK = {
 
 
 class Explorer(widgets.VBox):
-    """Sliders over a scenario, and what it yields: numbers, curves, a pinned setting beside them, a file of it.
+    """Sliders over a scenario with its expected yield: numbers, curves, a pinned setting for comparison, a saved file.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Explorer(widgets.VBox):
         Scenario files to choose from.
     """
 
-    def __init__(self, scenarios: Sequence[str | Path]):
+    def __init__(self, scenarios: Sequence[str | Path]) -> None:
         self._files = {Path(file).stem: Path(file) for file in scenarios}
         self.choice = widgets.Dropdown(options=list(self._files), description="scenario")
         self.pin = widgets.ToggleButton(description="pin", tooltip="keep this setting for comparison")
@@ -60,9 +60,12 @@ class Explorer(widgets.VBox):
         super().__init__([buttons, self.said, self._sliders, widgets.HBox([self.curves, self.numbers], layout=wrapped)])
 
     def _choose(self, _event: Any = None) -> None:
-        """Begin with a scenario as its file has it."""
-        self.said.value, self.shown, self._pinned, self.pin.value = "", None, None, False
-        self._moved, self._curves = SETTINGS[0].label, {}
+        """Start with a scenario as its file has it."""
+        self.said.value, self.pin.value = "", False
+        self.shown: Shown | None = None
+        self._pinned: Shown | None = None
+        self._moved = SETTINGS[0].label
+        self._curves: dict[tuple[tuple[str, float], ...], KeyCurve] = {}
         try:
             self.scenario = self._mission(self._files[self.choice.value])
             self._orbit = find_sessions(self.scenario)
@@ -89,11 +92,11 @@ class Explorer(widgets.VBox):
 
     @property
     def values(self) -> dict[str, float]:
-        """What is set now, by the label of a setting."""
+        """Return the current value of each setting, by label."""
         return {label: float(slider.value) for label, slider in self.sliders.items()}
 
     def _answer(self, moved: str) -> None:
-        """Work out and show the setting as it is now; `moved` is what the key is drawn against."""
+        """Compute and show the current setting; the key is drawn against the slider `moved`."""
         self._moved = moved
         values = self.values
         try:
@@ -104,15 +107,15 @@ class Explorer(widgets.VBox):
             self.numbers.value = _sentence(error)
             return
         self.shown = Shown(values, result, course)
-        self._show()
+        self._show(self.shown)
 
-    def _show(self) -> None:
+    def _show(self, shown: Shown) -> None:
         pinned = self._pinned
-        self.numbers.value = as_html(self.scenario.title, self.shown.result, pinned and pinned.result)
-        self.curves.value = drawings(self.shown, pinned, self._curve())
+        self.numbers.value = as_html(self.scenario.title, shown.result, pinned.result if pinned else None)
+        self.curves.value = drawings(shown, pinned, self._curve())
 
     def _curve(self) -> KeyCurve:
-        """The key against the moved slider, worked out again only when another slider has moved meanwhile."""
+        """Return the key against the moved slider, computed again only when another slider has moved meanwhile."""
         held = tuple((label, value) for label, value in self.values.items() if label != self._moved)
         if held not in self._curves:
             self._curves = {held: key_curve(self.scenario, self._orbit, self.values, self._moved)}
@@ -121,7 +124,7 @@ class Explorer(widgets.VBox):
     def _pin(self, change: dict) -> None:
         self._pinned = self.shown if change["new"] else None
         if self.shown is not None:
-            self._show()
+            self._show(self.shown)
 
     def _save(self, _button: Any = None) -> None:
         try:

@@ -16,6 +16,8 @@ LABELS = {
     "background_hz": "Background of a detector (1/s)",
 }
 AROUND_DEG = 8.0
+# Width of the figure of the maps, and what labels and legend take of its width and height.
+MAP_WIDTH_CM, LABELS_CM = 19, (3.2, 2.2)
 # The axis of the key is linear below this, so that no key has a place as well.
 LINEAR_BELOW_BIT = 1.0
 
@@ -30,14 +32,20 @@ def map_figure(orbit: xr.Dataset, track: tuple[np.ndarray, ...], footprints: dic
     orbit : xarray.Dataset
         Result of stage 1.
     track : tuple of ndarray
-        Times, latitude and longitude [degree], of `ground_track`.
+        Times, latitude and longitude [degree], from `ground_track`.
     footprints : dict
         By station its place and its circle: (latitude, longitude), (latitudes, longitudes) [degree].
     land : list of ndarray
-        Of `read_land`.
+        Result of `read_land`.
     """
     shown = showcase(orbit)
-    figure, (world, near) = new_figure(1, 2, width_cm=19, height_cm=9.5, width_ratios=(1.7, 1))
+    circles = np.concatenate([np.stack(circle) for _, circle in footprints.values()], axis=1)
+    (south, west), (north, east) = circles.min(axis=1) - AROUND_DEG, circles.max(axis=1) + AROUND_DEG
+    # The enlarged view has the same scale along both axes in its middle. Both maps are drawn with the same height.
+    shrunk = np.cos(np.radians((south + north) / 2))
+    widths = (2.0, shrunk * (east - west) / (north - south))
+    height_cm = (MAP_WIDTH_CM - LABELS_CM[0]) / sum(widths) + LABELS_CM[1]
+    figure, (world, near) = new_figure(1, 2, width_cm=MAP_WIDTH_CM, height_cm=height_cm, width_ratios=widths)
     _, latitude, longitude = track
     # A line must not cross the map where the track leaves it at the date line.
     cut = np.flatnonzero(np.abs(np.diff(longitude)) > 180) + 1
@@ -53,11 +61,9 @@ def map_figure(orbit: xr.Dataset, track: tuple[np.ndarray, ...], footprints: dic
     world.set(xlim=(-180, 180), ylim=(-90, 90), ylabel="Latitude (degree)")
     world.set_xticks(range(-180, 181, 60))
     world.set_yticks(range(-90, 91, 30))
-    circles = np.concatenate([np.stack(circle) for _, circle in footprints.values()], axis=1)
-    (south, west), (north, east) = circles.min(axis=1) - AROUND_DEG, circles.max(axis=1) + AROUND_DEG
     near.set(xlim=(west, east), ylim=(south, north))
-    for axis in (world, near):
-        axis.set_aspect("equal")
+    world.set_aspect("equal")
+    near.set_aspect(1 / shrunk)
     handles, names = world.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside upper center", ncols=3)
     return figure

@@ -9,12 +9,12 @@ from satqkd.scenario import ScenarioError
 
 
 def main() -> None:
-    """Read a plan, compute it under a progress bar, write it; one sentence where the input is wrong."""
+    """Read a plan, compute it under a progress bar, write it; end with one sentence where the input is wrong."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.planner", description=__doc__.split(":")[0])
     parser.add_argument("plan", help="YAML file")
     parser.add_argument("folder", help="where the results go")
-    parser.add_argument("--start", help="first day, in place of the plan's")
-    parser.add_argument("--days", help="how many days, in place of the plan's")
+    parser.add_argument("--start", help="first day, replaces the plan's")
+    parser.add_argument("--days", help="how many days, replaces the plan's")
     asked = parser.parse_args()
     try:
         forecast = make_plan(load_plan(asked.plan, start=asked.start, days=asked.days), progress=True)

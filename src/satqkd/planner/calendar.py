@@ -1,4 +1,4 @@
-"""Passes by night: what the calendar figure shows."""
+"""Expected secret bits by night and their cumulative sum, as the calendar figure shows them."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,16 @@ from satqkd.planner.planfile import Plan
 
 
 def usable_by_night(plan: Plan, passes: pd.DataFrame) -> pd.DataFrame:
-    """The passes with an open window, with the night of each; a pair of stations has that of its first."""
+    """Return the passes with an open window, with the night of each; for a pair of stations the night at the first.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan, make_plan
+    >>> plan = load_plan("example", days=1)
+    >>> usable = usable_by_night(plan, make_plan(plan).passes)
+    >>> usable.stations.tolist(), usable.night.astype(str).unique().tolist()
+    (['xinglong', 'nanshan', 'delingha', 'nanshan+delingha'], ['2018-09-10'])
+    """
     usable = passes[passes.window_s > 0].copy()
     longitude = {station.name: station.longitude_deg for station in plan.stations}
     first = usable.stations.str.split("+").str[0].map(longitude).to_numpy(float)
@@ -18,14 +27,29 @@ def usable_by_night(plan: Plan, passes: pd.DataFrame) -> pd.DataFrame:
 
 
 def nights_of(plan: Plan) -> np.ndarray:
-    """All nights that a plan touches, shape (night,): the first may have begun on the day before."""
+    """Return all nights that a plan touches, shape (night,); the first may have begun on the day before.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan
+    >>> nights_of(load_plan("example", days=1)).astype(str).tolist()
+    ['2018-09-09', '2018-09-10']
+    """
     return np.arange(np.datetime64(plan.start) - 1, np.datetime64(plan.start) + plan.days)
 
 
 def nightly(plan: Plan, passes: pd.DataFrame) -> pd.DataFrame:
-    """Expected secret bits by station (or pair) and night, all satellites together; nan without an open link.
+    """Return the expected secret bits by station (or pair) and night, all satellites together; NaN without an open
+    link.
 
     Rows are in the plan's order of stations.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan, make_plan
+    >>> plan = load_plan("example", days=1)
+    >>> nightly(plan, make_plan(plan).passes).round().index.tolist()
+    ['xinglong', 'nanshan', 'nanshan+delingha', 'delingha']
     """
     place = {station.name: index for index, station in enumerate(plan.stations)}
     sums = usable_by_night(plan, passes).pivot_table(
@@ -35,10 +59,17 @@ def nightly(plan: Plan, passes: pd.DataFrame) -> pd.DataFrame:
     return sums.reindex(index=order, columns=nights_of(plan)) if order else sums
 
 
-def growing(plan: Plan, passes: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """By satellite the expected secret bits up to the end of each night, and their standard deviation.
+def cumulative(plan: Plan, passes: pd.DataFrame) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the expected secret bits up to the end of each night with their standard deviation, by satellite.
 
-    Clouds and counts of different passes are taken as independent.
+    Clouds and counts of different passes are treated as independent.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan, make_plan
+    >>> plan = load_plan("example", days=1)
+    >>> {name: bits.round(-4).tolist() for name, (bits, _) in cumulative(plan, make_plan(plan).passes).items()}
+    {'micius': [0.0, 610000.0], 'micius_pairs': [0.0, 0.0]}
     """
     usable, nights = usable_by_night(plan, passes), nights_of(plan)
     result = {}

@@ -1,4 +1,4 @@
-"""The plan as CZML for CesiumJS: satellites on their orbits, stations, and a line between them while a link is open."""
+"""Write a plan as CZML for CesiumJS: satellites on their orbits, stations, and a line while a link is open."""
 
 import json
 
@@ -6,29 +6,38 @@ import numpy as np
 import pandas as pd
 
 from satqkd.orbit.propagation import Trajectory
-from satqkd.planner.planfile import DAY, Plan
+from satqkd.planner.planfile import DAY, Plan, PlanStation
 
 # Okabe and Ito's palette, as in the figures.
 COLOURS = ([0, 114, 178, 255], [213, 94, 0, 255], [0, 158, 115, 255], [230, 159, 0, 255], [204, 121, 167, 255])
 WHITE = [255, 255, 255, 255]
-DEGREE = 5  # of the interpolation between nodes: half a metre in low orbit
+DEGREE = 5  # of the polynomial between nodes: half a metre in low orbit
 
 
 def document(plan: Plan, passes: pd.DataFrame, trajectories: dict[str, Trajectory]) -> str:
-    """The first `czml_days` of a plan.
+    """Return the first `czml_days` of a plan as CZML.
 
     Parameters
     ----------
     plan : Plan
     passes : pandas.DataFrame
-        Of `make_plan`.
+        Result of `make_plan`.
     trajectories : dict of str to Trajectory
-        By satellite; their nodes are the sampled positions, in the Earth's frame.
+        By satellite. The nodes are the sampled positions, in the Earth's frame.
 
     Returns
     -------
     str
-        JSON, a packet a line.
+        JSON, with one packet a line.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan, make_plan
+    >>> plan = load_plan("example", days=1)
+    >>> forecast = make_plan(plan)
+    >>> packets = json.loads(document(plan, forecast.passes, forecast.trajectories))
+    >>> packets[0]["clock"]["interval"]
+    '2018-09-10T00:00:00Z/2018-09-11T00:00:00Z'
     """
     end_utc = min(plan.start_utc + plan.czml_days * DAY, plan.end_utc)
     whole = _interval(plan.start_utc, end_utc)
@@ -56,7 +65,7 @@ def _document(plan: Plan, whole: str) -> dict:
     return {"id": "document", "name": plan.title, "version": "1.0", "clock": clock}
 
 
-def _station(station) -> dict:
+def _station(station: PlanStation) -> dict:
     place = [station.longitude_deg, station.latitude_deg, station.altitude_m]
     return {
         "id": f"station/{station.name}",

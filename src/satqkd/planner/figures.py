@@ -1,24 +1,34 @@
 """Figures of the planner."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
 from satqkd.plot import in_style, legend_above, new_figure, no_data
 
-COLOURS, DASHES = 7, ("-", "--", "-.", ":")  # no two of 28 satellites look alike
+COLOURS, DASHES = 7, ("-", "--", "-.", ":")  # 28 satellites have different lines
 
 
 @in_style
-def calendar_figure(nights, growth, title: str):
-    """Expected secret bits, clouds weighed in, by night and station, and what they grow to.
+def calendar_figure(nights: pd.DataFrame, growth: dict[str, tuple[np.ndarray, np.ndarray]], title: str) -> Figure:
+    """Draw the expected secret bits with the clouds by night and station, and their cumulative sum.
 
     Parameters
     ----------
     nights : pandas.DataFrame, shape (station, night)
-        Of `nightly`.
+        Result of `nightly`.
     growth : dict of str to (ndarray, ndarray)
-        Of `growing`, by satellite.
+        Result of `cumulative`, by satellite.
     title : str
+
+    Examples
+    --------
+    >>> days = np.arange(np.datetime64("2018-09-10"), np.datetime64("2018-09-12"))
+    >>> nights = pd.DataFrame([[1e5, np.nan]], index=["xinglong"], columns=days)
+    >>> figure = calendar_figure(nights, {"micius": (np.array([1e5, 1e5]), np.array([1e3, 1e3]))}, "Two nights")
+    >>> figure.axes[0].get_title()
+    'Two nights'
     """
     if not nights.size:
         return no_data(f"{title}: no pass is dark enough")

@@ -1,16 +1,25 @@
 """Usable passes as an iCalendar file (RFC 5545)."""
 
 from importlib.metadata import version
+from typing import Any
 
 import pandas as pd
 
 from satqkd.planner.planfile import Plan
 
-OCTETS = 75  # of a content line, without its line break: section 3.1
+OCTETS = 75  # longest content line without its line break, RFC 5545 section 3.1
 
 
 def calendar(plan: Plan, passes: pd.DataFrame) -> str:
-    """One event for each pass with an open window; DTSTAMP is the plan's start, so that the bytes are its alone."""
+    """Return one event for each pass with an open window. DTSTAMP is the plan's start: equal plans give equal bytes.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan, make_plan
+    >>> plan = load_plan("example", days=1)
+    >>> calendar(plan, make_plan(plan).passes).count("BEGIN:VEVENT")
+    4
+    """
     lines = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
@@ -53,14 +62,26 @@ def identifiers(usable: pd.DataFrame) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    """A TEXT value, section 3.3.11."""
+    r"""Return a TEXT value, RFC 5545 section 3.3.11.
+
+    Examples
+    --------
+    >>> print(escaped("Xinglong, Nanshan"))
+    Xinglong\, Nanshan
+    """
     for character in ("\\", ";", ","):
         text = text.replace(character, f"\\{character}")
     return text.replace("\n", "\\n")
 
 
 def folded(line: str) -> str:
-    """A content line with its line break, folded where it is longer than 75 octets and never within a character."""
+    """Return a content line with its line break, folded after 75 octets and never within a character.
+
+    Examples
+    --------
+    >>> [len(part) for part in folded("X" * 100).splitlines()]
+    [75, 26]
+    """
     parts, used = [""], 0
     for character in line:
         size = len(character.encode())
@@ -72,7 +93,7 @@ def folded(line: str) -> str:
     return "\r\n".join(parts) + "\r\n"
 
 
-def _description(row) -> str:
+def _description(row: Any) -> str:
     said = [
         f"Secret bits of this pass by itself, clear sky: {row.secret_bits:.0f} +- {row.secret_bits_sigma:.0f}",
         f"Sifted bits: {row.sifted_bits:.0f} +- {row.sifted_bits_sigma:.0f}, "
@@ -85,7 +106,7 @@ def _description(row) -> str:
 
 
 def _basic(text: str) -> str:
-    """2018-10-01T18:11:07Z in the basic form."""
+    """Return a time such as 2018-10-01T18:11:07Z in the basic form."""
     return text.replace("-", "").replace(":", "")
 
 

@@ -1,8 +1,11 @@
 """Nights by local mean solar time: of which night a moment is, and a long pass cut into one part for each night."""
 
-import numpy as np
+from collections.abc import Sequence
 
-from satqkd.orbit.propagation import Trajectory
+import numpy as np
+from numpy.typing import ArrayLike
+
+from satqkd.orbit.propagation import Place, Trajectory
 from satqkd.planner.windows import Sun, lowest_elevation_deg, view
 
 HOURS_PER_DEGREE = 1 / 15
@@ -37,12 +40,15 @@ def noons_s(path: Trajectory, longitude_deg: float) -> np.ndarray:
     array([11., 35.])
     """
     ahead, end = _ahead_of_utc(longitude_deg), path.start + np.timedelta64(round(1e9 * path.duration_s), "ns")
-    days = np.arange((path.start + ahead).astype("datetime64[D]"), (end + ahead).astype("datetime64[D]") + 1)
+    first, last = (np.array([path.start, end]) + ahead).astype("datetime64[D]")
+    days = np.arange(first, last + 1)
     noons = (days.astype("datetime64[s]") + HALF_A_DAY - ahead - path.start) / SECOND
     return noons[(noons > 0.0) & (noons < path.duration_s)]
 
 
-def one_a_night(path: Trajectory, stations, sun: Sun, times: np.ndarray, max_sun_elevation_deg: float) -> np.ndarray:
+def one_a_night(
+    path: Trajectory, stations: Sequence[Place], sun: Sun, times: np.ndarray, max_sun_elevation_deg: float
+) -> np.ndarray:
     """Cut passes that reach from one night into the next at the first station's noons.
 
     A satellite far out may be in view for days on end. A pass is cut at a noon that has darkness before and behind it,
@@ -77,13 +83,15 @@ def one_a_night(path: Trajectory, stations, sun: Sun, times: np.ndarray, max_sun
     return np.array(parts).reshape(-1, 3)
 
 
-def _ahead_of_utc(longitude_deg) -> np.ndarray:
+def _ahead_of_utc(longitude_deg: ArrayLike) -> np.ndarray:
     """Return local mean solar time minus UTC [timedelta64[s]]."""
     east = ((np.asarray(longitude_deg) + 180.0) % 360.0 - 180.0) * HOURS_PER_DEGREE
     return np.rint(3600 * east).astype("timedelta64[s]")
 
 
-def _cuts(path: Trajectory, stations, sun: Sun, one: np.ndarray, noons: np.ndarray, max_sun_deg: float) -> list[float]:
+def _cuts(
+    path: Trajectory, stations: Sequence[Place], sun: Sun, one: np.ndarray, noons: np.ndarray, max_sun_deg: float
+) -> list[float]:
     """Return the noons at which a pass is cut."""
     moments = np.linspace(one[0], one[2], int(np.ceil((one[2] - one[0]) / STEP_S)) + 2)
     dark = moments[_is_dark(path, stations, sun, moments, max_sun_deg)]
@@ -96,12 +104,14 @@ def _cuts(path: Trajectory, stations, sun: Sun, one: np.ndarray, noons: np.ndarr
     return cuts
 
 
-def _is_dark(path: Trajectory, stations, sun: Sun, seconds: np.ndarray, max_sun_elevation_deg: float) -> np.ndarray:
+def _is_dark(
+    path: Trajectory, stations: Sequence[Place], sun: Sun, seconds: np.ndarray, max_sun_elevation_deg: float
+) -> np.ndarray:
     """Return when the Sun is low enough at every station, shape (time,)."""
-    return (view(path, stations, sun, seconds).sun_elevation_deg <= max_sun_elevation_deg).all(axis=1)
+    return view(path, stations, sun, seconds).sun_elevation_deg.max(axis=1) <= max_sun_elevation_deg
 
 
-def _highest_s(path: Trajectory, stations, begin: float, end: float) -> float:
+def _highest_s(path: Trajectory, stations: Sequence[Place], begin: float, end: float) -> float:
     """Return when the lowest elevation is highest in a part of a pass [s], on ever finer grids."""
     low, high = begin, end
     while True:

@@ -1,4 +1,4 @@
-"""The coming days for given satellites and stations: every pass, and what it will yield."""
+"""Forecast the coming days for given satellites and stations: every pass, and its expected yield."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ from satqkd.planner.planfile import DAY, Plan, PlanStation
 from satqkd.planner.windows import Sun, View, closing, joint_times_s, longest_windows, may_be_dark, usable, view
 from satqkd.scenario import Scenario, ScenarioError
 
-NODES, MOST_NODES = 16, 64  # of the quadrature over a window: 16 give a low orbit's counts to 3e-6
+NODES, MOST_NODES = 16, 64  # quadrature nodes in a window: 16 give the counts of a low orbit to 3e-6
 NODE_SPACING_S = 20.0
 SHORTEST_S = 1.0
-REASON_NODES = 21  # moments of a pass at which its conditions are looked at
+REASON_NODES = 21  # moments of a pass at which its conditions are checked
 EDGES = ("rise", "culmination", "set")
-YIELDS = {"sifted_bits": 1, "qber": 5, "secret_bits": 1}  # and the digits behind the point
+YIELDS = {"sifted_bits": 1, "qber": 5, "secret_bits": 1}  # column to digits behind the point
 RECEIVER_KEYS = ("aperture_m", "obscuration_m", "receiver_efficiency", "zenith_extinction_db", "background_rate_hz")
 
 
@@ -47,31 +47,48 @@ class Forecast:
 
 
 def placed(scenario: Scenario, stations: tuple[PlanStation, ...]) -> Scenario:
-    """The scenario with receivers at other places: of the same name where it has such a station, else its first."""
+    """Return the scenario with receivers at other places: each takes the scenario's receiver of the same name, else the
+    first.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.planner import load_plan
+    >>> plan = load_plan("example", days=1)
+    >>> [station.name for station in placed(load_scenario("liao2017"), plan.stations[:1]).stations]
+    ['xinglong']
+    """
     receivers = {station.name: station for station in scenario.stations}
     there = []
     for station in stations:
         values = {key: getattr(station, key) for key in ("name", "latitude_deg", "longitude_deg", "altitude_m")}
         values |= {key: value for key in RECEIVER_KEYS if (value := getattr(station, key)) is not None}
         there.append(receivers.get(station.name, scenario.stations[0]).model_copy(update=values))
-    # A station of the plan may be the relay, which a plan leaves out.
+    # A station of the plan may be the scenario's relay, so the section is dropped.
     return scenario.model_copy(update={"stations": tuple(there), "relay": None})
 
 
 def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:
-    """Find every pass of a plan and say what it will yield.
+    """Find every pass of a plan and compute its expected yield.
 
     Parameters
     ----------
     plan : Plan
         From `load_plan`.
     progress : bool
-        Show a bar over the links.
+        Show a progress bar over the links.
 
     Raises
     ------
     ScenarioError
         If SGP4 cannot compute a position, as after decay.
+
+    Examples
+    --------
+    >>> from satqkd.planner import load_plan
+    >>> forecast = make_plan(load_plan("example", days=1))
+    >>> forecast.links[["satellite", "stations", "passes", "usable_passes"]].iloc[0].to_dict()
+    {'satellite': 'micius', 'stations': 'xinglong', 'passes': 2, 'usable_passes': 1}
     """
     sun, fleet = Sun.during(plan.start_utc, plan.end_utc), plan.fleet()
     trajectories, tables, links = {}, [], []
@@ -102,7 +119,9 @@ def _trajectory(plan: Plan, name: str, elements: Elements) -> Trajectory:
 
 @dataclass(frozen=True)
 class _Link:
-    """A satellite and the station, or the pair of stations, that it serves; times are seconds of its path."""
+    """A satellite and the station, or pair of stations, that it serves. Times are seconds after the trajectory's
+    start.
+    """
 
     satellite: str
     elements: Elements
@@ -123,7 +142,7 @@ class _Link:
         return view(self.path, self.stations, self.sun, seconds)
 
     def forecast(self, times: np.ndarray) -> tuple[pd.DataFrame, dict]:
-        """The passes with rise, culmination and set at times, shape (pass, 3), and what they add up to."""
+        """Return a row for each pass, from rise, culmination and set, shape (pass, 3), and the sums of the link."""
         highest = self.view(times[:, 1])
         windows = self.windows(times, highest)
         is_open = windows[:, 1] > windows[:, 0]
@@ -136,7 +155,7 @@ class _Link:
         return table, self.summary(table, counts)
 
     def windows(self, times: np.ndarray, highest: View) -> np.ndarray:
-        """When the conditions are fulfilled, shape (pass, 2); both equal where they are not for long enough."""
+        """Return when the conditions are fulfilled, shape (pass, 2); begin equals end where that is too short."""
         conditions, edges = self.scenario.orbit, times[:, ::2]
         windows = np.repeat(edges[:, :1], 2, axis=1)
         dark = may_be_dark(highest, edges[:, 1] - edges[:, 0], conditions.max_sun_elevation_deg)
@@ -148,7 +167,7 @@ class _Link:
         return windows
 
     def counts(self, windows: np.ndarray) -> Counts:
-        """Expected counts by Gauss-Legendre quadrature over each window."""
+        """Return the expected counts by Gauss-Legendre quadrature over each window."""
         duration_s = windows[:, 1] - windows[:, 0]
         count = int(np.clip(np.ceil(duration_s.max() / NODE_SPACING_S), NODES, MOST_NODES))
         node, weight = np.polynomial.legendre.leggauss(count)
@@ -190,12 +209,13 @@ class _Link:
         )
 
     def yields(self, is_open: np.ndarray, counts: Counts | None) -> pd.DataFrame:
-        """Under clear sky, and with the clouds weighed in."""
+        """Return the yields under a clear sky, and the expected secret bits with the clouds."""
         columns = np.zeros((6, is_open.size))
-        columns[2:4] = np.nan  # no error rate without a bit
+        columns[2:4] = np.nan  # there is no error rate without a bit
         if counts is not None:
             columns[:, is_open] = [*counts.sifted(), *counts.qber(), *secret_bits(self.scenario, counts)]
-        table, p = {}, self.clear_probability
+        table: dict[str, np.ndarray] = {}
+        p = self.clear_probability
         for (name, digits), mean, sigma in zip(YIELDS.items(), columns[::2], columns[1::2], strict=True):
             table |= {name: np.round(mean, digits), f"{name}_sigma": np.round(sigma, digits)}
         *_, mean, sigma = columns
@@ -208,7 +228,9 @@ class _Link:
         )
 
     def reasons(self, times: np.ndarray, windows: np.ndarray, counts: Counts | None) -> pd.Series:
-        """Why a pass gives no key: what keeps its window shut, or else what `satqkd.key.proofs.reasons` says."""
+        """Return why a pass gives no key: what keeps its window closed, or else a reason of
+        `satqkd.key.proofs.reasons`.
+        """
         is_open = windows[:, 1] > windows[:, 0]
         reasons = np.full(is_open.size, "", dtype=object)
         for place in np.flatnonzero(~is_open):
@@ -235,7 +257,7 @@ class _Link:
         }
 
     def pooled_reason(self, passes: int, counts: Counts | None) -> str:
-        """Why all clear passes together give no key; empty where they give some."""
+        """Return why all clear passes together give no key; empty where they give some."""
         p = self.clear_probability
         if counts is None:
             return "no window" if passes else "no pass"
@@ -252,6 +274,6 @@ def _moments(path: Trajectory, seconds: np.ndarray) -> np.ndarray:
 
 
 def _utc(path: Trajectory, seconds: np.ndarray) -> np.ndarray:
-    """Times to the nearest second as text."""
+    """Return times to the nearest second as text."""
     nearest_second = (_moments(path, seconds) + np.timedelta64(500, "ms")).astype("datetime64[s]")
     return np.char.add(np.datetime_as_string(nearest_second, unit="s"), "Z")

@@ -1,9 +1,9 @@
-"""What the user of the planner writes: satellites, stations, and the days to plan."""
+"""The plan that a user writes: satellites, stations, and the days to forecast."""
 
 from datetime import date
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
@@ -42,7 +42,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
 class PlanStation(Section):
-    """A ground station; its receiver is the scenario's of the same name, else the scenario's first."""
+    """A ground station. Its receiver is the scenario's of the same name, else the scenario's first."""
 
     name: Name = Field(description="name in lower case")
     latitude_deg: Latitude = Field(description="WGS84 [degree]")
@@ -61,7 +61,7 @@ class PlanStation(Section):
 
 
 class PlanSatellite(Section):
-    """A satellite, its orbit, and the scenario whose source, optics and protocol it carries."""
+    """A satellite with its orbit, and the scenario whose source, optics and protocol it carries."""
 
     name: Name = Field(description="name in lower case")
     elements: FileName = Field(description="element sets (CCSDS OMM or TLE), below data/orbits or beside the plan")
@@ -72,7 +72,7 @@ class PlanSatellite(Section):
 
 
 class Plan(Section):
-    """The days to plan, for satellites and stations."""
+    """The satellites, the stations, and the days to plan."""
 
     name: Name = Field(description="name of the results folder, and of the file")
     title: str = Field(min_length=1, description="one line for the figure and the calendar")
@@ -87,7 +87,7 @@ class Plan(Section):
     _path: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
-    def _distinct(self):
+    def _distinct(self) -> Self:
         for what in ("satellites", "stations"):
             names = [entry.name for entry in getattr(self, what)]
             if twice := [name for name in names if names.count(name) > 1]:
@@ -96,30 +96,51 @@ class Plan(Section):
 
     @property
     def path(self) -> Path:
+        """Return the path of the plan's file."""
         return self._path
 
     @property
     def start_utc(self) -> np.datetime64:
-        """The first moment of the plan [UTC]."""
+        """Return the first moment of the plan [UTC]."""
         return np.datetime64(self.start, "ns")
 
     @property
     def end_utc(self) -> np.datetime64:
-        """The moment after its last [UTC]."""
+        """Return the moment after the plan's last [UTC]."""
         return self.start_utc + self.days * DAY
 
     @property
     def files(self) -> list[Path]:
-        """The plan, its element sets and its scenarios."""
+        """Return the paths of the plan, its element sets and its scenarios.
+
+        Examples
+        --------
+        >>> [path.name for path in load_plan("example").files]
+        ['example.yaml', 'micius.csv', 'liao2017.yaml', 'yin2020.yaml']
+        """
         named = [[self._elements_file(s), self._scenario_file(s)] for s in self.satellites]
         return [self._path, *dict.fromkeys(file for pair in named for file in pair)]
 
     def fleet(self) -> list[tuple[PlanSatellite, Elements, Scenario]]:
-        """Every satellite with its element sets and its scenario, read and checked."""
+        """Read and check the element sets and the scenario of every satellite.
+
+        Examples
+        --------
+        >>> [(satellite.name, scenario.name) for satellite, _, scenario in load_plan("example").fleet()]
+        [('micius', 'liao2017'), ('micius_pairs', 'yin2020')]
+        """
         return [(s, self._elements(s), self._scenario(s)) for s in self.satellites]
 
     def links(self, scenario: Scenario) -> list[tuple[PlanStation, ...]]:
-        """The stations, or the pairs of stations, that a satellite with this scenario can serve."""
+        """Return the stations, or pairs of stations, that a satellite with this scenario can serve.
+
+        Examples
+        --------
+        >>> from satqkd import load_scenario
+        >>> links = load_plan("example").links(load_scenario("yin2020"))
+        >>> ["+".join(station.name for station in link) for link in links[:3]]
+        ['xinglong+nanshan', 'xinglong+delingha', 'xinglong+lijiang']
+        """
         return list(combinations(self.stations, len(scenario.stations)))
 
     def _elements_file(self, satellite: PlanSatellite) -> Path:
@@ -179,13 +200,19 @@ def load_plan(path: str | Path, *, start: str | date | None = None, days: int | 
     path : str or Path
         The name of a plan that comes with the package, or the path of a YAML file.
     start, days : optional
-        In place of the file's.
+        Replace the file's.
 
     Raises
     ------
     ScenarioError
-        One sentence that names the file, the key, the value, the bound and a way out; element sets too far from the
-        days of the plan are such an error.
+        One sentence that names the file, the key, the value, the bound and a way out; also for element sets too far
+        from the days of the plan.
+
+    Examples
+    --------
+    >>> plan = load_plan("example", days=2)
+    >>> plan.start.isoformat(), [satellite.name for satellite in plan.satellites]
+    ('2018-09-10', ['micius', 'micius_pairs'])
     """
     path = found(path, "plans", "a plan")
     tree = read_tree(path, "a plan", "data/plans/example.yaml")

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from satqkd.files import finished, save_provenance
-from satqkd.planner.calendar import growing, nightly
+from satqkd.planner.calendar import cumulative, nightly
 from satqkd.planner.czml import document
 from satqkd.planner.figures import calendar_figure
 from satqkd.planner.icalendar import calendar
@@ -12,7 +14,7 @@ from satqkd.plot import save_figure
 
 
 def save_plan(forecast: Forecast, folder: str | Path) -> None:
-    """Write passes.csv, links.csv, plan.ics, plan.czml, calendar.svg and calendar.png: the same bytes again."""
+    """Write passes.csv, links.csv, plan.ics, plan.czml, calendar.svg and calendar.png; equal plans give equal bytes."""
     folder, plan, passes = Path(folder), forecast.plan, forecast.passes
     texts = {
         "passes.csv": passes.to_csv(index=False, lineterminator="\n"),
@@ -27,7 +29,7 @@ def save_plan(forecast: Forecast, folder: str | Path) -> None:
     save_provenance(folder / "passes.csv", plan.files)
 
 
-def shown(forecast: Forecast):
-    """The calendar of a plan as a figure."""
+def shown(forecast: Forecast) -> Figure:
+    """Return the calendar of a plan as a figure."""
     plan, passes = forecast.plan, forecast.passes
-    return calendar_figure(nightly(plan, passes), growing(plan, passes), plan.title)
+    return calendar_figure(nightly(plan, passes), cumulative(plan, passes), plan.title)

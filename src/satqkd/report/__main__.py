@@ -1,12 +1,12 @@
-"""Pages of the report, and what README.md shows of the results: ``python -m satqkd.report -h``."""
+"""Write the pages of the report and the results in README.md: ``python -m satqkd.report -h``."""
 
 import argparse
 import sys
 from pathlib import Path
 
 from satqkd.files import finished
-from satqkd.report import parameters_page, renew, rotten, validation_page, write_first_page
-from satqkd.report.picture import EXPERIMENT, renew_picture, rotten_picture
+from satqkd.report import outdated, parameters_page, renew, validation_page, write_first_page
+from satqkd.report.picture import EXPERIMENT, outdated_picture, renew_picture
 from satqkd.scenario import ScenarioError, load_scenario
 from satqkd.validation.stage import read_table
 
@@ -14,7 +14,7 @@ TABLE = "results/validation.csv"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write a page or renew the summary; non-zero where the summary is no longer right."""
+    """Write a page or renew the summary; return non-zero where the summary is out of date."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.report", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (("parameters", "of a scenario"), ("validation", "of the validation table")):
@@ -37,23 +37,29 @@ def _done(given: argparse.Namespace) -> int:
     if given.command == "results":
         write_first_page(given.source)
         return 0
-    frame = None if given.command == "parameters" else read_table(given.source)
-    if given.command == "readme":
+    if given.command == "parameters":
+        _write(parameters_page(load_scenario(given.source)), given.output)
+        return 0
+    frame = read_table(given.source)
+    if given.command == "validation":
+        _write(validation_page(frame), given.output)
+    elif given.command == "readme":
         renew(frame, Path())
         if EXPERIMENT in set(frame.scenario):
             renew_picture(Path(given.source).parent, Path())
-    elif given.command == "check":
-        found = rotten(frame, Path())
+    else:
+        found = outdated(frame, Path())
         if EXPERIMENT in set(frame.scenario):
-            found += rotten_picture(Path(given.source).parent, Path())
+            found += outdated_picture(Path(given.source).parent, Path())
         for sentence in found:
             print(f"{sentence}: python -m satqkd.report readme renews README.md, docs/validation.* and docs/yin2020.*")
         return 1 if found else 0
-    else:
-        made = validation_page(frame) if frame is not None else parameters_page(load_scenario(given.source))
-        with finished(given.output) as draft:
-            draft.write_text(made, encoding="utf-8")
     return 0
+
+
+def _write(page: str, path: str) -> None:
+    with finished(path) as draft:
+        draft.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The first page of the results: every experiment with one figure and its main numbers, and where to go from there.
+"""Write the first page of the results: every experiment with one figure, its main numbers, and links.
 
-It is made from what the folder holds, whole or in part, after every run. Links lead only to what is there.
+It is written after every run from all results in the folder, also incomplete ones. It only links to existing files.
 """
 
 import base64
@@ -17,16 +17,16 @@ import pandas as pd
 from satqkd.files import finished
 from satqkd.report.page import mark, page, table
 from satqkd.report.verdicts import KINDS, MEANING
-from satqkd.scenario import Experiment, ScenarioError, load_scenario
+from satqkd.scenario import Experiment, Scenario, ScenarioError, load_scenario
 from satqkd.validation.reference import Reference, figure_id, load_reference
 from satqkd.validation.stage import gather, validate_results
 
 INTRODUCTION = (
     "Experiments between satellites and ground stations, simulated detection by detection from one scenario file each "
-    "and analysed as two laboratories would. The numbers that a paper prints stand beside the simulated ones."
+    "and analysed as two laboratories would. Each published number is shown with the simulated one."
 )
 
-# What is shown of a scenario without published values: observables and their words.
+# Observables that are shown of a scenario without published values, with their names.
 OWN_VALUES = {
     "channel.attenuation": "attenuation",
     "coincidence.coincidence_rate": "coincidences",
@@ -37,7 +37,7 @@ OWN_VALUES = {
     "key.key_length": "secret key (bits)",
     "key.no_key": "no key",
 }
-# Figures of which the first that is there stands for a scenario without a published one, or before it is drawn.
+# The first of these figures that exists is shown where there is no figure of a paper, or before it is drawn.
 OWN_FIGURES = ("run1/figures/rate", "recorded/figures/rate", "run1/figures/length", "figures/ranges")
 
 NEXT = (
@@ -51,25 +51,33 @@ NEXT = (
 
 
 def first_page(results: str | Path) -> str:
-    """Return the page of what a folder of results holds; the project's folder is above it.
+    """Return the HTML page of all that a folder of results holds; the project's folder is above it.
 
     Parameters
     ----------
     results : str or Path
-        The folder ``results``; scenarios and published values are read from ``data`` beside it.
+        The folder ``results``; scenarios and published values are read from ``data`` next to it.
 
     Returns
     -------
     str
-        HTML in one file: figures stand in it, links are relative to the folder.
+        HTML in one file, with embedded figures; links are relative to the folder.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as project:
+    ...     (Path(project) / "results").mkdir()
+    ...     page = first_page(Path(project) / "results")
+    >>> "No experiment with published values" in page
+    True
     """
     results = Path(results)
     data = results.parent / "data"
     scenarios, faults = _scenarios(results, data / "scenarios")
-    references = {
-        name: data / "reference" / f"{getattr(one, 'reference', None)}.yaml" for name, one in scenarios.items()
-    }
-    published = {name: one for name, one in scenarios.items() if references[name].is_file()}
+    missions = {name: one for name, one in scenarios.items() if isinstance(one, Scenario)}
+    references = {name: data / "reference" / f"{one.reference}.yaml" for name, one in missions.items()}
+    published = {name: one for name, one in missions.items() if references[name].is_file()}
     verdicts = validate_results(results, published, data / "reference") if published else pd.DataFrame()
     parts = [f"<p>{escape(INTRODUCTION)}</p>", _tally(results, verdicts)]
     for name, scenario in scenarios.items():
@@ -84,13 +92,25 @@ def first_page(results: str | Path) -> str:
 
 
 def write_first_page(results: str | Path) -> None:
-    """Write ``report.html`` into a folder of results."""
+    """Write ``report.html`` into a folder of results.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as project:
+    ...     (Path(project) / "results").mkdir()
+    ...     write_first_page(Path(project) / "results")
+    ...     print((Path(project) / "results/report.html").is_file())
+    True
+    """
     with finished(Path(results) / "report.html") as draft:
         draft.write_text(first_page(results), encoding="utf-8")
 
 
 def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list[str]]:
-    """Scenarios that have results: published ones first, in the order in which they flew; and what cannot be read."""
+    """Return the scenarios that have results, published ones first in order of their flights, and what cannot be
+    read.
+    """
     found, faults = [], []
     for path in sorted(folder.glob("*.yaml")):
         if (results / path.stem).is_dir():
@@ -103,11 +123,11 @@ def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list
 
 
 def _first_day(scenario: Experiment) -> str:
-    return str(getattr(scenario.orbit, "search_start", ""))
+    return str(scenario.orbit.search_start) if isinstance(scenario, Scenario) else ""
 
 
 def _tally(results: Path, verdicts: pd.DataFrame) -> str:
-    """How many published values came out, in one line, and what the words mean."""
+    """Return one line with the count of each verdict, and what the words mean."""
     if verdicts.empty:
         return "<p>No experiment with published values is among these results.</p>"
     seen = verdicts[verdicts.verdict != "missing"]
@@ -116,13 +136,13 @@ def _tally(results: Path, verdicts: pd.DataFrame) -> str:
     more = _link(results, "validation.html", "all of them, with tolerances and reasons")
     missing = len(verdicts) - len(seen)
     also = f" {missing} more wait for stages that have not run here." if missing else ""
-    text = f"<p><strong>{len(seen)} published values beside ours: {words}.</strong>{also} {more}</p>"
+    text = f"<p><strong>{len(seen)} published values compared with ours: {words}.</strong>{also} {more}</p>"
     legend = " ".join(f"{mark(f'{name}:', KINDS[name])} {escape(MEANING[name])}." for name in KINDS if count.get(name))
     return f"{text}<p>{legend}</p>"
 
 
 def _experiment(results: Path, scenario: Experiment, reference: Reference, verdicts: pd.DataFrame) -> str:
-    """A published experiment: its headline beside the paper's."""
+    """Return the section of a published experiment: its headline with the paper's values and ours."""
     headline = reference.headline
     names = headline.values if headline else tuple(verdicts.id[:3])
     rows = [
@@ -147,7 +167,7 @@ def _experiment(results: Path, scenario: Experiment, reference: Reference, verdi
 
 
 def _own(results: Path, scenario: Experiment) -> str:
-    """A mission of the user's own, or two recordings."""
+    """Return the section of a user's own mission, or of two recordings."""
     folder = results / scenario.name
     values = gather(folder)
     for path in sorted((folder / "recorded").glob("*.observables.json")):
@@ -168,7 +188,7 @@ def _section(scenario: Experiment, before: str, figure: str, text: str) -> str:
 
 
 def _figure(folder: Path, names: Iterable[str], titles: dict[str, str]) -> str:
-    """The first figure that is there, within the page."""
+    """Return the first figure that exists, embedded in the page."""
     for name in names:
         path = folder / f"{name}.svg"
         if path.is_file():
@@ -180,7 +200,7 @@ def _figure(folder: Path, names: Iterable[str], titles: dict[str, str]) -> str:
 
 
 def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
-    """Links to a scenario's figures and pages, as far as they are there."""
+    """Return links to those figures and pages of a scenario that exist."""
     folder, name = results / scenario.name, scenario.name
     papers = [_link(results, f"{name}/papers/{stem}.svg", title.partition(":")[0]) for stem, title in titles.items()]
     stages = [
@@ -194,7 +214,7 @@ def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
 
 
 def _plans(results: Path) -> str:
-    """Plans and sweeps that were computed."""
+    """Return links to the plans and sweeps that were computed."""
     files = {
         "plan": ("calendar.svg", "passes.csv", "links.csv", "plan.ics", "plan.czml"),
         "sweep": ("sweep.svg", "sweep.nc"),
@@ -209,7 +229,7 @@ def _plans(results: Path) -> str:
 
 
 def _further(results: Path) -> str:
-    """Where to go from here."""
+    """Return links to further pages and documents."""
     links = [
         _link(results, "validation.html", "Every published value with tolerance, reason and verdict"),
         _link(results, "report-snakemake.html", "Snakemake's report: all figures with captions, run times, the rules"),
@@ -219,19 +239,19 @@ def _further(results: Path) -> str:
 
 
 def _link(folder: Path, path: str, words: str, anchor: str = "", *, base: str = "") -> str:
-    """A link to a file below a folder; nothing where the file is not there."""
+    """Return a link to a file below a folder; empty where the file does not exist."""
     if not (folder / path).is_file():
         return ""
     return f'<a href="{escape(base + path)}{escape(anchor)}">{escape(words)}</a>'
 
 
 def _words(name: str) -> str:
-    """An id as one would say it."""
+    """Return an id in words."""
     return " ".join({"qber": "QBER", "chsh": "CHSH", "s": "S"}.get(word, word) for word in name.split("_"))
 
 
 def _shown(text: Any, unit: str, sigma: float | None = None) -> str:
-    """A value of the table to four digits, with its standard deviation and its unit."""
+    """Return a value of the table to four digits, with its standard deviation and its unit."""
     if pd.isna(text):
         return ""
     short = re.sub(r"\d+\.?\d*(e[-+]\d+)?", lambda found: _rounded(found[0], 4), str(text))
@@ -241,7 +261,7 @@ def _shown(text: Any, unit: str, sigma: float | None = None) -> str:
 
 
 def _rounded(number: Any, digits: int) -> str:
-    """A number to that many digits, without an exponent; nothing before the point is rounded away."""
+    """Return a number to a given number of digits without an exponent; no digit before the point is rounded away."""
     value = float(number)
     text = f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
     return np.format_float_positional(float(text), trim="-")

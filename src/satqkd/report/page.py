@@ -1,4 +1,4 @@
-"""A page of tables in one file: no script, nothing from outside, rows become cards on a narrow screen."""
+"""HTML pages of tables in one file, without script or external resources; narrow screens show rows as cards."""
 
 from html import escape
 from string import Template
@@ -45,17 +45,35 @@ a { color: #0b4f8a }
 
 
 def mark(text: str, kind: str) -> str:
-    """A word with a coloured bar before it; the word says it all, the colour only helps the eye."""
+    """Return a word with a coloured bar before it; the word alone carries the meaning.
+
+    Examples
+    --------
+    >>> mark("within", "good")
+    '<span class="mark good">within</span>'
+    """
     return f'<span class="mark {kind}">{escape(text)}</span>'
 
 
 def folded(summary: str, text: str) -> str:
-    """Text that opens on a touch."""
+    """Return text that unfolds below its summary when it is clicked.
+
+    Examples
+    --------
+    >>> folded("0.1", "the printed digit")
+    '<details><summary>0.1</summary>the printed digit</details>'
+    """
     return f"<details><summary>{escape(summary)}</summary>{escape(text)}</details>"
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
-    """A table of cells that are HTML already; each knows its column, for the narrow screen."""
+    """Return an HTML table; each cell is HTML, and carries its column's name for narrow screens.
+
+    Examples
+    --------
+    >>> table(["id"], [["qber"]]).count('data-label="id"')
+    1
+    """
     lines = ["<table><thead><tr>", *(f"<th>{escape(name)}</th>" for name in head), "</tr></thead><tbody>"]
     for row in rows:
         cells = (f'<td data-label="{escape(name)}">{cell}</td>' for name, cell in zip(head, row, strict=True))
@@ -64,7 +82,13 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def page(title: str, *parts: str) -> str:
-    """The whole page."""
+    """Return the whole HTML page.
+
+    Examples
+    --------
+    >>> page("Results", "<p>none yet</p>").startswith("<!doctype html>")
+    True
+    """
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',

@@ -1,4 +1,4 @@
-"""What a scenario assumes, and on whose authority."""
+"""Write a page of a scenario's parameters with their origin."""
 
 from collections import Counter
 from html import escape
@@ -11,7 +11,14 @@ KINDS = {"published": "good", "assumed": "note", "calibrated": "other", "not sai
 
 
 def parameters_page(scenario: Experiment) -> str:
-    """The parameters of a scenario section by section as a page, with where each comes from."""
+    """Return a page of a scenario's parameters, section by section, with the origin of each.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> parameters_page(load_scenario("yin2020")).count("<h2>") > 5
+    True
+    """
     rows = parameter_rows(scenario)
     count = Counter(origin for _, _, origin, _, _ in rows)
     parts = [f"<p>{escape(', '.join(f'{count[kind]} {kind}' for kind in KINDS if count[kind]))}.</p>"]

@@ -1,7 +1,7 @@
-"""The picture in README.md: one experiment from the pass to the Bell test, drawn from a small table beside it.
+"""Draw the picture in README.md: one experiment from the pass to the Bell test, from a small table.
 
-`docs/yin2020.csv` holds what the last full run gave. A test holds the picture to it, and CI holds it to the results of
-the workflow, as with the summary of the validation table.
+`docs/yin2020.csv` has the numbers of the last full run. A test compares the picture with it, and CI compares it with
+the results of the workflow, as for the summary of the validation table.
 """
 
 from pathlib import Path
@@ -15,17 +15,17 @@ from satqkd.plot import BLACK, BLUE, ORANGE, STATION_STYLES, in_style, legend_ab
 
 EXPERIMENT = "yin2020"
 STEP_S = 10
-# What another processor's last digits may change in a value of the table, in units of its panel's largest.
+# Last digits differ between processors. Changes of the table below this part of a panel's largest value are accepted.
 READABLE = 0.01
 
 
 def picture_table(results: str | Path) -> pd.DataFrame:
-    """Return what the picture shows of the first run: elevations, coincidences, key by proof, correlations.
+    """Return the numbers behind the picture, of the first run: elevations, coincidences, key by proof, correlations.
 
     Parameters
     ----------
     results : str or Path
-        The folder ``results`` with the experiment's data sets.
+        The folder ``results``, with the experiment's data sets.
 
     Returns
     -------
@@ -88,7 +88,14 @@ def picture(frame: pd.DataFrame) -> Figure:
 
 
 def moved(now: pd.DataFrame, then: pd.DataFrame) -> list[str]:
-    """Return a sentence for each panel whose numbers a reader would see to differ; empty where none do."""
+    """Return a sentence for each panel whose numbers differ visibly; empty where none do.
+
+    Examples
+    --------
+    >>> row = {"panel": "S", "name": "S", "x": np.nan, "value": 2.4, "sigma": 0.1}
+    >>> moved(pd.DataFrame([row]), pd.DataFrame([row | {"value": 2.6}]))
+    ['S: 1 numbers of the picture are not those of the results']
+    """
     found = []
     for panel, rows in now.groupby("panel", sort=False):
         old = then[then.panel == panel]
@@ -117,6 +124,6 @@ def read_picture(root: str | Path) -> pd.DataFrame:
     return pd.read_csv(Path(root) / "docs" / f"{EXPERIMENT}.csv", dtype={"name": str})
 
 
-def rotten_picture(results: str | Path, root: str | Path) -> list[str]:
-    """Return sentences about what the picture no longer shows rightly; empty when it is current."""
+def outdated_picture(results: str | Path, root: str | Path) -> list[str]:
+    """Return a sentence for each panel of the picture that is out of date; empty when it is current."""
     return moved(picture_table(results), read_picture(root))

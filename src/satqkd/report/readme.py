@@ -1,7 +1,7 @@
-"""The summary in README.md: a table of counts and a small figure, both from docs/validation.csv.
+"""Write the summary in README.md: a table of counts and a small figure, both from docs/validation.csv.
 
-`docs/validation.csv` is what the last full run gave, row by row. A test holds README and figure to it, and CI holds it
-to the table that the workflow has just made: neither can fall behind without somebody being told.
+`docs/validation.csv` has the rows of the last full run. A test compares README and figure with it, and CI compares it
+with the table that the workflow has just made, so that an outdated summary is noticed.
 """
 
 import re
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from satqkd.plot import BLACK, GREEN, ORANGE, VERMILION, in_style, new_figure, save_figure
 
@@ -16,22 +17,44 @@ MARKERS = {"within": (GREEN, "o"), "listed": (ORANGE, "s"), "outside": (VERMILIO
 VERDICTS = (*MARKERS, "missing")
 ROLES = ("predicted", "calibrated", "formula")
 KEPT = ["scenario", "id", "role", "verdict", "deviation"]
-# Pages with such a block.
+# Pages with a summary block.
 PAGES = ("README.md", "paper.md")
 BLOCK = re.compile(r"(<!-- validation -->\n).*?(<!-- end -->)", re.DOTALL)
-# The scatter of another processor's last digits must not raise an alarm; what a reader of the figure could see does.
+# Last digits differ between processors. Only changes that are visible in the figure count.
 READABLE = 0.02
 SHOWN_LIMIT = 2.0
 BIN = 0.05
 
 
 def kept(table: pd.DataFrame) -> pd.DataFrame:
-    """What is kept of ``results/validation.csv``: scenario, id, role, verdict, deviation over tolerance."""
+    """Return the columns of ``results/validation.csv`` that are kept: scenario, id, role, verdict, deviation over
+    tolerance.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> kept(frame).columns.tolist()
+    ['scenario', 'id', 'role', 'verdict', 'deviation']
+    """
     return table.rename(columns={"deviation_over_tolerance": "deviation"})[KEPT].round({"deviation": 2})
 
 
 def summary(frame: pd.DataFrame) -> str:
-    """Counts by role and verdict as a table in Markdown."""
+    """Return the counts by role and verdict as a table in Markdown.
+
+    Examples
+    --------
+    >>> print(summary(pd.DataFrame({"role": ["predicted"], "verdict": ["within"]})))
+    |  | within | listed | outside | missing | all |
+    | --- | --- | --- | --- | --- | --- |
+    | predicted | 1 | 0 | 0 | 0 | 1 |
+    | calibrated | 0 | 0 | 0 | 0 | 0 |
+    | formula | 0 | 0 | 0 | 0 | 0 |
+    | all | 1 | 0 | 0 | 0 | 1 |
+    """
     count = pd.crosstab(frame.role, frame.verdict).reindex(index=ROLES, columns=VERDICTS, fill_value=0)
     count.loc["all"] = count.sum()
     rows = [["", *VERDICTS, "all"], ["---"] * (len(VERDICTS) + 2)]
@@ -40,8 +63,18 @@ def summary(frame: pd.DataFrame) -> str:
 
 
 @in_style
-def summary_figure(frame: pd.DataFrame):
-    """Every value a dot, experiment by experiment: left of the line it is within its tolerance."""
+def summary_figure(frame: pd.DataFrame) -> Figure:
+    """Draw each value as a dot, experiment by experiment: left of the line it is within its tolerance.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> summary_figure(kept(frame)).axes[0].get_xlabel()
+    'deviation / tolerance (at the right edge: 2 or more)'
+    """
     names = list(dict.fromkeys(frame.scenario))
     figure, axes = new_figure(1, 1, width_cm=16, height_cm=1.5 * len(names) + 2.5)
     seen = frame[frame.verdict.isin(MARKERS)].sort_values("deviation", kind="stable")
@@ -65,9 +98,20 @@ def summary_figure(frame: pd.DataFrame):
 
 
 def with_summary(text: str, frame: pd.DataFrame) -> str:
-    """The text of a page with the counts as they are now."""
+    """Return the text of a page with the current counts in its block.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> text = with_summary(chr(10).join(["<!-- validation -->", "<!-- end -->"]), frame)
+    >>> text.count("| predicted |")
+    1
+    """
     if not BLOCK.search(text):
-        raise ValueError("the page has no place for the summary: put <!-- validation --> and <!-- end --> there")
+        raise ValueError("the page has no place for the summary: add <!-- validation --> and <!-- end -->")
     return BLOCK.sub(lambda found: f"{found[1]}{summary(frame)}\n{found[2]}", text)
 
 
@@ -83,8 +127,8 @@ def renew(table: pd.DataFrame, root: str | Path) -> None:
         path.write_text(text)
 
 
-def rotten(table: pd.DataFrame, root: str | Path) -> list[str]:
-    """Sentences about what README.md's summary no longer says rightly; empty when it is current."""
+def outdated(table: pd.DataFrame, root: str | Path) -> list[str]:
+    """Return a sentence for each row of README.md's summary that is out of date; empty when it is current."""
     now = kept(table).set_index(["scenario", "id", "role"])
     then = pd.read_csv(Path(root) / "docs" / "validation.csv").set_index(["scenario", "id", "role"])
     found = [f"{' '.join(key)} is not in both" for key in now.index.symmetric_difference(then.index)]

@@ -1,6 +1,7 @@
-"""The validation table for a reader."""
+"""Write the validation table as a page."""
 
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -10,19 +11,28 @@ from satqkd.tables.outcomes import with_sigma
 KINDS = {"within": "good", "listed": "note", "outside": "bad", "missing": "plain"}
 MEANING = {
     "within": "the simulated value lies within the tolerance",
-    "listed": "outside, for a reason that is known and given",
-    "outside": "outside, and nobody knows why",
+    "listed": "outside, for a known reason, which is given",
+    "outside": "outside, for an unknown reason",
     "missing": "not simulated",
 }
 
 
 def validation_page(frame: pd.DataFrame) -> str:
-    """A row for each published value, experiment by experiment, with its verdict.
+    """Return a page with one row for each published value, experiment by experiment, with its verdict.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        ``results/validation.csv``, read as text where a cell is no number.
+        ``results/validation.csv``; cells without a number are text.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> "chsh_s" in validation_page(frame)
+    True
     """
     legend = "".join(f"<p>{mark(f'{name}:', KINDS[name])} {escape(words)}</p>" for name, words in MEANING.items())
     count = pd.crosstab(frame.scenario, frame.verdict).reindex(columns=list(KINDS), fill_value=0)
@@ -44,7 +54,7 @@ def _link(name: str) -> str:
     return f'<a href="#{escape(name)}">{escape(name)}</a>'
 
 
-def _cells(row) -> list[str]:
+def _cells(row: Any) -> list[str]:
     return [
         escape(str(row.id)),
         mark(row.verdict, KINDS[row.verdict]),

@@ -1,31 +1,34 @@
 """The figure of a sweep."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import ScalarFormatter
 
 from satqkd.plot import in_style, new_figure
 
 MOST_LINES, MOST_PANELS = 6, 4
 ROWS = {"key": "Secret bits", "qber": "QBER (%)"}
-LOG_FROM = 5  # ratio of the largest to the smallest value of an axis
+LOG_FROM = 5  # an axis is logarithmic when its largest value is more than this many times its smallest
 
 
 @in_style
-def sweep_figure(data: xr.Dataset):
-    """Secret bits and error rate over the first parameter.
+def sweep_figure(data: xr.Dataset) -> Figure:
+    """Draw secret bits and error rate over the first parameter.
 
-    Lines are values of the second parameter and panels those of the third. Of more than `MOST_LINES` and `MOST_PANELS`
-    some are left out, evenly, and of further parameters all but the first value: the title says so. Shades are one
-    standard deviation of the key, marks the mean and standard deviation of the simulations.
+    Each line is a value of the second parameter, and each panel one of the third. At most `MOST_LINES` and
+    `MOST_PANELS` evenly chosen values are drawn, and only the first value of any further parameter; the title says so.
+    Shades are one standard deviation of the key, and marks the mean and standard deviation of the simulations.
 
     Parameters
     ----------
     data : xarray.Dataset
-        Of `gather`.
+        Result of `gather`.
     """
     names = data.key.dims
     x, *others = names
@@ -49,7 +52,7 @@ def sweep_figure(data: xr.Dataset):
         if column == 0:
             axis.set_ylabel(text)
         _scale(axis, data[x].values)
-    # Only now: a limit that is set ends the automatic one, and all panels share it.
+    # All panels share this limit, and setting it ends the automatic one, so it is set after everything is drawn.
     axes[0, 0].set_ylim(bottom=0)
     left_out = [
         f"{len(shown)} of the {data.sizes[name]} values of {name} are drawn"
@@ -64,7 +67,7 @@ def sweep_figure(data: xr.Dataset):
 
 
 def _shown(data: xr.Dataset, name: str, most: int) -> list[dict[str, int]]:
-    """Places along a parameter, evenly chosen with both ends."""
+    """Return places along a parameter, evenly chosen with both ends."""
     size = data.sizes[name]
     return [{name: int(i)} for i in np.linspace(0, size - 1, min(most, size)).round()]
 
@@ -78,11 +81,11 @@ def _axis(data: xr.Dataset, name: str) -> str:
     return name if unit == "1" else f"{name} ({unit})"
 
 
-def _short(value) -> str:
+def _short(value: Any) -> str:
     return str(value) if isinstance(value, str) else f"{value:.3g}"
 
 
-def _draw(axis, one: xr.Dataset, x: str, variable: str, text: str, style: dict) -> None:
+def _draw(axis: Axes, one: xr.Dataset, x: str, variable: str, text: str, style: dict) -> None:
     places = one[x].values if one[x].dtype.kind == "f" else np.arange(one.sizes[x])
     per_cent = 100 if variable == "qber" else 1
     axis.plot(places, per_cent * one[variable], marker=".", ms=3, label=text, **style)
@@ -97,7 +100,7 @@ def _draw(axis, one: xr.Dataset, x: str, variable: str, text: str, style: dict) 
         )  # fmt: skip
 
 
-def _scale(axis, values: np.ndarray) -> None:
+def _scale(axis: Axes, values: np.ndarray) -> None:
     if values.dtype.kind != "f":
         axis.set_xticks(np.arange(values.size), values, rotation=30, ha="right")
     elif values.min() > 0 and values.max() / values.min() > LOG_FROM:

@@ -1,6 +1,6 @@
-"""A grid of designs around a scenario by the analytic chain, and chosen points of it by the event simulation.
+"""Compute a grid of designs around a scenario by the analytic chain, and chosen points by the event simulation.
 
-``python -m satqkd.sweep.grid block|event|gather …`` is what the jobs of workflow/rules/sweep.smk call.
+The jobs of workflow/rules/sweep.smk call ``python -m satqkd.sweep.grid block|event|gather …``.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from satqkd.streams import record_key
 from satqkd.sweep.figures import sweep_figure
 from satqkd.sweep.sweepfile import Sweep, at_point, load_sweep
 
-# Unit and words of what the analytic chain expects of a point; only pairs have S.
+# The results of the analytic chain at a point, with unit and description. Only pairs have S.
 ANSWERS = {
     "open_s": ("s", "open link"),
     "attenuation_min": ("dB", "lowest attenuation"),
@@ -45,7 +45,7 @@ SIMULATED = {name: ANSWERS[name] for name in ("sifted", "qber", "key")}
 
 @dataclass(frozen=True, repr=False)
 class Simulated(Result):
-    """One simulated point.
+    """The outcome of one simulated point.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Simulated(Result):
 
 
 def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
-    """Points `first` to `last` of a sweep by the analytic chain.
+    """Compute points `first` to `last` of a sweep by the analytic chain.
 
     Returns
     -------
@@ -74,7 +74,13 @@ def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
     Raises
     ------
     ScenarioError
-        Where a point has no session or is no scenario.
+        Where a point has no session or is not a scenario.
+
+    Examples
+    --------
+    >>> from satqkd.sweep import load_sweep
+    >>> block(load_sweep("example"), 0, 1).key.round(-3).values.tolist()
+    [198000.0, 169000.0]
     """
     orbits: dict[tuple, xr.Dataset] = {}
     answers = []
@@ -102,13 +108,13 @@ def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
 
 
 def _where(scenario: Scenario) -> tuple:
-    """All that stage 1 asks of a scenario for ranges and elevations: points that share it share their sessions."""
+    """Return all that ranges and elevations depend on: points that share it share their sessions."""
     stations = ((s.latitude_deg, s.longitude_deg, s.altitude_m) for s in scenario.stations)
     return scenario.orbit, *stations
 
 
 def simulate_point(sweep: Sweep, point: dict[str, float | str], *, replicate: int, seed: int) -> Simulated:
-    """A point by the event simulation: tags, matching and key, all open time for the key.
+    """Compute a point by the event simulation: tags, matching and key, with all open time for the key.
 
     Parameters
     ----------
@@ -116,9 +122,9 @@ def simulate_point(sweep: Sweep, point: dict[str, float | str], *, replicate: in
     point : dict
         Value by parameter.
     replicate : int
-        Its random stream is named by sweep, point and replicate: other points of a sweep do not change it.
+        Its random stream is named by sweep, point and replicate, so other points of a sweep do not change it.
     seed : int
-        The one seed of the configuration.
+        The seed of the configuration.
     """
     named = [f"{name}={point[name]}" for name in sorted(point)]
     with at_point(sweep, point), TemporaryDirectory() as folder:
@@ -130,30 +136,31 @@ def simulate_point(sweep: Sweep, point: dict[str, float | str], *, replicate: in
         account = distill(scenario, coincidences(scenario, orbit, tags, path=Path(folder) / "coincidence.nc"))
     sifted = account.sifted.values[0] if "pulses" in account else account.sifted.values
     found = observables(account)
-    return Simulated(sifted=float(sifted.sum()), qber=found["qber"][0], key=found["key_length"][0])
+    qber, key = (float(found[name][0]) for name in ("qber", "key_length"))
+    return Simulated(sifted=float(sifted.sum()), qber=qber, key=key)
 
 
 def gather(sweep: Sweep, blocks: list[xr.Dataset], events: list[dict]) -> xr.Dataset:
-    """All points in one data set.
+    """Collect all points in one data set.
 
     Parameters
     ----------
     sweep : Sweep
     blocks : list of xarray.Dataset
-        Of `block`, which cover every point once.
+        Results of `block`, which together cover every point once.
     events : list of dict
-        A `Simulated` each, with ``point``, ``replicate`` and ``seed``.
+        The fields of `Simulated`, with ``point``, ``replicate`` and ``seed``.
 
     Returns
     -------
     xarray.Dataset
-        One dimension for each parameter, named by it; ``simulated_…`` have the dimension replicate besides, and are
+        One dimension for each parameter, named after it. ``simulated_…`` also have the dimension replicate, and are
         NaN where nothing was simulated.
 
     Raises
     ------
     ValueError
-        Where points are missing or twice.
+        Where points are missing or repeated.
     """
     flat = xr.concat(sorted(blocks, key=lambda part: int(part.point[0])), "point")
     if not np.array_equal(flat.point, np.arange(sweep.size)):
@@ -186,14 +193,14 @@ def _add_simulated(sweep: Sweep, data: xr.Dataset, events: list[dict]) -> None:
 
 
 def _typed(sweep: Sweep, words: list[str]) -> dict[str, float | str]:
-    """A point from words such as aperture=1.2."""
+    """Return a point from words such as aperture=1.2."""
     given = dict(word.split("=", 1) for word in words)
     numbers = {p.name: not isinstance(p.coordinate[0], str) for p in sweep.parameters}
     return {p: float(given[p]) if numbers[p] else given[p] for p in sweep.shape}
 
 
 def main() -> None:
-    """One job of a sweep."""
+    """Run one job of a sweep."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.sweep.grid", description=__doc__.split("\n")[0])
     parser.add_argument("sweep", help="YAML file")
     jobs = parser.add_subparsers(dest="job", required=True)

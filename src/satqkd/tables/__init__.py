@@ -1,4 +1,4 @@
-"""Tables for a reader of the notebooks: what goes into a stage, and what comes out beside the published values."""
+"""Tables in the notebooks: the inputs of a stage, and its outcomes next to the published values."""
 
 from satqkd.tables.outcomes import display_beside_published, verdict_counts, verdict_table
 from satqkd.tables.parameters import INPUTS, inputs, parameter_rows

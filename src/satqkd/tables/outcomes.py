@@ -1,4 +1,4 @@
-"""The outcomes of stages beside the published values, for a reader: nothing here goes back into a stage."""
+"""Tabulate the outcomes of stages next to the published values. No stage uses them."""
 
 import json
 from pathlib import Path
@@ -18,13 +18,13 @@ UNITS = {"1": "", "us": "µs"}
 
 
 def display_beside_published(results: str | Path, scenario: Scenario, references: str | Path) -> Table:
-    """Tabulate the outcomes of a stage, or of all stages, beside the published values. It only displays.
+    """Tabulate the outcomes of a stage, or of all stages, next to the published values. It only displays.
 
     Parameters
     ----------
     results : str or Path
-        The ``<stage>.observables.json`` that a stage has written, or the folder ``results/<scenario>`` for all stages,
-        with mean and standard deviation over the runs.
+        The ``<stage>.observables.json`` of one stage; or the folder ``results/<scenario>`` for all stages, with mean
+        and standard deviation over the runs.
     scenario : Scenario
     references : str or Path
         Folder of the published values and of the known deviations.
@@ -32,14 +32,26 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     Returns
     -------
     Table
-        The columns of `verdict_table`: first the published values that these results answer, in the reference's order,
-        then the outcomes that no published value is held against, with the verdict "not compared". Of a scenario
-        without a reference only the columns outcome, simulated and unit.
+        The columns of `verdict_table`. Published values that have a result come first, in the reference's order, then
+        all outcomes without a published value, with the verdict "not compared". A scenario without a reference has only
+        the columns outcome, simulated and unit.
 
     Raises
     ------
     MissingResult
         There are no results yet.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation.reference import REFERENCE_FOLDER
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "bell.observables.json"
+    ...     _ = path.write_text(json.dumps({"chsh_s": {"value": 2.41, "unit": "1"}}))
+    ...     table = display_beside_published(path, load_scenario("yin2017"), REFERENCE_FOLDER)
+    >>> table[["outcome", "published", "simulated", "verdict"]].values.tolist()
+    [['chsh_s', '2.37 ± 0.09', '2.41', 'within']]
     """
     seen = _observables(Path(results))
     if not scenario.reference:
@@ -60,13 +72,22 @@ def verdict_table(frame: pd.DataFrame) -> Table:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Of `satqkd.validation.validate`.
+        Result of `satqkd.validation.validate`.
 
     Returns
     -------
     Table
-        Columns outcome, published, simulated, unit, "deviation / tolerance", role, verdict, and remark, which says why
-        a value is listed or missing.
+        Columns outcome, published, simulated, unit, "deviation / tolerance", role, verdict, and remark, the reason for
+        a listed or missing value.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> verdict_table(frame).set_index("outcome").loc["chsh_s", ["published", "simulated"]].tolist()
+    ['2.37 ± 0.09', '2.41 ± 0.09']
     """
     remarked = frame.verdict.isin(["listed", "missing"])
     columns = {
@@ -83,7 +104,17 @@ def verdict_table(frame: pd.DataFrame) -> Table:
 
 
 def verdict_counts(frame: pd.DataFrame) -> Table:
-    """Count the verdicts of a validation table, or of a `verdict_table`, by role."""
+    """Count the verdicts of a validation table, or of a `verdict_table`, by role.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.validation import load_reference, validate
+    >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
+    >>> verdict_counts(frame)[["role", "within"]].values.tolist()
+    [['predicted', 1]]
+    """
     judged = frame[frame.verdict != "not compared"]
     return Table(tally(judged).reset_index().rename_axis(columns=None))
 
@@ -111,7 +142,7 @@ def _observables(results: Path) -> dict[str, dict[str, Any]]:
 
 
 def _answered(reference: Reference, seen: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the observables of each published value that needs no others than these."""
+    """Return the observables of each published value for which all observables are given."""
     terms = {name: row.simulated_by.split(" - ") for name, row in observed(reference).items() if row.simulated_by}
     return {name: needed for name, needed in terms.items() if set(needed) <= seen.keys()}
 

@@ -1,4 +1,4 @@
-"""The parameters of a scenario with their origin: all of them, or those that one stage uses."""
+"""Tabulate the parameters of a scenario with their origin: all of them, or those that one stage uses."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from satqkd.tables.table import Table
 _PULSES = tuple(
     f"source.{name}" for name in ("pulse_rate_hz", "mean_photon_numbers", "intensity_probabilities", "bell_state")
 )
-# By stage the sections of a scenario, or keys in them, that it computes with.
+# The sections of a scenario, or keys in them, that each stage uses.
 INPUTS = {
     "orbit": (
         "orbit",
@@ -50,7 +50,7 @@ INPUTS = {
 
 
 def inputs(scenario: Experiment, stage: str) -> Table:
-    """Tabulate the parameters with which a stage computes, and where each comes from.
+    """Tabulate the parameters that a stage uses, and the origin of each.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def inputs(scenario: Experiment, stage: str) -> Table:
     Returns
     -------
     Table
-        Columns parameter, value, origin and "where or why". Stations, detectors and measurements whose value has the
-        same origin share a row; their values stand in the file's order, once where they are equal.
+        Columns parameter, value, origin and "where or why". Values of several stations, detectors or measurements share
+        a row where they have the same origin; they are in the file's order, and written once where they are equal.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def inputs(scenario: Experiment, stage: str) -> Table:
 
 
 def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]:
-    """Every value of a scenario, also those that it leaves to their defaults.
+    """Return every value of a scenario, including the defaults.
 
     Parameters
     ----------
@@ -101,8 +101,15 @@ def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]
     Returns
     -------
     list of tuple of str
-        Key (dotted, lists from 0), value, origin (published, assumed, calibrated, not said, or default where the file
-        leaves the key out), the words of the origin, and the key's description. What is None or empty is left out.
+        Key (dotted, lists from 0), value, origin, the words of the origin, and the key's description. The origin is
+        published, assumed, calibrated, "not said", or default where the file does not have the key. Values that are
+        None or empty are left out.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> next(row[:3] for row in parameter_rows(load_scenario("yin2020")) if row[0] == "stations.0.aperture_m")
+    ('stations.0.aperture_m', '1.2', 'published')
     """
     return list(_rows(scenario, "", scenario.origins, True))
 

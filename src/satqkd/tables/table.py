@@ -1,4 +1,4 @@
-"""A data frame that JupyterLab shows as a table of text."""
+"""A data frame that JupyterLab shows as a table with the whole text of each cell."""
 
 import pandas as pd
 
@@ -9,10 +9,10 @@ VERDICT_COLOURS = {"within": GREEN, "listed": ORANGE, "outside": VERMILION, "mis
 
 
 class Table(pd.DataFrame):
-    """A data frame whose HTML has every word of every cell, aligned left, and no row numbers.
+    """A data frame whose HTML has the whole text of every cell, aligned left, and no row numbers.
 
-    The cells carry their style themselves, because JupyterLab strips style sheets from the outputs of a notebook that
-    somebody else has run.
+    Each cell has its own style, because JupyterLab removes style sheets from the outputs of a notebook that was run
+    elsewhere.
 
     Examples
     --------

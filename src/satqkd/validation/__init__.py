@@ -1,4 +1,4 @@
-"""Stage 8: does it agree with what was published?"""
+"""Stage 8: do the results agree with the published values?"""
 
 from satqkd.validation.compare import compare, read_known_deviations, unexplained
 from satqkd.validation.reference import load_reference, observed

@@ -1,6 +1,6 @@
-"""Hold a validation table to its tolerances: ``python -m satqkd.validation results/validation.csv``.
+"""Check a validation table against its tolerances: ``python -m satqkd.validation results/validation.csv``.
 
-With ``--scenario data/scenarios/yin2020.yaml`` print the rows of one experiment, from what is in results so far.
+With ``--scenario data/scenarios/yin2020.yaml`` print the rows of one experiment, from its results so far.
 """
 
 import argparse
@@ -16,7 +16,7 @@ _SHOWN = ["id", "published", "simulated", "unit", "role", "verdict"]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print how the rows stand; non-zero where one is outside its tolerance without a listed reason."""
+    """Print the verdicts; return non-zero where a row is outside its tolerance without a listed reason."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.validation", description=__doc__.split(":")[0])
     parser.add_argument("table", nargs="?", default="results/validation.csv", help="default: results/validation.csv")
     parser.add_argument("--scenario", help="print the rows of this scenario file instead, from its results so far")
@@ -33,13 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     for row in outside.itertuples():
         print(
             f"{row.scenario} {row.id}: published {row.published}, simulated {row.simulated} {row.unit}, "
-            f"tolerance {row.tolerance}: list it with its reason in data/reference/known_deviations.yaml, or mend it"
+            f"tolerance {row.tolerance}: list it with its reason in data/reference/known_deviations.yaml, or correct it"
         )
     return 1 if len(outside) else 0
 
 
 def _first_rows(path: str) -> pd.DataFrame:
-    """The rows of one experiment that its results so far give."""
+    """Return the rows of one experiment that its results so far give."""
     mission = load_scenario(path)
     if mission.kind != "mission" or not mission.reference:
         return pd.DataFrame(columns=_SHOWN)

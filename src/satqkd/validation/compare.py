@@ -1,4 +1,4 @@
-"""Published against simulated: one row per value, with tolerance, deviation and verdict."""
+"""Compare published with simulated values: one row per value, with tolerance, deviation and verdict."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from satqkd.validation.reference import Closed, Observed, Reference, Tolerance, 
 
 Role = Literal["predicted", "calibrated", "formula"]
 
-# A value exactly on the bound is within: 7.65 - 7.6 exceeds 0.05 by a few units in the last place only.
+# A value exactly on the bound is within, although 7.65 - 7.6 exceeds 0.05 by a few units in the last place.
 ROUNDING = 1e-9
 
 
 class Simulated(Closed):
-    """One simulated value.
+    """A simulated value, to be compared with a published one.
 
     Attributes
     ----------
     value : float or pair of float
         The number, or lowest and highest of a range [unit]; NaN or None when the simulation has no answer.
     unit : str
-        Must be the published one.
+        Has to be that of the published value.
     sigma : float, optional
         Standard deviation over replicates [unit].
     role : {"predicted", "calibrated", "formula"}
-        "formula" is a formula evaluated on the paper's own counts.
+        "formula" marks the result of a formula that is evaluated on the paper's own counts.
     """
 
     value: float | tuple[float, float] | None
@@ -42,14 +42,14 @@ class Simulated(Closed):
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The value as a tuple: one number, or the two ends of the range [unit]."""
+        """Return the value as a tuple: one number, or the two ends of the range [unit]; NaN without an answer."""
         value = math.nan if self.value is None else self.value
         return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the validation table; `tolerance` has one number per end of the published value [unit]."""
+    """One row of the validation table; `tolerance` has one number per end of the published value [unit]."""
 
     scenario: str
     id: str
@@ -66,7 +66,7 @@ class Row:
 
 
 class KnownDeviation(Closed):
-    """A row that is outside its tolerance for a reason that somebody has found."""
+    """A row that is outside its tolerance for a known reason."""
 
     scenario: str
     id: str
@@ -76,10 +76,15 @@ class KnownDeviation(Closed):
 
 
 def combined_sigma(published_sigma: float, simulated_sigma: float | None) -> float:
-    """Standard deviation of the difference between published and simulated value.
+    """Return the standard deviation of the difference between the published and the simulated value.
 
-    The simulation's part counts up to the paper's and no further: a simulation that scatters more than the experiment
-    would otherwise buy itself a wider bound and pass because it is noisy. An unknown one (None, NaN) counts nothing.
+    The simulation's standard deviation counts at most as much as the paper's. Otherwise a simulation that scatters more
+    than the experiment would widen its own bound, and pass because it is noisy. An unknown one (None, NaN) counts as 0.
+
+    Examples
+    --------
+    >>> combined_sigma(0.3, 0.4), combined_sigma(0.3, None)
+    (0.4242640687119285, 0.3)
     """
     if simulated_sigma is None or math.isnan(simulated_sigma):
         return published_sigma
@@ -87,7 +92,7 @@ def combined_sigma(published_sigma: float, simulated_sigma: float | None) -> flo
 
 
 def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards: bool, sigma: float | None) -> float:
-    """Distance from a published number to the bound above or below it.
+    """Return the distance from a published number to the bound above or below it.
 
     Parameters
     ----------
@@ -96,17 +101,29 @@ def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards
     end : {0, 1}
         Which end of a range the number is; 0 for a single number.
     upwards : bool
-        A factor reaches further upwards than downwards: 1.41 is +41 % and -29 %.
+        Whether the bound above is meant: a factor of 1.41 is +41 % upwards and -29 % downwards.
     sigma : float or None
-        Combined standard deviation [unit]; needed when the tolerance counts sigmas.
+        Combined standard deviation [unit]; required when the tolerance counts sigmas.
 
     Returns
     -------
     float
-        Contributions of the tolerance added in quadrature [unit].
+        Contributions of the tolerance, added in quadrature [unit].
+
+    Raises
+    ------
+    ValueError
+        The tolerance counts sigmas and `sigma` is None.
+
+    Examples
+    --------
+    >>> tolerance_width(Tolerance(sigmas=3), 2.37, end=0, upwards=True, sigma=0.09)
+    0.27
     """
     parts = []
     if tolerance.sigmas is not None:
+        if sigma is None:
+            raise ValueError(f"sigmas={tolerance.sigmas:g} counts standard deviations, and sigma is None: give one")
         parts.append(tolerance.sigmas * sigma)
     if tolerance.absolute is not None:
         parts.append(tolerance.absolute[end] if isinstance(tolerance.absolute, tuple) else tolerance.absolute)
@@ -120,7 +137,7 @@ def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards
 
 
 def _tolerance_of(row: Observed, role: Role) -> tuple[Tolerance, str]:
-    """Tolerance and reason for a role: a formula on the paper's own counts does not pass through the link."""
+    """Return tolerance and reason for a role; a formula on the paper's own counts does not depend on the link."""
     if role != "formula":
         return row.tolerance, row.reason
     if row.formula is not None:
@@ -128,97 +145,106 @@ def _tolerance_of(row: Observed, role: Role) -> tuple[Tolerance, str]:
     without_link = {k: v for k, v in row.tolerance.model_dump().items() if v is not None and k != "link_db"}
     if not without_link:
         raise ValueError(
-            f"{row.id}: its tolerance is the link's alone, which says nothing about a formula: "
+            f"{row.id}: its tolerance is only that of the link, which does not apply to a formula: "
             "add a formula tolerance to the reference"
         )
     return Tolerance(**without_link), row.reason
 
 
 def _deviations(row: Observed, ends: tuple[float, ...]) -> list[float]:
-    """Signed distance of the simulated from each published end [unit]; zero within limits."""
+    """Return the signed distance of the simulated value from each published end [unit]; zero within limits."""
     if row.limits:
-        low, high = row.value
+        low, high = row.ends
         return [min(ends[0] - low, 0.0), max(ends[0] - high, 0.0)]
     return [simulated - published for simulated, published in zip(ends, row.ends, strict=True)]
 
 
 def _check_shape(scenario: str, row: Observed, simulated: Simulated) -> None:
-    """Raise unless unit and number of ends are those of the published value."""
+    """Refuse a unit, or a number of ends, that differs from the published value's."""
     if simulated.unit != row.unit:
         raise ValueError(
             f"{scenario} {row.id}: simulated in {simulated.unit!r}, published in {row.unit!r}: convert to {row.unit!r}"
         )
     expected = 1 if row.limits else len(row.ends)
-    # None is no answer, whatever shape the answer would have had.
+    # None means no answer, so it has no shape to check.
     if simulated.value is not None and len(simulated.ends) != expected:
         wanted = "one number" if expected == 1 else "[lowest, highest]"
-        raise ValueError(f"{scenario} {row.id}: simulated={simulated.value} is of another shape: give {wanted}")
+        raise ValueError(f"{scenario} {row.id}: simulated={simulated.value} has another shape: give {wanted}")
     if simulated.ends[0] > simulated.ends[-1]:
         raise ValueError(f"{scenario} {row.id}: simulated={simulated.value} runs downwards: give the lowest first")
 
 
 def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> Row:
-    """One published value against its simulated one, or against none."""
-    role = simulated.role if simulated else "predicted"
+    """Compare one published value with its simulated one, if there is one."""
+    role: Role = simulated.role if simulated else "predicted"
     tolerance, reason = _tolerance_of(row, role)
-    missing = None
-    if simulated is None:
-        missing = "not simulated"
-    else:
+    ends: tuple[float, ...] | None = None
+    missing = "not simulated"
+    if simulated is not None:
         _check_shape(scenario, row, simulated)
         if any(map(math.isnan, simulated.ends)):
             missing = "the simulation gave no number (NaN)"
-    sigma = row.published_sigma
-    if sigma is not None and simulated is not None:
-        sigma = combined_sigma(sigma, simulated.sigma)
-    deviations = [0.0] * len(row.ends) if missing else _deviations(row, simulated.ends)
+        else:
+            ends = simulated.ends
+    scatter = simulated.sigma if simulated else None
+    sigma = None if row.published_sigma is None else combined_sigma(row.published_sigma, scatter)
+    deviations = [0.0] * len(row.ends) if ends is None else _deviations(row, ends)
     widths = tuple(
-        # Limits are exceeded outwards only: the lower one downwards, the upper one upwards.
+        # A value exceeds the lower limit downwards and the upper limit upwards.
         tolerance_width(tolerance, published, end=end, upwards=end == 1 if row.limits else deviation >= 0, sigma=sigma)
         for end, (published, deviation) in enumerate(zip(row.ends, deviations, strict=True))
     )
     ratio = max(abs(deviation) / width for deviation, width in zip(deviations, widths, strict=True))
+    contradiction = f"Contradiction: {row.contradiction}" if row.contradiction else ""
     return Row(
         scenario=scenario,
         id=row.id,
         published=row.ends,
         published_sigma=row.published_sigma,
-        simulated=None if missing else simulated.ends,
-        simulated_sigma=None if missing else simulated.sigma,
+        simulated=ends,
+        simulated_sigma=None if ends is None else scatter,
         unit=row.unit,
         role=role,
         tolerance=widths,
-        deviation_over_tolerance=math.nan if missing else ratio,
-        reason=missing or (f"{reason} Contradiction: {row.contradiction}" if row.contradiction else reason),
-        verdict="missing" if missing else "within" if ratio <= 1 + ROUNDING else "outside",
+        deviation_over_tolerance=math.nan if ends is None else ratio,
+        reason=missing if ends is None else " ".join(filter(None, [reason, contradiction])),
+        verdict="missing" if ends is None else "within" if ratio <= 1 + ROUNDING else "outside",
     )
 
 
 def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
-    """Hold simulated values against published ones.
+    """Compare simulated values with published ones.
 
     Parameters
     ----------
     reference : Reference
-        As :func:`satqkd.validation.reference.load_reference` returns it; its id names the scenario.
+        Result of :func:`satqkd.validation.reference.load_reference`; its id names the scenario.
     simulated : mapping of str to Simulated, to a dict with its keys, or to a list of either
-        By id. A list holds several roles of one value, as for a key length that is computed both end to end and by
-        formula on the paper's own counts; it gives one row each.
+        By id. A list holds several roles of one value, such as a key length that is computed both from end to end and
+        by a formula on the paper's own counts. Each role gives a row.
 
     Returns
     -------
     list of Row
-        In the reference's order; a value that nobody simulated has the verdict "missing".
+        In the reference's order. A value that was not simulated has the verdict "missing".
 
     Raises
     ------
     ValueError
-        An id is not among the observed values; a unit, or one number instead of a range, does not fit.
+        An id is not among the observed values, a unit differs, or there is one number instead of a range.
 
     Notes
     -----
-    Ranges are compared end by end, and the worst end decides. One number against published limits deviates by what
-    lies beyond them.
+    Ranges are compared end by end, and the worst end decides. The deviation of a number from published limits is its
+    distance beyond them.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> reference = load_reference("yin2017")
+    >>> rows = compare(reference, {"chsh_s": {"value": 2.41, "sigma": 0.09}})
+    >>> [(row.id, row.verdict) for row in rows if row.simulated]
+    [('chsh_s', 'within')]
     """
     rows = observed(reference)
     for name in simulated:
@@ -232,8 +258,8 @@ def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
     ]
 
 
-def _entries(given: Any, source: str) -> list[Simulated | None]:
-    """What is given for one id as a list of records; None alone when nothing is."""
+def _entries(given: Any, source: str) -> Sequence[Simulated | None]:
+    """Return the records that are given for one id; None alone when there are none."""
     if given is None or (isinstance(given, Sequence) and not given):
         return [None]
     several = list(given) if isinstance(given, Sequence) else [given]
@@ -244,7 +270,7 @@ def _entries(given: Any, source: str) -> list[Simulated | None]:
 
 
 def _compact(ends: tuple[float, ...] | None, digits: int) -> str:
-    """Numbers for a reader: "645 to 1200"; whole numbers in full."""
+    """Write one or two numbers for a reader, as in "645 to 1200"; whole numbers in full."""
     if ends is None:
         return ""
     whole = [float(end).is_integer() and abs(end) < 1e15 for end in ends]
@@ -252,7 +278,15 @@ def _compact(ends: tuple[float, ...] | None, digits: int) -> str:
 
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:
-    """Rows as a table with one column per field of `Row`; a range's tolerance reads as two numbers."""
+    """Return rows as a table with one column per field of `Row`; a range's tolerance is written as two numbers.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> frame = table(compare(load_reference("yin2017"), {"chsh_s": {"value": 2.41}})).set_index("id")
+    >>> frame.loc["chsh_s", ["published", "simulated", "verdict"]].tolist()
+    ['2.37', '2.41', 'within']
+    """
     frame = pd.DataFrame([asdict(row) for row in rows], columns=list(Row.__dataclass_fields__))
     frame["published"] = [_compact(ends, 15) for ends in frame["published"]]
     frame["simulated"] = [_compact(ends, 6) for ends in frame["simulated"]]
@@ -264,18 +298,25 @@ def _tolerance_text(widths: tuple[float, ...]) -> str:
     return " and ".join(dict.fromkeys(f"{width:.4g}" for width in widths))
 
 
-def read_known_deviations(path) -> list[KnownDeviation]:
-    """Deviations that have been explained.
+def read_known_deviations(path: str | Path) -> list[KnownDeviation]:
+    """Read the deviations that have been explained.
 
     Parameters
     ----------
     path : str or Path
-        YAML list of {scenario, id, reason}; optionally arithmetic, and the role when only one of several rows is meant.
+        YAML list of {scenario, id, reason}. Optional are arithmetic, and the role when only one of several rows is
+        meant.
 
     Raises
     ------
     ValueError
-        The file does not fit, or lists a deviation twice.
+        The file does not fit the schema, or lists a deviation twice.
+
+    Examples
+    --------
+    >>> from satqkd.validation.reference import REFERENCE_FOLDER
+    >>> all(one.reason for one in read_known_deviations(REFERENCE_FOLDER / "known_deviations.yaml"))
+    True
     """
     raw = read_yaml(Path(path), "a list of known deviations") or []
     if not isinstance(raw, list):
@@ -292,14 +333,31 @@ def _names(known: KnownDeviation, row: Row) -> bool:
 
 
 def unexplained(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[Row]:
-    """Rows outside their tolerance that no known deviation names."""
+    """Return the rows outside their tolerance that no known deviation names.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> rows = compare(load_reference("yin2017"), {"chsh_s": {"value": 3.0}})
+    >>> [row.id for row in unexplained(rows, [])]
+    ['chsh_s']
+    """
     return [row for row in rows if row.verdict == "outside" and not any(_names(one, row) for one in known)]
 
 
 def stale(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[KnownDeviation]:
-    """Known deviations that no longer deviate: each row they name is within tolerance, or there is none.
+    """Return the known deviations that no longer deviate: each row that they name is within tolerance, or there is
+    none.
 
-    Only scenarios that `rows` covers are judged: a run of one scenario says nothing about the others.
+    Only scenarios in `rows` are judged, since a run of one scenario does not tell about the others.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> rows = compare(load_reference("yin2017"), {"chsh_s": {"value": 2.41}})
+    >>> known = KnownDeviation(scenario="yin2017", id="chsh_s", reason="once")
+    >>> [one.id for one in stale(rows, [known])]
+    ['chsh_s']
     """
     rows = list(rows)
     covered = {row.scenario for row in rows}

@@ -1,14 +1,15 @@
-"""Published values: what the papers print, how far a simulation may lie from it, and why.
+"""Read published values: what the papers print, how far a simulation may deviate from it, and why.
 
 One YAML file per experiment in ``data/reference``; its README explains every key. This module only reads and checks;
-:mod:`satqkd.validation.compare` holds a simulation against what is read here.
+:mod:`satqkd.validation.compare` compares a simulation with it.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, ValidationError, model_validator
 
@@ -21,24 +22,27 @@ Range = tuple[FiniteFloat, FiniteFloat]
 
 
 class Closed(BaseModel):
-    """A frozen record that knows all its keys."""
+    """A frozen record that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Record = TypeVar("Record", bound=Closed)
+
+
 class Tolerance(Closed):
-    """Independent contributions to a tolerance; those that are given add in quadrature.
+    """Independent contributions to a tolerance, added in quadrature.
 
     Attributes
     ----------
     sigmas : float, optional
-        So many standard deviations, the paper's and the simulation's combined.
+        Number of standard deviations, the paper's and the simulation's combined.
     absolute : float or pair of float, optional
-        In the unit of the value; a pair gives the lower and the upper end of a range its own.
+        In the unit of the value; a pair has one number for the lower end of a range and one for the upper.
     relative : float, optional
         Fraction of the printed value.
     decades : float, optional
-        A factor 10**decades either way.
+        A factor 10**decades upwards and downwards.
     link_db : float, optional
         Uncertainty [dB] of a link to whose transmittance the value is proportional: a factor 10**(link_db/10).
     """
@@ -50,28 +54,28 @@ class Tolerance(Closed):
     link_db: PositiveFloat | None = None
 
     @model_validator(mode="after")
-    def _something_is_given(self):
+    def _something_is_given(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("a tolerance is empty: give at least one of " + ", ".join(type(self).model_fields))
         return self
 
 
 class AssumedSigma(Closed):
-    """A standard deviation that the paper does not print but its own counts imply, and how."""
+    """A standard deviation that the paper does not print but its own counts imply, with the reason."""
 
     value: PositiveFloat
     reason: str = Field(min_length=1)
 
 
 class FormulaTolerance(Closed):
-    """What a formula evaluated on the paper's own counts may differ by, and why."""
+    """The tolerance of a formula that is evaluated on the paper's own counts, with the reason."""
 
     tolerance: Tolerance
     reason: str = Field(min_length=1)
 
 
 class Input(Closed):
-    """A property of the apparatus or the site: a scenario may take it as a parameter."""
+    """A property of the apparatus or the site, which a scenario may take as a parameter."""
 
     id: str
     role: Literal["input"]
@@ -83,7 +87,7 @@ class Input(Closed):
 
 
 class Observed(Closed):
-    """An outcome: the simulation has to arrive at it.
+    """An outcome, which the simulation has to reproduce.
 
     Attributes
     ----------
@@ -94,14 +98,14 @@ class Observed(Closed):
     printed : optional
         What the paper prints, where that is not a number.
     limits : bool
-        The range bounds one number ("below 3 dB"), instead of giving the two extremes of something that varies.
+        The range bounds one number ("below 3 dB"), instead of giving the two extremes of a quantity that varies.
     formula : FormulaTolerance, optional
         Replaces `tolerance` for a formula evaluated on the paper's own counts.
     contradiction : str, optional
-        The arithmetic by which the paper's own numbers do not give this one.
+        The arithmetic that shows a contradiction between this number and the paper's others.
     simulated_by : str, optional
-        The observable that is held against it, ``stage.name``, of another scenario ``scenario/stage.name``, or the
-        difference of two. Without it the value cannot be produced yet.
+        The observable that is compared with it: ``stage.name``, for another scenario ``scenario/stage.name``, or the
+        difference of two. Without it no stage simulates the value yet.
     """
 
     id: str
@@ -122,16 +126,16 @@ class Observed(Closed):
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The value as a tuple: one number, or the two ends of the range [unit]."""
+        """Return the value as a tuple: one number, or the two ends of the range [unit]."""
         return self.value if isinstance(self.value, tuple) else (self.value,)
 
     @property
     def published_sigma(self) -> float | None:
-        """The paper's standard deviation, or the one that its counts imply [unit]."""
+        """Return the paper's standard deviation, or the one that its counts imply [unit]; None without either."""
         return self.sigma or (self.sigma_assumed.value if self.sigma_assumed else None)
 
     @model_validator(mode="after")
-    def _parts_fit_together(self):
+    def _parts_fit_together(self) -> Self:
         if self.ends[0] > self.ends[-1]:
             raise ValueError(f"value={list(self.ends)} runs downwards: give the lowest first")
         if self.limits and len(self.ends) == 1:
@@ -149,7 +153,7 @@ class Observed(Closed):
         if isinstance(tolerance.absolute, tuple) and len(self.ends) == 1:
             raise ValueError(f"absolute={list(tolerance.absolute)} has two ends but the value has one: give one number")
         if (tolerance.relative or tolerance.decades or tolerance.link_db) and min(self.ends) <= 0:
-            raise ValueError(f"a relative tolerance of {min(self.ends):g} means nothing: give absolute")
+            raise ValueError(f"a relative tolerance of {min(self.ends):g} has no meaning: give absolute")
 
 
 class Headline(Closed):
@@ -160,7 +164,7 @@ class Headline(Closed):
 
 
 class Reference(Closed):
-    """All values of one paper."""
+    """All published values of one paper."""
 
     id: str
     paper: str
@@ -170,14 +174,14 @@ class Reference(Closed):
     figures: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _ids_are_unique(self):
+    def _ids_are_unique(self) -> Self:
         ids = [value.id for value in self.values]
         for repeated in sorted({name for name in ids if ids.count(name) > 1}):
-            raise ValueError(f"the id {repeated!r} stands there {ids.count(repeated)} times: give each value its own")
+            raise ValueError(f"the id {repeated!r} occurs {ids.count(repeated)} times: give each value its own")
         return self
 
     @model_validator(mode="after")
-    def _headline_is_there(self):
+    def _headline_is_there(self) -> Self:
         if self.headline is None:
             return self
         ids = [value.id for value in self.values if value.role == "observed"]
@@ -190,26 +194,38 @@ class Reference(Closed):
         return self
 
 
-def nearest(name: str, names) -> str:
-    """A hint naming the entry of `names` that `name` was probably meant to be; empty when nothing is near."""
+def nearest(name: object, names: Iterable[str]) -> str:
+    """Return a hint that names the entry of `names` that `name` was probably meant to be; empty when none is close.
+
+    Examples
+    --------
+    >>> nearest("qbre", ["qber", "chsh_s"])
+    ": did you mean 'qber'?"
+    """
     found = difflib.get_close_matches(str(name), sorted(names), n=1, cutoff=0.5)
     return f": did you mean {found[0]!r}?" if found else ""
 
 
-def validated(model: type[Closed], raw: Any, source) -> Any:
-    """`raw` as a record of type `model`.
+def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
+    """Return `raw` as a record of type `model`.
 
     Raises
     ------
     ValueError
-        One sentence with the source, the place, what is wrong and a way out, about the first thing that is wrong.
+        One sentence about the first error: the source, the place, what is wrong, and a way out.
+
+    Examples
+    --------
+    >>> validated(Tolerance, {"relative": 0.1}, "mine.yaml").relative
+    0.1
     """
     try:
         return model.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    # Within a list the reader looks for the row's id, not for its number.
-    place, here = [], raw
+    # A reader of the file finds a row by its id rather than by its number in the list.
+    place: list[str] = []
+    here = raw
     for step in first["loc"]:
         if isinstance(here, list | tuple) and isinstance(step, int):
             here = here[step]
@@ -219,7 +235,7 @@ def validated(model: type[Closed], raw: Any, source) -> Any:
             place.append(str(step))
         elif first["type"] == "missing":
             place.append(str(step))
-    # The discriminator is a step of pydantic's own in the location of a row.
+    # Pydantic adds the discriminator as a step to the location of a row.
     where = ".".join(step for step in place if step not in ("values", "observed", "input"))
     if first["type"] == "extra_forbidden":
         kinds = (Reference, Observed, Tolerance) if model is Reference else (model,)
@@ -234,8 +250,8 @@ def validated(model: type[Closed], raw: Any, source) -> Any:
     raise ValueError(f"{source}: {where + ': ' if where else ''}{message}") from None
 
 
-def load_reference(id_or_path) -> Reference:
-    """Published values of one paper.
+def load_reference(id_or_path: str | Path) -> Reference:
+    """Read and check the published values of one paper.
 
     Parameters
     ----------
@@ -248,6 +264,12 @@ def load_reference(id_or_path) -> Reference:
         There is no such file; the message names the nearest.
     ValueError
         The content does not fit the schema.
+
+    Examples
+    --------
+    >>> reference = load_reference("yin2017")
+    >>> reference.paper
+    'Satellite-based entanglement distribution over 1200 kilometers, Science 356, 1140 (2017), arXiv:1707.01339'
     """
     path = Path(id_or_path)
     if path.suffix not in (".yaml", ".yml"):
@@ -272,5 +294,11 @@ def figure_id(title: str) -> str:
 
 
 def observed(reference: Reference) -> dict[str, Observed]:
-    """The observed values of a reference by id, in the file's order."""
+    """Return the observed values of a reference by id, in the file's order.
+
+    Examples
+    --------
+    >>> observed(load_reference("yin2017"))["chsh_s"].value
+    2.37
+    """
     return {value.id: value for value in reference.values if value.role == "observed"}

@@ -1,4 +1,4 @@
-"""Stage 8: does it agree with what was published?"""
+"""Stage 8: do the results agree with the published values?"""
 
 import csv
 import json
@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,28 +24,40 @@ from satqkd.validation.compare import (
 )
 from satqkd.validation.reference import Reference, load_reference, observed
 
-# Statements about an ideal apparatus follow from the paper's own inputs by a formula alone.
+# Observables of an ideal apparatus, which follow from the paper's own inputs by a formula alone.
 FORMULAS = ("detection.monitor_coincidence_rate", "fiber.ideal_rate", "fiber.ideal_years_per_bit", "orbit.baseline")
 
 
 def gather(folder: str | Path) -> dict[str, dict]:
-    """Mean and standard deviation over the runs of every observable of a scenario.
+    """Return mean and standard deviation over the runs of every observable of a scenario.
 
     Parameters
     ----------
     folder : str or Path
-        ``results/<scenario>``, with ``<stage>.json`` in it and in each ``run<n>``.
+        ``results/<scenario>``, with ``<stage>.observables.json`` in it and in each ``run<n>``.
 
     Returns
     -------
     dict
-        ``stage.name`` to {value, unit, sigma}; the sigma of what does not depend on the run is None. A text says in how
-        many of the runs it stands, and is empty where it stands in none.
+        ``stage.name`` to {value, unit, sigma}. The sigma is None where the observable does not depend on the run. A
+        text is followed by the number of runs that have it, and is empty where no run has one.
 
     Raises
     ------
     MissingResult
         There are no results yet.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for run, s in ((1, 2.40), (2, 2.44)):
+    ...         (Path(folder) / f"run{run}").mkdir()
+    ...         text = json.dumps({"chsh_s": {"value": s, "unit": "1"}})
+    ...         _ = (Path(folder) / f"run{run}" / "bell.observables.json").write_text(text)
+    ...     entry = gather(folder)["bell.chsh_s"]
+    >>> round(entry["value"], 3), round(entry["sigma"], 3)
+    (2.42, 0.028)
     """
     folder = Path(folder)
     require_result(folder)
@@ -62,58 +75,72 @@ def gather(folder: str | Path) -> dict[str, dict]:
             gathered[name] = {"value": text, "unit": entries[0]["unit"], "sigma": None}
             continue
         values = np.array([entry["value"] for entry in entries], float)
-        with np.errstate(invalid="ignore"):  # runs may have no number, or one without bounds
-            # One number carries the scatter of a range: that of its noisier end.
+        with np.errstate(invalid="ignore"):  # a run may have NaN or an infinite number
+            # The sigma of a range is that of its noisier end.
             sigma = float(np.max(np.std(values, axis=0, ddof=1))) if len(entries) > 1 else None
         gathered[name] = {"value": np.mean(values, axis=0).tolist(), "unit": entries[0]["unit"], "sigma": sigma}
     return gathered
 
 
 def _counted(texts: list[str]) -> str:
-    """Each text with the number of runs in which it stands."""
+    """Return each text with the number of runs that have it."""
     found = Counter(filter(None, texts))
     return ", ".join(f"{text} in {count} of {len(texts)} runs" for text, count in found.most_common())
 
 
 def without_key(gathered: dict[str, dict]) -> dict[str, str]:
-    """Return why runs of a scenario gave no key, for its summary; empty where all of them did.
+    """Return why runs of a scenario gave no key, for its summary; empty where every run gave one.
 
     Parameters
     ----------
     gathered : dict
-        Of one scenario, from `gather`.
+        Result of `gather` for one scenario.
 
     Returns
     -------
     dict
         ``no_key`` to the reason and the number of runs, or nothing.
+
+    Examples
+    --------
+    >>> without_key({"key.no_key": {"value": "too few bits in 1 of 3 runs", "unit": "reason", "sigma": None}})
+    {'no_key': 'too few bits in 1 of 3 runs'}
     """
     reason = gathered.get("key.no_key", {}).get("value")
     return {"no_key": reason} if reason else {}
 
 
 def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[str, dict[str, dict]]) -> dict[str, dict]:
-    """What was simulated for each published value that names its observable.
+    """Return the simulated value of each published one that names its observable.
 
     Parameters
     ----------
     reference : Reference
     scenario : Scenario
-        Its calibrated parameters say which published values they were fitted to.
+        Its calibrated parameters name the published values that they were fitted to.
     gathered : dict
-        By scenario, from `gather`.
+        Results of `gather` by scenario.
 
     Returns
     -------
     dict
         Published id to {value, unit, sigma, role}.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> reference, scenario = load_reference("yin2017"), load_scenario("yin2017")
+    >>> gathered = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> simulated_values(reference, scenario, gathered)
+    {'chsh_s': {'value': 2.41, 'unit': '1', 'sigma': 0.09, 'role': 'predicted'}}
     """
     result = {}
     for name, row in observed(reference).items():
         if row.simulated_by is None:
             continue
-        terms = [_entry(term, scenario.name, gathered) for term in row.simulated_by.split(" - ")]
-        if any(term is None for term in terms):
+        needed = row.simulated_by.split(" - ")
+        terms = [found for term in needed if (found := _entry(term, scenario.name, gathered)) is not None]
+        if len(terms) < len(needed):
             continue
         value = terms[0]["value"] if len(terms) == 1 else terms[0]["value"] - terms[1]["value"]
         formula = row.simulated_by.rpartition("/")[2] in FORMULAS
@@ -133,7 +160,7 @@ def _entry(term: str, scenario: str, gathered: dict) -> dict | None:
     return gathered.get(owner or scenario, {}).get(name)
 
 
-def _check_unit(what: str, row, entry: dict) -> None:
+def _check_unit(what: str, row: Any, entry: dict) -> None:
     if entry["unit"] != row.unit:
         raise ValueError(f"{what}: published in {row.unit}, simulated in {entry['unit']}: give both the same unit")
 
@@ -141,18 +168,27 @@ def _check_unit(what: str, row, entry: dict) -> None:
 def validate(
     references: dict[str, Reference], scenarios: dict[str, Scenario], gathered: dict, known: list[KnownDeviation]
 ) -> pd.DataFrame:
-    """The validation table of all scenarios, a row for each published value.
+    """Return the validation table of all scenarios, one row for each published value.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of `satqkd.validation.compare.Row`; the verdict "outside" is "listed" where a known deviation explains
-        it, and its reason and arithmetic then stand in the reason column.
+        Columns of `satqkd.validation.compare.Row`. Where a known deviation explains the verdict "outside", the verdict
+        is "listed", and the reason column has the reason and arithmetic of the deviation.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> scenario = load_scenario("yin2017")
+    >>> gathered = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
+    >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": scenario}, gathered, [])
+    >>> frame[frame.verdict == "within"].id.tolist()
+    ['chsh_s']
     """
     rows: list[Row] = []
     for name, reference in references.items():
         values = simulated_values(reference, scenarios[name], gathered) if name in gathered else {}
-        # A scenario need not have the name of the paper that it is held against.
+        # The name of a scenario may differ from that of its paper.
         rows += [replace(row, scenario=name) for row in compare(reference, values)]
     frame = table(rows)
     explained = {(k.scenario, k.id): " ".join(filter(None, [k.reason, k.arithmetic])) for k in known}
@@ -169,7 +205,7 @@ def validate(
             frame.loc[index, "reason"] += f" No key: {reason}."
     for deviation in stale(rows, known):
         index = frame.index[(frame.scenario == deviation.scenario) & (frame.id == deviation.id)]
-        frame.loc[index, "reason"] += " Listed in known_deviations.yaml, and yet not outside."
+        frame.loc[index, "reason"] += " Listed in known_deviations.yaml, but not outside."
     return frame
 
 
@@ -191,7 +227,17 @@ def validate_results(results: str | Path, missions: dict[str, Scenario], referen
 
 
 def save_table(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write the table as CSV, numbers to six digits."""
+    """Write the table as CSV, numbers to six digits.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save_table(pd.DataFrame({"id": ["qber"], "simulated": [0.0812345678]}), Path(folder) / "table.csv")
+    ...     print((Path(folder) / "table.csv").read_text())
+    id,simulated
+    qber,0.0812346
+    """
     with finished(path) as draft, draft.open("w", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(frame.columns)
@@ -199,7 +245,7 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> None:
             writer.writerow([_shown(value) for value in row])
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
@@ -209,10 +255,21 @@ TABLE_COLUMNS = ("scenario", "id", "role", "deviation_over_tolerance", "verdict"
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """A validation table; one sentence (`ScenarioError`) where the file is none."""
+    """Read a validation table; raise one sentence (`ScenarioError`) where the file is not one.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> row = {name: ["x"] for name in TABLE_COLUMNS}
+    >>> with TemporaryDirectory() as folder:
+    ...     save_table(pd.DataFrame(row), Path(folder) / "table.csv")
+    ...     frame = read_table(Path(folder) / "table.csv")
+    >>> frame.shape
+    (1, 5)
+    """
     try:
         frame = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # also what pandas raises of its own
+    except (OSError, ValueError) as error:  # the errors of pandas are among them
         raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give results/validation.csv") from None
     if missing := [name for name in TABLE_COLUMNS if name not in frame]:
         raise ScenarioError(
@@ -222,5 +279,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def tally(frame: pd.DataFrame) -> pd.DataFrame:
-    """How many rows have each verdict, by role."""
+    """Count the rows by role and verdict.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"role": ["predicted", "formula"], "verdict": ["within", "within"]})
+    >>> int(tally(frame).loc["predicted", "within"])
+    1
+    """
     return pd.crosstab(frame.role, frame.verdict)

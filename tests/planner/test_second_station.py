@@ -1,4 +1,4 @@
-"""A relay from the orbit to the one-time pad."""
+"""The pass of a relay over its second station, and the key from the orbit to the one-time pad."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from satqkd.key.custody.keyfile import random_secret_bits
 from satqkd.key.custody.ledger import KeyLedger
 from satqkd.key.custody.relay import found_by_second, kept_by_first, relay_key, relayable_bits
 from satqkd.orbit import find_sessions
-from satqkd.planner.relay import later_scenario
+from satqkd.planner import second_station_scenario
 
 
 @pytest.fixture(scope="module")
 def later(missions, orbits):
-    return later_scenario(missions["liao2017"], orbits["liao2017"])
+    return second_station_scenario(missions["liao2017"], orbits["liao2017"])
 
 
 def test_the_later_session_is_around_the_pass_that_stage_1_found(orbits, later):
@@ -23,7 +23,7 @@ def test_the_later_session_is_around_the_pass_that_stage_1_found(orbits, later):
     assert float(orbit.shortest_range[0, 0]) == pytest.approx(float(orbits["liao2017"].relay_range), rel=1e-6)
 
 
-def test_the_later_scenario_differs_in_place_and_time_alone(missions, later):
+def test_the_second_station_scenario_differs_in_place_and_time_alone(missions, later):
     scenario = missions["liao2017"]
     assert later.name == "liao2017_nanshan"  # its own random streams
     assert later.relay is None
@@ -31,6 +31,11 @@ def test_the_later_scenario_differs_in_place_and_time_alone(missions, later):
         assert getattr(later, part) == getattr(scenario, part)
     assert later.stations[0].detectors == scenario.stations[0].detectors
     assert later.stations[0].altitude_m == 2028
+
+
+def test_a_scenario_without_a_relay_has_no_second_station(missions, orbits):
+    with pytest.raises(ValueError, match="yin2020 has no second station: add a section relay"):
+        second_station_scenario(missions["yin2020"], orbits["yin2020"])
 
 
 def test_both_stations_end_with_the_shorter_of_two_keys(missions, orbits, later):
