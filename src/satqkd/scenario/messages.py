@@ -1,11 +1,11 @@
 """Error messages for users' files, one sentence each."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 
 class ScenarioError(ValueError):
@@ -39,7 +39,7 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [model for inner in get_args(annotation) for model in _models(inner)]
 
 
-def _sentence(error: ErrorDetails, place: Path | str, model: type[BaseModel]) -> str:
+def _sentence(error: Mapping[str, Any], place: Path | str, model: type[BaseModel]) -> str:
     """Return pydantic's error as one sentence."""
     location = [
         part
