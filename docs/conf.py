@@ -12,6 +12,8 @@ import yaml
 
 # Compiled functions show autodoc neither signature nor docstring.
 os.environ["NUMBA_DISABLE_JIT"] = "1"
+# The docstrings say the types, in fewer words than the annotations: array_like is six types.
+autodoc_typehints = "none"
 
 project = "satqkd"
 author = "the authors of satqkd"

@@ -32,6 +32,16 @@ def checked_missions(names):
         raise WorkflowError(str(error)) from None
 
 
+def plan_files(plan, **days):
+    """Return the files of a plan: itself, its element sets and its scenarios."""
+    from satqkd.planner import load_plan  # takes a second, so only plans import it
+
+    try:
+        return list(map(str, load_plan(plan, **days).files))
+    except ScenarioError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def checked_number(key, lowest):
     value = config[key]
     if not isinstance(value, int) or isinstance(value, bool) or value < lowest:

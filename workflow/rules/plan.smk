@@ -1,16 +1,5 @@
 """The planner: `snakemake plan --config plan=example`, and start=2018-09-20 days=7 for other days."""
 
-
-def plan_files(plan, **days):
-    """Return the files of a plan: itself, its element sets and its scenarios."""
-    from satqkd.planner import load_plan  # takes a second, so only plans import it
-
-    try:
-        return list(map(str, load_plan(plan, **days).files))
-    except ScenarioError as error:
-        raise WorkflowError(str(error)) from None
-
-
 PLAN = f"data/plans/{config.get('plan', 'example')}.yaml"
 PLAN_FOLDER = f"results/plan/{config.get('plan', 'example')}"
 PLAN_DAYS = {
