@@ -129,7 +129,7 @@ def results(bright, tmp_path_factory):
     shutil.copytree(bright.tags, out / "detection.zarr")
     notebook = [str(ROOT / "notebooks/05_key.ipynb"), str(out / "notebooks/05_key.ipynb")]
     values = {"scenario": scenario, "coincidence_data": out / "coincidence.nc", "output": out / "key.nc"}
-    values["figures"] = out / "figures"
+    values |= {"references": ROOT / "data/reference", "figures": out / "figures"}
     given = [word for name, value in values.items() for word in ("-p", name, str(value))]
     log = out / "logs/05_key.log"
     command = [sys.executable, ROOT / "workflow/scripts/notebook.py", *notebook, "--log", log, *given]
