@@ -234,7 +234,7 @@ def _look(search: Search, near: Line) -> Line:
 
 
 def _sharpen(search: Search, line: Line) -> Line:
-    """Move from a line to a neighbour that stands out more, until there is none."""
+    """Move to neighbouring lines that stand out more, until no neighbour does."""
     widest, richest = line.bin, line.steady_rate
     while True:
         for trial in _neighbours(search, line, widest):

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-PS = 1e12
+from satqkd.flight import PS
 
 
 def local_time_ps(true_s: np.ndarray, *, offset_s: float, drift: float) -> np.ndarray:

@@ -14,8 +14,9 @@ import numba
 import numpy as np
 
 from satqkd.detection.columns import Pieces
+from satqkd.flight import PS
 
-PS, FS = 1e12, 1e15
+FS = 1e15
 LONGEST_S = 2.0**63 / PS  # 106 days: 64 bits of picoseconds hold no more
 MOST_TICKS = 1 << 62
 MOST_HEADER_TAGS = 10_000

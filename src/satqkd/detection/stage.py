@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from satqkd.dataset import label, variable
 from satqkd.detection.arrivals import Light, background, decoy_light, entangled_light, merged, settings_at
-from satqkd.detection.detector import PS, Detectors, Waiting, local_time_ps
+from satqkd.detection.detector import Detectors, Waiting, local_time_ps
 from satqkd.detection.rates import PoissonProcess, fading
 from satqkd.detection.recordings import TagWriter
 from satqkd.files import finished
-from satqkd.flight import arrival_times
+from satqkd.flight import PS, arrival_times
 from satqkd.scenario import Scenario
 from satqkd.scenario.mission import DecoySource
 from satqkd.streams import SESSION_PULSES, record_key, stream

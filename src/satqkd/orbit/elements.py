@@ -13,7 +13,7 @@ UNIX_EPOCH_JD = 2440587.5
 # Before it there was no satellite, after it datetime64[ns] soon ends [Julian day].
 FIRST_EPOCH, LAST_EPOCH = (UNIX_EPOCH_JD + float(np.datetime64(day, "D").astype(int)) for day in ("1957-10-04", "2200"))
 LOWEST_PERIGEE_KM = 100.0  # below it an orbit does not last a day
-MOST_UNKNOWN = 1000  # entries without a readable catalogue number: a file that is none is not read for minutes
+MOST_UNKNOWN = 1000  # entries without a readable catalogue number, after which a file of something else is given up
 # What an orbit round the Earth can have, in the names and units of an OMM; NaN lies in no bounds.
 BOUNDS = {
     "MEAN_MOTION": (0.05, 18.0),  # revolutions a day, to half-way to the Moon

@@ -17,7 +17,7 @@ from sgp4.io import compute_checksum
 
 TLE_LINE_LENGTH = 69
 DAY_US = 86_400_000_000
-# Far more than all sets of one satellite: a file that is none is not read for minutes.
+# Far more than all sets of one satellite; a larger file holds something else, and reading it would take minutes.
 LARGEST_FILE_BYTES = 100_000_000
 KNOWN_FORMATS = "an OMM file (CSV, JSON, KVN or XML) or two-line sets"
 LARGEST_SATNUM = 339_999  # that SGP4 keeps: five places of a two-line set with a letter in front
@@ -87,7 +87,7 @@ class Entry:
     where : str
         File and place, for the beginning of a sentence.
     name : str
-        Name of the object; empty if there is none.
+        Name of the object; empty if the file gives no name.
     norad_id : int or None
         Catalogue number; None where it cannot be read.
     satrec : sgp4.api.Satrec or None
@@ -231,7 +231,7 @@ def _from_omm(fields: Mapping[str, Any], where: str) -> Entry:
     try:
         if surplus := fields.get(""):
             raise ValueError(
-                f"{where}: {_shown(surplus[0])} stands in a cell beyond the columns of the header: fetch the file again"
+                f"{where}: {_shown(surplus[0])} is in a cell beyond the columns of the header: fetch the file again"
             )
         for required in REQUIRED:
             if fields.get(required) is None:

@@ -10,13 +10,13 @@ from satqkd.analytic.expected import noise_hz, pair_rates, pulse_rates
 from satqkd.channel import to_db
 from satqkd.detection import read_tags
 from satqkd.fiber.link import fiber_transmittance
+from satqkd.flight import PS
 from satqkd.papers.results import Results, mean_and_sigma
 from satqkd.plot import showcase
 from satqkd.scenario import Scenario
 from satqkd.scenario.mission import DecoySource, EntangledSource
 
 BLOCK_S = 25  # in which some tens of coincidences fall
-PS_PER_S = 10**12
 
 
 def attenuation(results: Results) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def _counted_links(results: Results, run: Path, rows: np.ndarray) -> np.ndarray:
         tags = read_tags(run / "detection.zarr", station.name)
         first, last = tags.attrs["session_first_tag"][session : session + 2]
         # The clock is off by milliseconds, which a second does not see.
-        second = tags.time[first:last].values // PS_PER_S - since_s
+        second = tags.time[first:last].values // int(PS) - since_s
         clicks = np.bincount(second[(second >= 0) & (second < rows.size)], minlength=rows.size)
         efficiency = np.mean([detector.efficiency for detector in station.detectors])
         links.append((clicks - noise_hz(scenario, station)) / (scenario.source.pair_rate_hz * efficiency))

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from satqkd.flight import PS
 from satqkd.papers.results import Results, mean_and_sigma
 from satqkd.scenario import INTENSITIES
 
 BLOCK_S = 10  # in which thousands of sifted bits fall
-PS_PER_S = 10**12
 
 
 def sifted_rate(results: Results) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def qber(results: Results) -> pd.DataFrame:
 def _sifted_and_errors(data: xr.Dataset, seconds: int) -> np.ndarray:
     """Return sifted signal bits in each second of the first session, and errors among them, shape (2, second)."""
     sifted = (data.intensity.values == INTENSITIES.index("signal")) & (data.setting_a.values == data.setting_b.values)
-    second = data.time.values[sifted] // PS_PER_S
+    second = data.time.values[sifted] // int(PS)
     wrong = data.outcome_a.values[sifted] != data.outcome_b.values[sifted]
     return np.stack([np.bincount(s, minlength=seconds)[:seconds] for s in (second, second[wrong])])
 

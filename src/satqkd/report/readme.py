@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from satqkd.plot import BLACK, GREEN, ORANGE, VERMILION, in_style, new_figure, save_figure
+from satqkd.validation import tally
 
 MARKERS = {"within": (GREEN, "o"), "listed": (ORANGE, "s"), "outside": (VERMILION, "X")}
 VERDICTS = (*MARKERS, "missing")
@@ -55,7 +56,7 @@ def summary(frame: pd.DataFrame) -> str:
     | formula | 0 | 0 | 0 | 0 | 0 |
     | all | 1 | 0 | 0 | 0 | 1 |
     """
-    count = pd.crosstab(frame.role, frame.verdict).reindex(index=ROLES, columns=VERDICTS, fill_value=0)
+    count = tally(frame).reindex(index=ROLES, columns=VERDICTS, fill_value=0)
     count.loc["all"] = count.sum()
     rows = [["", *VERDICTS, "all"], ["---"] * (len(VERDICTS) + 2)]
     rows += [[role, *map(str, row), str(row.sum())] for role, row in zip(count.index, count.values, strict=True)]
