@@ -17,8 +17,8 @@ ONE_PICOSECOND = 1e-12
 def links(orbits):
     """Node times, range and range rate of every session over every station."""
     for orbit in orbits.values():
-        for number in np.unique(orbit.pass_number):
-            session = orbit.isel(time=orbit.pass_number.values == number)
+        for number in np.unique(orbit.session_number):
+            session = orbit.isel(time=orbit.session_number.values == number)
             for station in range(orbit.sizes["station"]):
                 yield {
                     "node_s": np.arange(session.sizes["time"], dtype=float),

@@ -98,7 +98,7 @@ def showcase(data: xr.Dataset) -> xr.Dataset:
     >>> shown.elapsed.values[:3].tolist(), shown.elapsed.attrs["label"][:10]
     ([0.0, 1.0, 2.0], 'Time since')
     """
-    shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
+    shown = data.isel(time=data.session_number.values == data.attrs["showcase"])
     start = shown.time.values[0]
     text = f"Time since {np.datetime_as_string(start, unit='s').replace('T', ' ')} UTC (s)"
     return shown.assign_coords(elapsed=("time", (shown.time.values - start) / np.timedelta64(1, "s"), {"label": text}))

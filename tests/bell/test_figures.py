@@ -60,7 +60,7 @@ def local():
             "time": times,
             "station": ["here", "there"],
             "condition": conditions,
-            "pass_number": ("time", np.repeat([0, 1], 4)),
+            "session_number": ("time", np.repeat([0, 1], 4)),
         },
         attrs={"showcase": 1},
     )

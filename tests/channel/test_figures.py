@@ -23,7 +23,7 @@ def channel():
             "time": np.datetime64("2020-01-01", "ns") + np.arange(2 * SECONDS) * np.timedelta64(10**9, "ns"),
             "station": ["here", "there"],
             "component": COMPONENTS,
-            "pass_number": ("time", np.repeat([0, 1], SECONDS)),
+            "session_number": ("time", np.repeat([0, 1], SECONDS)),
         },
         attrs={"showcase": 0},
     )

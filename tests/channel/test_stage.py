@@ -63,7 +63,7 @@ def test_dimensions_and_units(orbits, channels, name):
     assert {variable: channel[variable].attrs["units"] for variable in units} == units
     assert all(channel[variable].attrs["long_name"] for variable in units)
     assert (channel.time.values == orbits[name].time.values).all()
-    assert (channel.pass_number.values == orbits[name].pass_number.values).all()
+    assert (channel.session_number.values == orbits[name].session_number.values).all()
     assert (channel.measurement.values == orbits[name].measurement.values).all()
     assert channel.attrs["stage"] == "channel"
 
@@ -179,7 +179,7 @@ def test_a_fibre_would_bridge_the_baseline_or_the_longest_range(orbits, channels
 
 def test_observables_read_the_showcase(channels):
     channel = channels["yin2020"]
-    shown = channel.isel(time=channel.pass_number.values == channel.attrs["showcase"])
+    shown = channel.isel(time=channel.session_number.values == channel.attrs["showcase"])
     values = {name: value for name, (value, _) in observables(channel).items()}
     assert values["attenuation"] == [float(shown.total_attenuation.min()), float(shown.total_attenuation.max())]
     high = shown.total_attenuation.values[shown.elevation.sel(station="nanshan").values >= 15]

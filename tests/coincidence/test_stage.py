@@ -208,9 +208,9 @@ def test_each_session_has_its_own_part_of_the_log(missions, tmp_path):
     assert np.all(np.diff(data.time.values) >= 0)
     elapsed_s = (orbit.time.values - orbit.time.values[0]) / np.timedelta64(1, "s")
     second = np.searchsorted(elapsed_s * 1e12, data.time.values, "right") - 1
-    assert (orbit.pass_number.values[second] == data.pass_number.values).all()
+    assert (orbit.session_number.values[second] == data.session_number.values).all()
     for session in range(2):
-        here = (data.pass_number.values == session) & (data.intensity.values == 0)
+        here = (data.session_number.values == session) & (data.intensity.values == 0)
         here &= data.setting_a.values == data.setting_b.values
         assert here.sum() > 1e4
         assert np.mean(data.outcome_a.values[here] != data.outcome_b.values[here]) < 0.03
@@ -233,14 +233,14 @@ def test_sessions_are_put_together(missions, tmp_path):
     orbit = find_sessions(scenario)
     truth = simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
     data = coincidences(scenario, orbit, tmp_path / "d.zarr", path=tmp_path / "c.nc")
-    assert data.sizes["session"] == np.unique(orbit.pass_number).size >= 2
+    assert data.sizes["session"] == np.unique(orbit.session_number).size >= 2
     assert data.session_duration.values.sum() == 280
     assert np.abs(data.clock_offset.values - truth.clock_offset.values).max() < FIFTY_PICOSECONDS
     assert np.all(np.diff(data.time.values) >= 0)
     node_s = (orbit.time.values - orbit.time.values[0]) // np.timedelta64(1, "s")
     second = np.searchsorted(node_s, data.time.values // 10**12, "right") - 1
     assert (np.bincount(second, minlength=orbit.sizes["time"]) == data.rate.values).all()
-    assert (orbit.pass_number.values[second] == data.pass_number.values).all()
+    assert (orbit.session_number.values[second] == data.session_number.values).all()
     assert count(data.time.values, data.time.values, 0) == data.sizes["coincidence"]
 
 

@@ -12,7 +12,7 @@ def test_every_second_of_open_link_is_drawn_and_no_other():
     fading = np.where(photons > 0, 1.0, np.nan)
     truth = xr.Dataset(
         {"photons": (("time", "station"), photons), "fading": (("time", "station"), fading)},
-        coords={"station": ["here", "there"], "pass_number": ("time", [0, 0, 0, 0, 1, 1, 1])},
+        coords={"station": ["here", "there"], "session_number": ("time", [0, 0, 0, 0, 1, 1, 1])},
     )
     axis = rates_figure(truth).axes[0]
     drawn = [patch.get_data() for patch in axis.patches]

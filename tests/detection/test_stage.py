@@ -343,10 +343,10 @@ def test_sessions_are_recorded_one_after_another(missions, tmp_path):
         }
     )
     orbit = find_sessions(scenario)
-    sessions = np.unique(orbit.pass_number).size
+    sessions = np.unique(orbit.session_number).size
     assert sessions >= 2
     simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
-    starts = orbit.time.values[np.searchsorted(orbit.pass_number.values, np.arange(sessions))]
+    starts = orbit.time.values[np.searchsorted(orbit.session_number.values, np.arange(sessions))]
     for station in scenario.stations:
         tags = session_tags(tmp_path / "d.zarr", station.name)
         assert len(tags) == sessions
@@ -368,9 +368,9 @@ def test_settings_are_not_repeated_in_the_next_session(missions, tmp_path):
         }
     )
     orbit = find_sessions(scenario)
-    assert np.unique(orbit.pass_number).size >= 2
+    assert np.unique(orbit.session_number).size >= 2
     simulate(scenario, orbit, link_budget(scenario, orbit), path=tmp_path / "d.zarr", seed=1, run=1)
-    starts = orbit.time.values[np.searchsorted(orbit.pass_number.values, [0, 1])]
+    starts = orbit.time.values[np.searchsorted(orbit.session_number.values, [0, 1])]
     slots = []
     for session in range(2):
         since_start = int((starts[session] - starts[0]) / np.timedelta64(1, "ns")) * 1000

@@ -49,7 +49,7 @@ def test_a_value_that_no_scenario_can_have_is_a_gap(missions, orbits):
 def test_the_course_is_that_of_the_session_shown(mission):
     scenario, orbit = mission
     course = through_pass(scenario, orbit)
-    shown = orbit.isel(time=orbit.pass_number.values == orbit.attrs["showcase"])
+    shown = orbit.isel(time=orbit.session_number.values == orbit.attrs["showcase"])
     assert course.elapsed_s[0] == 0 and 0 < course.elapsed_s[-1] < shown.sizes["time"]
     nearest = shown.range.sum("station").values.argmin()
     assert abs(course.elapsed_s[course.attenuation_db.argmin()] - nearest) < 60

@@ -29,7 +29,7 @@ def orbit():
         coords={
             "time": (starts[:, None] + seconds).ravel(),
             "station": ["here", "there"],
-            "pass_number": ("time", np.repeat([0, 1], SECONDS)),
+            "session_number": ("time", np.repeat([0, 1], SECONDS)),
         },
         attrs={"showcase": 1},
     )

@@ -119,7 +119,7 @@ def test_what_makes_no_sense_is_refused():
 @pytest.mark.parametrize("name", ["yin2017", "liao2017", "yin2020", "tiangong2"])
 def test_frames_turn_through_the_pass_without_jumps(orbits, name):
     orbit = orbits[name]
-    same = np.diff(orbit.pass_number.values) == 0
+    same = np.diff(orbit.session_number.values) == 0
     step = np.abs(np.diff(orbit.frame_rotation.values, axis=0))[same]
     azimuth = np.abs((np.diff(orbit.azimuth.values, axis=0) + 180) % 360 - 180)[same]
     # A tube turns about the line of sight no faster than about the vertical; and a projected axis that lies 22 degrees
@@ -127,7 +127,7 @@ def test_frames_turn_through_the_pass_without_jumps(orbits, name):
     assert (step <= azimuth + 2.5 * float(orbit.largest_angular_rate.max())).all()
     assert step.max() > 0.3
     assert orbit.frame_rotation.attrs["units"] == "degree"
-    first = np.searchsorted(orbit.pass_number.values, orbit.session.values)
+    first = np.searchsorted(orbit.session_number.values, orbit.session.values)
     assert (np.abs(orbit.frame_rotation.values[first]) <= 180).all()
 
 
@@ -136,7 +136,7 @@ def test_without_compensation_the_plate_fits_at_the_start_of_each_session(missio
     orbit = find_sessions(flown)
     assert orbit.sizes["session"] > 2
     for session in orbit.session.values:
-        here = orbit.isel(time=orbit.pass_number.values == session)
+        here = orbit.isel(time=orbit.session_number.values == session)
         np.testing.assert_allclose(here.polarization_rotation, here.frame_rotation - here.frame_rotation[0])
         assert np.abs(here.polarization_rotation).max() > 45
         np.testing.assert_allclose(here.contrast_uncompensated[0], 80)

@@ -40,7 +40,7 @@ def test_every_second_used_fulfils_the_conditions(missions, orbits, name):
 @pytest.mark.parametrize("name", MISSIONS)
 def test_sessions_are_seconds_of_utc_one_after_another(orbits, name):
     orbit = orbits[name]
-    times, number = orbit.time.values, orbit.pass_number.values
+    times, number = orbit.time.values, orbit.session_number.values
     assert np.all(times == times.astype("datetime64[s]"))
     for session in np.unique(number):
         assert np.all(np.diff(times[number == session]) == SECOND)
@@ -53,7 +53,7 @@ def test_sessions_are_seconds_of_utc_one_after_another(orbits, name):
 @pytest.mark.parametrize("name", MISSIONS)
 def test_every_measurement_gets_its_seconds_in_order(missions, orbits, name):
     orbit, measurements = orbits[name], missions[name].measurements
-    measured, number = orbit.measurement.values, orbit.pass_number.values
+    measured, number = orbit.measurement.values, orbit.session_number.values
     for index, measurement in enumerate(measurements):
         if measurement.duration_s is not None:
             assert np.count_nonzero(measured == index) == measurement.duration_s
@@ -82,7 +82,7 @@ def test_a_session_waits_for_the_shadow_if_it_must(missions):
 
 @pytest.mark.parametrize("name", MISSIONS)
 def test_range_rate_is_the_rate_of_the_range(orbits, name):
-    orbit = orbits[name].isel(time=orbits[name].pass_number.values == 0)
+    orbit = orbits[name].isel(time=orbits[name].session_number.values == 0)
     middle = (orbit.range.values[2:] - orbit.range.values[:-2]) / 2
     fourth = np.abs(np.diff(orbit.range_rate.values, 2, axis=0)).max() / 6
     assert np.abs(middle - orbit.range_rate.values[1:-1]).max() < 1.1 * fourth
@@ -92,7 +92,7 @@ def test_range_rate_is_the_rate_of_the_range(orbits, name):
 def test_extents_hold_what_the_seconds_show(orbits, name):
     orbit = orbits[name]
     for session in orbit.session.values:
-        seen = orbit.isel(time=orbit.pass_number.values == session)
+        seen = orbit.isel(time=orbit.session_number.values == session)
         extent = orbit.sel(session=session)
         a_second_m = 8e3
         assert np.all(np.abs(seen.range.min("time") - extent.shortest_range) < a_second_m)
@@ -121,7 +121,7 @@ def test_the_session_is_a_part_of_a_joint_pass(missions, orbits):
     first, last = orbit.time.values[[0, -1]]
     passes = joint_passes(elements, scenario.stations, first - 3600 * SECOND, last + 3600 * SECOND, 13)
     for session in orbit.session.values:
-        times = orbit.time.values[orbit.pass_number.values == session]
+        times = orbit.time.values[orbit.session_number.values == session]
         assert any(p.start - SECOND < times[0] and times[-1] < p.end + SECOND for p in passes)
 
 

@@ -43,7 +43,7 @@ def test_the_scenario_itself_is_the_same_in_every_panel(tables, missions, channe
     proof["efficiency_mismatch"] = scenario.key.efficiency_mismatch
     whole = bbm92_key_length(n_z=n, n_x=n, errors_z=n * e[0], errors_x=n * e[1], **proof).length
     measured = channels["yin2020"].isel(time=channels["yin2020"].measurement.values == 0)
-    passes = np.unique(measured.pass_number).size
+    passes = np.unique(measured.session_number).size
     # Every tenth second, and the expected error rate is that of all seconds, the Bell test's included.
     assert nominal.bits_per_pass.iloc[0] * passes == pytest.approx(float(whole), rel=0.05)
 

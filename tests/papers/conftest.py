@@ -50,7 +50,7 @@ def pulse_run(scenario, orbit, channel, rng):
 
 def pair_run(scenario, orbit, channel):
     """Stage 4 of two downlinks: in each second the expected true coincidences and its share of accidental ones."""
-    _, seconds = np.unique(orbit.pass_number.values[orbit.measurement.values >= 0], return_counts=True)
+    _, seconds = np.unique(orbit.session_number.values[orbit.measurement.values >= 0], return_counts=True)
     used = orbit.measurement.values >= 0
     rate = np.zeros(used.size)
     rate[used] = pair_rates(scenario, channel.transmittance.values[used])[0]
@@ -83,7 +83,7 @@ def bell_run(scenario, orbit, number):
             "baseline": orbit.baseline,
         }
         | {f"{name}_time": (("time", "station"), values) for name, values in vars(timing).items()},
-        coords={"time": used.time, "station": used.station, "pass_number": used.pass_number},
+        coords={"time": used.time, "station": used.station, "session_number": used.session_number},
     )
 
 
@@ -98,7 +98,7 @@ def tag_run(scenario, orbit, channel, path):
         noise = sum(station.background_rate_hz + detector.dark_rate_hz for detector in station.detectors)
         clicks = np.rint(signal + noise).astype(int)
         times = np.repeat(second, clicks) * 10**12 + 5 * 10**11
-        sessions = np.bincount(orbit.pass_number.values[used], clicks).astype(int)
+        sessions = np.bincount(orbit.session_number.values[used], clicks).astype(int)
         group = store.create_group(f"{station.name}/photons")
         for name, values in (("time", times), ("detector", np.zeros(times.size, np.uint8))):
             group.create_array(name, data=values, dimension_names=["tag"], config={"write_empty_chunks": True})

@@ -78,7 +78,7 @@ def test_a_plan_has_the_session_that_stage_1_finds(root, tmp_path, missions, orb
     assert row.window_s == pytest.approx(open_s, abs=one_second) and row.night
     assert seconds(row.window_start_utc) == pytest.approx(wanted, abs=one_second)
     assert seconds(row.window_end_utc) == pytest.approx(wanted + open_s, abs=one_second + 0.5)
-    session = channel.isel(time=channel.pass_number.values == 0)
+    session = channel.isel(time=channel.session_number.values == 0)
     # The stages count whole seconds and take each at its beginning.
     a_second_at_the_ends = 2 * one_second / open_s
     if scenario.source.kind == "decoy":

@@ -26,7 +26,7 @@ def test_the_turn_of_the_earth_during_the_flight_does_not_matter(missions, orbit
     """Events against the stars: stations that move, arrivals by iteration, intervals between four-vectors."""
     the_turn_s = 2 * 465 * 10e-3 / c  # of both stations at the equator, within ten milliseconds
     mission, orbit = missions["yin2017"], orbits["yin2017"]
-    shown = orbit.isel(time=orbit.pass_number.values == 0)
+    shown = orbit.isel(time=orbit.session_number.values == 0)
     times, range_m = shown.time.values, shown.range.values
     elements = read_elements(mission.file(mission.orbit.elements))
     satellite, _ = propagate(elements, times)

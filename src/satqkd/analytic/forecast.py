@@ -312,7 +312,7 @@ def _orbit(scenario: Scenario, range_m: np.ndarray, elevation_deg: np.ndarray) -
         coords={
             "time": np.arange(number.size),
             "station": [station.name for station in scenario.stations],
-            "pass_number": ("time", number),
+            "session_number": ("time", number),
         },
         attrs={"showcase": 0},
     )

@@ -165,7 +165,7 @@ def through_pass(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: fl
     True
     """
     require_compensated(scenario)
-    shown = orbit.isel(time=orbit.pass_number.values == orbit.attrs["showcase"])
+    shown = orbit.isel(time=orbit.session_number.values == orbit.attrs["showcase"])
     start = shown.time.values[:1]
     high = np.flatnonzero(shown.elevation.values.min(axis=1) >= min_elevation_deg)
     shown = shown.isel(time=high[:: max(1, high.size // NODES)])

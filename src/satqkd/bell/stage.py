@@ -99,7 +99,12 @@ def _locality(data: xr.Dataset, detection: Detection, orbit: xr.Dataset) -> None
     )
     data["baseline"] = orbit.baseline
     data.coords.update(
-        {"condition": list(separations), "time": used.time, "station": used.station, "pass_number": used.pass_number}
+        {
+            "condition": list(separations),
+            "time": used.time,
+            "station": used.station,
+            "session_number": used.session_number,
+        }
     )
     data.attrs["showcase"] = orbit.attrs["showcase"]
 

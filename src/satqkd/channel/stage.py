@@ -89,7 +89,7 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
             "time": orbit.time,
             "station": orbit.station,
             "component": list(COMPONENTS),
-            "pass_number": orbit.pass_number,
+            "session_number": orbit.session_number,
         },
         attrs={"showcase": orbit.attrs["showcase"]},
     )
@@ -173,7 +173,7 @@ def _fading_variance(scenario: Scenario, station: Station, orbit: xr.Dataset) ->
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     """Return what a publication can be compared with: name to (value or [low, high], unit)."""
-    shown = data.isel(time=data.pass_number.values == data.attrs["showcase"])
+    shown = data.isel(time=data.session_number.values == data.attrs["showcase"])
     total = shown.total_attenuation.values
     result: dict[str, tuple[Any, str]] = {"attenuation": ([total.min(), total.max()], "dB")}
     for i, station in enumerate(data.station.values):

@@ -47,7 +47,7 @@ class Session:
 
 def passes(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> Iterator[Session]:
     """Yield one session after another: its clocks are recovered here, its photons are read on demand."""
-    numbers, firsts = np.unique(orbit.pass_number.values, return_index=True)
+    numbers, firsts = np.unique(orbit.session_number.values, return_index=True)
     starts = orbit.time.values[firsts]
     groups = [{kind: Recording(store[f"{s.name}/{kind}"]) for kind in KINDS} for s in scenario.stations]
     for order, (number, nodes) in enumerate(

@@ -116,7 +116,7 @@ def _match_pairs(scenario: Experiment, orbit: xr.Dataset, part: _Part) -> Iterat
             "setting_b": channel_b >> 1,
             "outcome_a": channel_a & 1,
             "outcome_b": channel_b & 1,
-            "pass_number": np.full(a.size, part.number, np.int16),
+            "session_number": np.full(a.size, part.number, np.int16),
             "measurement_number": measured[second_of].astype(np.int8),
         }
         part.counts += _table(events, "measurement_number", correlation.shape[0])
@@ -151,7 +151,7 @@ def _match_pulses(
             "setting_b": channel >> 1,
             "outcome_a": bit,
             "outcome_b": channel & 1,
-            "pass_number": np.full(time.size, part.number, np.int16),
+            "session_number": np.full(time.size, part.number, np.int16),
         }
         part.counts += _table(events, "intensity", len(INTENSITIES))
         yield events
@@ -166,7 +166,7 @@ def _texts(decoy: bool) -> dict[str, tuple[str, str]]:
         "setting_b": ("1", "setting of the receiver" if decoy else "setting of the second station"),
         "outcome_a": ("1", "bit that was sent" if decoy else "outcome at the first station"),
         "outcome_b": ("1", "outcome at the receiver" if decoy else "outcome at the second station"),
-        "pass_number": ("1", "session"),
+        "session_number": ("1", "session"),
     }
     if decoy:
         return common | {"intensity": ("1", "index into signal, decoy, vacuum")}

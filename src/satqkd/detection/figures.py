@@ -15,13 +15,13 @@ def rates_figure(truth: xr.Dataset) -> Figure:
     --------
     >>> truth = xr.Dataset(
     ...     {"photons": (("time", "station"), [[5], [7]]), "fading": (("time", "station"), [[1.0], [1.1]])},
-    ...     coords={"station": ["nanshan"], "pass_number": ("time", [0, 0])},
+    ...     coords={"station": ["nanshan"], "session_number": ("time", [0, 0])},
     ... )
     >>> rates_figure(truth).axes[0].get_ylabel()
     'Detected photons (1/s)'
     """
     link_open = truth.isel(time=np.isfinite(truth.fading.values).all(axis=1))
-    durations = np.unique(link_open.pass_number.values, return_counts=True)[1]
+    durations = np.unique(link_open.session_number.values, return_counts=True)[1]
     figure, axis = new_figure()
     for station, style in zip(truth.station.values, STATION_STYLES, strict=False):
         photons = link_open.photons.sel(station=station).values

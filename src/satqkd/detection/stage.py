@@ -99,7 +99,7 @@ def simulate(
         name, seconds = f"{scenario.name} {run}", int(is_open.sum())
         bar = tqdm(total=seconds, desc=name, disable=not progress, unit="s", unit_scale=True)
         with bar, ThreadPoolExecutor(threads) as pool:
-            for session in np.unique(orbit.pass_number.values[is_open]):
+            for session in np.unique(orbit.session_number.values[is_open]):
                 names = (seed, scenario.name, run, "detection", int(session))
                 stations = [_Receiver(scenario, orbit, channel, index, names) for index in range(len(files))]
                 emissions, rng = PoissonProcess(stream(*names, "emissions")), stream(*names, "source")
@@ -246,7 +246,7 @@ class _Receiver:
         if (rate_hz := scenario.detection.switch_rate_hz) is not None:
             self.switch_key = record_key(*self.run_names, "settings", self.section.name, self.session)
             self._setting_at = partial(settings_at, switch_rate_hz=rate_hz, key=self.switch_key)
-        nodes = np.flatnonzero(orbit.pass_number.values == self.session)
+        nodes = np.flatnonzero(orbit.session_number.values == self.session)
         self.nodes = slice(nodes[0], nodes[-1] + 1)
         times = orbit.time.values
         self._start_ps = int((times[nodes[0]] - times[0]) / np.timedelta64(1, "ns")) * 1000

@@ -60,7 +60,7 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
         join="outer",
     )
     number = np.concatenate([np.full(s.sizes["time"], i, np.int16) for i, s in enumerate(sessions)])
-    data = data.assign_coords(pass_number=variable("time", number, "1", "session"))
+    data = data.assign_coords(session_number=variable("time", number, "1", "session"))
     _polarization(scenario, data)
     measurement = _schedule(scenario, number)
     data["measurement"] = variable("time", measurement, "1", "index of the measurement that begins here, -1 for none")
@@ -297,7 +297,7 @@ def _extent(fine: np.ndarray, views: list[LookAngles], duration_s: float) -> xr.
 
 def _polarization(scenario: Experiment, data: xr.Dataset) -> None:
     """Add the rotation that the analysers see, and the contrast with and without a plate that follows it."""
-    rotation, number = data.frame_rotation.values, data.pass_number.values
+    rotation, number = data.frame_rotation.values, data.session_number.values
     # Without compensation the plate stays where it fits at the start of each session.
     standing = rotation - rotation[np.searchsorted(number, number)]
     followed = np.full_like(rotation, scenario.polarization.residual_deg)
@@ -418,7 +418,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
         "max_angular_velocity": (float(shown.largest_angular_rate), "deg/s"),
         "speed": (float(data.speed.mean()) / 1e3, "km/s"),
     }
-    seconds = data.isel(time=data.pass_number.values == data.attrs["showcase"])
+    seconds = data.isel(time=data.session_number.values == data.attrs["showcase"])
     if "contrast_uncompensated" in data:
         lost, kept = seconds.contrast_uncompensated, seconds.contrast_compensated
         result["polarization_contrast_uncompensated"] = ([float(lost.min()), float(lost.max())], "ratio to 1")

@@ -76,7 +76,7 @@ def sensitivity(scenario: Scenario, orbit: xr.Dataset) -> pd.DataFrame:
     """
     names = [m.name for m in scenario.measurements]
     used = np.flatnonzero(orbit.measurement.values == names.index("key" if "key" in names else names[0]))
-    passes = np.unique(orbit.pass_number.values[used]).size
+    passes = np.unique(orbit.session_number.values[used]).size
     nodes = used[EVERY_S // 2 :: EVERY_S]
     path = {
         "range_m": orbit.range.values[None, nodes],

@@ -78,7 +78,7 @@ def space_time(results: Results) -> pd.DataFrame:
     """
     names = ("first_choice_time", "last_choice_time", "measurement_time", "along_baseline", "baseline")
     bell = next(results.each("bell", *names))
-    shown = bell.isel(time=bell.pass_number.values == results.orbit.attrs["showcase"])
+    shown = bell.isel(time=bell.session_number.values == results.orbit.attrs["showcase"])
     path_m = results.orbit.range.sel(time=shown.time).values
     which = int(np.argmax(np.abs(path_m[:, 0] - path_m[:, 1])))
     trial, baseline_km = shown.isel(time=which), float(bell.baseline) / 1e3

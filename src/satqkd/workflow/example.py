@@ -88,6 +88,6 @@ def _room(bench: Scenario, transmittance: float) -> xr.Dataset:
         coords={
             "time": np.datetime64("2017-01-01", "ns") + np.arange(measurement.size) * np.timedelta64(1, "s"),
             "station": [station.name for station in bench.stations],
-            "pass_number": ("time", np.zeros(measurement.size, np.int16)),
+            "session_number": ("time", np.zeros(measurement.size, np.int16)),
         },
     )
