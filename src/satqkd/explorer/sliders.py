@@ -150,6 +150,4 @@ def _slider(scenario: Scenario, setting: Setting) -> widgets.FloatLogSlider | wi
     if not value:
         return widgets.FloatSlider(value=0, min=0, max=setting.top, step=setting.top / 100, description=text, **_LOOK)
     low, high = np.log10(ends(scenario, setting))
-    return widgets.FloatLogSlider(
-        value=value, min=low, max=high, step=(high - low) / 200, description=text, **_LOOK
-    )
+    return widgets.FloatLogSlider(value=value, min=low, max=high, step=(high - low) / 200, description=text, **_LOOK)

@@ -358,8 +358,14 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.
         intensity_fluctuation=source.intensity_fluctuation,
         efficiency_mismatch=scenario.key.efficiency_mismatch,
     )
-    own = {"bound": scenario.key.bound, "eps_sec": scenario.key.eps_sec, "eps_cor": scenario.key.eps_cor}
-    pooled = length(counts=pool_bases(counted), key_basis="z", **own)
+    pooled = length(
+        counts=pool_bases(counted),
+        key_basis="z",
+        bound=scenario.key.bound,
+        eps_sec=scenario.key.eps_sec,
+        eps_cor=scenario.key.eps_cor,
+    )
+    assert pooled.z is not None
     data["pooled_length"] = variable((), float(pooled.length), "bit", "secret key with both bases taken as one")
     data["pooled_phase_error"] = variable((), float(pooled.z.phase_error), "1", "bound on its phase error rate")
     return data, lambda bound, eps_sec, eps_cor: length(
