@@ -72,3 +72,11 @@ def test_double_clicks_count_as_stage_4_counts_them():
     share = double_clicks(other_hz, window_s=2.5e-9, acceptance=1.0, late_acceptance=0.5)[1]
     assert (np.abs(found - photons * ready * share) < 4 * np.sqrt(photons * ready * share)).all()
     assert found[3] > found[2] > found[0] > 400
+
+
+@given(other_hz=st.floats(0, 1e12), late=st.floats(0, 1), window_s=SECONDS)
+def test_shares_stay_shares_however_many_clicks_a_window_has(other_hz, late, window_s):
+    other = np.full((4, 4), other_hz) * (1 - np.eye(4))
+    share = double_clicks(other, window_s=window_s, acceptance=1.0, late_acceptance=late)
+    assert (share >= 0).all() and (share <= 1).all()
+    assert (share.sum(axis=1) >= 1 - 1e-12).all() and (share.sum(axis=1) <= 1 + late + 1e-12).all()

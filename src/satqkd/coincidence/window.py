@@ -110,11 +110,14 @@ def double_clicks(other_hz: ArrayLike, *, window_s: float, acceptance: float, la
 
     Examples
     --------
-    >>> double_clicks([[0.0, 1e8], [1e8, 0.0]], window_s=1e-9, acceptance=1.0, late_acceptance=0.5)
-    array([[0.975, 0.075],
-           [0.075, 0.975]])
+    >>> double_clicks([[0.0, 1e7], [1e7, 0.0]], window_s=1e-9, acceptance=1.0, late_acceptance=0.5).round(4)
+    array([[0.9975, 0.0075],
+           [0.0075, 0.9975]])
     """
-    joined = np.asarray(other_hz) * window_s / 2
+    expected = np.asarray(other_hz) * window_s
+    total = expected.sum(axis=-1, keepdims=True)
+    # One joins at most, so that the shares stay between 0 and 1 where a window has many clicks.
+    joined = expected / 2 * np.divide(-np.expm1(-total), total, out=np.ones_like(total), where=total > 0)
     late = late_acceptance / acceptance
     kept = 1 - (1 - late) * joined.sum(axis=-1)
     return (1 + late) * joined + kept[..., None] * np.eye(joined.shape[-1])
