@@ -102,9 +102,9 @@ def noise_hz(scenario: Scenario, station: Station) -> np.ndarray:
     Examples
     --------
     >>> from satqkd import load_scenario
-    >>> mission = load_scenario("yin2020")
-    >>> noise_hz(mission, mission.stations[0]).round()
-    array([774., 926., 779., 774.])
+    >>> mission = load_scenario("yin2020").replaced({"stations.0.background_rate_hz": 700})
+    >>> noise_hz(mission, mission.stations[0])
+    array([755., 907., 760., 755.])
     """
     by_detector = np.array([station.background_rate_hz + detector.dark_rate_hz for detector in station.detectors])
     return np.tile(by_detector[:2] / 2, 2) if scenario.detection.basis_choice == "active" else by_detector
@@ -161,8 +161,9 @@ def singles(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> from satqkd import load_scenario
-    >>> singles(load_scenario("yin2020"), np.full((1, 2), 1e-3)).sum(axis=2).round()
-    array([[6398., 6196.]])
+    >>> mission = load_scenario("yin2020").replaced({f"stations.{i}.background_rate_hz": 700 for i in range(2)})
+    >>> singles(mission, np.full((1, 2), 1e-3)).sum(axis=2).round()
+    array([[6321., 6118.]])
     """
     clicks_hz, ready = _clicks(scenario, transmittance)
     return clicks_hz * ready[..., None]
