@@ -143,7 +143,7 @@ def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndar
     >>> length(np.array([[[900.0, 20.0], [800.0, 20.0]]]), np.array([1000.0])).round()
     array([361.])
     """
-    key = _key(scenario, scenario.key.bound)
+    key = key_account(scenario, scenario.key.bound)
     return lambda counts, duration_s: key(counts, duration_s).length
 
 
@@ -159,7 +159,7 @@ def no_key(scenario: Scenario, counts: Counts) -> list[str]:
     ['']
     """
     mine, plain = (
-        _key(scenario, bound)(counts.mean, counts.duration_s) for bound in (scenario.key.bound, "asymptotic")
+        key_account(scenario, bound)(counts.mean, counts.duration_s) for bound in (scenario.key.bound, "asymptotic")
     )
     if isinstance(plain, DecoyKey):
         assert plain.z is not None and plain.x is not None
@@ -174,8 +174,16 @@ def no_key(scenario: Scenario, counts: Counts) -> list[str]:
     ]
 
 
-def _key(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], Bbm92Key | DecoyKey]:
-    """Return the account of the key by a proof, as a function of counts and duration."""
+def key_account(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], Bbm92Key | DecoyKey]:
+    """Return the account of the key by a proof, as a function of counts and duration, as `key_length` takes them.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> account = key_account(load_scenario("yin2020"), "asymptotic")
+    >>> account(np.array([[[900.0, 20.0], [800.0, 20.0]]]), np.array([1000.0])).leak_ec.round()
+    array([305.])
+    """
     key, source = scenario.key, scenario.source
 
     def of_pulses(counts: np.ndarray, duration_s: np.ndarray) -> DecoyKey:
