@@ -96,8 +96,7 @@ def _unwrapped(node: Any, key: str, sources: _Sources) -> Any:
         if "value" in node or named:
             if set(node) - {"value", *ORIGINS, *WIDTHS} or "value" not in node or len(named) != 1:
                 raise ScenarioError(
-                    f"{key} requires value and one of {', '.join(ORIGINS)} (and may have {' or '.join(WIDTHS)}), "
-                    f"and has {', '.join(map(str, node))}"
+                    f"{key} requires value and one of {', '.join(ORIGINS)}, and has {', '.join(map(str, node))}"
                 )
             where = node[named[0]]
             if not isinstance(where, str) or not where.strip():
