@@ -37,6 +37,17 @@ class Uncertainty:
     high: float = np.inf
     sigma: float = np.inf
 
+    @property
+    def deviation(self) -> float:
+        """Return the standard deviation.
+
+        Examples
+        --------
+        >>> round(Uncertainty(0.5, low=0.4, high=0.6).deviation, 4)
+        0.0577
+        """
+        return self.sigma if np.isfinite(self.sigma) else (self.high - self.low) / 12**0.5
+
     def quantile(self, probability: float) -> float:
         """Return the value that is not exceeded with a probability.
 
