@@ -6,17 +6,19 @@ The posterior of parameters theta given the observed values d is
 
 with the expectations of the analytic chain, Poisson's likelihood for a count, and a normal one for a value that is
 known to the width of its printing. It is sampled by emcee (Foreman-Mackey et al., Publ. Astron. Soc. Pac. 125, 306
-(2013)) with the moves of differential evolution, from starting points around the least-squares solution. Each walker
-counts as one chain.
+(2013)). Half of the moves are those of differential evolution, and half are independent draws from an approximation of
+the posterior, Student's distribution about the least-squares solution. Each walker counts as one chain.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.optimize import least_squares
+from scipy.stats import multivariate_t
 
 from satqkd.analytic.expected import expected, expected_rates
 from satqkd.analytic.links import changed_link
@@ -27,6 +29,7 @@ from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
 
 WALKERS, STEPS, WARM_UP = 24, 800, 200
+TAIL = 8  # degrees of freedom of the approximation that independent moves are drawn from
 STARTS = 24  # points of the prior from which the least-squares solution is sought
 GROUPS = ("posterior", "prior", "posterior_predictive", "observed_data")
 
@@ -93,41 +96,91 @@ def expectations(problem: Problem, flights: Mapping[str, Flight], values: Mappin
     return [np.atleast_1d(found[target.scenario][target.observable]).tolist() for target in problem.targets]
 
 
-def log_posterior(
-    problem: Problem, flights: Mapping[str, Flight], point: np.ndarray
-) -> tuple[float, list[list[float]]]:
-    """Return the logarithm of the posterior density at a point, up to a constant, and the expectations of the targets.
+def values_at(
+    problem: Problem, flights: Mapping[str, Flight], coordinates: np.ndarray
+) -> tuple[dict[str, float], float]:
+    """Return the values of all parameters at coordinates of the sampler, and the logarithm of the prior density there.
 
     Parameters
     ----------
     problem : Problem
     flights : mapping
-    point : ndarray, shape (parameter,)
+        By the name of the scenario.
+    coordinates : ndarray, shape (parameter,)
+        For an efficiency that a count fixes, the logarithm of the expected count over the observed one; for any other
+        parameter its normal score in the prior. So a count, which fixes only a product of many parameters, but that to
+        a per mille, is one coordinate instead of a thin curved ridge through all of them.
 
     Returns
     -------
+    dict of str to float
+        By name.
     float
-        Minus infinity where the density vanishes; there are no expectations then.
-    list of list of float
-        As of `expectations`.
+        Of the density of the coordinates, up to a constant.
 
     Examples
     --------
     >>> from satqkd.calibration.problem import Parameter
     >>> from satqkd.scenario.uncertain import Uncertainty
     >>> one = Parameter("a", ("mine/key",), Uncertainty(0.5, low=0.0, high=1.0))
-    >>> log_posterior(Problem((one,), ()), {}, np.array([2.0]))
-    (-inf, [])
+    >>> values_at(Problem((one,), ()), {}, np.array([0.0]))
+    ({'a': 0.5}, 0.0)
     """
-    prior = sum(p.prior.log_density(value) for p, value in zip(problem.parameters, point, strict=True))
-    if not np.isfinite(prior):
-        return -np.inf, []
+    fixing = {target.fixes: i for i, target in enumerate(problem.targets) if target.fixes}
+    values = {
+        p.name: p.value_at(0.0 if p.name in fixing else float(x))
+        for p, x in zip(problem.parameters, coordinates, strict=True)
+    }
+    means = expectations(problem, flights, values) if fixing else []
+    density = 0.0
+    for parameter, x in zip(problem.parameters, coordinates, strict=True):
+        if parameter.name in fixing:
+            place = fixing[parameter.name]
+            wanted = problem.targets[place].value[0] * np.exp(x) / means[place][0]
+            values[parameter.name] = value = float(values[parameter.name] * wanted ** (1 / parameter.power))
+            density += parameter.prior.log_density(value) + np.log(value)
+        else:
+            density -= float(x) ** 2 / 2
+    return values, density
+
+
+def log_posterior(
+    problem: Problem, flights: Mapping[str, Flight], coordinates: np.ndarray
+) -> tuple[float, list[list[float]], dict[str, float]]:
+    """Return the logarithm of the posterior density, up to a constant, with the targets' expectations and the values.
+
+    Parameters
+    ----------
+    problem : Problem
+    flights : mapping
+        By the name of the scenario.
+    coordinates : ndarray, shape (parameter,)
+        As of `values_at`; the density is theirs.
+
+    Returns
+    -------
+    float
+        Minus infinity where the density vanishes; there are no expectations and values then.
+    list of list of float
+        As of `expectations`.
+    dict of str to float
+        By the name of the parameter.
+
+    Examples
+    --------
+    >>> from satqkd.calibration.problem import Parameter
+    >>> from satqkd.scenario.uncertain import Uncertainty
+    >>> one = Parameter("a", ("mine/key",), Uncertainty(0.5, low=0.0, high=1.0))
+    >>> log_posterior(Problem((one,), ()), {}, np.array([1.0]))[0]
+    -0.5
+    """
     try:
-        means = expectations(problem, flights, problem.named(point))
+        values, prior = values_at(problem, flights, coordinates)
+        means = expectations(problem, flights, values) if np.isfinite(prior) else []
     except ScenarioError:
-        return -np.inf, []
-    found = prior + sum(t.log_likelihood(mean) for t, mean in zip(problem.targets, means, strict=True))
-    return (found, means) if np.isfinite(found) else (-np.inf, [])
+        return -np.inf, [], {}
+    found = prior + sum(t.log_likelihood(mean) for t, mean in zip(problem.targets, means, strict=False))
+    return (found, means, values) if np.isfinite(found) else (-np.inf, [], {})
 
 
 def sample(
@@ -188,54 +241,48 @@ def _chains(
     import emcee  # of the extra `calibrate`, which reading the committed draws does not need
 
     numbers = sum(len(target.value) for target in block.targets)
+    columns = numbers + len(block.parameters)
 
-    def probability(point: np.ndarray) -> tuple[float, np.ndarray]:
-        found, means = log_posterior(block, flights, point)
-        return found, np.concatenate(means) if means else np.full(numbers, np.nan)
+    def probability(coordinates: np.ndarray) -> tuple[float, np.ndarray]:
+        found, means, values = log_posterior(block, flights, coordinates)
+        return found, np.concatenate([*means, list(values.values())]) if values else np.full(columns, np.nan)
 
-    begin = _starts(block, flights, rng)
-    moves = [(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)]
+    approximation = _approximation(block, flights, rng)
+    begin: list[np.ndarray] = []
+    while len(begin) < WALKERS:
+        begin += [point for point in approximation.rvs(WALKERS, rng) if np.isfinite(probability(point)[0])]
+
+    def independent(coordinates: np.ndarray, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+        new = approximation.rvs(len(coordinates), random).reshape(coordinates.shape)
+        return new, approximation.logpdf(coordinates) - approximation.logpdf(new)
+
+    moves = [(emcee.moves.MHMove(independent), 0.5), (emcee.moves.DEMove(), 0.5)]
     sampler = emcee.EnsembleSampler(
-        WALKERS, len(block.parameters), probability, moves=moves, blobs_dtype=[("expected", float, (numbers,))]
+        WALKERS, len(block.parameters), probability, moves=moves, blobs_dtype=[("found", float, (columns,))]
     )
-    state = emcee.State(begin, random_state=np.random.RandomState(int(rng.integers(2**31))).get_state())
-    sampler.run_mcmc(state, warm_up + steps)
-    points = sampler.get_chain(discard=warm_up).swapaxes(0, 1)
-    blobs = sampler.get_blobs(discard=warm_up)["expected"]
-    return points, blobs.reshape(steps, WALKERS, numbers).swapaxes(0, 1)
+    random_state = np.random.RandomState(int(rng.integers(2**31))).get_state()
+    sampler.run_mcmc(emcee.State(np.array(begin[:WALKERS]), random_state=random_state), warm_up + steps)
+    found = sampler.get_blobs(discard=warm_up)["found"].reshape(steps, WALKERS, columns).swapaxes(0, 1)
+    return found[..., numbers:], found[..., :numbers]
 
 
-def _starts(block: Problem, flights: Mapping[str, Flight], rng: np.random.Generator) -> np.ndarray:
-    """Return starting points around the least-squares solution, shape (walker, parameter)."""
-    priors = [parameter.prior for parameter in block.parameters]
-    names = [parameter.name for parameter in block.parameters]
-    uniform = rng.uniform(0.05, 0.95, (STARTS, len(priors)))
-    widths = np.array([prior.quantile(UPPER) - prior.quantile(LOWER) for prior in priors]) / 2
-    middle = np.array([prior.quantile(0.5) for prior in priors])
-    low, high = np.array([(prior.low, prior.high) for prior in priors]).T
+def _approximation(block: Problem, flights: Mapping[str, Flight], rng: np.random.Generator) -> Any:
+    """Return Student's distribution with the mode and covariance of the least-squares solution, in the coordinates."""
+    fixed = np.isin([parameter.name for parameter in block.parameters], [target.fixes for target in block.targets])
 
-    def residual(point: np.ndarray) -> np.ndarray:
-        means = expectations(block, flights, block.named(point))
+    def residual(coordinates: np.ndarray) -> np.ndarray:
+        values, _ = values_at(block, flights, coordinates)
         parts = [
             (np.array(mean) - t.value) / (t.width if t.width is not None else np.sqrt(t.value))
-            for t, mean in zip(block.targets, means, strict=True)
+            for t, mean in zip(block.targets, expectations(block, flights, values), strict=True)
         ]
-        return np.concatenate([*parts, 0.1 * (point - middle) / widths])  # the last ones only keep the rank
+        return np.concatenate([*parts, coordinates[~fixed]])  # the last ones stand for the priors
 
-    candidates = np.array([[prior.quantile(u) for prior, u in zip(priors, row, strict=True)] for row in uniform])
-    best = min(candidates, key=lambda point: float(np.sum(residual(point) ** 2)))
-    margin = 1e-6 * widths
-    fit = least_squares(residual, np.clip(best, low + margin, high - margin), bounds=(low, high), x_scale=widths)
-    covariance = np.linalg.inv(fit.jac.T @ fit.jac)
-    # A weak direction is as wide as its prior at most.
-    points: list[np.ndarray] = []
-    for _ in range(10_000):
-        point = rng.multivariate_normal(fit.x, covariance / 4, method="eigh")
-        if np.isfinite(log_posterior(block, flights, point)[0]):
-            points.append(point)
-        if len(points) == WALKERS:
-            return np.array(points)
-    raise ValueError(f"the calibration of {', '.join(names)} has no solution within its ranges: widen them")
+    candidates = np.where(fixed, 0.0, rng.uniform(-1, 1, (STARTS, fixed.size)))
+    possible = [point for point in candidates if np.isfinite(log_posterior(block, flights, point)[0])]
+    best = min(possible, key=lambda point: float(np.sum(residual(point) ** 2)))
+    fit = least_squares(residual, best, x_scale=np.where(fixed, 0.01, 1.0))
+    return multivariate_t(fit.x, np.linalg.inv(fit.jac.T @ fit.jac), df=TAIL)
 
 
 def diagnostics(tree: xr.DataTree) -> pd.DataFrame:

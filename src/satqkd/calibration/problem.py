@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,29 @@ class Parameter:
     keys: tuple[str, ...]
     prior: Uncertainty
 
+    def value_at(self, score: float) -> float:
+        """Return the value at a normal score in the prior.
+
+        Examples
+        --------
+        >>> Parameter("optics", ("mine/transmitter.optics_efficiency",), Uncertainty(0.5, 0.45, 0.55)).value_at(0.0)
+        0.5
+        """
+        return self.prior.quantile(NormalDist().cdf(score))
+
+    @property
+    def power(self) -> int:
+        """Return the power of an efficiency with which coincidences rise: the number of stations that have it.
+
+        Examples
+        --------
+        >>> Parameter(
+        ...     "a", ("x/stations.0.receiver_efficiency", "x/stations.1.receiver_efficiency"), Uncertainty(1)
+        ... ).power
+        2
+        """
+        return max(len({key.partition("detectors")[0] for key in self.keys}), 1)
+
     def of(self, scenario: str) -> list[str]:
         """Return the dotted keys of a scenario that have this value.
 
@@ -68,6 +92,8 @@ class Target:
         The published number, or both ends of a range.
     width : float or None
         Standard deviation that the printing allows, in the unit of the value; None for a count, which has Poisson's.
+    fixes : str
+        Name of the efficiency that a count fixes once all others are given; empty for none.
     """
 
     scenario: str
@@ -75,6 +101,7 @@ class Target:
     observable: str
     value: tuple[float, ...]
     width: float | None
+    fixes: str = ""
 
     def log_likelihood(self, expected: float | list[float]) -> float:
         """Return the logarithm of the probability of the published value, up to a constant.
@@ -114,10 +141,6 @@ class Problem:
         """
         return {key: float(values[parameter.name]) for parameter in self.parameters for key in parameter.of(scenario)}
 
-    def named(self, point: Iterable[float]) -> dict[str, float]:
-        """Return values in the order of the parameters by name."""
-        return {parameter.name: float(value) for parameter, value in zip(self.parameters, point, strict=True)}
-
     def blocks(self) -> list["Problem"]:
         """Split into problems that share no scenario, whose posteriors are independent.
 
@@ -152,7 +175,7 @@ def read_problem(
     Parameters
     ----------
     path : str or Path
-        YAML file: parameters {name, keys, range} and targets {scenario, id, observable, width}.
+        YAML file: parameters {name, keys, range} and targets {scenario, id, observable, width, fixes}.
     scenarios : iterable of Scenario
         A value that one takes from another (`from`) follows the parameter of that other one.
     published : mapping
@@ -195,7 +218,14 @@ def read_problem(
                 f"data/reference/{entry['scenario']}.yaml"
             )
         targets.append(
-            Target(entry["scenario"], entry["id"], entry["observable"], rows[entry["id"]], entry.get("width"))
+            Target(
+                scenario=entry["scenario"],
+                id=entry["id"],
+                observable=entry["observable"],
+                value=rows[entry["id"]],
+                width=entry.get("width"),
+                fixes=entry.get("fixes", ""),
+            )
         )
     return Problem(tuple(parameters), tuple(targets))
 
