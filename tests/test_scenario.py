@@ -334,6 +334,36 @@ def test_replaced_refuses_what_a_file_could_not_say(missions, key, value, text):
     assert str(error.value).startswith(str(missions["yin2020"].path))
 
 
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"source.bell_weights": {"psi_plus": 1}}, "describe the same state: give one of the two"),
+        ({"source.fidelity": None}, "fidelity and bell_weights describe the same state: give one of the two"),
+        (
+            {"source.fidelity": None, "source.bell_weights": {"psi_plus": 0.9, "phi_plus": 0.2}},
+            "bell_weights sum to 1.1: they must sum to 1",
+        ),
+        (
+            {"source.fidelity": None, "source.bell_weights": {"psi_plus": 0.4, "phi_plus": 0.6}},
+            "bell_weights are largest for phi_plus, but bell_state=psi_plus is intended: give that state the largest",
+        ),
+        ({"source.fidelity": None, "source.bell_weights": {"psi": 1}}, "source.bell_weights"),
+        ({"source.fidelity": None, "source.bell_weights": {"psi_plus": 1.2, "phi_plus": -0.2}}, "source.bell_weights"),
+    ],
+)
+def test_a_source_has_one_state(missions, values, text):
+    with pytest.raises(ScenarioError) as error:
+        missions["yin2020"].replaced(values)
+    assert text in str(error.value)
+
+
+def test_a_state_that_is_not_given_by_weights_leaves_no_trace_in_the_hash(missions):
+    mixed = missions["yin2020"].replaced({"source.fidelity": None, "source.bell_weights": {"psi_plus": 1}})
+    assert mixed.content_hash != missions["yin2020"].content_hash
+    assert mixed.source.bell_weights == {"psi_plus": 1}
+    assert "bell_weights" in missions["yin2020"].model_dump()["source"]
+
+
 def _places(node, path=()):
     yield path
     for key, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
