@@ -12,16 +12,15 @@ import numpy as np
 import xarray as xr
 
 from satqkd import bell, channel, coincidence, fiber
-from satqkd.analytic.expected import pair_correlations, pair_rates, pulse_rates, require_compensated
-from satqkd.analytic.forecast import key_account
+from satqkd.analytic.expected import detector_response, noise_hz, pair_rates, pulse_rates, require_compensated, singles
 from satqkd.analytic.links import changed_link
 from satqkd.calibration.draws import parameter_draws
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.dataset import label, load, save, variable
 from satqkd.files import save_provenance
-from satqkd.key.proofs.bbm92 import Bbm92Key, qber_threshold
 from satqkd.key.proofs.decoy import DecoyKey
 from satqkd.key.proofs.entropy import binary_entropy
+from satqkd.key.stage import sifted_and_length
 from satqkd.scenario import Scenario, load_scenario
 from satqkd.scenario.mission import DecoySource, EntangledSource
 from satqkd.streams import stream
@@ -137,24 +136,23 @@ def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Gene
 
 def _pairs(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng: np.random.Generator) -> xr.Dataset:
     assert isinstance(scenario.source, EntangledSource)
-    true, accidental = pair_rates(scenario, transmittance)
-    sign = np.array([[1.0, -1.0], [-1.0, 1.0]])  # of the correlation in the probability of outcomes
     counts, ideal, durations = [], [], []
     for number, measurement in enumerate(scenario.measurements):
         now = used.measurement.values == number
-        correlation, _ = pair_correlations(scenario, measurement.angles_deg)
-        # Either station chooses either setting: a quarter of the coincidences each, and a quarter of these an outcome.
-        mean = (true[now].sum() * (1 + correlation[..., None, None] * sign) + accidental[now].sum()) / 16
-        counts.append(rng.poisson(mean))
+        rates = pair_rates(scenario, transmittance[now], angles_deg=measurement.angles_deg)
+        counts.append(rng.poisson(np.sum(rates, axis=(0, 1))))
         ideal.append(ideal_correlation(scenario.source.bell_state, *np.deg2rad(measurement.angles_deg)))
         durations.append(np.count_nonzero(now))
+    # Stage 4 counts accidentals in windows off the peak, of which there are many.
+    singles_hz = singles(scenario, transmittance).sum(axis=2).prod(axis=1)
+    accidentals = scenario.coincidence.window_ns * 1e-9 * singles_hz.sum()
     axes = ("measurement", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
     return xr.Dataset(
         {
             "counts": (axes, np.array(counts)),
             "ideal_correlation": (axes[:3], np.array(ideal)),
             "duration": ("measurement", durations),
-            "accidentals": ("session", [rng.poisson(SIDE_WINDOWS * accidental.sum()) / SIDE_WINDOWS]),
+            "accidentals": ("session", [rng.poisson(SIDE_WINDOWS * accidentals) / SIDE_WINDOWS]),
         },
         coords={"measurement_name": ("measurement", [m.name for m in scenario.measurements])},
     )
@@ -163,27 +161,52 @@ def _pairs(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng:
 def _pulses(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng: np.random.Generator) -> xr.Dataset:
     assert isinstance(scenario.source, DecoySource)
     source = scenario.source
-    sifted, wrong = pulse_rates(scenario, transmittance[:, 0])
     pulses_hz = source.pulse_rate_hz * source.shares
-    right, wrong, rest = (rng.poisson(part * pulses_hz[:, None]) for part in (sifted - wrong, wrong, sifted))
-    counts = np.zeros((len(pulses_hz), 2, 2, 2, 2), np.int64)  # by intensity, settings and outcomes
-    for outcome, part in enumerate((right, wrong)):
-        total = part.sum(axis=1)
-        counts[:, 0, 0, 0, outcome] = rng.binomial(total, 0.5)
-        counts[:, 1, 1, 0, outcome] = total - counts[:, 0, 0, 0, outcome]
-    counts[:, 0, 1, 0, 0] = rest.sum(axis=1)
+    mean = pulse_rates(scenario, transmittance[:, 0]) * pulses_hz[:, None]
+    bits = rng.poisson(mean)  # (basis, right or wrong, intensity, second)
+    rest = rng.poisson(mean)  # as many are sifted out
+    outside_hz = np.maximum(clicks_hz(scenario, transmittance[:, 0]) - 2 * mean.sum(axis=(0, 1, 2)), 0.0)
+    # By intensity, settings and outcomes; what counts of the outcomes is whether they are equal.
+    counts = np.zeros((len(pulses_hz), 2, 2, 2, 2), np.int64)
+    for basis in range(2):
+        counts[:, basis, basis, 0] = bits[basis].sum(axis=2).T
+        counts[:, basis, 1 - basis, 0] = rest[basis].sum(axis=2).T
+    inside = (bits + rest).sum(axis=(0, 1, 2))
     seconds = used.sizes["time"]
     return xr.Dataset(
         {
             "counts": (("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome"), counts),
             "pulses": ("intensity_level", pulses_hz * seconds),
             "duration": ("measurement", [seconds]),
-            "rate": ("second", (right + wrong + rest).sum(axis=0)),
-            "sifted_rate": ("second", (right + wrong)[0]),
+            "clicks": ("second", inside + rng.poisson(outside_hz)),
+            "rate": ("second", inside),
+            "sifted_rate": ("second", bits[:, :, 0].sum(axis=(0, 1))),
             "range": ("second", used.range.values[:, 0]),
             "delay": ("coincidence", np.empty(0)),
         }
     )
+
+
+def clicks_hz(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
+    """Return all clicks of a receiver of pulses [1/s], shape (time,), in the window or not.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    transmittance : ndarray, shape (time,)
+        Of the link, without detectors [1].
+
+    Examples
+    --------
+    >>> clicks_hz(load_scenario("tiangong2"), np.array([0.0])).round() < 1000
+    array([ True])
+    """
+    assert isinstance(scenario.source, DecoySource)
+    source, station = scenario.source, scenario.stations[0]
+    photons_hz = source.pulse_rate_hz * np.dot(source.shares, source.mu) * transmittance[:, None] / 4
+    arrivals_hz = photons_hz * [detector.efficiency for detector in station.detectors] + noise_hz(scenario, station)
+    gain, ready = detector_response(scenario, arrivals_hz)
+    return (arrivals_hz * gain * ready).sum(axis=1)
 
 
 def key_of(scenario: Scenario, counted: xr.Dataset) -> Values:
@@ -204,74 +227,41 @@ def key_of(scenario: Scenario, counted: xr.Dataset) -> Values:
     >>> values["key_length"][0] > 0, values["key_length"][1]
     (True, '1')
     """
-    of_pulses = isinstance(scenario.source, DecoySource)
-    names = [measurement.name for measurement in scenario.measurements]
-    which = 0 if of_pulses else names.index("key" if "key" in names else "state")
-    duration_s = float(counted.duration[which])
-    table = (
-        counted.counts.values[..., [0, 1], [0, 1], :, :] if of_pulses else counted.counts.values[which, [0, 1], [0, 1]]
-    )
-    equal, unequal = table[..., 0, 0] + table[..., 1, 1], table[..., 0, 1] + table[..., 1, 0]
-    if of_pulses:
-        right, wrong = equal.T, unequal.T  # shape (basis, intensity)
-    else:
-        correlated = np.diag(counted.ideal_correlation.values[which]) > 0
-        right, wrong = np.where(correlated, equal, unequal), np.where(correlated, unequal, equal)
-    counts = np.stack([right, wrong], axis=1).astype(float)
+    data, length = sifted_and_length(scenario, counted)
     own, plain = (
-        key_account(scenario, bound)(counts[None], np.array([duration_s]))
-        for bound in (scenario.key.bound, "asymptotic")
+        length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in (scenario.key.bound, "asymptotic")
     )
-    length, leak = float(own.length[0]), float(own.leak_ec[0])
-    bits = counts[..., 0] if of_pulses else counts  # shape (basis, 2), those that become key
-    sifted = bits.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        qber = bits[:, 1] / sifted
-        total_qber = bits[:, 1].sum() / sifted.sum()
+    signal = data.isel(intensity_level=0) if "pulses" in data else data
+    sifted, errors = float(signal.sifted.sum()), float(signal.errors.sum())
+    duration_s, bits, leak = float(data.duration), float(own.length), float(own.leak_ec)
     result: Values = {
-        "key_length": (length, "1"),
-        "key_rate": (length / duration_s, "bit/s"),
-        "asymptotic_key_rate": (float(plain.length[0]) / duration_s, "bit/s"),
+        "key_length": (bits, "1"),
+        "key_rate": (bits / duration_s, "bit/s"),
+        "asymptotic_key_rate": (float(plain.length) / duration_s, "bit/s"),
         "leak_ec": (leak, "1"),
-        "qber": (float(total_qber), "1"),
+        "qber": (errors / sifted if sifted else np.nan, "1"),
     }
-    if of_pulses:
-        pulses = counted.pulses.values
+    if isinstance(own, DecoyKey):
+        assert own.z is not None and own.x is not None
+        phase_errors = np.array([float(own.z.phase_error), float(own.x.phase_error)])
+        pulses, pooled = data.pulses.values, float(data.pooled_length)
         return result | {
-            "key_per_pulse": (length / float(pulses.sum()), "1"),
+            "key_per_pulse": (bits / float(pulses.sum()), "1"),
             "leak_ec_per_pulse": (leak / float(pulses[0]), "1"),
-            "privacy_amplification_factor": (_privacy(own), "1"),
+            "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(phase_errors))), "1"),
+            "pooled_key_length": (pooled, "1"),
+            "pooled_key_rate": (pooled / duration_s, "bit/s"),
+            "pooled_key_per_pulse": (pooled / float(pulses.sum()), "1"),
+            "pooled_privacy_amplification_factor": (1 - float(binary_entropy(data.pooled_phase_error.values)), "1"),
         }
     return result | {
-        "sifted_bits": (float(sifted.sum()), "1"),
-        "sifted_errors": (float(bits[:, 1].sum()), "1"),
-        "sifted_rate": (float(sifted.sum()) / duration_s, "bit/s"),
-        "qber_z": (float(qber[0]), "1"),
-        "qber_x": (float(qber[1]), "1"),
-        "qber_threshold": (_threshold(scenario, sifted), "1"),
+        "sifted_bits": (sifted, "1"),
+        "sifted_errors": (errors, "1"),
+        "sifted_rate": (sifted / duration_s, "bit/s"),
+        "qber_z": (float(data.qber[0]), "1"),
+        "qber_x": (float(data.qber[1]), "1"),
+        "qber_threshold": (float(data.qber_threshold), "1"),
     }
-
-
-def _privacy(key: Bbm92Key | DecoyKey) -> float:
-    assert isinstance(key, DecoyKey) and key.z is not None and key.x is not None
-    return 1 - float(np.mean(binary_entropy(np.concatenate([key.z.phase_error, key.x.phase_error]))))
-
-
-def _threshold(scenario: Scenario, sifted: np.ndarray) -> float:
-    try:
-        return float(
-            qber_threshold(
-                n_z=sifted[0],
-                n_x=sifted[1],
-                eps_sec=scenario.key.eps_sec,
-                eps_cor=scenario.key.eps_cor,
-                f_ec=scenario.key.f_ec,
-                bound=scenario.key.bound,
-                efficiency_mismatch=scenario.key.efficiency_mismatch,
-            )
-        )
-    except ValueError:  # so few bits that there is no key even without errors
-        return np.nan
 
 
 def _key_for_fiber(scenario: Scenario, key: Values, counted: xr.Dataset) -> xr.Dataset:
