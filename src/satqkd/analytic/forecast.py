@@ -92,7 +92,9 @@ def expected_counts(
     >>> counts.mean.shape, counts.duration_s.tolist()
     ((1, 2, 2, 3), [60.0])
     """
-    return counts_through(scenario, link_budget(scenario, _orbit(scenario, range_m, elevation_deg)), weights_s)
+    return counts_through(
+        scenario, link_budget(scenario, orbit_at(scenario, range_m=range_m, elevation_deg=elevation_deg)), weights_s
+    )
 
 
 def counts_through(scenario: Scenario, channel: xr.Dataset, weights_s: np.ndarray) -> Counts:
@@ -300,8 +302,22 @@ def _variance(length: Callable, mean: np.ndarray, duration_s: np.ndarray, shifts
     return np.sum(((high - low) / 2) ** 2, axis=0)
 
 
-def _orbit(scenario: Scenario, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
-    """Return what stage 2 needs of a result of stage 1, for all nodes of one pass after the other."""
+def orbit_at(scenario: Scenario, *, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
+    """Return what stage 2 needs of a result of stage 1, for all nodes of one pass after the other.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the stations of the link.
+    range_m, elevation_deg : ndarray, shape (pass, node, station)
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> nodes = np.ones((2, 3, 1))
+    >>> orbit_at(load_scenario("liao2017"), range_m=8e5 * nodes, elevation_deg=40 * nodes).sizes["time"]
+    6
+    """
     passes, nodes, stations = range_m.shape
     each = ("time", "station")
     number = np.repeat(np.arange(passes), nodes)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from satqkd.analytic.forecast import Counts, counts_through, key_length, secret_bits
+from satqkd.analytic.forecast import Counts, counts_through, key_length, orbit_at, secret_bits
 from satqkd.analytic.links import changed_link
 from satqkd.analytic.prospect import middle_seconds
 from satqkd.calibration.draws import calibrated_names, calibration_problem, draws_file
@@ -57,14 +57,21 @@ class KeyInterval(Result):
     ----------
     key, low, high : ndarray, shape (pass,)
         Expected secret bits, and the ends of the interval.
-    shares : dict of str to ndarray, shape (pass,)
-        Share of each unknown in the variance [1], largest first; nan for a pass whose key nothing moves.
+    variances : dict of str to ndarray, shape (pass,)
+        Variance of the key by each unknown alone, and by counting and fading [bit^2].
     """
 
     key: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    shares: dict[str, np.ndarray]
+    variances: dict[str, np.ndarray]
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of each unknown in the variance of all passes [1], largest first; empty without variance."""
+        sums = {name: float(np.sum(variance)) for name, variance in self.variances.items()}
+        total = sum(sums.values())
+        ordered = sorted(sums.items(), key=lambda item: -item[1])
+        return {name: variance / total for name, variance in ordered} if total > 0 else {}
 
 
 def disturbances(scenario: Scenario) -> list[Disturbance]:
@@ -169,8 +176,8 @@ def key_interval(scenario: Scenario, counts_of: Callable[[dict[str, float]], tup
     >>> mission, mean = load_scenario("yin2020"), np.array([[[900.0, 20.0], [800.0, 20.0]]])
     >>> counts = Counts(mean, mean, fading=np.array([0.1]), duration_s=np.array([1000.0]))
     >>> interval = key_interval(mission, lambda changes: (mission.replaced(changes), counts))
-    >>> interval.key.round(), interval.shares["counting and fading"]
-    (array([361.]), array([1.]))
+    >>> interval.key.round(), interval.shares()["counting and fading"]
+    (array([361.]), 1.0)
     """
     _, counts = counts_of({})
     key, sigma = secret_bits(scenario, counts)
@@ -180,10 +187,7 @@ def key_interval(scenario: Scenario, counts_of: Callable[[dict[str, float]], tup
         up = up + np.maximum(np.maximum(low, high) - key, 0.0) ** 2
         down = down + np.maximum(key - np.minimum(low, high), 0.0) ** 2
         variances[disturbance.name] = variances.get(disturbance.name, 0.0) + ((high - low) / 2) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = {name: variance / np.sum(list(variances.values()), axis=0) for name, variance in variances.items()}
-    ordered = sorted(shares.items(), key=lambda item: -float(np.nansum(item[1])))
-    return KeyInterval(key, np.maximum(key - np.sqrt(down), 0.0), key + np.sqrt(up), dict(ordered))
+    return KeyInterval(key, np.maximum(key - np.sqrt(down), 0.0), key + np.sqrt(up), variances)
 
 
 def _key_after(
@@ -194,6 +198,45 @@ def _key_after(
     except ScenarioError:
         return unchanged
     return key_length(changed)(counts.mean, counts.duration_s)
+
+
+def interval_through(scenario: Scenario, orbit: xr.Dataset, *, weights_s: np.ndarray) -> KeyInterval:
+    """Return the key of passes with its 68 % interval, at known nodes.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    orbit : xarray.Dataset
+        Result of stage 1, at the nodes of one pass after the other.
+    weights_s : ndarray, shape (pass, node)
+        Seconds that each node stands for [s].
+    """
+    budget = link_budget(scenario, orbit)
+
+    def counts_of(changes: dict[str, float]) -> tuple[Scenario, Counts]:
+        changed, link = changed_link(scenario, changes, channel=budget, orbit=orbit)
+        return changed, counts_through(changed, link, weights_s)
+
+    return key_interval(scenario, counts_of)
+
+
+def pass_intervals(
+    scenario: Scenario, *, range_m: np.ndarray, elevation_deg: np.ndarray, weights_s: np.ndarray
+) -> KeyInterval:
+    """Return the key of each pass by itself with its 68 % interval; the parameters are those of `expected_counts`.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> nodes = np.ones((1, 1, 1))
+    >>> interval = pass_intervals(
+    ...     load_scenario("liao2017"), range_m=7e5 * nodes, elevation_deg=50 * nodes, weights_s=np.full((1, 1), 120.0)
+    ... )
+    >>> bool(interval.low[0] < interval.key[0] < interval.high[0])
+    True
+    """
+    orbit = orbit_at(scenario, range_m=range_m, elevation_deg=elevation_deg)
+    return interval_through(scenario, orbit, weights_s=weights_s)
 
 
 def mission_interval(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 0.0) -> KeyInterval:
@@ -218,10 +261,4 @@ def mission_interval(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg
     """
     seconds, step_s = middle_seconds(orbit, NODES)
     weights_s = step_s * (seconds.elevation.values.min(axis=1) >= min_elevation_deg)[None, :]
-    budget = link_budget(scenario, seconds)
-
-    def counts_of(changes: dict[str, float]) -> tuple[Scenario, Counts]:
-        changed, link = changed_link(scenario, changes, channel=budget, orbit=seconds)
-        return changed, counts_through(changed, link, weights_s)
-
-    return key_interval(scenario, counts_of)
+    return interval_through(scenario, seconds, weights_s=weights_s)
