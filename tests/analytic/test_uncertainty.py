@@ -72,7 +72,7 @@ def test_shares_of_a_made_up_chain_follow_by_hand(mission):
     def counts_of(changes):
         changed = mission.replaced(changes)
         wrong = changed.stations[0].background_rate_hz
-        mean = np.array([[[[4e6, 1e5, 100.0], [40 * wrong, 100.0, 50.0]]] * 2])[:, 0]
+        mean = np.array([[[[4e6, 1e5, 100.0], [200 * wrong, 100.0, 50.0]]] * 2])
         return changed, Counts(mean, mean, np.zeros(1), np.array([200.0]))
 
     interval = key_interval(mission, counts_of)
