@@ -14,7 +14,7 @@ NODES = {
     "elevation_deg": np.full((1, 1, 1), 50.0),
     "weights_s": np.full((1, 1), 200.0),
 }
-DRAWS = 400
+DRAWS = 200
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_shares_of_a_made_up_chain_follow_by_hand(mission):
     def counts_of(changes):
         changed = mission.replaced(changes)
         wrong = changed.stations[0].background_rate_hz
-        mean = np.array([[[[4e6, 1e5, 100.0], [200 * wrong, 100.0, 50.0]]] * 2])
+        mean = np.array([[[[4e6, 2.5e5, 100.0], [200 * wrong, 100.0, 50.0]]] * 2])
         return changed, Counts(mean, mean, np.zeros(1), np.array([200.0]))
 
     interval = key_interval(mission, counts_of)
