@@ -30,7 +30,12 @@ rule validation:
             caption="../report/validation.rst",
             category="validation",
         ),
-        png="results/figures/validation.png",
+        z=report(
+            "results/figures/z.svg",
+            caption="../report/z.rst",
+            category="validation",
+        ),
+        pngs=["results/figures/validation.png", "results/figures/z.png"],
         summaries=expand("results/{scenario}/summary.json", scenario=PUBLISHED),
         notebook="results/notebooks/08_validation.ipynb",
     log:
