@@ -113,8 +113,10 @@ def test_a_difference_is_taken_draw_by_draw(missions, tmp_path):
 
 def test_draws_without_a_number_are_left_out(missions, tmp_path):
     save_observables({"qber": (0.045, "1")}, tmp_path / "run1" / KEY)
-    drawn(tmp_path, {"key.qber": np.array([0.03, math.nan, 0.05])}, "1")
+    drawn(tmp_path, {"key.qber": np.array([0.03, math.nan, 0.04, 0.05])}, "1")
     assert frame_of(missions, tmp_path).loc["qber", "median"] == "0.04"
+    drawn(tmp_path, {"key.qber": np.array([0.04] * 3 + [math.inf] * 4)}, "1")
+    assert frame_of(missions, tmp_path).loc["qber", ["low", "median", "verdict"]].tolist() == ["0.04", "inf", "outside"]
     drawn(tmp_path, {"key.qber": np.full(3, math.nan)}, "1")
     assert frame_of(missions, tmp_path).loc["qber", "verdict"] == "missing"
 

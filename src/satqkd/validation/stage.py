@@ -192,7 +192,8 @@ def _quantiles(draws: np.ndarray) -> list[float | tuple[float, ...]]:
     """Return the ends of the interval of 68 % and the median between them, over the draws that have a number."""
     if np.isnan(draws).all():
         return [math.nan] * 3
-    return [_plain(np.nanquantile(draws, share, axis=0)) for share in (LOW, 0.5, HIGH)]
+    # The nearest draw, since nothing lies between two infinite ones.
+    return [_plain(np.nanquantile(draws, share, axis=0, method="nearest")) for share in (LOW, 0.5, HIGH)]
 
 
 def _entry(term: str, scenario: str, gathered: dict) -> dict | None:
