@@ -22,14 +22,15 @@ BLOCK_S = 25  # in which some tens of coincidences fall
 def attenuation(results: Results) -> pd.DataFrame:
     """Return the attenuation of two downlinks together, as the publication counts it, by second of the session shown.
 
-    Columns: elapsed_s, elevation_<station>_deg, attenuation_db of the link budget; in the second in the middle of each
-    block of 25 s counted_db, of the mean coincidences of the runs, and counted_low_db and counted_high_db, of one
-    standard deviation more and less.
+    Columns: elapsed_s, elevation_<station>_deg, above_15deg (at every station), attenuation_db of the link budget; in
+    the second in the middle of each block of 25 s counted_db, of the mean coincidences of the runs, and counted_low_db
+    and counted_high_db, of one standard deviation more and less.
     """
     shown = showcase(results.channel)
     table = pd.DataFrame({"elapsed_s": shown.elapsed.values})
     for index, station in enumerate(shown.station.values):
         table[f"elevation_{station}_deg"] = shown.elevation.values[:, index]
+    table["above_15deg"] = shown.elevation.values.min(axis=1) >= 15
     table["attenuation_db"] = shown.total_attenuation.values
     # What the publication counts besides the links themselves, which is the detectors or nothing.
     besides_db = float((shown.total_attenuation - shown.attenuation.sum("station")).mean())
