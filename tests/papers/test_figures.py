@@ -74,18 +74,18 @@ def test_an_error_bar_is_the_papers_sigma_or_the_printed_digit(references):
     assert [error_bar(values["range_lijiang"], end) for end in (0, 1)] == [5, 50]
 
 
-def test_deviations_count_what_the_printing_allows(missions, references):
-    """A table that lies two half units of the last digit off at one place, and one that agrees."""
+def test_deviations_are_fractions_of_what_is_printed(missions, references):
+    """A table that lies 1 % off at one place, and one that agrees."""
     table = {figure: None for figure in CATALOGUE["tiangong2"]}
-    table["fig_2a"] = pd.DataFrame({"range_km": [388.0, 719 + 2 * 0.5], "efficiency": 10 ** -np.array([3.2, 4.2])})
+    table["fig_2a"] = pd.DataFrame({"range_km": [388.0, 1.01 * 719], "efficiency": 10 ** -np.array([3.2, 4.2])})
     table["fig_2b"] = pd.DataFrame({"sifted_rate": [783.0], "sifted_rate_sigma": [9e3], "range_km": [400.0]})
     table["fig_2c"] = pd.DataFrame({"qber": [0.0184], "sifted_bits": [10.0]})
     by_id = deviations(table, missions["tiangong2"], references["tiangong2"]).set_index("id")
-    assert by_id.z["range"] == pytest.approx(2 * np.sqrt(3))
-    assert by_id.z["attenuation"] == pytest.approx(0, abs=1e-9)
-    assert by_id.z["sifted_bits"] == pytest.approx((783 - 112031) / 9e3)
+    assert by_id.relative_deviation["range"] == pytest.approx(0.01)
+    assert by_id.relative_deviation["attenuation"] == pytest.approx(0, abs=1e-9)
+    assert by_id.relative_deviation["sifted_bits"] == pytest.approx(783 / 112031 - 1)
     assert by_id.role[["attenuation", "sifted_rate"]].tolist() == ["calibrated", "predicted"]
-    assert "verdict" not in by_id
+    assert "verdict" not in by_id and "z" not in by_id
 
 
 @pytest.mark.parametrize("name", ["yin2017", "yin2020", "tiangong2"])

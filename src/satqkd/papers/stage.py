@@ -39,13 +39,14 @@ def deviations(tables: dict[str, pd.DataFrame], scenario: Scenario, reference: R
     Returns
     -------
     pandas.DataFrame
-        Columns figure, title and those of the validation table up to the relative deviation; a row for each published
-        value that a figure shows. There is no verdict: the spread is that of the runs alone.
+        Columns figure, title, scenario, id, published, published_sigma, half_width, simulated, simulated_sigma, unit,
+        role and relative_deviation; a row for each published value that a figure shows. There is no z and no verdict,
+        since a table has no predictive distribution.
     """
     parts = []
     for name, figure in CATALOGUE[reference.id].items():
         rows = _compared(figure.values(tables[name]), reference, scenario.fitted)
-        frame = table(rows).drop(columns=["median", "low", "high", "relative_width", "reason", "verdict"])
+        frame = table(rows).drop(columns=["median", "low", "high", "z", "relative_width", "reason", "verdict"])
         frame["scenario"] = scenario.name
         frame.insert(0, "title", figure.title)
         frame.insert(0, "figure", name)
