@@ -184,7 +184,9 @@ def test_observables_are_those_of_the_tables(bright, pulses):
     assert values["sifted_rate_nearest"] > values["sifted_rate"] > values["sifted_rate_farthest"]
     assert values["gain_signal"] == pytest.approx(values["sifted_bits"] / (5e7 * 143 / 2))
     noise_hz = 300  # nine tenths of it fall beside the window of 2 ns in 20 ns
-    clicks, inside = (pulses.coincidence[name].values[pulses.coincidence.rate.values > 0] for name in ("clicks", "rate"))
+    clicks, inside = (
+        pulses.coincidence[name].values[pulses.coincidence.rate.values > 0] for name in ("clicks", "rate")
+    )
     assert clicks.mean() - inside.mean() > 0.9 * noise_hz
     assert values["gain_signal"] > values["gain_decoy"] > values["yield_vacuum"] / 2
 

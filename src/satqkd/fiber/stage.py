@@ -94,10 +94,14 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
 
     A paper that says "over 12 orders of magnitude" has counted whole ones: ``whole_advantage`` is cut off, not rounded.
     """
-    unit, result = "orders of magnitude", {}
+    unit = "orders of magnitude"
+    result: dict[str, tuple[float | list[float], str]] = {}
     advantage = dict(zip(data.fiber.values.tolist(), data.advantage.values.tolist(), strict=True))
     for per_km, orders in advantage.items():
-        result |= {f"advantage_{per_km:g}": (orders, unit), f"whole_advantage_{per_km:g}": (np.floor(orders), unit)}
+        result |= {
+            f"advantage_{per_km:g}": (orders, unit),
+            f"whole_advantage_{per_km:g}": (float(np.floor(orders)), unit),
+        }
     if {0.13, 0.095} <= advantage.keys():
         result["whole_advantage_limit"] = (sorted(np.floor([advantage[0.13], advantage[0.095]]).tolist()), unit)
     return result | {

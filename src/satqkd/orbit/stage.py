@@ -234,7 +234,7 @@ def _frame_rotations_deg(elements: Elements, scenario: Experiment, times: np.nda
 
 
 def _fitting_rotations_deg(
-    elements: Elements, scenario: Experiment, times: np.ndarray, first_deg: np.ndarray
+    elements: Elements, scenario: Experiment, *, times: np.ndarray, elevation_deg: float, first_deg: np.ndarray
 ) -> np.ndarray:
     """Return the frame rotation at which each station's standing plate fits [degree], shape (station,).
 
@@ -246,6 +246,8 @@ def _fitting_rotations_deg(
     scenario : Experiment
     times : ndarray, shape (time,)
         Seconds of the session.
+    elevation_deg : float
+        Elevation of the rising satellite at which the plates fit [degree].
     first_deg : ndarray, shape (station,)
         Frame rotation at the session's start, to which the result is continuous [degree].
 
@@ -254,21 +256,21 @@ def _fitting_rotations_deg(
     ScenarioError
         Where the satellite does not rise through this elevation.
     """
-    wanted_deg, elements = scenario.polarization.plate_elevation_deg, _one_set(elements, times)
+    elements = _one_set(elements, times)
     rise = np.concatenate([times[0] - np.arange(LEAD_S, 0, -1) * SECOND, times])
     rotation_deg = _frame_rotations_deg(elements, scenario, rise)
     fitting_deg = np.empty(len(scenario.stations))
-    for i, (view, station) in enumerate(zip(_views(elements, scenario, rise), scenario.stations, strict=True)):
+    for i, view in enumerate(_views(elements, scenario, rise)):
         top = int(np.argmax(view.elevation_deg))
         bottom = int(np.argmin(view.elevation_deg[: top + 1]))
         rising_deg = view.elevation_deg[bottom : top + 1]
-        if not rising_deg[0] <= wanted_deg <= rising_deg[-1]:
+        if not rising_deg[0] <= elevation_deg <= rising_deg[-1]:
             raise ScenarioError(
-                f"{scenario.path}: polarization.plate_elevation_deg={wanted_deg:g} is outside the "
-                f"{max(rising_deg[0], 0.0):.1f} to {rising_deg[-1]:.1f} degrees through which the satellite rises over {station.name} on "
-                f"{str(times[0])[:10]}: give one of them, or leave it out"
+                f"{scenario.path}: polarization.plate_elevation_deg={elevation_deg:g} is outside the "
+                f"{max(rising_deg[0], 0.0):.1f} to {rising_deg[-1]:.1f} degrees through which the satellite rises over "
+                f"{scenario.stations[i].name} on {str(times[0])[:10]}: give one of them, or leave it out"
             )
-        there_deg = np.interp(wanted_deg, rising_deg, rotation_deg[bottom : top + 1, i])
+        there_deg = np.interp(elevation_deg, rising_deg, rotation_deg[bottom : top + 1, i])
         fitting_deg[i] = first_deg[i] + there_deg - rotation_deg[LEAD_S, i]
     return fitting_deg
 
@@ -299,12 +301,13 @@ def _follow(scenario: Experiment, elements: Elements, times: np.ndarray) -> xr.D
         "degree",
         "angle of the satellite's polarisation axis from the station's",
     )
-    if scenario.polarization.plate_elevation_deg is not None:
+    if (elevation_deg := scenario.polarization.plate_elevation_deg) is not None:
+        first_deg = data.frame_rotation.values[0]
+        fitting_deg = _fitting_rotations_deg(
+            elements, scenario, times=times, elevation_deg=elevation_deg, first_deg=first_deg
+        )
         data["fitting_rotation"] = variable(
-            ("session", "station"),
-            _fitting_rotations_deg(elements, scenario, times, data.frame_rotation.values[0])[None],
-            "degree",
-            "frame rotation at which a standing plate fits",
+            ("session", "station"), fitting_deg[None], "degree", "frame rotation at which a standing plate fits"
         )
     _, velocity = propagate(elements, times)
     data["speed"] = variable("time", np.linalg.norm(velocity, axis=1), "m s-1", "orbital speed")
@@ -454,7 +457,15 @@ class _SurveyStation:
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
-    """Return what a publication can be compared with: name to (value or [low, high], unit)."""
+    """Return what a publication can be compared with: name to (value or [low, high], unit).
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> value, unit = observables(find_sessions(load_scenario("yin2017")))["baseline"]
+    >>> round(value, 1), unit
+    (1203.3, 'km')
+    """
     shown = data.isel(session=data.attrs["showcase"])
     result: dict[str, tuple[float | list[float], str]] = {
         "session_duration": (float(shown.session_duration), "s"),

@@ -28,6 +28,7 @@ from satqkd.scenario.fields import (
 )
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.provided import data_folder
+from satqkd.scenario.uncertain import Uncertainty, Unknown, unknowns
 
 if TYPE_CHECKING:
     from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedSource, RecordedStation
@@ -209,8 +210,11 @@ class EntangledSource(Section):
     kind: Literal["entangled"]
     pair_rate_hz: Annotated[Number, Field(gt=0, le=1e12)] = Field(description="pairs generated and collected [1/s]")
     bell_state: BellState = Field(description="the intended state")
-    fidelity: Annotated[Number, Field(gt=0.25, le=1)] = Field(
-        description="fidelity to the Bell state, as a Werner state [1]"
+    fidelity: Annotated[Number, Field(gt=0.25, le=1)] | None = Field(
+        None, description="fidelity to the Bell state, as a Werner state; or give bell_weights [1]"
+    )
+    bell_weights: dict[BellState, Annotated[Number, Field(ge=0, le=1)]] | None = Field(
+        None, description="weights of the Bell states in a mixture of them, 0 where left out; or give fidelity [1]"
     )
     polarization_contrast: Annotated[Number, Field(gt=1)] | None = Field(
         None, description="contrast of each channel, ratio to 1; leave out if the fidelity includes it"
@@ -218,6 +222,22 @@ class EntangledSource(Section):
     monitor_tap: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
         None, description="share of each path that is tapped to monitor the source on board [1]"
     )
+
+    @model_validator(mode="after")
+    def _one_state(self) -> Self:
+        weights = self.bell_weights
+        if (self.fidelity is None) == (weights is None):
+            raise ValueError("fidelity and bell_weights describe the same state: give one of the two")
+        if weights is not None:
+            if abs(sum(weights.values()) - 1) > 1e-9:
+                raise ValueError(f"bell_weights sum to {sum(weights.values()):.6g}: they must sum to 1")
+            largest = max(weights, key=lambda name: weights[name])
+            if largest != self.bell_state:
+                raise ValueError(
+                    f"bell_weights are largest for {largest}, but bell_state={self.bell_state} is intended: "
+                    "give that state the largest weight"
+                )
+        return self
 
 
 class DecoySource(Section):
@@ -394,6 +414,7 @@ class Experiment(Section):
 
     _path: Path = PrivateAttr(default=Path())
     _origins: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
+    _widths: dict[str, Uncertainty] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -432,7 +453,7 @@ class Experiment(Section):
 
     @property
     def origins(self) -> dict[str, tuple[str, str]]:
-        """Return the origin of each parameter: dotted key to (published, assumed or calibrated; source or reason)."""
+        """Return the origin of each value: dotted key to (published, assumed, calibrated or transferred; source)."""
         return dict(self._origins)
 
     @property
@@ -440,6 +461,21 @@ class Experiment(Section):
         """Return the ids of the published values that calibrated parameters were fitted to."""
         calibrated = [words for origin, words in self._origins.values() if origin == "calibrated"]
         return {name.strip() for words in calibrated for name in words.split(",")}
+
+    @property
+    def transferred(self) -> dict[str, str]:
+        """Return the name of the scenario that each value taken from another one comes from, by dotted key."""
+        return {key: words.split(":")[0] for key, (origin, words) in self._origins.items() if origin == "transferred"}
+
+    @property
+    def widths(self) -> dict[str, Uncertainty]:
+        """Return the uncertainty of each value whose range or standard deviation the file states, by dotted key."""
+        return dict(self._widths)
+
+    @property
+    def unknowns(self) -> list[Unknown]:
+        """Return the uncertain quantities; equal entries of several stations or detectors are one."""
+        return unknowns(self._origins, self._widths)
 
     @property
     def path(self) -> Path:
@@ -454,9 +490,10 @@ class Experiment(Section):
     def content_hash(self) -> str:
         """Return the SHA-256 of the values, independent of layout, comments and origins in the file."""
         values = self.model_dump(mode="json")
-        # Without this key the hash is the one from before the key existed.
-        if values["orbit"] and values["orbit"]["norad_id"] is None:
-            del values["orbit"]["norad_id"]
+        # Without these keys the hash is the one from before they existed.
+        for section, name in (("orbit", "norad_id"), ("source", "bell_weights")):
+            if values[section] and values[section].get(name, ...) is None:
+                del values[section][name]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:
@@ -528,7 +565,7 @@ class Experiment(Section):
                 raise ScenarioError(f"{self._place}: {key} is not a key of this scenario")
             node[leaf] = value
         changed = validated(type(self), tree, self._place)
-        changed._path, changed._origins = self._path, dict(self._origins)
+        changed._path, changed._origins, changed._widths = self._path, dict(self._origins), dict(self._widths)
         return changed
 
 
