@@ -19,6 +19,7 @@ rule validation:
             stage=["orbit", "channel", "fiber", "overview"],
         ),
         runs=[run_results(name) for name in PUBLISHED],
+        predictive=expand("results/{scenario}/predictive.nc", scenario=PUBLISHED),
     output:
         table=report(
             "results/validation.csv",
