@@ -123,7 +123,8 @@ def test_pairs_by_hand(missions, channels):
     found = expected(scenario, channel)
     clicks, ready = [], []
     for station in scenario.stations:
-        clicks.append([5.9e6 / 4 * 1e-3 * d.efficiency + d.dark_rate_hz + 719.4 for d in station.detectors])
+        noise_hz = [station.background_rate_hz + d.dark_rate_hz for d in station.detectors]
+        clicks.append([5.9e6 / 4 * 1e-3 * e + noise for e, noise in zip(efficiencies, noise_hz, strict=True)])
         ready.append(np.prod([1 / (1 + 50e-9 * rate) for rate in clicks[-1]]))
     inside = 1 - 2 * norm.sf(1.25 / (0.544 * np.sqrt(2)))
     weight = (4 * scenario.source.fidelity - 1) / 3

@@ -96,14 +96,6 @@ def test_the_passes_lie_where_the_papers_have_them(tables, missions, references,
     assert len(ranges_of_pass) and (ranges_of_pass.relative_deviation.abs() <= two_percent).all()
 
 
-def test_the_printed_orbits_of_liao2017(tables, missions, references):
-    """Rates of other orbits than the fitted one: the peak at 530 km, and the mean of a low pass."""
-    nights_differ_by_db = 1.5
-    rows = deviations(tables["liao2017"], missions["liao2017"], references["liao2017"]).set_index("id")
-    ratios = 1 + rows.relative_deviation[["sifted_rate_530km", "sifted_rate_1034p7km"]]
-    assert (np.abs(10 * np.log10(ratios)) <= nights_differ_by_db).all()
-
-
 def test_printed_values_stand_at_the_ends_of_the_curves(tables, references):
     values = {value.id: value for value in references["yin2020"].values}
     axis = ranges(tables["yin2020"]["fig_2a"], values).axes[0]
