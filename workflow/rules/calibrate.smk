@@ -19,7 +19,12 @@ rule calibrate:
         notebook=f"{CALIBRATION}/calibrate.ipynb",
         figures=expand(
             f"{CALIBRATION}/figures/{{name}}.{{suffix}}",
-            name=["corner", "chains"],
+            name=[
+                "targets",
+                "corner_yin2017_yin2020",
+                "corner_liao2017",
+                "corner_tiangong2",
+            ],
             suffix=["svg", "png"],
         ),
     log:

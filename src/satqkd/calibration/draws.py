@@ -74,7 +74,7 @@ def parameter_draws(scenario: Scenario, *, seed: int, rows: int = ROWS) -> list[
     """
     if scenario.name in calibrated_names():
         table, problem = pd.read_csv(draws_file()), calibration_problem()
-        if list(table) != [parameter.name for parameter in problem.parameters] or len(table) < rows:
+        if set(table) != {parameter.name for parameter in problem.parameters} or len(table) < rows:
             raise ScenarioError(f"{draws_file()}: does not fit the calibration: run make calibrate")
         return [problem.changes(scenario.name, row) for row in table.head(rows).to_dict("records")]
     rng = stream(seed, scenario.name, "inputs")

@@ -29,6 +29,7 @@ from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
 
 WALKERS, STEPS, WARM_UP = 24, 800, 200
+NODES = 300  # seconds of open link: a sum over a session has the count of all seconds to a per mille
 TAIL = 8  # degrees of freedom of the approximation that independent moves are drawn from
 STARTS = 24  # points of the prior from which the least-squares solution is sought
 GROUPS = ("posterior", "prior", "posterior_predictive", "observed_data")
@@ -36,11 +37,21 @@ GROUPS = ("posterior", "prior", "posterior_predictive", "observed_data")
 
 @dataclass(frozen=True)
 class Flight:
-    """A scenario as it is calibrated: with its orbit and link budget, which the parameters only scale."""
+    """A scenario as it is calibrated: with its orbit and link budget, which the parameters only scale.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    orbit, channel : xarray.Dataset
+        Every `step`-th second of open link.
+    step : int
+        Seconds that each second stands for: expected counts are multiplied by it.
+    """
 
     scenario: Scenario
     orbit: xr.Dataset
     channel: xr.Dataset
+    step: int = 1
 
     @classmethod
     def of(cls, scenario: Scenario, orbit: xr.Dataset) -> "Flight":
@@ -54,10 +65,12 @@ class Flight:
         >>> Flight.of(mission, find_sessions(mission)).channel.sizes["station"]
         1
         """
-        needed = orbit.isel(time=orbit.measurement.values >= 0)
+        used = np.flatnonzero(orbit.measurement.values >= 0)
+        step = max(used.size // NODES, 1)
+        needed = orbit.isel(time=used[step // 2 :: step])
         channel = link_budget(scenario, needed)
         channel.attrs.pop("quoted_range_m", None)  # no target is a loss at a range, which takes most of the time
-        return cls(scenario, needed, channel)
+        return cls(scenario, needed, channel, step)
 
 
 def expectations(problem: Problem, flights: Mapping[str, Flight], values: Mapping[str, float]) -> list[list[float]]:
@@ -93,7 +106,12 @@ def expectations(problem: Problem, flights: Mapping[str, Flight], values: Mappin
         found[name] = expected_rates(scenario, channel)
         if not {target.observable for target in problem.targets if target.scenario == name} <= set(found[name]):
             found[name] = expected(scenario, channel)
-    return [np.atleast_1d(found[target.scenario][target.observable]).tolist() for target in problem.targets]
+    return [
+        np.multiply(found[t.scenario][t.observable], 1 if t.width is not None else flights[t.scenario].step)
+        .reshape(-1)
+        .tolist()
+        for t in problem.targets
+    ]
 
 
 def values_at(
