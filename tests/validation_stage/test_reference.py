@@ -56,6 +56,8 @@ def test_limits_fail_on_both_sides(name, row):
 
 def test_rows_that_their_printing_alone_leaves_vague():
     """One printed digit is half a unit of it: up to 57 % of the value."""
+    row = next(row for name, row in ROWS if row.id == "sifted_rate_1200km")
+    assert "That alone makes it vague: 57%." in compared("liao2017", row, 1000.0).reason
     alone = {f"{name}.{row.id}" for name, row in ROWS if compared(name, row, scaled(row, 1.0)).verdict == "vague"}
     assert alone == {
         "yin2017.fiber_coincidence_rate_1200km",

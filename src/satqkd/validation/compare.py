@@ -301,8 +301,12 @@ def _precision(row: Observed) -> str:
         return "The paper prints its standard deviation."
     widths = _width_text(row.half_widths)
     if row.approx:
-        return f"About: {row.kind.about:.0%} or half a unit of the last printed digit, {widths}."
-    return f"Half a unit of the last printed digit: {widths}."
+        words = f"About: {row.kind.about:.0%} or half a unit of the last printed digit, {widths}."
+    else:
+        words = f"Half a unit of the last printed digit: {widths}."
+    exact = Simulated(value=row.ends[0] if row.limits else row.value, unit=row.unit)
+    alone = max(one.relative_width for one in deviations(row, exact))
+    return words + (f" That alone makes it vague: {alone:.0%}." if alone > row.kind.widest else "")
 
 
 def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
