@@ -8,10 +8,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from scipy.ndimage import gaussian_filter
 
 from satqkd.plot import BLUE, ORANGE, VERMILION, in_style, new_figure
 
 BINS = 30
+SMOOTH = 1.2  # bins, of the pairs
 # Share of the draws within the contours of a two-dimensional normal distribution at one and two standard deviations.
 CONTOURS = (0.393, 0.865)
 
@@ -61,10 +63,15 @@ def corner_figure(tree: xr.DataTree, names: Sequence[str]) -> Figure:
             axis.xaxis.set_major_locator(MaxNLocator(3))
             axis.tick_params(axis="x", rotation=45, labelsize="small")
             axis.tick_params(axis="y", labelsize="small")
-        axes[size - 1, i].set_xlabel(textwrap.fill(name, 14), fontsize="small")
+        axes[size - 1, i].set_xlabel(_words(name), fontsize="small")
         if i:
-            axes[i, 0].set_ylabel(textwrap.fill(name, 14), fontsize="small")
+            axes[i, 0].set_ylabel(_words(name), fontsize="small")
     return figure
+
+
+def _words(name: str) -> str:
+    """Return a parameter's name in lines."""
+    return textwrap.fill(name.replace("stations.", "").replace("_", " ").replace(".", " "), 14)
 
 
 def _density(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -76,6 +83,7 @@ def _pair(axis: Axes, x: np.ndarray, y: np.ndarray) -> None:
     """Draw the density of pairs with the contours of `CONTOURS`."""
     ranges = [np.quantile(values, [0.001, 0.999]) for values in (x, y)]
     counts, x_edges, y_edges = np.histogram2d(x, y, BINS, ranges)
+    counts = gaussian_filter(counts, SMOOTH)
     ordered = np.sort(counts.ravel())[::-1]
     shares = np.cumsum(ordered) / ordered.sum()
     levels = sorted({float(ordered[np.searchsorted(shares, share)]) for share in CONTOURS})
