@@ -355,7 +355,9 @@ class ChiSquared:
 
 
 def judged(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that are predictions and have a z: neither calibrated, nor formulas, nor inside printed limits.
+    """Return the rows that are predictions and have a z: neither calibrated nor formulas.
+
+    Rows with z of exactly zero are left out: they lie within printed limits, or both are the same whole number.
 
     Examples
     --------
