@@ -54,6 +54,11 @@ rule quick:
                 f"results/{QUICK}/parameters.html",
                 f"results/{QUICK}/fiber.nc",
                 run_results(QUICK, [SHOWN]),
+                (
+                    f"results/{QUICK}/predictive.nc"
+                    if MISSIONS[QUICK].reference
+                    else []
+                ),
             ]
             if QUICK
             else []

@@ -80,13 +80,13 @@ def stage_figures(name: str) -> Iterator[Entry]:
             yield Entry(f"{name}-{figure}", figure.capitalize(), f"{folder}/{figure}.svg", caption, function, code)
 
 
-def validation_figure() -> Entry:
-    """The one figure of all experiments together."""
-    code = "from satqkd.validation import read_table\nfrom satqkd.validation.figures import deviation_figure\n\n"
-    code += 'deviation_figure(read_table("results/validation.csv"))'
-    caption = (ROOT / "workflow/report/validation.rst").read_text()
-    function = "satqkd.validation.figures.deviation_figure"
-    return Entry("validation", "Validation", "figures/validation.svg", caption, function, code)
+def validation_figures() -> Iterator[Entry]:
+    """Yield the figures of all experiments together."""
+    for label, title, call in (("validation", "Validation", "deviation_figure"), ("z", "Spread of z", "z_figure")):
+        code = f"from satqkd.validation.stage import read_table\nfrom satqkd.validation.figures import {call}\n\n"
+        code += f'{call}(read_table("results/validation.csv"))'
+        caption = (ROOT / f"workflow/report/{label}.rst").read_text()
+        yield Entry(label, title, f"figures/{label}.svg", caption, f"satqkd.validation.figures.{call}", code)
 
 
 def drawn(entries: Iterable[Entry]) -> list[Entry]:
@@ -138,12 +138,12 @@ def thumbnails(entries: list[Entry]) -> str:
 
 
 def gallery_page(drawings: dict[str, tuple[list[Entry], list[Entry]]]) -> str:
-    """All figures of all experiments, small; and that of the validation."""
+    """All figures of all experiments, small; and those of the validation."""
     parts = [
         "# Figures",
         "Every figure that the workflow draws; each leads to its caption and to the code that draws it.",
     ]
     for name, entries in drawings.items():
         parts += [f"## {name}", *map(thumbnails, entries)]
-    parts += [section(entry, "##") for entry in drawn([validation_figure()])]
+    parts += [section(entry, "##") for entry in drawn(validation_figures())]
     return "\n\n".join(parts)

@@ -202,7 +202,7 @@ def test_observables_are_in_the_papers_units(orbits):
     assert values["range_sum"][0] == pytest.approx([1545, 2750], abs=1)
     assert values["range_delingha"][0] == pytest.approx([853, 1501], abs=1)
     assert values["baseline"] == (pytest.approx(1119.9, abs=0.1), "km")
-    assert values["local_start_time"] == (pytest.approx(2 + 11 / 60, abs=0.02), "h")
+    assert values["local_start_time"] == (pytest.approx(2 + 11 / 60, abs=0.02), "h after midnight")
     assert values["speed"][0] == pytest.approx(7.6, abs=0.05)
 
 

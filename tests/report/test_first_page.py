@@ -66,9 +66,9 @@ class Page(HTMLParser):
 def test_the_headline_stands_beside_the_papers(results):
     page = Page(first_page(results))
     assert not page.open and len(page.pictures) == 1
-    assert "final key bits 13119 6504 ± 9186" in page.text
-    assert re.search(r"sifted bits 112031 ± 335 112000 ± 1414 .*within", page.text)
-    assert "QBER signal 0.0184 ± 0.0004 0.0189 ± 0.00028" in page.text
+    assert "final key bits 13119 6504 [-2682, 15690] 6504 ± 9186" in page.text
+    assert re.search(r"sifted bits 112031 112000 \[110586, 113414\] 112000 ± 1414 .*within", page.text)
+    assert "QBER signal 0.0184 0.0189 [0.01862, 0.01918] 0.0189 ± 0.00028" in page.text
 
 
 def test_links_lead_to_what_is_there_and_to_no_other_host(results):

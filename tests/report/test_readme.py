@@ -10,11 +10,12 @@ from satqkd.report import outdated, renew, summary, summary_figure
 from satqkd.report.__main__ import main
 from satqkd.report.readme import PAGES, with_summary
 
-ROWS = """scenario,id,role,verdict,deviation_over_tolerance,reason
-one,a,predicted,within,0.123,x
-one,b,calibrated,within,0.9,x
-two,a,predicted,listed,7,x
-two,c,predicted,missing,,x
+ROWS = """scenario,id,role,verdict,z,relative_deviation,relative_width,reason
+one,a,predicted,within,0.123,0.01,0.1,x
+one,b,calibrated,within,0.9,0.01,0.1,x
+one,d,predicted,vague,0.4,0.01,0.4,x
+two,a,predicted,listed,7,0.5,0.1,x
+two,c,predicted,missing,,,,x
 """
 
 
@@ -51,23 +52,31 @@ def test_what_was_renewed_is_current(project):
     assert outdated(pd.read_csv(project / "table.csv"), project) == []
     text = (project / "README.md").read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
-    assert "| predicted | 1 | 1 | 0 | 1 | 3 |" in text and "| all | 2 | 1 | 0 | 1 | 4 |" in text
+    assert "| predicted | 1 | 1 | 1 | 0 | 1 | 4 |" in text and "| all | 2 | 1 | 1 | 0 | 1 | 5 |" in text
     assert [path.name for path in sorted((project / "docs").iterdir())] == ["validation.csv", "validation.svg"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("within,0.9,", "outside,1.9,", "one b calibrated: within, 0.9 in docs/validation.csv, outside, 1.9 now"),
-        ("within,0.9,", "within,0.95,", "one b calibrated: within, 0.9 in docs/validation.csv, within, 0.95 now"),
+        (
+            "within,0.9,",
+            "outside,2.9,",
+            "one b calibrated: within, z = 0.9 in docs/validation.csv, outside, z = 2.9",
+        ),
+        (
+            "within,0.9,",
+            "within,0.95,",
+            "one b calibrated: within, z = 0.9 in docs/validation.csv, within, z = 0.95",
+        ),
         ("two,c,", "two,d,", "two d predicted is not in both"),
-        ("missing,,", "within,0.1,", "two c predicted: missing, nan in docs/validation.csv, within, 0.1 now"),
+        ("missing,,", "within,0.1,", "two c predicted: missing, z = nan in docs/validation.csv, within, z = 0.1 now"),
     ],
 )
 def test_what_rots_is_named(project, old, new, said):
     renew(pd.read_csv(project / "table.csv"), project)
     (project / "table.csv").write_text(ROWS.replace(old, new))
-    assert said in outdated(pd.read_csv(project / "table.csv"), project)
+    assert any(sentence.startswith(said) for sentence in outdated(pd.read_csv(project / "table.csv"), project))
 
 
 def test_last_digits_of_another_machine_do_not_rot(project):
@@ -85,13 +94,13 @@ def test_a_readme_without_a_place_is_refused_and_left_alone(project):
 
 def test_the_counts_add_up():
     frame = pd.read_csv(StringIO(ROWS))
-    assert summary(frame).splitlines()[-1] == "| all | 2 | 1 | 0 | 1 | 4 |"
+    assert summary(frame).splitlines()[-1] == "| all | 2 | 1 | 1 | 0 | 1 | 5 |"
 
 
 def test_the_command_renews_and_checks(project, monkeypatch, capsys):
     monkeypatch.chdir(project)
     assert main(["readme", "table.csv"]) == 0 and main(["check", "table.csv"]) == 0
-    (project / "table.csv").write_text(ROWS.replace("within,0.9,", "listed,1.4,"))
+    (project / "table.csv").write_text(ROWS.replace("within,0.9,", "listed,2.4,"))
     assert main(["check", "table.csv"]) == 1
     assert "python -m satqkd.report readme renews" in capsys.readouterr().out
 

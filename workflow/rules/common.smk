@@ -102,7 +102,7 @@ def shared_scenarios(wildcards):
 def displayed_values(wildcards):
     """Return the files that a stage's notebook displays next to its outcomes; runs that nobody opens display nothing.
 
-    No result depends on it: a new tolerance does not run the stages again.
+    No result depends on it: a new published value does not run the stages again.
     """
     shown = wildcards.get("run", SHOWN) == SHOWN
     return [ancient(file) for file in reference_files(wildcards.scenario) if shown]

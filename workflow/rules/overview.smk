@@ -70,6 +70,12 @@ for scenario in MISSIONS:
                 for stage in ("orbit", "channel", "fiber")
             ]
             + run_results(scenario),
+            # Its table of outcomes has the verdicts of a published experiment.
+            predictive=(
+                [f"results/{scenario}/predictive.nc"]
+                if MISSIONS[scenario].reference
+                else []
+            ),
             runs=expand(
                 "results/{scenario}/run{run}/{file}",
                 scenario=scenario,

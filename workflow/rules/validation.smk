@@ -19,6 +19,7 @@ rule validation:
             stage=["orbit", "channel", "fiber", "overview"],
         ),
         runs=[run_results(name) for name in PUBLISHED],
+        predictive=expand("results/{scenario}/predictive.nc", scenario=PUBLISHED),
     output:
         table=report(
             "results/validation.csv",
@@ -30,7 +31,12 @@ rule validation:
             caption="../report/validation.rst",
             category="validation",
         ),
-        png="results/figures/validation.png",
+        z=report(
+            "results/figures/z.svg",
+            caption="../report/z.rst",
+            category="validation",
+        ),
+        pngs=["results/figures/validation.png", "results/figures/z.png"],
         summaries=expand("results/{scenario}/summary.json", scenario=PUBLISHED),
         notebook="results/notebooks/08_validation.ipynb",
     log:

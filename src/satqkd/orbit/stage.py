@@ -471,7 +471,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
         "session_duration": (float(shown.session_duration), "s"),
         "local_start_time": (
             _hours(shown.session_start.values + np.timedelta64(round(3600 * data.attrs["utc_offset_h"]), "s")),
-            "h",
+            "h after midnight",
         ),
         "range_sum": ([float(shown.shortest_range_sum) / 1e3, float(shown.longest_range_sum) / 1e3], "km"),
         "max_range_difference": (float(shown.largest_range_difference) / 1e3, "km"),

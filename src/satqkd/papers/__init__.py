@@ -2,7 +2,7 @@
 
 from satqkd.papers.catalogue import CATALOGUE, PaperFigure
 from satqkd.papers.results import Results, read_results
-from satqkd.papers.stage import deviations, draw_figures, figure_tables, largest_deviations, observables, save_csv
+from satqkd.papers.stage import deviations, draw_figures, figure_tables, observables, save_csv
 
 __all__ = [
     "CATALOGUE",
@@ -11,7 +11,6 @@ __all__ = [
     "deviations",
     "draw_figures",
     "figure_tables",
-    "largest_deviations",
     "observables",
     "read_results",
     "save_csv",

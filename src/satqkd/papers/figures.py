@@ -58,7 +58,7 @@ def attenuation(table: pd.DataFrame, rows: dict) -> Figure:
             axis.errorbar(
                 [seconds],
                 [high.ends[end]],
-                [[width] for width in error_bar(high, end)],
+                [error_bar(high, end)],
                 label=None if end else "printed, above 15°",
                 **MARK | {"fmt": "s", "mfc": "white"},
             )
@@ -93,9 +93,8 @@ def basis_counts(table: pd.DataFrame, rows: dict) -> Figure:
 
 
 def _printed_contrast(axis: Axes, basis: pd.DataFrame, row: Observed) -> None:
-    """Draw the shares that a printed contrast implies, with those at the ends of its tolerance as bars."""
-    low, high = error_bar(row)
-    contrasts = row.value + np.array([0.0, -low, high])
+    """Draw the shares that a printed contrast implies, with those at the ends of its error bar as bars."""
+    contrasts = row.value + error_bar(row) * np.array([0.0, -1.0, 1.0])
     for place, right in enumerate(basis.right):
         share, first, last = (contrasts if right else 1.0) / (1 + contrasts) / 2
         bar = [[share - min(first, last)], [max(first, last) - share]]
@@ -118,7 +117,7 @@ def space_time(table: pd.DataFrame, rows: dict) -> Figure:
     if difference is not None:
         near, far = (table.loc[function()] for function in (table.path_km.idxmin, table.path_km.idxmax))
         us_per_km = far.arrival_us / far.path_km
-        bars = [[width * us_per_km] for width in error_bar(difference)]
+        bars = [error_bar(difference) * us_per_km]
         later = near.arrival_us + difference.value * us_per_km
         axis.errorbar([far.place_km], [later], bars, label="arrival by the printed largest path difference", **MARK)
     axis.plot(table.satellite_km[0], 0, "k*", ms=9, label="emission")
@@ -140,10 +139,10 @@ def correlations(table: pd.DataFrame, rows: dict) -> Figure:
     s = rows.get("chsh_s")
     if s is not None:
         # S is the sum of four, whose variances add up.
-        low, high = (width / 2 for width in error_bar(s))
+        bars = error_bar(s) / 2
         places = np.arange(4) + 0.2
-        label = f"a quarter of the printed S = {s.value:g} ± {s.published_sigma:g}"
-        axis.errorbar(places, table.sign * s.value / 4, [[low] * 4, [high] * 4], label=label, **MARK)
+        label = f"a quarter of the printed S = {s.value:g} ± {s.sigma:g}"
+        axis.errorbar(places, table.sign * s.value / 4, bars, label=label, **MARK)
     axis.axhline(0, color=BLACK, lw=0.8)
     axis.set(xlabel="Settings of the two stations", ylabel="Correlation $E$", ylim=(-1.05, 1.05))
     legend_above(axis, columns=2)
@@ -253,9 +252,8 @@ def against_fiber(table: pd.DataFrame, rows: dict) -> Figure:
     axis.plot(seen.range_km, seen.efficiency, color=BLUE, lw=1, label="satellite, link budget", zorder=4)
     row = rows.get("advantage_vs_fiber_1200km")
     if row is not None:
-        fiber, (low, high) = table.fiber.iloc[-1], error_bar(row)
-        value = fiber * 10**row.value
-        bars = [[value * (1 - 10**-low)], [value * (10**high - 1)]]
+        value = table.fiber.iloc[-1] * 10**row.value
+        bars = [[value * (1 - 10 ** -error_bar(row))], [value * (10 ** error_bar(row) - 1)]]
         axis.errorbar(
             [table.range_km.iloc[-1]], [value], bars, label=f"{row.value:g} orders above the fibre, as printed", **MARK
         )
@@ -279,8 +277,7 @@ def arrival_times(table: pd.DataFrame, rows: dict) -> Figure:
         label = f"Gaussian of the printed spread, {row.value:g} ns"
         axis.plot(t, shown.tags.max() * np.exp(-((t / row.value) ** 2) / 2), color=ORANGE, ls="--", label=label)
         half = shown.tags.max() * np.exp(-0.5)
-        bars = [[width] for width in error_bar(row)]
-        axis.errorbar([row.value], [half], xerr=bars, label=PRINTED, **MARK)
+        axis.errorbar([row.value], [half], xerr=[error_bar(row)], label=PRINTED, **MARK)
     axis.set(xlabel="Arrival minus pulse centre (ns)", ylabel="Detections in 100 ps")
     legend_above(axis, columns=1)
     return figure
@@ -302,8 +299,7 @@ def orbits(table: pd.DataFrame, rows: dict) -> Figure:
     mark(axis, 1034.7, rows.get("sifted_rate_1034p7km"), label="printed mean, 1034.7 km")
     peak = rows.get("sifted_rate_530km")
     if peak is not None:
-        bars = [[width] for width in error_bar(peak)]
-        axis.errorbar([530], [peak.value], bars, label="printed peak, 530 km", **MARK | {"mfc": "white"})
+        axis.errorbar([530], [peak.value], [error_bar(peak)], label="printed peak, 530 km", **MARK | {"mfc": "white"})
     for end in getattr(rows.get("orbits_shortest_range"), "ends", ()):
         axis.axvline(end, color=ORANGE, ls=":", lw=1, label=None if end > 600 else "printed extremes of 23 orbits")
     if (row := rows.get("qber_over_23_orbits")) is not None:
@@ -336,8 +332,8 @@ def single_links(table: pd.DataFrame, rows: dict) -> Figure:
     before = table[(table.apparatus == "previous") & table.station.isin(table.station[table.apparatus == "this work"])]
     if row is not None and len(before):
         before = before.iloc[(before.range_km - 1000).abs().argmin()]
-        low, high = error_bar(row)
-        gained, least, most = before.efficiency * 10 ** ((row.value + np.array([0, -low, high])) / 10)
+        gains_db = row.value + error_bar(row) * np.array([0, -1, 1])
+        gained, least, most = before.efficiency * 10 ** (gains_db / 10)
         label = f"previous at {before.station.capitalize()} with the printed gain, {row.value:g} dB"
         axis.errorbar([before.range_km], [gained], [[gained - least], [most - gained]], label=label, **MARK)
     axis.set(yscale="log", xlabel="Range (km)", ylabel="Efficiency of a link, without detectors")
@@ -387,8 +383,8 @@ def efficiency(table: pd.DataFrame, rows: dict) -> Figure:
     row = rows.get("attenuation")
     if row is not None:
         for end, place in ((0, table.efficiency.idxmax()), (1, table.efficiency.idxmin())):
-            value, (low, high) = 10 ** (-row.ends[end] / 10), error_bar(row, end)
-            bars = [[value * (1 - 10 ** (-high / 10))], [value * (10 ** (low / 10) - 1)]]
+            value, bar_db = 10 ** (-row.ends[end] / 10), error_bar(row, end)
+            bars = [[value * (1 - 10 ** (-bar_db / 10))], [value * (10 ** (bar_db / 10) - 1)]]
             axis.errorbar([table.elapsed_s[place]], [value], bars, label=None if end else PRINTED, **MARK)
     axis.set(xlabel=SECONDS, ylabel="Link efficiency", yscale="log")
     right = _range_on_the_right(axis, table)

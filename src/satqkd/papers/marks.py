@@ -7,22 +7,16 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from satqkd.plot import BLACK, ORANGE, VERMILION
-from satqkd.validation.compare import tolerance_width
 from satqkd.validation.reference import Observed
 
-PRINTED = "printed (bar: its σ, else the tolerance)"
+PRINTED = "printed (bar: its σ, else the printed digits)"
 MARK: dict[str, Any] = {"fmt": "D", "color": BLACK, "mfc": ORANGE, "ms": 5, "capsize": 3, "lw": 1, "zorder": 5}
 COUNTED: dict[str, Any] = {"fmt": "o", "color": VERMILION, "ms": 3.5, "capsize": 2, "lw": 1}
 
 
-def error_bar(row: Observed, end: int = 0) -> tuple[float, float]:
-    """Return how far a published value's error bar reaches down and up: its standard deviation, else its tolerance."""
-    if row.published_sigma is not None:
-        return row.published_sigma, row.published_sigma
-    down, up = (
-        tolerance_width(row.tolerance, row.ends[end], end=end, upwards=upwards, sigma=None) for upwards in (False, True)
-    )
-    return down, up
+def error_bar(row: Observed, end: int = 0) -> float:
+    """Return the length of a published value's error bar: its standard deviation, else what its printing allows."""
+    return row.sigma or row.half_widths[end]
 
 
 def mark(
@@ -31,12 +25,11 @@ def mark(
     """Mark a published value with its error bar, once in the legend."""
     if row is None:
         return
-    low, high = error_bar(row, end)
     seen = label in axis.get_legend_handles_labels()[1]
     axis.errorbar(
         [x],
         [scale * row.ends[end]],
-        [[scale * low], [scale * high]],
+        [scale * error_bar(row, end)],
         label=None if seen else label,
         **MARK,
     )

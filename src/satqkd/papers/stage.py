@@ -1,9 +1,7 @@
 """Every figure of a paper: its table as CSV, its drawing, and how far it lies from what is printed."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from satqkd.files import finished
@@ -12,7 +10,7 @@ from satqkd.papers.catalogue import CATALOGUE
 from satqkd.papers.results import Results
 from satqkd.plot import save_figure
 from satqkd.scenario import Scenario
-from satqkd.validation.compare import KnownDeviation, Row, compare, table, unexplained
+from satqkd.validation.compare import Row, compare, table
 from satqkd.validation.reference import Reference
 
 
@@ -27,12 +25,7 @@ def observables(tables: dict[str, pd.DataFrame]) -> dict[str, tuple[float | list
     return survey.observables(tables["ed_fig_1"]) if "ed_fig_1" in tables else {}
 
 
-def deviations(
-    tables: dict[str, pd.DataFrame],
-    scenario: Scenario,
-    reference: Reference,
-    known: Iterable[KnownDeviation] = (),
-) -> pd.DataFrame:
+def deviations(tables: dict[str, pd.DataFrame], scenario: Scenario, reference: Reference) -> pd.DataFrame:
     """Compare what the tables say with the published values.
 
     Parameters
@@ -42,22 +35,18 @@ def deviations(
     scenario : Scenario
         Its calibrated parameters say which published values they were fitted to.
     reference : Reference
-    known : iterable of KnownDeviation
-        Rows outside their tolerance for a reason that was found: their verdict is "listed".
 
     Returns
     -------
     pandas.DataFrame
-        Columns figure, title and those of the validation table but its reason; a row for each published value that a
-        figure shows.
+        Columns figure, title, scenario, id, published, published_sigma, half_width, simulated, simulated_sigma, unit,
+        role and relative_deviation; a row for each published value that a figure shows. There is no z and no verdict,
+        since a table has no predictive distribution.
     """
     parts = []
     for name, figure in CATALOGUE[reference.id].items():
         rows = _compared(figure.values(tables[name]), reference, scenario.fitted)
-        frame = table(rows).drop(columns="reason")
-        unlisted = {row.id for row in unexplained(rows, list(known))}
-        explained = (frame.verdict == "outside") & ~frame.id.isin(unlisted)
-        frame["verdict"] = frame.verdict.mask(explained, "listed")
+        frame = table(rows).drop(columns=["median", "low", "high", "z", "relative_width", "reason", "verdict"])
         frame["scenario"] = scenario.name
         frame.insert(0, "title", figure.title)
         frame.insert(0, "figure", name)
@@ -75,16 +64,10 @@ def _compared(values: dict, reference: Reference, fitted: set[str]) -> list[Row]
         simulated[name] = {
             "value": tuple(map(float, number)) if isinstance(number, tuple) else float(number),
             "unit": units[name],
-            "sigma": None if sigma is None or np.isnan(sigma) else float(sigma),
+            "sigma": None if sigma is None else float(sigma),
             "role": "calibrated" if name in fitted else "predicted",
         }
     return [row for row in compare(reference, simulated) if row.id in simulated]
-
-
-def largest_deviations(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each figure, the row of `deviations` farthest from what is printed, in units of its tolerance."""
-    ordered = frame.sort_values("deviation_over_tolerance", ascending=False, kind="stable", na_position="last")
-    return ordered.drop_duplicates("figure").sort_index()
 
 
 def draw_figures(tables: dict[str, pd.DataFrame], reference: Reference, folder: str | Path) -> dict:

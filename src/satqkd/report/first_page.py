@@ -18,8 +18,9 @@ from satqkd.files import finished
 from satqkd.report.page import mark, page, table
 from satqkd.report.verdicts import KINDS, MEANING
 from satqkd.scenario import Experiment, Scenario, ScenarioError, load_scenario
+from satqkd.tables.outcomes import MEAN, PREDICTED, with_interval
 from satqkd.validation.reference import Reference, figure_id, load_reference
-from satqkd.validation.stage import gather, validate_results
+from satqkd.validation.stage import agreement_of_all, gather, validate_results
 
 INTRODUCTION = (
     "Experiments between satellites and ground stations, simulated detection by detection from one scenario file each "
@@ -133,10 +134,11 @@ def _tally(results: Path, verdicts: pd.DataFrame) -> str:
     seen = verdicts[verdicts.verdict != "missing"]
     count = seen.verdict.value_counts()
     words = ", ".join(f"{count[name]} {name}" for name in KINDS if count.get(name))
-    more = _link(results, "validation.html", "all of them, with tolerances and reasons")
+    more = _link(results, "validation.html", "all of them, with their reasons")
     missing = len(verdicts) - len(seen)
     also = f" {missing} more wait for stages that have not run here." if missing else ""
-    text = f"<p><strong>{len(seen)} published values compared with ours: {words}.</strong>{also} {more}</p>"
+    whole = f" All predicted rows together: {escape(agreement_of_all(seen))}."
+    text = f"<p><strong>{len(seen)} published values compared with ours: {words}.</strong>{also}{whole} {more}</p>"
     legend = " ".join(f"{mark(f'{name}:', KINDS[name])} {escape(MEANING[name])}." for name in KINDS if count.get(name))
     return f"{text}<p>{legend}</p>"
 
@@ -149,6 +151,7 @@ def _experiment(results: Path, scenario: Experiment, reference: Reference, verdi
         [
             escape(_words(row.id)),
             escape(_shown(row.published, row.unit, row.published_sigma)),
+            escape(with_interval(row.median, row.low, row.high)),
             escape(_shown(row.simulated, row.unit, row.simulated_sigma)) or "–",
             mark(row.verdict, KINDS[row.verdict]),
         ]
@@ -162,7 +165,9 @@ def _experiment(results: Path, scenario: Experiment, reference: Reference, verdi
     table_page = results / "validation.html"
     there = table_page.is_file() and f'id="{scenario.name}"' in table_page.read_text(encoding="utf-8")
     anchor = _link(results, "validation.html", words, f"#{scenario.name}") if there else escape(words)
-    text = table(["value", "published", "simulated", "verdict"], rows) + f"<p>Of {len(verdicts)} values: {anchor}.</p>"
+    text = (
+        table(["value", "published", PREDICTED, MEAN, "verdict"], rows) + f"<p>Of {len(verdicts)} values: {anchor}.</p>"
+    )
     return _section(scenario, f"<p>{escape(reference.paper)}</p>", figure, text + _files(results, scenario, titles))
 
 
@@ -231,7 +236,7 @@ def _plans(results: Path) -> str:
 def _further(results: Path) -> str:
     """Return links to further pages and documents."""
     links = [
-        _link(results, "validation.html", "Every published value with tolerance, reason and verdict"),
+        _link(results, "validation.html", "Every published value with z, reason and verdict"),
         _link(results, "report-snakemake.html", "Snakemake's report: all figures with captions, run times, the rules"),
         *(_link(results.parent, path, words, base="../") for path, words in NEXT),
     ]

@@ -3,7 +3,7 @@
 from html import escape
 from string import Template
 
-from satqkd.plot import BLUE, GREEN, ORANGE, VERMILION
+from satqkd.plot import BLUE, GREEN, ORANGE, SKY, VERMILION
 
 STYLE = Template(
     """
@@ -19,6 +19,7 @@ th { border-bottom: 2px solid #888 }
 .good { border-color: $good }
 .note { border-color: $note }
 .bad { border-color: $bad }
+.unsure { border-color: $unsure }
 .other { border-color: $other }
 .plain { border-color: #999 }
 summary { cursor: pointer }
@@ -41,7 +42,7 @@ a { color: #0b4f8a }
   td:first-child::before { content: none }
 }
 """
-).substitute(good=GREEN, note=ORANGE, bad=VERMILION, other=BLUE)
+).substitute(good=GREEN, note=ORANGE, bad=VERMILION, unsure=SKY, other=BLUE)
 
 
 def mark(text: str, kind: str) -> str:

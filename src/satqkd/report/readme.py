@@ -11,25 +11,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from satqkd.plot import BLACK, GREEN, ORANGE, VERMILION, in_style, new_figure, save_figure
+from satqkd.plot import BLACK, in_style, new_figure, save_figure
 from satqkd.validation import tally
+from satqkd.validation.compare import AGREES, VERDICTS
+from satqkd.validation.figures import MARKERS, Z_LIMIT
 
-MARKERS = {"within": (GREEN, "o"), "listed": (ORANGE, "s"), "outside": (VERMILION, "X")}
-VERDICTS = (*MARKERS, "missing")
 ROLES = ("predicted", "calibrated", "formula")
-KEPT = ["scenario", "id", "role", "verdict", "deviation"]
+KEPT = ["scenario", "id", "role", "verdict", "z", "relative_deviation", "relative_width"]
 # Pages with a summary block.
 PAGES = ("README.md", "paper.md")
 BLOCK = re.compile(r"(<!-- validation -->\n).*?(<!-- end -->)", re.DOTALL)
 # Last digits differ between processors. Only changes that are visible in the figure count.
 READABLE = 0.02
-SHOWN_LIMIT = 2.0
-BIN = 0.05
+BIN = 0.25
+HEIGHT = 0.1
 
 
 def kept(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``results/validation.csv`` that are kept: scenario, id, role, verdict, deviation over
-    tolerance.
+    """Return the columns of ``results/validation.csv`` that are kept, numbers to the digits that can be read.
 
     Examples
     --------
@@ -38,9 +37,9 @@ def kept(table: pd.DataFrame) -> pd.DataFrame:
     >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
     >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
     >>> kept(frame).columns.tolist()
-    ['scenario', 'id', 'role', 'verdict', 'deviation']
+    ['scenario', 'id', 'role', 'verdict', 'z', 'relative_deviation', 'relative_width']
     """
-    return table.rename(columns={"deviation_over_tolerance": "deviation"})[KEPT].round({"deviation": 2})
+    return table[KEPT].round({"z": 2, "relative_deviation": 4, "relative_width": 4})
 
 
 def summary(frame: pd.DataFrame) -> str:
@@ -49,12 +48,12 @@ def summary(frame: pd.DataFrame) -> str:
     Examples
     --------
     >>> print(summary(pd.DataFrame({"role": ["predicted"], "verdict": ["within"]})))
-    |  | within | listed | outside | missing | all |
-    | --- | --- | --- | --- | --- | --- |
-    | predicted | 1 | 0 | 0 | 0 | 1 |
-    | calibrated | 0 | 0 | 0 | 0 | 0 |
-    | formula | 0 | 0 | 0 | 0 | 0 |
-    | all | 1 | 0 | 0 | 0 | 1 |
+    |  | within | vague | listed | outside | missing | all |
+    | --- | --- | --- | --- | --- | --- | --- |
+    | predicted | 1 | 0 | 0 | 0 | 0 | 1 |
+    | calibrated | 0 | 0 | 0 | 0 | 0 | 0 |
+    | formula | 0 | 0 | 0 | 0 | 0 | 0 |
+    | all | 1 | 0 | 0 | 0 | 0 | 1 |
     """
     count = tally(frame).reindex(index=ROLES, columns=VERDICTS, fill_value=0)
     count.loc["all"] = count.sum()
@@ -65,7 +64,7 @@ def summary(frame: pd.DataFrame) -> str:
 
 @in_style
 def summary_figure(frame: pd.DataFrame) -> Figure:
-    """Draw each value as a dot, experiment by experiment: left of the line it is within its tolerance.
+    """Draw each value as a dot at its z, experiment by experiment: between the lines it agrees.
 
     Examples
     --------
@@ -74,24 +73,25 @@ def summary_figure(frame: pd.DataFrame) -> Figure:
     >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
     >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
     >>> summary_figure(kept(frame)).axes[0].get_xlabel()
-    'deviation / tolerance (at the right edge: 2 or more)'
+    'z: predicted less published, in standard deviations (at the edges: 6 or more)'
     """
     names = list(dict.fromkeys(frame.scenario))
-    figure, axes = new_figure(1, 1, width_cm=16, height_cm=1.5 * len(names) + 2.5)
-    seen = frame[frame.verdict.isin(MARKERS)].sort_values("deviation", kind="stable")
-    shown = np.minimum(np.round(seen.deviation / BIN) * BIN, SHOWN_LIMIT)
+    figure, axes = new_figure(1, 1, width_cm=16, height_cm=1.6 * len(names) + 2.5)
+    seen = frame[frame.verdict.isin(MARKERS)].sort_values("z", kind="stable")
+    shown = (np.round(seen.z / BIN) * BIN).clip(-Z_LIMIT, Z_LIMIT)
     row = np.array([len(names) - 1 - names.index(name) for name in seen.scenario])
-    height = row + 0.09 * seen.groupby([seen.scenario, shown]).cumcount()
+    height = row + HEIGHT * seen.groupby([seen.scenario, shown]).cumcount()
     for verdict, (colour, marker) in MARKERS.items():
         of = seen.verdict == verdict
         axes.plot(shown[of], height[of], marker, color=colour, ms=4, label=verdict)
-    axes.axvline(1, color=BLACK, lw=1)
+    for bound in (-AGREES, AGREES):
+        axes.axvline(bound, color=BLACK, lw=1)
     axes.set(
         yticks=range(len(names)),
         yticklabels=names[::-1],
-        xlim=(-0.05, SHOWN_LIMIT + 0.08),
-        ylim=(-0.3, len(names) - 0.3),
-        xlabel=f"deviation / tolerance (at the right edge: {SHOWN_LIMIT:g} or more)",
+        xlim=(-Z_LIMIT - 0.2, Z_LIMIT + 0.2),
+        ylim=(-0.3, len(names) - 0.1),
+        xlabel=f"z: predicted less published, in standard deviations (at the edges: {Z_LIMIT:g} or more)",
     )
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside upper center", ncols=len(MARKERS))
@@ -135,9 +135,9 @@ def outdated(table: pd.DataFrame, root: str | Path) -> list[str]:
     found = [f"{' '.join(key)} is not in both" for key in now.index.symmetric_difference(then.index)]
     for key in now.index.intersection(then.index):
         new, old = now.loc[key], then.loc[key]
-        if new.verdict != old.verdict or abs(new.deviation - old.deviation) > READABLE:
+        if new.verdict != old.verdict or abs(new.z - old.z) > READABLE * max(abs(old.z), 1):
             found.append(
-                f"{' '.join(key)}: {old.verdict}, {old.deviation:g} in docs/validation.csv, "
-                f"{new.verdict}, {new.deviation:g} now"
+                f"{' '.join(key)}: {old.verdict}, z = {old.z:g} in docs/validation.csv, "
+                f"{new.verdict}, z = {new.z:g} now"
             )
     return found

@@ -6,15 +6,30 @@ from typing import Any
 import pandas as pd
 
 from satqkd.report.page import folded, mark, page, table
-from satqkd.tables.outcomes import with_sigma
+from satqkd.tables.outcomes import MEAN, PREDICTED, with_interval, with_sigma
+from satqkd.validation.stage import agreement_of_all
 
-KINDS = {"within": "good", "listed": "note", "outside": "bad", "missing": "plain"}
+KINDS = {"within": "good", "vague": "unsure", "listed": "note", "outside": "bad", "missing": "plain"}
 MEANING = {
-    "within": "the simulated value lies within the tolerance",
-    "listed": "outside, for a known reason, which is given",
-    "outside": "outside, for an unknown reason",
+    "within": "|z| is at most 2, and the comparison is narrow enough to reproduce the value",
+    "vague": "|z| is at most 2, but the comparison is too wide: it counts as not reproduced",
+    "listed": "|z| is above 2, for a known reason, which is given",
+    "outside": "|z| is above 2, for an unknown reason",
     "missing": "not simulated",
 }
+COLUMNS = [
+    "value",
+    "verdict",
+    "published",
+    PREDICTED,
+    MEAN,
+    "unit",
+    "z",
+    "deviation (%)",
+    "width (%)",
+    "role",
+    "why",
+]
 
 
 def validation_page(frame: pd.DataFrame) -> str:
@@ -38,12 +53,13 @@ def validation_page(frame: pd.DataFrame) -> str:
     count = pd.crosstab(frame.scenario, frame.verdict).reindex(columns=list(KINDS), fill_value=0)
     count = count.loc[frame.scenario.unique()]
     counts = [[_link(name), *map(str, row)] for name, row in zip(count.index, count.values, strict=True)]
-    parts = [table(["experiment", *KINDS], counts), legend]
+    whole = f"<p>All predicted rows together: {escape(agreement_of_all(frame))}.</p>"
+    parts = [table(["experiment", *KINDS], counts), legend, whole]
     for name, rows in frame.groupby("scenario", sort=False):
         parts.append(f'<h2 id="{escape(name)}">{escape(name)}</h2>')
         parts.append(
             table(
-                ["value", "verdict", "published", "simulated", "unit", "deviation / tolerance", "role", "tolerance"],
+                COLUMNS,
                 [_cells(row) for row in rows.itertuples()],
             )
         )
@@ -59,9 +75,16 @@ def _cells(row: Any) -> list[str]:
         escape(str(row.id)),
         mark(row.verdict, KINDS[row.verdict]),
         escape(with_sigma(row.published, row.published_sigma)),
+        escape(with_interval(row.median, row.low, row.high)),
         escape(with_sigma(row.simulated, row.simulated_sigma)),
         escape("" if row.unit == "1" else str(row.unit)),
-        "" if pd.isna(row.deviation_over_tolerance) else f"{float(row.deviation_over_tolerance):.2f}",
+        _number(row.z, ".2f"),
+        _number(100 * row.relative_deviation, ".2g"),
+        _number(100 * row.relative_width, ".2g"),
         escape(row.role),
-        folded(str(row.tolerance), str(row.reason)),
+        folded("reason", str(row.reason)),
     ]
+
+
+def _number(value: float, digits: str) -> str:
+    return "" if pd.isna(value) else f"{value:{digits}}"

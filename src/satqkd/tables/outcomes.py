@@ -11,10 +11,12 @@ from satqkd.scenario import Scenario
 from satqkd.tables.table import Table
 from satqkd.validation.compare import read_known_deviations
 from satqkd.validation.reference import Reference, load_reference, observed
-from satqkd.validation.stage import gather, tally, validate
+from satqkd.validation.stage import PRINTED, gather, tally, validate
 
 KNOWN_DEVIATIONS = "known_deviations.yaml"
 UNITS = {"1": "", "us": "µs"}
+PREDICTED, MEAN = "predicted [68 %]", "mean of the runs"
+ONE_STAGE = ("outcome", "published", "simulated", "unit", "deviation (%)")
 
 
 def display_beside_published(results: str | Path, scenario: Scenario, references: str | Path) -> Table:
@@ -32,8 +34,9 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     Returns
     -------
     Table
-        The columns of `verdict_table`. Published values that have a result come first, in the reference's order, then
-        all outcomes without a published value, with the verdict "not compared". A scenario without a reference has only
+        For all stages the columns of `verdict_table`; for one stage, whose single run has no spread to judge by, the
+        columns outcome, published, simulated, unit and "deviation (%)". Published values that have a result come first,
+        in the reference's order, then all outcomes without a published value. A scenario without a reference has only
         the columns outcome, simulated and unit.
 
     Raises
@@ -50,8 +53,8 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     ...     path = Path(folder) / "bell.observables.json"
     ...     _ = path.write_text(json.dumps({"chsh_s": {"value": 2.41, "unit": "1"}}))
     ...     table = display_beside_published(path, load_scenario("yin2017"), REFERENCE_FOLDER)
-    >>> table[["outcome", "published", "simulated", "verdict"]].values.tolist()
-    [['chsh_s', '2.37 ± 0.09', '2.41', 'within']]
+    >>> table[["outcome", "published", "simulated"]].values.tolist()
+    [['chsh_s', '2.37 ± 0.09', '2.41']]
     """
     seen = _observables(Path(results))
     if not scenario.reference:
@@ -62,8 +65,12 @@ def display_beside_published(results: str | Path, scenario: Scenario, references
     terms = _answered(reference, seen)
     used = {term for names in terms.values() for term in names}
     others = _others({name: entry for name, entry in seen.items() if name not in used})
-    parts = [verdict_table(frame[frame.id.isin(terms)]), others.assign(verdict="not compared")]
-    return Table(pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True))
+    shown = verdict_table(frame[frame.id.isin(terms)])
+    if Path(results).is_dir():
+        others = others.rename(columns={"simulated": MEAN}).assign(verdict="not compared")
+    else:
+        shown = Table(shown.rename(columns={MEAN: "simulated"})[list(ONE_STAGE)])
+    return Table(pd.concat([part for part in (shown, others) if len(part)] or [shown], ignore_index=True))
 
 
 def verdict_table(frame: pd.DataFrame) -> Table:
@@ -77,8 +84,8 @@ def verdict_table(frame: pd.DataFrame) -> Table:
     Returns
     -------
     Table
-        Columns outcome, published, simulated, unit, "deviation / tolerance", role, verdict, and remark, the reason for
-        a listed or missing value.
+        Columns outcome, published, "predicted [68 %]", "mean of the runs", unit, z, "deviation (%)", role, verdict, and
+        remark, the reason for a listed or missing value.
 
     Examples
     --------
@@ -86,19 +93,21 @@ def verdict_table(frame: pd.DataFrame) -> Table:
     >>> from satqkd.validation import load_reference, validate
     >>> seen = {"yin2017": {"bell.chsh_s": {"value": 2.41, "unit": "1", "sigma": 0.09}}}
     >>> frame = validate({"yin2017": load_reference("yin2017")}, {"yin2017": load_scenario("yin2017")}, seen, [])
-    >>> verdict_table(frame).set_index("outcome").loc["chsh_s", ["published", "simulated"]].tolist()
-    ['2.37 ± 0.09', '2.41 ± 0.09']
+    >>> verdict_table(frame).set_index("outcome").loc["chsh_s", ["published", PREDICTED, MEAN]].tolist()
+    ['2.37 ± 0.09', '2.41 [2.32, 2.5]', '2.41 ± 0.09']
     """
     remarked = frame.verdict.isin(["listed", "missing"])
     columns = {
         "outcome": frame.id,
         "published": [with_sigma(*pair) for pair in zip(frame.published, frame.published_sigma, strict=True)],
-        "simulated": [with_sigma(*pair) for pair in zip(frame.simulated, frame.simulated_sigma, strict=True)],
+        PREDICTED: [with_interval(*three) for three in zip(frame["median"], frame.low, frame.high, strict=True)],
+        MEAN: [with_sigma(*pair) for pair in zip(frame.simulated, frame.simulated_sigma, strict=True)],
         "unit": frame.unit.replace(UNITS),
-        "deviation / tolerance": frame.deviation_over_tolerance,
+        "z": frame.z,
+        "deviation (%)": 100 * frame.relative_deviation,
         "role": frame.role,
         "verdict": frame.verdict,
-        "remark": frame.reason.str.split(" Tolerance: ").str[0].where(remarked, ""),
+        "remark": frame.reason.str.split(PRINTED).str[0].where(remarked, ""),
     }
     return Table(Table(columns).reset_index(drop=True))
 
@@ -130,6 +139,34 @@ def with_sigma(value: Any, sigma: Any) -> str:
     if pd.isna(value) or value == "":
         return "–"
     return str(value) if pd.isna(sigma) or sigma == "" else f"{value} ± {float(sigma):.2g}"
+
+
+def with_interval(median: Any, low: Any, high: Any) -> str:
+    """Return each number of a prediction with its interval as text, and a dash where there is none.
+
+    Parameters
+    ----------
+    median, low, high : str or float
+        Of the validation table; two numbers of a range are written as "64 to 82".
+
+    Examples
+    --------
+    >>> with_interval("5406.6", "5366.3", "5446.9"), with_interval("1203.3", "1203.3", "1203.3")
+    ('5407 [5366, 5447]', '1203')
+    """
+    if pd.isna(median) or median == "":
+        return "–"
+    texts = []
+    for value, below, above in zip(*(str(ends).split(" to ") for ends in (median, low, high)), strict=True):
+        interval = "" if below == above else f" [{_short(below)}, {_short(above)}]"
+        texts.append(_short(value) + interval)
+    return " to ".join(texts)
+
+
+def _short(number: str) -> str:
+    """Write a number to four digits, and the digits before the point in full."""
+    value = float(number)
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _observables(results: Path) -> dict[str, dict[str, Any]]:

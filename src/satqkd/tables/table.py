@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from satqkd.plot import GREEN, ORANGE, VERMILION
+from satqkd.plot import GREEN, ORANGE, SKY, VERMILION
 
 CELL = "text-align: left; vertical-align: top; white-space: normal"
-VERDICT_COLOURS = {"within": GREEN, "listed": ORANGE, "outside": VERMILION, "missing": "gray"}
+VERDICT_COLOURS = {"within": GREEN, "vague": SKY, "listed": ORANGE, "outside": VERMILION, "missing": "gray"}
 
 
 class Table(pd.DataFrame):

@@ -1,4 +1,4 @@
-"""Compare published with simulated values: one row per value, with tolerance, deviation and verdict."""
+"""Compare published with predicted values: one row per value, with z, relative deviation, width and verdict."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 from pydantic import Field
 
 from satqkd.scenario.reading import read_yaml
-from satqkd.validation.reference import Closed, Observed, Reference, Tolerance, nearest, observed, validated
+from satqkd.validation.reference import Closed, Observed, Reference, nearest, observed, validated
 
 Role = Literal["predicted", "calibrated", "formula"]
 
-# A value exactly on the bound is within, although 7.65 - 7.6 exceeds 0.05 by a few units in the last place.
+# Values with |z| of at most this agree.
+AGREES = 2.0
+# A value exactly on a bound is within, although 7.65 - 7.6 exceeds 0.05 by a few units in the last place.
 ROUNDING = 1e-9
+# Half-width of an interval of 95 %, in standard deviations of a normal distribution.
+HALF_OF_95 = 1.96
+
+Verdict = Literal["within", "vague", "listed", "outside", "missing"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 class Simulated(Closed):
@@ -26,47 +33,97 @@ class Simulated(Closed):
     Attributes
     ----------
     value : float or pair of float
-        The number, or lowest and highest of a range [unit]; NaN or None when the simulation has no answer.
+        Median of the predictive distribution, or mean of the runs; for a range lowest and highest [unit]. NaN or None
+        when the simulation has no answer.
     unit : str
         Has to be that of the published value.
+    low, high : float or pair of float, optional
+        Ends of the interval that has 68 % of the predictive distribution, one for each number of the value [unit].
+        Without them the interval is one `sigma` to either side.
+    mean : float or pair of float, optional
+        Mean of the runs, where `value` is another number [unit].
     sigma : float, optional
-        Standard deviation over replicates [unit].
+        Standard deviation over the runs [unit]; None where the value does not depend on the run, NaN where it does but
+        its spread is not known.
     role : {"predicted", "calibrated", "formula"}
-        "formula" marks the result of a formula that is evaluated on the paper's own counts.
+        "formula" marks a value that follows from printed inputs alone.
     """
 
     value: float | tuple[float, float] | None
     unit: str = "1"
+    low: float | tuple[float, float] | None = None
+    high: float | tuple[float, float] | None = None
+    mean: float | tuple[float, float] | None = None
     sigma: float | None = None
     role: Role = "predicted"
 
     @property
     def ends(self) -> tuple[float, ...]:
         """Return the value as a tuple: one number, or the two ends of the range [unit]; NaN without an answer."""
-        value = math.nan if self.value is None else self.value
-        return value if isinstance(value, tuple) else (value,)
+        return _as_ends(self.value)
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Return the mean of the runs as a tuple [unit]."""
+        return self.ends if self.mean is None else _as_ends(self.mean)
+
+    @property
+    def intervals(self) -> tuple[tuple[float, float], ...]:
+        """Return the interval of 68 % of each number [unit]."""
+        if self.low is not None and self.high is not None:
+            return tuple(zip(_as_ends(self.low), _as_ends(self.high), strict=True))
+        spread = self.sigma or 0.0
+        return tuple((end - spread, end + spread) for end in self.ends)
+
+
+def _as_ends(value: float | tuple[float, float] | None) -> tuple[float, ...]:
+    value = math.nan if value is None else value
+    return value if isinstance(value, tuple) else (value,)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the validation table; `tolerance` has one number per end of the published value [unit]."""
+    """One row of the validation table. What has one number for each end of a range is a tuple.
+
+    Attributes
+    ----------
+    published_sigma : float or None
+        The paper's own standard deviation [unit].
+    half_width : tuple of float
+        How far the true value may lie from the printed one, where the paper prints no standard deviation [unit].
+    median, low, high : tuple of float or None
+        Predictive distribution: median, and the ends of the interval of 68 % [unit].
+    simulated : tuple of float or None
+        Mean of the runs [unit].
+    z : float
+        Median less published value in standard deviations of both together; of a range the end farther off.
+    relative_deviation : float
+        The same difference as a fraction, see `Kind.fraction`.
+    relative_width : float
+        Half-width of the interval of 95 % of that difference, as a fraction; of a range the wider one.
+    """
 
     scenario: str
     id: str
     published: tuple[float, ...]
     published_sigma: float | None
+    half_width: tuple[float, ...]
+    median: tuple[float, ...] | None
+    low: tuple[float, ...] | None
+    high: tuple[float, ...] | None
     simulated: tuple[float, ...] | None
     simulated_sigma: float | None
     unit: str
     role: Role
-    tolerance: tuple[float, ...]
-    deviation_over_tolerance: float
+    z: float
+    relative_deviation: float
+    relative_width: float
     reason: str
-    verdict: Literal["within", "outside", "missing"]
+    verdict: Verdict
 
 
 class KnownDeviation(Closed):
-    """A row that is outside its tolerance for a known reason."""
+    """A row that is outside for a known reason."""
 
     scenario: str
     id: str
@@ -75,88 +132,92 @@ class KnownDeviation(Closed):
     role: Role | None = None
 
 
-def combined_sigma(published_sigma: float, simulated_sigma: float | None) -> float:
-    """Return the standard deviation of the difference between the published and the simulated value.
-
-    The simulation's standard deviation counts at most as much as the paper's. Otherwise a simulation that scatters more
-    than the experiment would widen its own bound, and pass because it is noisy. An unknown one (None, NaN) counts as 0.
-
-    Examples
-    --------
-    >>> combined_sigma(0.3, 0.4), combined_sigma(0.3, None)
-    (0.4242640687119285, 0.3)
-    """
-    if simulated_sigma is None or math.isnan(simulated_sigma):
-        return published_sigma
-    return math.hypot(published_sigma, min(simulated_sigma, published_sigma))
-
-
-def tolerance_width(tolerance: Tolerance, published: float, *, end: int, upwards: bool, sigma: float | None) -> float:
-    """Return the distance from a published number to the bound above or below it.
+def combined_sigma(published_sigma: float, spread: float, *, counted: bool) -> float:
+    """Return the standard deviation of the difference between a predicted and a published value.
 
     Parameters
     ----------
-    published : float
-        The number [unit].
-    end : {0, 1}
-        Which end of a range the number is; 0 for a single number.
-    upwards : bool
-        Whether the bound above is meant: a factor of 1.41 is +41 % upwards and -29 % downwards.
-    sigma : float or None
-        Combined standard deviation [unit]; required when the tolerance counts sigmas.
-
-    Returns
-    -------
-    float
-        Contributions of the tolerance, added in quadrature [unit].
-
-    Raises
-    ------
-    ValueError
-        The tolerance counts sigmas and `sigma` is None.
+    published_sigma : float
+        Standard deviation of the published value [unit].
+    spread : float
+        Standard deviation of the prediction, with the counting noise of one experiment [unit].
+    counted : bool
+        Whether `published_sigma` is the paper's own, that is the counting noise of one experiment. It is then in both
+        numbers, so the larger one counts. Rounding is independent of it and is added in quadrature.
 
     Examples
     --------
-    >>> tolerance_width(Tolerance(sigmas=3), 2.37, end=0, upwards=True, sigma=0.09)
-    0.27
+    >>> combined_sigma(0.3, 0.4, counted=False), combined_sigma(0.3, 0.4, counted=True)
+    (0.5, 0.4)
     """
-    parts = []
-    if tolerance.sigmas is not None:
-        if sigma is None:
-            raise ValueError(f"sigmas={tolerance.sigmas:g} counts standard deviations, and sigma is None: give one")
-        parts.append(tolerance.sigmas * sigma)
-    if tolerance.absolute is not None:
-        parts.append(tolerance.absolute[end] if isinstance(tolerance.absolute, tuple) else tolerance.absolute)
-    if tolerance.relative is not None:
-        parts.append(tolerance.relative * abs(published))
-    for exponent in (tolerance.decades, None if tolerance.link_db is None else tolerance.link_db / 10):
-        if exponent is not None:
-            factor = 10**exponent
-            parts.append(published * (factor - 1 if upwards else 1 - 1 / factor))
-    return math.hypot(*parts)
+    return max(published_sigma, spread) if counted else math.hypot(published_sigma, spread)
 
 
-def _tolerance_of(row: Observed, role: Role) -> tuple[Tolerance, str]:
-    """Return tolerance and reason for a role; a formula on the paper's own counts does not depend on the link."""
-    if role != "formula":
-        return row.tolerance, row.reason
-    if row.formula is not None:
-        return row.formula.tolerance, row.formula.reason
-    without_link = {k: v for k, v in row.tolerance.model_dump().items() if v is not None and k != "link_db"}
-    if not without_link:
-        raise ValueError(
-            f"{row.id}: its tolerance is only that of the link, which does not apply to a formula: "
-            "add a formula tolerance to the reference"
-        )
-    return Tolerance(**without_link), row.reason
+@dataclass(frozen=True)
+class Deviation:
+    """How far one number of a prediction is from the published one, with the attributes of `Row`."""
+
+    z: float
+    relative_deviation: float
+    relative_width: float
 
 
-def _deviations(row: Observed, ends: tuple[float, ...]) -> list[float]:
-    """Return the signed distance of the simulated value from each published end [unit]; zero within limits."""
+def deviations(row: Observed, simulated: Simulated) -> tuple[Deviation, ...]:
+    """Compare each published number with its prediction.
+
+    Parameters
+    ----------
+    row : Observed
+    simulated : Simulated
+        With as many numbers as `row`; one number for limits.
+
+    Returns
+    -------
+    tuple of Deviation
+        One for each published number. Within printed limits z is zero, and the width is that of the prediction alone,
+        relative to it: a limit has no width.
+
+    Examples
+    --------
+    >>> from satqkd.validation import load_reference
+    >>> row = observed(load_reference("yin2017"))["attenuation_two_downlink"]
+    >>> low, _ = deviations(row, Simulated(value=(64.5, 82.0), unit="dB", sigma=0.3))
+    >>> round(low.z, 2), round(low.relative_deviation, 2), round(low.relative_width, 2)
+    (1.2, 0.12, 0.21)
+    """
+    values, intervals = simulated.ends, simulated.intervals
     if row.limits:
-        low, high = row.ends
-        return [min(ends[0] - low, 0.0), max(ends[0] - high, 0.0)]
-    return [simulated - published for simulated, published in zip(ends, row.ends, strict=True)]
+        values, intervals = values * 2, intervals * 2
+    bounds = zip(row.ends, row.sigmas, values, intervals, (-1, 1), strict=False)
+    return tuple(
+        _deviation(row, published, sigma, value=value, interval=interval, side=side)
+        for published, sigma, value, interval, side in bounds
+    )
+
+
+def _deviation(
+    row: Observed, published: float, sigma: float, *, value: float, interval: tuple[float, float], side: int
+) -> Deviation:
+    """Compare one number; `side` is -1 for the lower limit and 1 for the upper one."""
+    low, high = interval
+    difference = value - published
+    if row.limits:
+        difference = max(difference, 0.0) if side > 0 else min(difference, 0.0)
+    if math.isinf(difference):
+        return Deviation(difference, difference, math.inf)
+    # A distribution may be skew: the side of it that faces the published value counts.
+    facing = value - low if difference > 0 else high - value
+    counted = row.sigma is not None
+    together = combined_sigma(sigma, facing, counted=counted)
+    half = (high - low) / 2
+    width = HALF_OF_95 * (half if row.limits else combined_sigma(sigma, half, counted=counted))
+    # A zero has no fractions: the other end of its range stands for the scale.
+    scale = (value if row.limits else published) or max(map(abs, row.ends))
+    return Deviation(
+        z=difference / together,
+        relative_deviation=row.kind.fraction(difference, scale),
+        relative_width=row.kind.fraction(width, scale),
+    )
 
 
 def _check_shape(scenario: str, row: Observed, simulated: Simulated) -> None:
@@ -176,40 +237,76 @@ def _check_shape(scenario: str, row: Observed, simulated: Simulated) -> None:
 
 def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> Row:
     """Compare one published value with its simulated one, if there is one."""
-    role: Role = simulated.role if simulated else "predicted"
-    tolerance, reason = _tolerance_of(row, role)
-    ends: tuple[float, ...] | None = None
     missing = "not simulated"
+    found: tuple[Deviation, ...] = ()
     if simulated is not None:
         _check_shape(scenario, row, simulated)
         if any(map(math.isnan, simulated.ends)):
-            missing = "the simulation gave no number (NaN)"
+            missing = "The simulation gave no number (NaN)."
+        elif any(math.isnan(end) for interval in simulated.intervals for end in interval):
+            missing = "One run has no scatter, and there is no predictive distribution."
         else:
-            ends = simulated.ends
-    scatter = simulated.sigma if simulated else None
-    sigma = None if row.published_sigma is None else combined_sigma(row.published_sigma, scatter)
-    deviations = [0.0] * len(row.ends) if ends is None else _deviations(row, ends)
-    widths = tuple(
-        # A value exceeds the lower limit downwards and the upper limit upwards.
-        tolerance_width(tolerance, published, end=end, upwards=end == 1 if row.limits else deviation >= 0, sigma=sigma)
-        for end, (published, deviation) in enumerate(zip(row.ends, deviations, strict=True))
-    )
-    ratio = max(abs(deviation) / width for deviation, width in zip(deviations, widths, strict=True))
-    contradiction = f"Contradiction: {row.contradiction}" if row.contradiction else ""
+            found = deviations(row, simulated)
+    answered = simulated if found else None
+    farthest = max(found, key=lambda one: abs(one.z), default=Deviation(math.nan, math.nan, math.nan))
+    width = max((one.relative_width for one in found), default=math.nan)
+    lows, highs = zip(*answered.intervals, strict=True) if answered else (None, None)
+    contradiction = f"Contradiction: {row.contradiction}" if row.contradiction else None
     return Row(
         scenario=scenario,
         id=row.id,
         published=row.ends,
-        published_sigma=row.published_sigma,
-        simulated=ends,
-        simulated_sigma=None if ends is None else scatter,
+        published_sigma=row.sigma,
+        half_width=() if row.sigma else row.half_widths,
+        median=answered.ends if answered else None,
+        low=lows,
+        high=highs,
+        simulated=answered.means if answered else None,
+        simulated_sigma=answered.sigma if answered else None,
         unit=row.unit,
-        role=role,
-        tolerance=widths,
-        deviation_over_tolerance=math.nan if ends is None else ratio,
-        reason=missing if ends is None else " ".join(filter(None, [reason, contradiction])),
-        verdict="missing" if ends is None else "within" if ratio <= 1 + ROUNDING else "outside",
+        role=simulated.role if simulated else "predicted",
+        z=farthest.z,
+        relative_deviation=farthest.relative_deviation,
+        relative_width=width,
+        reason=" ".join(filter(None, [_precision(row), row.note, contradiction])) if found else missing,
+        verdict=verdict_of(farthest.z, width, widest=row.kind.widest),
     )
+
+
+def verdict_of(z: float, relative_width: float, *, widest: float) -> Verdict:
+    """Return the verdict on a row, before known deviations are considered.
+
+    Parameters
+    ----------
+    z, relative_width : float
+        As in `Row`; NaN without a simulated value.
+    widest : float
+        Largest width at which agreement reproduces something, see `Kind`.
+
+    Examples
+    --------
+    >>> verdict_of(1.5, 0.1, widest=0.25), verdict_of(1.5, 0.4, widest=0.25), verdict_of(-3.0, 0.4, widest=0.25)
+    ('within', 'vague', 'outside')
+    """
+    if math.isnan(z):
+        return "missing"
+    if abs(z) > AGREES + ROUNDING:
+        return "outside"
+    return "within" if relative_width <= widest + ROUNDING else "vague"
+
+
+def _precision(row: Observed) -> str:
+    """Return in words how precisely the paper gives the value."""
+    if row.sigma is not None:
+        return "The paper prints its standard deviation."
+    widths = _width_text(row.half_widths)
+    if row.approx:
+        words = f"About: {row.kind.about:.0%} or half a unit of the last printed digit, {widths}."
+    else:
+        words = f"Half a unit of the last printed digit: {widths}."
+    exact = Simulated(value=row.ends[0] if row.limits else row.value, unit=row.unit)
+    alone = max(one.relative_width for one in deviations(row, exact))
+    return words + (f" That alone makes it vague: {alone:.0%}." if alone > row.kind.widest else "")
 
 
 def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
@@ -220,8 +317,7 @@ def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
     reference : Reference
         Result of :func:`satqkd.validation.reference.load_reference`; its id names the scenario.
     simulated : mapping of str to Simulated, to a dict with its keys, or to a list of either
-        By id. A list holds several roles of one value, such as a key length that is computed both from end to end and
-        by a formula on the paper's own counts. Each role gives a row.
+        By id. A list holds several roles of one value; each gives a row.
 
     Returns
     -------
@@ -235,8 +331,8 @@ def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:
 
     Notes
     -----
-    Ranges are compared end by end, and the worst end decides. The deviation of a number from published limits is its
-    distance beyond them.
+    Ranges are compared end by end: the end with the larger z and the one with the larger width decide. The deviation of
+    a number from published limits is its distance beyond them.
 
     Examples
     --------
@@ -278,7 +374,7 @@ def _compact(ends: tuple[float, ...] | None, digits: int) -> str:
 
 
 def table(rows: Iterable[Row]) -> pd.DataFrame:
-    """Return rows as a table with one column per field of `Row`; a range's tolerance is written as two numbers.
+    """Return rows as a table with one column per field of `Row`; a range is written as two numbers.
 
     Examples
     --------
@@ -289,12 +385,13 @@ def table(rows: Iterable[Row]) -> pd.DataFrame:
     """
     frame = pd.DataFrame([asdict(row) for row in rows], columns=list(Row.__dataclass_fields__))
     frame["published"] = [_compact(ends, 15) for ends in frame["published"]]
-    frame["simulated"] = [_compact(ends, 6) for ends in frame["simulated"]]
-    frame["tolerance"] = [_tolerance_text(widths) for widths in frame["tolerance"]]
+    frame["half_width"] = [_width_text(widths) for widths in frame["half_width"]]
+    for name in ("median", "low", "high", "simulated"):
+        frame[name] = [_compact(ends, 6) for ends in frame[name]]
     return frame
 
 
-def _tolerance_text(widths: tuple[float, ...]) -> str:
+def _width_text(widths: tuple[float, ...]) -> str:
     return " and ".join(dict.fromkeys(f"{width:.4g}" for width in widths))
 
 
@@ -333,7 +430,7 @@ def _names(known: KnownDeviation, row: Row) -> bool:
 
 
 def unexplained(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[Row]:
-    """Return the rows outside their tolerance that no known deviation names.
+    """Return the rows that are outside and that no known deviation names.
 
     Examples
     --------
@@ -346,8 +443,7 @@ def unexplained(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[Ro
 
 
 def stale(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[KnownDeviation]:
-    """Return the known deviations that no longer deviate: each row that they name is within tolerance, or there is
-    none.
+    """Return the known deviations that no longer deviate: no row that they name is outside.
 
     Only scenarios in `rows` are judged, since a run of one scenario does not tell about the others.
 
@@ -364,5 +460,5 @@ def stale(rows: Iterable[Row], known: Sequence[KnownDeviation]) -> list[KnownDev
     return [
         one
         for one in known
-        if one.scenario in covered and all(row.verdict == "within" for row in rows if _names(one, row))
+        if one.scenario in covered and all(row.verdict in ("within", "vague") for row in rows if _names(one, row))
     ]

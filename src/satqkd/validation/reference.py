@@ -1,4 +1,4 @@
-"""Read published values: what the papers print, how far a simulation may deviate from it, and why.
+"""Read published values: what the papers print, and how precisely they print it.
 
 One YAML file per experiment in ``data/reference``; its README explains every key. This module only reads and checks;
 :mod:`satqkd.validation.compare` compares a simulation with it.
@@ -7,7 +7,9 @@ One YAML file per experiment in ``data/reference``; its README explains every ke
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -15,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, V
 
 from satqkd.scenario import data_folder
 from satqkd.scenario.reading import read_yaml
+from satqkd.validation.kinds import Kind, kind_of
 
 REFERENCE_FOLDER = data_folder() / "reference"
 
@@ -28,50 +31,6 @@ class Closed(BaseModel):
 
 
 Record = TypeVar("Record", bound=Closed)
-
-
-class Tolerance(Closed):
-    """Independent contributions to a tolerance, added in quadrature.
-
-    Attributes
-    ----------
-    sigmas : float, optional
-        Number of standard deviations, the paper's and the simulation's combined.
-    absolute : float or pair of float, optional
-        In the unit of the value; a pair has one number for the lower end of a range and one for the upper.
-    relative : float, optional
-        Fraction of the printed value.
-    decades : float, optional
-        A factor 10**decades upwards and downwards.
-    link_db : float, optional
-        Uncertainty [dB] of a link to whose transmittance the value is proportional: a factor 10**(link_db/10).
-    """
-
-    sigmas: PositiveFloat | None = None
-    absolute: PositiveFloat | tuple[PositiveFloat, PositiveFloat] | None = None
-    relative: PositiveFloat | None = None
-    decades: PositiveFloat | None = None
-    link_db: PositiveFloat | None = None
-
-    @model_validator(mode="after")
-    def _something_is_given(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("a tolerance is empty: give at least one of " + ", ".join(type(self).model_fields))
-        return self
-
-
-class AssumedSigma(Closed):
-    """A standard deviation that the paper does not print but its own counts imply, with the reason."""
-
-    value: PositiveFloat
-    reason: str = Field(min_length=1)
-
-
-class FormulaTolerance(Closed):
-    """The tolerance of a formula that is evaluated on the paper's own counts, with the reason."""
-
-    tolerance: Tolerance
-    reason: str = Field(min_length=1)
 
 
 class Input(Closed):
@@ -95,12 +54,16 @@ class Observed(Closed):
         The number, or lowest and highest of a range [unit].
     sigma : float, optional
         The paper's own standard deviation [unit].
+    digit : float, optional
+        Unit of the last printed digit [unit], where zeros at the end of the number are printed digits.
+    approx : bool
+        The paper says "about", or shows the value in a figure.
     printed : optional
         What the paper prints, where that is not a number.
     limits : bool
         The range bounds one number ("below 3 dB"), instead of giving the two extremes of a quantity that varies.
-    formula : FormulaTolerance, optional
-        Replaces `tolerance` for a formula evaluated on the paper's own counts.
+    note : str, optional
+        Arithmetic with printed numbers that helps to read the row.
     contradiction : str, optional
         The arithmetic that shows a contradiction between this number and the paper's others.
     simulated_by : str, optional
@@ -113,14 +76,12 @@ class Observed(Closed):
     value: FiniteFloat | Range
     unit: str = "1"
     sigma: PositiveFloat | None = None
+    digit: PositiveFloat | None = None
     approx: bool = False
     where: str
     printed: Any = None
     limits: bool = False
-    tolerance: Tolerance
-    reason: str = Field(min_length=1)
-    sigma_assumed: AssumedSigma | None = None
-    formula: FormulaTolerance | None = None
+    note: str | None = Field(default=None, min_length=1)
     contradiction: str | None = Field(default=None, min_length=1)
     simulated_by: str | None = Field(default=None, pattern=r"^[a-z0-9_/.]+( - [a-z0-9_/.]+)?$")
 
@@ -130,9 +91,33 @@ class Observed(Closed):
         return self.value if isinstance(self.value, tuple) else (self.value,)
 
     @property
-    def published_sigma(self) -> float | None:
-        """Return the paper's standard deviation, or the one that its counts imply [unit]; None without either."""
-        return self.sigma or (self.sigma_assumed.value if self.sigma_assumed else None)
+    def kind(self) -> Kind:
+        """Return the kind of quantity, which follows from the unit."""
+        return kind_of(self.unit)
+
+    @property
+    def half_widths(self) -> tuple[float, ...]:
+        """Return how far the true value may lie from each printed number [unit].
+
+        Half a unit of the last printed digit; for an "about" at least the share of its kind.
+        """
+        digits = [self.digit or last_digit(end) for end in self.ends]
+        # A zero is printed to the digit of the other end.
+        halves = [(digit or max(digits) or 1.0) / 2 for digit in digits]
+        if self.approx:
+            abouts = [self.kind.difference(self.kind.about, end) for end in self.ends]
+            halves = [max(pair) for pair in zip(halves, abouts, strict=True)]
+        return tuple(halves)
+
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """Return the standard deviation of each published number [unit].
+
+        The paper's own, or that of an even distribution over the printed half-width: 1/sqrt(3) of it.
+        """
+        if self.sigma is not None:
+            return (self.sigma,) * len(self.ends)
+        return tuple(half / math.sqrt(3) for half in self.half_widths)
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -140,20 +125,21 @@ class Observed(Closed):
             raise ValueError(f"value={list(self.ends)} runs downwards: give the lowest first")
         if self.limits and len(self.ends) == 1:
             raise ValueError(f"limits is set but value={self.value} is one number: give a range [lowest, highest]")
-        if self.sigma and self.sigma_assumed:
-            raise ValueError("both sigma and sigma_assumed are given: keep the paper's own and drop sigma_assumed")
-        for tolerance in (self.tolerance, self.formula.tolerance if self.formula else None):
-            if tolerance is not None:
-                self._check_tolerance(tolerance)
+        if self.sigma and self.digit:
+            raise ValueError("both sigma and digit are given: keep the paper's sigma and drop digit")
         return self
 
-    def _check_tolerance(self, tolerance: Tolerance) -> None:
-        if tolerance.sigmas and self.published_sigma is None:
-            raise ValueError("the tolerance counts sigmas but there is none: give sigma or sigma_assumed")
-        if isinstance(tolerance.absolute, tuple) and len(self.ends) == 1:
-            raise ValueError(f"absolute={list(tolerance.absolute)} has two ends but the value has one: give one number")
-        if (tolerance.relative or tolerance.decades or tolerance.link_db) and min(self.ends) <= 0:
-            raise ValueError(f"a relative tolerance of {min(self.ends):g} has no meaning: give absolute")
+
+def last_digit(number: float) -> float:
+    """Return the unit of the last digit of a number that is not zero; 0 for zero.
+
+    Examples
+    --------
+    >>> last_digit(68.5), last_digit(1700), last_digit(3.13e-5)
+    (0.1, 100.0, 1e-07)
+    """
+    exponent = Decimal(repr(number)).normalize().as_tuple().exponent
+    return float(f"1e{exponent}") if number else 0.0
 
 
 class Headline(Closed):
@@ -216,8 +202,8 @@ def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
 
     Examples
     --------
-    >>> validated(Tolerance, {"relative": 0.1}, "mine.yaml").relative
-    0.1
+    >>> validated(Headline, {"values": ["qber"], "figure": "Fig 2"}, "mine.yaml").figure
+    'Fig 2'
     """
     try:
         return model.model_validate(raw)
@@ -238,8 +224,8 @@ def validated(model: type[Record], raw: Any, source: str | Path) -> Record:
     # Pydantic adds the discriminator as a step to the location of a row.
     where = ".".join(step for step in place if step not in ("values", "observed", "input"))
     if first["type"] == "extra_forbidden":
-        kinds = (Reference, Observed, Tolerance) if model is Reference else (model,)
-        keys = {key for kind in kinds for key in kind.model_fields}
+        records = (Reference, Observed) if model is Reference else (model,)
+        keys = {key for record in records for key in record.model_fields}
         message = "unknown key" + (nearest(first["loc"][-1], keys) or ": remove it")
     elif first["type"] == "missing":
         message = "is missing: add it"

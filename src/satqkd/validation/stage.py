@@ -4,12 +4,14 @@ import csv
 import json
 import math
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from scipy.stats import chi2
 
 from satqkd.files import finished, require_result
 from satqkd.scenario import Scenario, ScenarioError
@@ -27,6 +29,12 @@ from satqkd.validation.reference import Reference, load_reference, observed
 # Observables of an ideal apparatus, which follow from the paper's own inputs by a formula alone.
 FORMULAS = ("detection.monitor_coincidence_rate", "fiber.ideal_rate", "fiber.ideal_years_per_bit", "orbit.baseline")
 
+PREDICTIVE = "predictive.nc"
+# Between the reason of a known deviation and how precisely the paper gives the value.
+PRINTED = " Printed: "
+# The probabilities below and above the interval of one standard deviation of a normal distribution, 68 %.
+LOW, HIGH = 0.15866, 0.84134
+
 
 def gather(folder: str | Path) -> dict[str, dict]:
     """Return mean and standard deviation over the runs of every observable of a scenario.
@@ -39,8 +47,10 @@ def gather(folder: str | Path) -> dict[str, dict]:
     Returns
     -------
     dict
-        ``stage.name`` to {value, unit, sigma}. The sigma is None where the observable does not depend on the run. A
-        text is followed by the number of runs that have it, and is empty where no run has one.
+        ``stage.name`` to {value, unit, sigma}. The sigma is None where the observable does not depend on the run, and
+        NaN where there is one run. A text is followed by the number of runs that have it, and is empty where no run has
+        one. Where ``predictive.nc`` has the observable, ``draws`` is its predictive distribution: an array of shape
+        (draw,), or (draw, 2) for a range.
 
     Raises
     ------
@@ -77,8 +87,24 @@ def gather(folder: str | Path) -> dict[str, dict]:
         values = np.array([entry["value"] for entry in entries], float)
         with np.errstate(invalid="ignore"):  # a run may have NaN or an infinite number
             # The sigma of a range is that of its noisier end.
-            sigma = float(np.max(np.std(values, axis=0, ddof=1))) if len(entries) > 1 else None
+            sigma = float(np.max(np.std(values, axis=0, ddof=1))) if len(entries) > 1 else math.nan
         gathered[name] = {"value": np.mean(values, axis=0).tolist(), "unit": entries[0]["unit"], "sigma": sigma}
+    return _with_draws(gathered, folder / PREDICTIVE)
+
+
+def _with_draws(gathered: dict[str, dict], path: Path) -> dict[str, dict]:
+    """Add the draws of the predictive distribution, where there are any."""
+    if not path.is_file():
+        return gathered
+    with xr.open_dataset(path) as predictive:
+        for name in gathered.keys() & {str(name) for name in predictive.data_vars}:
+            found = predictive[name]
+            if found.attrs["units"] != gathered[name]["unit"]:
+                raise ValueError(
+                    f"{path}: {name} is in {found.attrs['units']!r}, its observable in {gathered[name]['unit']!r}: "
+                    "make both again"
+                )
+            gathered[name]["draws"] = found.transpose("draw", ...).values
     return gathered
 
 
@@ -124,7 +150,8 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
     Returns
     -------
     dict
-        Published id to {value, unit, sigma, role}.
+        Published id to {value, unit, sigma, role}, with the predictive distribution also {low, high, mean}; as
+        `Simulated` takes them.
 
     Examples
     --------
@@ -142,17 +169,31 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
         terms = [found for term in needed if (found := _entry(term, scenario.name, gathered)) is not None]
         if len(terms) < len(needed):
             continue
-        value = terms[0]["value"] if len(terms) == 1 else terms[0]["value"] - terms[1]["value"]
         formula = row.simulated_by.rpartition("/")[2] in FORMULAS
         role = "calibrated" if name in scenario.fitted else "formula" if formula else "predicted"
-        result[name] = {
-            "value": tuple(value) if isinstance(value, list) else value,
-            "unit": row.unit,
-            "sigma": terms[0]["sigma"],
-            "role": role,
-        }
+        mean = _difference([np.asarray(term["value"], float) for term in terms])
+        result[name] = {"value": _plain(mean), "unit": row.unit, "sigma": terms[0]["sigma"], "role": role}
+        if all("draws" in term for term in terms):
+            low, median, high = _quantiles(_difference([term["draws"] for term in terms]))
+            result[name] |= {"value": median, "low": low, "high": high, "mean": _plain(mean)}
         _check_unit(f"{reference.id} {name}", row, terms[0])
     return result
+
+
+def _difference(terms: list[np.ndarray]) -> np.ndarray:
+    return terms[0] if len(terms) == 1 else terms[0] - terms[1]
+
+
+def _plain(value: np.ndarray) -> float | tuple[float, ...]:
+    return tuple(value.tolist()) if value.ndim else float(value)
+
+
+def _quantiles(draws: np.ndarray) -> list[float | tuple[float, ...]]:
+    """Return the ends of the interval of 68 % and the median between them, over the draws that have a number."""
+    if np.isnan(draws).all():
+        return [math.nan] * 3
+    # The nearest draw, since nothing lies between two infinite ones.
+    return [_plain(np.nanquantile(draws, share, axis=0, method="nearest")) for share in (LOW, 0.5, HIGH)]
 
 
 def _entry(term: str, scenario: str, gathered: dict) -> dict | None:
@@ -197,7 +238,7 @@ def validate(
         key = (row.scenario, row.id)
         if row.verdict == "outside" and key not in unlisted:
             frame.loc[index, "verdict"] = "listed"
-            frame.loc[index, "reason"] = f"{explained[key]} Tolerance: {row.reason}"
+            frame.loc[index, "reason"] = f"{explained[key]}{PRINTED}{row.reason}"
     for index, row in frame.iterrows():
         simulated_by = observed(references[row.scenario])[row.id].simulated_by or ""
         reason = without_key(gathered.get(row.scenario, {})).get("no_key")
@@ -251,7 +292,7 @@ def _shown(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-TABLE_COLUMNS = ("scenario", "id", "role", "deviation_over_tolerance", "verdict")
+TABLE_COLUMNS = ("scenario", "id", "role", "z", "relative_deviation", "relative_width", "verdict")
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -265,7 +306,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ...     save_table(pd.DataFrame(row), Path(folder) / "table.csv")
     ...     frame = read_table(Path(folder) / "table.csv")
     >>> frame.shape
-    (1, 5)
+    (1, 7)
     """
     try:
         frame = pd.read_csv(path)
@@ -288,3 +329,85 @@ def tally(frame: pd.DataFrame) -> pd.DataFrame:
     1
     """
     return pd.crosstab(frame.role, frame.verdict)
+
+
+@dataclass(frozen=True)
+class ChiSquared:
+    """Sum of squared z over rows, and the probability of at least this sum if the predictions hold.
+
+    Attributes
+    ----------
+    value : float
+    rows : int
+    probability : float
+        Of a chi-squared distribution with as many degrees of freedom as rows. Rows of one scenario share its
+        parameters, so the true probability is less extreme.
+    """
+
+    value: float
+    rows: int
+    probability: float
+
+    @property
+    def words(self) -> str:
+        """Return the numbers as text."""
+        return f"χ² = {self.value:.4g} over {self.rows} rows (probability {self.probability:.2g})"
+
+
+def judged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are predictions and have a z: neither calibrated nor formulas.
+
+    Rows with z of exactly zero are left out: they lie within printed limits, or both are the same whole number.
+
+    Examples
+    --------
+    >>> judged(pd.DataFrame({"role": ["predicted", "formula"], "z": [0.5, 0.1]})).z.tolist()
+    [0.5]
+    """
+    return frame[(frame.role == "predicted") & frame.z.notna() & (frame.z != 0)]
+
+
+def chi_squared(frame: pd.DataFrame) -> ChiSquared:
+    """Return chi squared of the predicted rows of a validation table, those that are listed or outside included.
+
+    Examples
+    --------
+    >>> found = chi_squared(pd.DataFrame({"role": ["predicted"] * 2, "z": [1.0, -1.0]}))
+    >>> found.value, found.rows, round(found.probability, 3)
+    (2.0, 2, 0.368)
+    """
+    z = judged(frame).z.to_numpy(float)
+    value = float(np.sum(z**2))
+    return ChiSquared(value, len(z), float(chi2.sf(value, len(z))) if len(z) else math.nan)
+
+
+def agreement_of_all(frame: pd.DataFrame) -> str:
+    """Return chi squared of all predicted rows, and of those that are not listed, as one sentence.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"role": "predicted", "z": [1.0, -9.0], "verdict": ["within", "listed"]})
+    >>> agreement_of_all(frame)
+    'χ² = 82 over 2 rows (probability 1.6e-18); without those listed χ² = 1 over 1 rows (probability 0.32)'
+    """
+    return f"{chi_squared(frame).words}; without those listed {chi_squared(frame[frame.verdict != 'listed']).words}"
+
+
+def verdicts_that_moved(frame: pd.DataFrame, committed: pd.DataFrame) -> list[str]:
+    """Return a sentence for each row whose verdict is not the committed one; rows of other scenarios do not count.
+
+    Examples
+    --------
+    >>> then = pd.DataFrame({"scenario": ["a"], "id": ["qber"], "role": ["predicted"], "verdict": ["within"]})
+    >>> verdicts_that_moved(then.assign(verdict="outside"), then)
+    ['a qber predicted: within in the committed table, outside now']
+    """
+    key = ["scenario", "id", "role"]
+    now = frame.set_index(key).verdict
+    then = committed[committed.scenario.isin(frame.scenario)].set_index(key).verdict
+    both = pd.DataFrame({"then": then, "now": now}).reindex([*then.index, *now.index.difference(then.index)])
+    return [
+        f"{' '.join(name)}: {row.then} in the committed table, {row.now} now"
+        for name, row in both.fillna("not there").iterrows()
+        if row.then != row.now
+    ]
