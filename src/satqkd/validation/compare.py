@@ -301,7 +301,7 @@ def _precision(row: Observed) -> str:
         return "The paper prints its standard deviation."
     widths = _width_text(row.half_widths)
     if row.approx:
-        words = f"About: {row.kind.about:.0%} or half a unit of the last printed digit, {widths}."
+        words = f"Printed as about, or read off a figure: known to {widths}."
     else:
         words = f"Half a unit of the last printed digit: {widths}."
     exact = Simulated(value=row.ends[0] if row.limits else row.value, unit=row.unit)
