@@ -20,6 +20,7 @@ from satqkd.scenario import INTENSITIES, Experiment, Recorded, Scenario
 from satqkd.scenario.mission import DecoySource
 from satqkd.streams import SESSION_PULSES, transmitter_log
 
+DETECTORS = 4  # of a station, numbered 2 x setting + outcome
 HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
 EXTREME_SECONDS = 10  # a paper reads the rates at the ends of a pass off a smooth curve
 
@@ -85,7 +86,7 @@ class _Part:
     def __init__(self, session: Session, stations: int) -> None:
         self.number, self.first, self.seconds = session.number, session.first, session.seconds
         self.start_ps, self.clocks, self._tags = session.start_ps, session.clocks, session.tags
-        self.singles = np.zeros(stations, np.int64)
+        self.singles = np.zeros((stations, DETECTORS), np.int64)
         self.histogram = np.zeros(HISTOGRAM_BINS, np.int64)
         self.rate, self.sifted_rate = np.zeros((2, session.seconds), np.int64)
         self.accidentals = 0.0
@@ -94,7 +95,7 @@ class _Part:
     def pieces(self) -> Iterator[list[Tags]]:
         """Yield the tags of all stations, cut at common times."""
         for piece in aligned(*self._tags):
-            self.singles += [time.size for time, _ in piece]
+            self.singles += [np.bincount(channel, minlength=DETECTORS) for _, channel in piece]
             yield piece
 
 
@@ -217,8 +218,10 @@ def _summary(scenario: Experiment, parts: list[_Part], orbit: xr.Dataset) -> xr.
         _count_pulses(data, scenario.source, parts, orbit)
     else:
         _count_pairs(data, scenario, parts, orbit)
-    data["singles"] = variable(
-        ("session", "station"), np.array([part.singles for part in parts]), "1", "detection events"
+    singles = np.array([part.singles for part in parts])
+    data["singles"] = variable(("session", "station"), singles.sum(axis=2), "1", "detection events")
+    data["detector_singles"] = variable(
+        ("station", "detector"), singles.sum(axis=0), "1", "detection events by 2 x setting + outcome"
     )
     data["session_duration"] = variable("session", np.array([p.seconds for p in parts]), "s", "seconds of open link")
     for name, units, text in [

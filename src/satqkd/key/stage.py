@@ -1,6 +1,7 @@
 """Stage 5: error rates, the length of the key under each proof, and the key itself."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,16 +13,17 @@ from satqkd.dataset import in_parts, label, variable
 from satqkd.key.custody.keyfile import SecretBits, write_key
 from satqkd.key.postprocessing.distillation import DistilledKey, distilled_key
 from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
+from satqkd.key.proofs.balance import Alarm, checked_assumptions, silent_detectors
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
 from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length
 from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
-from satqkd.scenario import INTENSITIES, Recorded, Scenario
+from satqkd.scenario import INTENSITIES, Recorded, RecordedStation, Scenario
 from satqkd.scenario.mission import DecoySource
 from satqkd.streams import stream
 
-# The account of the key as a function of proof, secrecy and correctness.
-KeyLength: TypeAlias = Callable[[str, ArrayLike, ArrayLike], Bbm92Key | DecoyKey]
+# The account of the key as a function of proof, secrecy, correctness and mismatch of the detectors.
+KeyLength: TypeAlias = Callable[[str, ArrayLike, ArrayLike, float], Bbm92Key | DecoyKey]
 
 # The terms of a key's account by basis; pulses have more of them.
 TERMS = (
@@ -71,9 +73,17 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
     bounds = scenario.proofs
     of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
     data, length = of_source(scenario, coincidence)
-    keys = [length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in bounds]
-    for name, text in [("length", "secret key"), ("leak_ec", "disclosed by error correction")]:
-        data[name] = variable("bound", [float(getattr(key, name)) for key in keys], "bit", text)
+    alarm = _alarm(scenario, coincidence)
+    allowed = [alarm.allowed_mismatch(bound) for bound in bounds]
+    granted = np.array([mismatch is not None for mismatch in allowed])
+    # Where no key may be granted, the account shows what the equations give for the detectors as declared.
+    mismatches = [alarm.declared if mismatch is None else mismatch for mismatch in allowed]
+    keys = [
+        length(bound, scenario.key.eps_sec, scenario.key.eps_cor, mismatch)
+        for bound, mismatch in zip(bounds, mismatches, strict=True)
+    ]
+    data["length"] = variable("bound", granted * [float(key.length) for key in keys], "bit", "secret key")
+    data["leak_ec"] = variable("bound", [float(key.leak_ec) for key in keys], "bit", "disclosed by error correction")
     parts = [[getattr(key, basis) for basis in ("z", "x")] for key in keys]
     for name, units, text in TERMS + (PHOTON_TERMS if isinstance(scenario.source, DecoySource) else ()):
         data[name if name != "leak_ec" else "leak_ec_by_basis"] = variable(
@@ -85,14 +95,22 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         ("amplification", "failure probability of hashing"),
     ]:
         data[f"split_{name}"] = variable("bound", [float(getattr(key.split, name)) for key in keys], "1", text)
-    by_eps = [np.broadcast_to(length(bound, EPS_GRID, EPS_GRID).length, EPS_GRID.shape) for bound in bounds]
+    by_eps = [
+        np.broadcast_to(length(bound, EPS_GRID, EPS_GRID, mismatch).length, EPS_GRID.shape)
+        for bound, mismatch in zip(bounds, mismatches, strict=True)
+    ]
     data["length_by_eps"] = variable(
-        ("bound", "eps"), by_eps, "bit", "secret key with both failure probabilities at eps"
+        ("bound", "eps"), granted[:, None] * by_eps, "bit", "secret key with both failure probabilities at eps"
     )
     data = data.assign_coords(bound=list(bounds), basis=["z", "x"], eps=EPS_GRID)
-    real = _real_keys(scenario, coincidence, data.sel(bound=TWO_WAY.get(scenario.key.bound, scenario.key.bound)))
+    real = _real_keys(
+        scenario,
+        coincidence,
+        data.sel(bound=TWO_WAY.get(scenario.key.bound, scenario.key.bound)),
+        granted=alarm.allowed_mismatch(scenario.key.bound) is not None,
+    )
     _account(scenario, coincidence, data, real)
-    _reasons(scenario, coincidence, data, real)
+    _reasons(scenario, coincidence, data, real, alarm)
     if folder is not None:
         for side in ("alice", "bob"):
             write_key(Path(folder) / f"{side}.key", _joined([getattr(key, side) for key in real]))
@@ -106,8 +124,10 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
     return label(data, "key", scenario, coincidence.attrs["seed"])
 
 
-def _real_keys(scenario: Scenario | Recorded, coincidence: xr.Dataset, account: xr.Dataset) -> list[DistilledKey]:
-    """Make the key of each basis, Z and X, by the scenario's proof."""
+def _real_keys(
+    scenario: Scenario | Recorded, coincidence: xr.Dataset, account: xr.Dataset, *, granted: bool
+) -> list[DistilledKey]:
+    """Make the key of each basis, Z and X, by the scenario's proof, if the counts allow a key at all."""
     tag = -np.log2(scenario.key.eps_cor)
     keys = []
     for number, basis in enumerate(account.basis.values):
@@ -123,7 +143,7 @@ def _real_keys(scenario: Scenario | Recorded, coincidence: xr.Dataset, account: 
                 alice,
                 bob,
                 qber=float(np.mean(alice != bob)) if alice.size else np.nan,
-                undisclosed=undisclosed,
+                undisclosed=undisclosed if granted else 0.0,
                 eps_cor=scenario.key.eps_cor,
                 rng=stream(coincidence.attrs["seed"], scenario.name, coincidence.attrs["run"], "key", str(basis)),
             )
@@ -197,20 +217,21 @@ def _messages(
 
 
 def _reasons(
-    scenario: Scenario | Recorded, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]
+    scenario: Scenario | Recorded, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey], alarm: Alarm
 ) -> None:
-    """Add the reasons why there is no key, and which labels may be swapped."""
+    """Add the reasons why there is no key, which labels may be swapped, and what is wrong with the detectors."""
     errors, sifted = _signal(data)
     asymptotic, held = data.sel(bound="asymptotic"), data.real_length.values
     single_photons = float(asymptotic.single_photons.sum()) if "pulses" in data else np.inf
     reasons = {
         bound: no_key_reason(
             length=float(data.length.sel(bound=bound)),
-            asymptotic=float(asymptotic.length),
+            asymptotic=float(asymptotic.unfloored.clip(min=0).sum()),
             sifted=sifted,
             errors=errors,
             single_photons=single_photons,
             held=int(held.sum()) if bound == scenario.key.bound else 0,
+            alarm=alarm.reason,
         )
         for bound in data.bound.values.tolist()
     }
@@ -229,6 +250,64 @@ def _reasons(
     if proof in SWAPPED:
         rates = [f"{100 * _rate(*both):.1f} % in {basis}" for *both, basis in zip(*_signal(data), "ZX", strict=True)]
         data.attrs["suggestion"] = f"QBER {' and '.join(rates)}: {_suggestion(scenario, coincidence)}"
+    elif alarm.reason and proof in ("", alarm.reason):
+        data.attrs["suggestion"] = _warning(scenario, coincidence, alarm)
+
+
+def _alarm(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> Alarm:
+    """Return what the counts say against the assumptions of the proofs."""
+    pulses = isinstance(scenario.source, DecoySource)
+    counts = coincidence.counts.values
+    counts = counts.sum(axis=0) if pulses else counts[_key_measurement(coincidence)]
+    return checked_assumptions(counts, pairs=not pulses, declared=scenario.key.efficiency_mismatch)
+
+
+def _warning(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alarm) -> str:
+    """Return a sentence on what the counts say against the proofs, and on detectors that look blind or late."""
+    seen, declared = alarm.mismatch, f"key.efficiency_mismatch={alarm.declared:g}"
+    if alarm.reason == "dependent bases":
+        text = (
+            f"settings of the two sides are correlated beyond {declared}: look for blinded detectors, a basis with "
+            "noise of its own, or coincidences of equal settings only"
+        )
+    else:
+        index = seen.station if len(scenario.stations) == 2 else 0
+        covered = alarm.allowed_mismatch(scenario.key.bound)
+        text = (
+            f"{_detector(scenario, index, 2 * seen.setting + seen.outcome)} has fewer counts than the other one of its "
+            f"setting: efficiencies differ by {100 * seen.least:.0f} to {100 * seen.most:.0f} % and {declared} is "
+            "declared; "
+        )
+        text += (
+            f"{scenario.key.bound} takes the larger value into account"
+            if covered is not None
+            else "repair or attenuate the detector, or calibrate it and declare the difference"
+        )
+    silent = _silent(scenario, coincidence)
+    return f"{text}; {silent}" if silent else text
+
+
+def _silent(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> str:
+    """Name the detectors that have clicks and hardly any coincidence."""
+    if "detector_singles" not in coincidence:
+        return ""
+    counts, named = coincidence.counts.values.sum(axis=0), []
+    for index, clicks in enumerate(coincidence.detector_singles.values):
+        by_detector = counts.sum(axis=(1, 3) if index == 0 and len(scenario.stations) == 2 else (0, 2)).ravel()
+        share = clicks / max(clicks.sum(), 1)
+        named += [
+            f"{_detector(scenario, index, d)} has {100 * share[d]:.0f} % of its station's clicks and "
+            f"{100 * by_detector[d] / max(by_detector.sum(), 1):.0f} % of its coincidences: it looks blind or late"
+            for d in np.flatnonzero(silent_detectors(clicks, by_detector)).tolist()
+        ]
+    return "; ".join(named)
+
+
+def _detector(scenario: Scenario | Recorded, station: int, detector: int) -> str:
+    """Return the name of a detector: its channel where the scenario has channels."""
+    party = scenario.stations[station]
+    where = f"setting {detector >> 1}, outcome {detector & 1} of {party.name}"
+    return f"channel {party.channels[detector]} ({where})" if isinstance(party, RecordedStation) else where
 
 
 def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -306,20 +385,25 @@ def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.D
     equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
     sifted, errors = equal + unequal, np.where(sign > 0, unequal, equal)
     data = _rates(("basis",), sifted, errors, float(coincidence.duration.values[which]))
-    try:
-        threshold = qber_threshold(
-            n_z=sifted[0],
-            n_x=sifted[1],
-            eps_sec=scenario.key.eps_sec,
-            eps_cor=scenario.key.eps_cor,
-            f_ec=scenario.key.f_ec,
-            bound=scenario.key.bound,
-            efficiency_mismatch=scenario.key.efficiency_mismatch,
+    mismatch = _alarm(scenario, coincidence).allowed_mismatch(scenario.key.bound)
+    threshold = np.nan
+    # So few bits that there is no key even without errors leave it undefined, as do detectors that allow no key.
+    with suppress(ValueError):
+        threshold = (
+            np.nan
+            if mismatch is None
+            else qber_threshold(
+                n_z=sifted[0],
+                n_x=sifted[1],
+                eps_sec=scenario.key.eps_sec,
+                eps_cor=scenario.key.eps_cor,
+                f_ec=scenario.key.f_ec,
+                bound=scenario.key.bound,
+                efficiency_mismatch=mismatch,
+            )
         )
-    except ValueError:  # so few bits that there is no key even without errors
-        threshold = np.nan
     data["qber_threshold"] = variable((), threshold, "1", "error rate at which no key is left")
-    return data, lambda bound, eps_sec, eps_cor: bbm92_key_length(
+    return data, lambda bound, eps_sec, eps_cor, mismatch: bbm92_key_length(
         n_z=sifted[0],
         n_x=sifted[1],
         errors_z=errors[0],
@@ -328,7 +412,7 @@ def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.D
         eps_cor=eps_cor,
         f_ec=scenario.key.f_ec,
         bound=bound,
-        efficiency_mismatch=scenario.key.efficiency_mismatch,
+        efficiency_mismatch=mismatch,
     )
 
 
@@ -348,7 +432,7 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.
         errors_x=errors[:, 1],
         pulses=coincidence.pulses.values,
     )
-    return data, lambda bound, eps_sec, eps_cor: decoy_key_length(
+    return data, lambda bound, eps_sec, eps_cor, mismatch: decoy_key_length(
         counts=counted,
         mean_photon_numbers=source.mu,
         intensity_probabilities=source.shares,
@@ -359,7 +443,7 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.
         key_basis="both",
         key_intensities="signal",
         intensity_fluctuation=source.intensity_fluctuation,
-        efficiency_mismatch=scenario.key.efficiency_mismatch,
+        efficiency_mismatch=mismatch,
     )
 
 
