@@ -72,6 +72,7 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
     """
     bounds = scenario.proofs
     of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
+    coincidence = _with_key_measurement(coincidence)
     data, length = of_source(scenario, coincidence)
     alarm = _alarm(scenario, coincidence)
     allowed = [alarm.allowed_mismatch(bound) for bound in bounds]
@@ -224,7 +225,9 @@ def _reasons(
     asymptotic, held = data.sel(bound="asymptotic"), data.real_length.values
     single_photons = float(asymptotic.single_photons.sum()) if "pulses" in data else np.inf
     reasons = {
-        bound: no_key_reason(
+        bound: "not measured"
+        if not data.duration
+        else no_key_reason(
             length=float(data.length.sel(bound=bound)),
             asymptotic=float(asymptotic.unfloored.clip(min=0).sum()),
             sifted=sifted,
@@ -371,6 +374,15 @@ def _joined(keys: Iterable[SecretBits]) -> SecretBits:
     return SecretBits(np.concatenate([key.reveal() for key in keys]))
 
 
+def _with_key_measurement(coincidence: xr.Dataset) -> xr.Dataset:
+    """Add a key measurement without counts to recordings of a Bell test alone."""
+    if "pulses" in coincidence or {"key", "state"} & set(coincidence.measurement_name.values):
+        return coincidence
+    measured = coincidence[["counts", "ideal_correlation", "duration", "measurement_name"]]
+    empty = xr.zeros_like(measured.isel(measurement=[0])).assign_coords(measurement_name=("measurement", ["key"]))
+    return coincidence.drop_dims("measurement").merge(xr.concat([measured, empty], "measurement"))
+
+
 def _key_measurement(coincidence: xr.Dataset) -> int:
     """Return the index of the measurement that is for the key, else of the test of the state."""
     names = list(coincidence.measurement_name.values)
@@ -480,7 +492,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
     Rates without counts are nan. `no_key` is one of `satqkd.key.proofs.reasons.REASONS`, and `suggestion` says which
     labels may be swapped; both are empty where there is key.
     """
-    duration = float(data.duration)
+    duration = float(data.duration) or np.nan
     compared = data.sel(bound=data.attrs["compared_bound"])
     length, leak = float(compared.length), float(compared.leak_ec)
     errors, sifted = _signal(data)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 REASONS = {
+    "not measured": "no measurement of name key or state was made",
     "no signal": "no bit was sifted in either basis",
     "empty basis": "a basis has no sifted bit, and each basis is the sample for the other",
     "errors above one half": "more than half of the bits of a basis are wrong, as with a swapped label",
