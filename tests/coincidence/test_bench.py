@@ -38,7 +38,7 @@ def scenario(root, tmp_path):
 
 
 def tags(folder, *, starts_s=(0.0, 0.0), ends_s=(SECONDS, SECONDS), unit_ps=1):
-    """Write pairs of random outcomes with a Gaussian delay and noise, as two recordings that began and ended at these times."""
+    """Write pairs of random outcomes and noise as two recordings that began and ended at these times."""
     rng = np.random.default_rng(7)
     pairs = rng.integers(0, SECONDS * SECOND_PS, PAIRS_HZ * SECONDS)
     path = folder / "detection.zarr"
@@ -121,6 +121,7 @@ def test_stage_1_says_that_a_bench_has_no_orbit(scenario):
     [
         ("yin2020", "measurements.1.pause_s", 2, "measurement bell has pause_s=2: only recordings have pauses"),
         ("liao2017", "coincidence.window_ns", 11, "window_ns=11 is longer than the 10 ns between pulses"),
+        ("liao2017", "coincidence.dead_time_rule", "detector", "dead_time_rule=detector is for pairs"),
         ("recorded_example", "stations.0.start_uncertainty_s", 0, "stations.0.start_uncertainty_s=0 is wrong"),
     ],
 )

@@ -429,6 +429,13 @@ def test_a_weaker_detector_is_paid_for_by_the_proof_that_covers_it_and_refused_b
     assert set(declared.no_key.values) == {""} and "suggestion" not in declared.attrs
 
 
+def test_events_of_dead_detectors_give_no_key(missions):
+    scenario = missions["yin2020"].replaced({"coincidence.dead_time_rule": "setting"})
+    data = distill(scenario, coincidence(scenario, balanced(scenario, **LONG), [3100, 226]))
+    assert set(data.no_key.values) == {"dead detectors"} and not data.real_length.any()
+    assert "coincidence.dead_time_rule=setting" in data.attrs["suggestion"]
+
+
 def test_coincidences_of_equal_settings_alone_are_refused(missions):
     """As with blinded detectors, which click only in the eavesdropper's basis."""
     scenario = missions["yin2020"]

@@ -222,6 +222,7 @@ def _clicks(scenario: Experiment, station: str, number: int, chunks: Iterable[Ta
         window_ps=int(scenario.coincidence.window_ns * 1e3),
         dead_ps=int(scenario.detection.dead_time_ns * 1e3),
         key=record_key(0, "double clicks", station, number),
+        dead_time_rule=scenario.coincidence.dead_time_rule,
     )
     for time, channel in chunks:
         yield clicks.events(time, channel)

@@ -262,12 +262,22 @@ def _alarm(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> Alarm:
     pulses = isinstance(scenario.source, DecoySource)
     counts = coincidence.counts.values
     counts = counts.sum(axis=0) if pulses else counts[_key_measurement(coincidence)]
-    return checked_assumptions(counts, pairs=not pulses, declared=scenario.key.efficiency_mismatch)
+    return checked_assumptions(
+        counts,
+        pairs=not pulses,
+        declared=scenario.key.efficiency_mismatch,
+        dead_time_rule=scenario.coincidence.dead_time_rule,
+    )
 
 
 def _warning(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alarm) -> str:
     """Return a sentence on what the counts say against the proofs, and on detectors that look blind or late."""
     seen, declared = alarm.mismatch, f"key.efficiency_mismatch={alarm.declared:g}"
+    if alarm.reason == "dead detectors":
+        return (
+            f"coincidence.dead_time_rule={scenario.coincidence.dead_time_rule}: a detector that is dead after a click "
+            "makes the next bit or basis predictable, so take the rule station for a key"
+        )
     if alarm.reason == "dependent bases":
         text = (
             f"settings of the two sides are correlated beyond {declared}: look for blinded detectors, a basis with "

@@ -268,6 +268,11 @@ class Coincidence(Section):
     """Which clicks count as coincident."""
 
     window_ns: Annotated[Number, Field(gt=0, le=1e6)] = Field(description="full width of the window [ns]")
+    dead_time_rule: Literal["station", "setting", "detector"] = Field(
+        "station",
+        description="pairs: an event is left out while a detector is dead: any of the station, as the proofs of a key "
+        "assume, one of its setting, or its own",
+    )
     accidental_gap_ns: Positive = Field(
         100, description="distance from the peak at which accidentals are counted, at least window_ns [ns]"
     )
@@ -415,6 +420,8 @@ class Experiment(Section):
         # Without these keys the hash is the one from before they existed.
         if values["orbit"] and values["orbit"]["norad_id"] is None:
             del values["orbit"]["norad_id"]
+        if values["coincidence"]["dead_time_rule"] == "station":
+            del values["coincidence"]["dead_time_rule"]
         for measurement in values["measurements"]:
             if not measurement["pause_s"]:
                 del measurement["pause_s"]
@@ -551,6 +558,11 @@ class Scenario(Experiment):
                 "mission measures in every second of open link, so leave it out"
             )
         if isinstance(self.source, DecoySource):
+            if self.coincidence.dead_time_rule != "station":
+                raise ValueError(
+                    f"coincidence.dead_time_rule={self.coincidence.dead_time_rule} is for pairs: leave it out, no "
+                    "detection of a pulse is dropped for a dead time"
+                )
             period_ns = 1e9 / self.source.pulse_rate_hz
             if self.coincidence.window_ns > period_ns:
                 raise ValueError(

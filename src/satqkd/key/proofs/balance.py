@@ -49,7 +49,7 @@ class Alarm(Result):
     Attributes
     ----------
     reason : str
-        "unequal detectors", "dependent bases", or empty where the counts do not contradict the assumptions.
+        "dead detectors", "dependent bases", "unequal detectors", or empty where nothing contradicts the assumptions.
     mismatch : Mismatch
         What the counts show.
     declared : float
@@ -75,7 +75,7 @@ class Alarm(Result):
         return self.mismatch.most if covered else None
 
 
-def checked_assumptions(counts: ArrayLike, *, pairs: bool, declared: float) -> Alarm:
+def checked_assumptions(counts: ArrayLike, *, pairs: bool, declared: float, dead_time_rule: str = "station") -> Alarm:
     """Return whether counts contradict what the proofs assume: detectors as equal as declared, and in every basis.
 
     Parameters
@@ -84,6 +84,8 @@ def checked_assumptions(counts: ArrayLike, *, pairs: bool, declared: float) -> A
         As for `detector_mismatch`.
     declared : float
         `efficiency_mismatch` of the scenario.
+    dead_time_rule : str
+        Rule by which events were left out: all detectors were ready at each only by "station".
 
     Returns
     -------
@@ -99,6 +101,8 @@ def checked_assumptions(counts: ArrayLike, *, pairs: bool, declared: float) -> A
     ''
     """
     mismatch = detector_mismatch(counts, pairs=pairs)
+    if dead_time_rule != "station":
+        return Alarm("dead detectors", mismatch, declared)
     unequal = mismatch.least > declared
     if bases_depend(counts, mismatch=mismatch.most if unequal else declared):
         return Alarm("dependent bases", mismatch, declared)

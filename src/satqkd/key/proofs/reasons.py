@@ -11,6 +11,7 @@ REASONS = {
     "uncorrelated": "the error rate of a basis cannot be told from one half",
     "unequal detectors": "the counts show detectors that differ by more than the proof allows",
     "dependent bases": "detections depend on the basis, which the proofs exclude",
+    "dead detectors": "events were counted while a detector was dead, which the proofs exclude",
     "no single photons": "the counts of the three intensities show no sifted bit of a single photon",
     "too many errors": "the error rates leave nothing, however many bits there are",
     "block too small": "more bits at the same error rates would give key, these are too few for the proof",
