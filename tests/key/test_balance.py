@@ -12,7 +12,6 @@ from satqkd.key.proofs.balance import (
     checked_assumptions,
     detector_mismatch,
     log_ratio,
-    silent_detectors,
 )
 
 SECURITY = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}
@@ -153,11 +152,3 @@ def test_no_more_is_granted_than_the_sifted_bits_have(weak, qber, pairs, seed):
         assert key.z.n_sifted - key.z.privacy <= min_entropy
         naive = bbm92_key_length(**sifted(counts), **SECURITY, bound="projected")
         assert key.length <= naive.length
-
-
-def test_a_detector_without_coincidences_is_named_and_a_weak_one_is_not():
-    clicks, coincidences = np.array([1000, 900, 2500, 1100]), np.array([410, 370, 12, 430])
-    assert silent_detectors(clicks, coincidences).tolist() == [False, False, True, False]
-    assert not silent_detectors([1000, 900, 700, 1100], [410, 370, 280, 430]).any()
-    assert not silent_detectors([0, 0, 0, 0], [0, 0, 0, 0]).any()
-    assert not silent_detectors([10, 9, 25, 11], [4, 3, 1, 4]).any()  # too few to tell

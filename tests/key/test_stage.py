@@ -387,7 +387,15 @@ def weakened(scenario, tables, *, kept, station=1, detector=1):
     place[1 + station], place[3 + station] = detector >> 1, detector & 1
     tables[tuple(place)] *= kept
     data = coincidence(scenario, tables.astype(int), [3100, 226])
-    return data.assign(detector_singles=(("station", "detector"), np.full((2, 4), 3_000_000)))
+    of_a, of_b = tables.sum(axis=(0, 2, 4)).ravel(), tables.sum(axis=(0, 1, 3)).ravel()
+    blind = np.zeros((2, 4), np.int8)
+    blind[station, detector] = kept < 0.5
+    by_detector = {
+        "detector_singles": np.full((2, 4), 3_000_000),
+        "detector_coincidences": np.array([of_a, of_b], int),
+        "looks_blind": blind,
+    }
+    return data.assign({name: (("station", "detector"), values) for name, values in by_detector.items()})
 
 
 def balanced(scenario, **counted):

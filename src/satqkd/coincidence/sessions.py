@@ -36,6 +36,8 @@ class Session:
         For each station the emission times since the session's start [ps], ascending, and the channels, chunk by
         chunk.
     clocks : list of Clock
+    clock_origin_s : float
+        The session's start in the clocks' reference time [s].
     """
 
     number: int
@@ -44,6 +46,7 @@ class Session:
     start_ps: int
     tags: Sequence[Iterable[Tags]]
     clocks: list[Clock]
+    clock_origin_s: float = 0.0
 
 
 def passes(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> Iterator[Session]:
@@ -126,9 +129,10 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
             f"{scenario.name}: the recordings have {common_s:.1f} s in common where measurements want {wanted}: "
             "give them shorter durations, or check that both recordings are of the same time"
         )
+    origin_s = 0.0
     if orbit is None:
         orbit = _bench(scenario, round(common_s))
-        times = [time - begin for time in times]
+        times, origin_s = [time - begin for time in times], begin / PS
     seconds = measured_seconds(orbit.measurement.values)
     for index, time in enumerate(times):
         first, last = np.searchsorted(time, [0, seconds * SECOND])
@@ -138,7 +142,7 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
         times[index], channels[index] = (time, channel) if measured.all() else (time[measured], channel[measured])
     reference = Clock(offset_sigma_s=0.0, drift_sigma=0.0, false_alarm=0.0, followed=1.0)
     tags = [[one] for one in zip(times, channels, strict=True)]
-    return [Session(0, 0, seconds, 0, tags, [reference, clock])], orbit
+    return [Session(0, 0, seconds, 0, tags, [reference, clock], origin_s)], orbit
 
 
 def measured_seconds(measurement: np.ndarray) -> int:

@@ -13,7 +13,7 @@ from satqkd.dataset import in_parts, label, variable
 from satqkd.key.custody.keyfile import SecretBits, write_key
 from satqkd.key.postprocessing.distillation import DistilledKey, distilled_key
 from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
-from satqkd.key.proofs.balance import Alarm, checked_assumptions, silent_detectors
+from satqkd.key.proofs.balance import Alarm, checked_assumptions
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
 from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length
 from satqkd.key.proofs.entropy import binary_entropy
@@ -296,23 +296,22 @@ def _warning(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alar
             if covered is not None
             else "repair or attenuate the detector, or calibrate it and declare the difference"
         )
-    silent = _silent(scenario, coincidence)
-    return f"{text}; {silent}" if silent else text
+    blind = _blind(scenario, coincidence)
+    return f"{text}; {blind}" if blind else text
 
 
-def _silent(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> str:
+def _blind(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> str:
     """Name the detectors that have clicks and hardly any coincidence."""
-    if "detector_singles" not in coincidence:
+    if "looks_blind" not in coincidence:
         return ""
-    counts, named = coincidence.counts.values.sum(axis=0), []
-    for index, clicks in enumerate(coincidence.detector_singles.values):
-        by_detector = counts.sum(axis=(1, 3) if index == 0 and len(scenario.stations) == 2 else (0, 2)).ravel()
-        share = clicks / max(clicks.sum(), 1)
-        named += [
-            f"{_detector(scenario, index, d)} has {100 * share[d]:.0f} % of its station's clicks and "
-            f"{100 * by_detector[d] / max(by_detector.sum(), 1):.0f} % of its coincidences: it looks blind or late"
-            for d in np.flatnonzero(silent_detectors(clicks, by_detector)).tolist()
-        ]
+    named = []
+    for index, detector in np.argwhere(coincidence.looks_blind.values).tolist():
+        clicks, pairs = (coincidence[name].values[index] for name in ("detector_singles", "detector_coincidences"))
+        shares = 100 * clicks[detector] / clicks.sum(), 100 * pairs[detector] / max(pairs.sum(), 1)
+        named.append(
+            f"{_detector(scenario, index, detector)} has {shares[0]:.0f} % of its station's clicks and "
+            f"{shares[1]:.0f} % of its coincidences: it looks blind or late"
+        )
     return "; ".join(named)
 
 

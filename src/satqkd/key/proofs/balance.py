@@ -18,8 +18,6 @@ ALARM_SIGMA = 5.0
 COVERED = ("projected", "multinomial", "multinomial_two_way")
 # A key is granted up to this mismatch: the weaker of two detectors has half of the other's efficiency.
 LARGEST_MISMATCH = 1.0
-# Channels whose share of the coincidences per click is below this part of the others' median are named.
-SILENT_SHARE = 0.5
 
 
 @dataclass(frozen=True, repr=False)
@@ -210,29 +208,3 @@ def bases_depend(counts: ArrayLike, *, mismatch: float) -> bool:
     table = np.asarray(counts).sum(axis=(2, 3))
     ratio, sigma = log_ratio(table[[0, 1], [0, 1]], table[[0, 1], [1, 0]])
     return bool(abs(ratio.sum()) > 4.0 * np.log1p(mismatch) + ALARM_SIGMA * np.sqrt((sigma**2).sum()))
-
-
-def silent_detectors(clicks: ArrayLike, coincidences: ArrayLike) -> np.ndarray:
-    """Return which detectors have clicks but far fewer coincidences than the others of their station.
-
-    Such a detector looks blind (its clicks are noise) or late (its delay lies outside the window).
-
-    Parameters
-    ----------
-    clicks, coincidences : array_like, shape (4,)
-        Of the detectors of one station.
-
-    Returns
-    -------
-    ndarray of bool, shape (4,)
-
-    Examples
-    --------
-    >>> silent_detectors([1000, 1000, 3000, 1000], [400, 380, 30, 410]).tolist()
-    [False, False, True, False]
-    """
-    clicks, coincidences = np.asarray(clicks, dtype=float), np.asarray(coincidences, dtype=float)
-    share = coincidences / np.maximum(clicks, 1.0)
-    expected = clicks * np.array([np.median(np.delete(share, d)) for d in range(share.size)])
-    too_few = expected - coincidences > ALARM_SIGMA * np.sqrt(expected)
-    return too_few & (coincidences < SILENT_SHARE * expected)
