@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satqkd.coincidence import coincidences
+from satqkd.coincidence.figures import health_figure
 from satqkd.coincidence.health import blind_detectors, clicks_by_second, delays_by_detector, rate_findings, runs
 from satqkd.coincidence.matching import histogram
+from satqkd.coincidence.report import balance_table
 from satqkd.detection import write_tags
 from satqkd.scenario import load_scenario
 
@@ -113,6 +115,19 @@ def test_light_that_is_too_bright_is_found_in_its_seconds(root, tmp_path):
     assert data.finding_kind.values.tolist() == ["bright"]
     assert data.finding_text.values[0].startswith("seconds 3 to 4: alice: 0.0")
     assert int(data.finding_first_s[0]) == 3 and int(data.finding_end_s[0]) == 5
+
+
+def test_the_figure_and_the_table_show_what_was_counted(root, tmp_path):
+    data = recorded(root, tmp_path, dies)
+    figure = health_figure(data)
+    drawn = [line.get_ydata() for line in figure.axes[0].lines]
+    np.testing.assert_array_equal(drawn, data.detector_clicks.values[:, 0].T)
+    np.testing.assert_allclose(figure.axes[2].lines[0].get_ydata(), 1e9 * data.clock_delay.values)
+    table = balance_table(data)
+    assert table.clicks.tolist() == data.detector_singles.values.ravel().tolist()
+    assert table.groupby("station")["clicks (%)"].sum().tolist() == pytest.approx([100, 100], abs=0.2)
+    dead = table[(table.station == "alice") & (table.setting == 1) & (table.outcome == 0)]
+    assert float(dead["clicks (%)"].iloc[0]) < 15 < table["clicks (%)"].drop(dead.index).min()
 
 
 def test_a_pause_is_no_fault(root, tmp_path):

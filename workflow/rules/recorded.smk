@@ -22,6 +22,7 @@ rule recorded:
         ),
         figures=figures(
             "recorded",
+            "health",
             "delay",
             "rate",
             "qber",
