@@ -36,6 +36,12 @@ class RecordedStation(Section):
     ignored_channels: tuple[ChannelNumber, ...] = Field(
         (), description="other channels of the recording, such as a trigger or GPS seconds"
     )
+    disorder_ns: Annotated[Number, Field(ge=0, le=1e9)] = Field(
+        1000, description="tags up to this time before an earlier one are sorted, more is an error [ns]"
+    )
+    delays_ns: Annotated[tuple[Number, ...], Field(min_length=4, max_length=4)] = Field(
+        (0, 0, 0, 0), description="subtracted from the tags of each of `channels`, for cables and electronics [ns]"
+    )
     start_s: Number = Field(
         0, description="when the recording began, roughly, by a clock that is the same for both, without an orbit [s]"
     )
