@@ -102,6 +102,7 @@ def _draw_pairs_of_detectors(axis: Axes, coincidence: xr.Dataset, stations: list
     axis.imshow(counts, cmap="Blues", vmin=0, vmax=2 * max(counts.max(), 1), aspect="auto")
     for (row, column), number in np.ndenumerate(counts):
         axis.text(column, row, f"{number}" if number < 100_000 else f"{number:.1e}", ha="center", va="center")
+    axis.grid(visible=False)
     axis.set(xlabel=stations[1], ylabel=stations[0], title="coincidences")
     axis.set(xticks=range(4), yticks=range(4), xticklabels=DETECTOR_NAMES, yticklabels=DETECTOR_NAMES)
 
@@ -113,6 +114,7 @@ def _draw_delays_by_detector(axis: Axes, coincidence: xr.Dataset, stations: list
     shares = rows / np.maximum(rows.max(axis=1, keepdims=True), 1)
     edges_ns = (float(coincidence.delay_bin[0]) / 1e3, float(coincidence.delay_bin[-1]) / 1e3)
     axis.imshow(shares, cmap="Blues", aspect="auto", extent=(*edges_ns, 7.5, -0.5), interpolation="nearest")
+    axis.grid(visible=False)
     axis.axhline(3.5, color=BLACK, lw=0.8)
     half = coincidence.attrs["window_ns"] / 2
     for edge in (-half, half):
