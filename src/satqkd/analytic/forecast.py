@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from satqkd.analytic.expected import pair_correlations, pair_rates, pulse_rates
+from satqkd.analytic.expected import pair_rates, pulse_rates, right_and_wrong
 from satqkd.channel import link_budget
+from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length
 from satqkd.key.proofs.bbm92 import Bbm92Key
 from satqkd.key.proofs.decoy import DecoyKey
@@ -91,7 +92,9 @@ def expected_counts(
     >>> counts.mean.shape, counts.duration_s.tolist()
     ((1, 2, 2, 3), [60.0])
     """
-    return counts_through(scenario, link_budget(scenario, _orbit(scenario, range_m, elevation_deg)), weights_s)
+    return counts_through(
+        scenario, link_budget(scenario, orbit_at(scenario, range_m=range_m, elevation_deg=elevation_deg)), weights_s
+    )
 
 
 def counts_through(scenario: Scenario, channel: xr.Dataset, weights_s: np.ndarray) -> Counts:
@@ -143,7 +146,7 @@ def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndar
     >>> length(np.array([[[900.0, 20.0], [800.0, 20.0]]]), np.array([1000.0])).round()
     array([361.])
     """
-    key = _key(scenario, scenario.key.bound)
+    key = key_account(scenario, scenario.key.bound)
     return lambda counts, duration_s: key(counts, duration_s).length
 
 
@@ -159,7 +162,7 @@ def no_key(scenario: Scenario, counts: Counts) -> list[str]:
     ['']
     """
     mine, plain = (
-        _key(scenario, bound)(counts.mean, counts.duration_s) for bound in (scenario.key.bound, "asymptotic")
+        key_account(scenario, bound)(counts.mean, counts.duration_s) for bound in (scenario.key.bound, "asymptotic")
     )
     if isinstance(plain, DecoyKey):
         assert plain.z is not None and plain.x is not None
@@ -174,8 +177,16 @@ def no_key(scenario: Scenario, counts: Counts) -> list[str]:
     ]
 
 
-def _key(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], Bbm92Key | DecoyKey]:
-    """Return the account of the key by a proof, as a function of counts and duration."""
+def key_account(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], Bbm92Key | DecoyKey]:
+    """Return the account of the key by a proof, as a function of counts and duration, as `key_length` takes them.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> account = key_account(load_scenario("yin2020"), "asymptotic")
+    >>> account(np.array([[[900.0, 20.0], [800.0, 20.0]]]), np.array([1000.0])).leak_ec.round()
+    array([305.])
+    """
     key, source = scenario.key, scenario.source
 
     def of_pulses(counts: np.ndarray, duration_s: np.ndarray) -> DecoyKey:
@@ -258,18 +269,13 @@ def pooled_secret_bits(scenario: Scenario, counts: Counts, clear_probability: fl
 
 def _rates(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     """Return right and wrong sifted bits [1/s], shape (basis, 2, time) or (basis, 2, intensity, time)."""
-    if isinstance(scenario.source, DecoySource):
-        source = scenario.source
-        sifted, wrong = pulse_rates(scenario, transmittance[:, 0])
-        pulses = source.pulse_rate_hz * source.shares[:, None] / 2  # one half in each basis
-        return np.stack([np.stack([sifted - wrong, wrong]) * pulses] * 2)
+    source = scenario.source
+    if isinstance(source, DecoySource):
+        return pulse_rates(scenario, transmittance[:, 0]) * (source.pulse_rate_hz * source.shares[:, None])
     named = {measurement.name: measurement for measurement in scenario.measurements}
-    measurement = named.get("key") or named["state"]
-    found, ideal = (np.diag(c)[:, None] for c in pair_correlations(scenario, measurement.angles_deg))
-    true, accidental = pair_rates(scenario, transmittance)
-    # Either station chooses either basis: a quarter of the pairs is sifted in each.
-    wrong = (true * (1 - np.sign(ideal) * found) / 2 + accidental / 2) / 4
-    return np.stack([(true + accidental) / 4 - wrong, wrong], axis=1)
+    angles_deg = (named.get("key") or named["state"]).angles_deg
+    true, accidental = pair_rates(scenario, transmittance, angles_deg=angles_deg)
+    return right_and_wrong(true + accidental, ideal_correlation(source.bell_state, *np.deg2rad(angles_deg)))
 
 
 def _for_key(counts: np.ndarray) -> np.ndarray:
@@ -296,8 +302,22 @@ def _variance(length: Callable, mean: np.ndarray, duration_s: np.ndarray, shifts
     return np.sum(((high - low) / 2) ** 2, axis=0)
 
 
-def _orbit(scenario: Scenario, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
-    """Return what stage 2 needs of a result of stage 1, for all nodes of one pass after the other."""
+def orbit_at(scenario: Scenario, *, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
+    """Return what stage 2 needs of a result of stage 1, for all nodes of one pass after the other.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the stations of the link.
+    range_m, elevation_deg : ndarray, shape (pass, node, station)
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> nodes = np.ones((2, 3, 1))
+    >>> orbit_at(load_scenario("liao2017"), range_m=8e5 * nodes, elevation_deg=40 * nodes).sizes["time"]
+    6
+    """
     passes, nodes, stations = range_m.shape
     each = ("time", "station")
     number = np.repeat(np.arange(passes), nodes)

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from satqkd.analytic.prospect import answer, through_pass
+from satqkd.analytic.uncertainty import mission_interval
 from satqkd.explorer.drawing import Shown, as_html, drawings
 from satqkd.explorer.saving import save_scenario
 from satqkd.explorer.settings import (
@@ -18,7 +19,9 @@ from satqkd.explorer.settings import (
     KeyCurve,
     Setting,
     beginning,
+    ends,
     key_curve,
+    settings_of,
     with_settings,
 )
 from satqkd.orbit import find_sessions
@@ -74,7 +77,7 @@ class Explorer(widgets.VBox):
             self.numbers.value, self.curves.value = _sentence(error), ""
             return
         self.name.value = f"{self.scenario.name}_explored"
-        self.sliders = {setting.label: _slider(self.scenario, setting) for setting in SETTINGS}
+        self.sliders = {setting.label: _slider(self.scenario, setting) for setting in settings_of(self.scenario)}
         self.sliders[CUT] = widgets.FloatSlider(
             value=0, min=0, max=HIGHEST_CUT_DEG, step=1, description=f"{CUT} [°]", **_LOOK
         )
@@ -106,12 +109,15 @@ class Explorer(widgets.VBox):
         except ScenarioError as error:
             self.numbers.value = _sentence(error)
             return
-        self.shown = Shown(values, result, course)
+        interval = mission_interval(scenario, self._orbit, min_elevation_deg=values[CUT]) if result.budget else None
+        self.shown = Shown(values, result, course, interval)
         self._show(self.shown)
 
     def _show(self, shown: Shown) -> None:
         pinned = self._pinned
-        self.numbers.value = as_html(self.scenario.title, shown.result, pinned.result if pinned else None)
+        self.numbers.value = as_html(
+            self.scenario.title, shown.result, interval=shown.interval, pinned=pinned.result if pinned else None
+        )
         self.curves.value = drawings(shown, pinned, self._curve())
 
     def _curve(self) -> KeyCurve:
@@ -147,7 +153,5 @@ def _slider(scenario: Scenario, setting: Setting) -> widgets.FloatLogSlider | wi
     value, text = beginning(scenario, setting), f"{setting.label} [{setting.unit}]"
     if not value:
         return widgets.FloatSlider(value=0, min=0, max=setting.top, step=setting.top / 100, description=text, **_LOOK)
-    middle, span = np.log10(value), np.log10(setting.span)
-    return widgets.FloatLogSlider(
-        value=value, min=middle - span, max=middle + span, step=span / 100, description=text, **_LOOK
-    )
+    low, high = np.log10(ends(scenario, setting))
+    return widgets.FloatLogSlider(value=value, min=low, max=high, step=(high - low) / 200, description=text, **_LOOK)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 
 from satqkd.dataset import in_parts, label, variable
 from satqkd.key.custody.keyfile import SecretBits, write_key
@@ -15,7 +15,7 @@ from satqkd.key.postprocessing.distillation import DistilledKey, distilled_key
 from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
 from satqkd.key.proofs.balance import Alarm, checked_assumptions
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
-from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length
+from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length, pool_bases
 from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
 from satqkd.scenario import INTENSITIES, Recorded, RecordedStation, Scenario
@@ -23,7 +23,7 @@ from satqkd.scenario.mission import DecoySource
 from satqkd.streams import stream
 
 # The account of the key as a function of proof, secrecy, correctness and mismatch of the detectors.
-KeyLength: TypeAlias = Callable[[str, ArrayLike, ArrayLike, float], Bbm92Key | DecoyKey]
+KeyLength: TypeAlias = Callable[..., Bbm92Key | DecoyKey]
 
 # The terms of a key's account by basis; pulses have more of them.
 TERMS = (
@@ -71,9 +71,8 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         contains no bit of the key.
     """
     bounds = scenario.proofs
-    of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
     coincidence = _with_key_measurement(coincidence)
-    data, length = of_source(scenario, coincidence)
+    data, length = sifted_and_length(scenario, coincidence)
     alarm = _alarm(scenario, coincidence)
     allowed = [alarm.allowed_mismatch(bound) for bound in bounds]
     granted = np.array([mismatch is not None for mismatch in allowed])
@@ -123,6 +122,27 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         "eps_cor": scenario.key.eps_cor,
     }
     return label(data, "key", scenario, coincidence.attrs["seed"])
+
+
+def sifted_and_length(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
+    """Return what stage 4 counted for the key, and the length of the key as a function of the proof.
+
+    Parameters
+    ----------
+    scenario : Scenario or Recorded
+    coincidence : xarray.Dataset
+        Result of stage 4; its counts suffice.
+
+    Returns
+    -------
+    xarray.Dataset
+        Sifted bits, errors and error rates, the beginning of the result of `distill`.
+    callable
+        Proof, secrecy, correctness and, where it is not the scenario's, mismatch of the detectors to the account of the
+        key.
+    """
+    of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
+    return of_source(scenario, coincidence)
 
 
 def _real_keys(
@@ -424,7 +444,8 @@ def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.D
             )
         )
     data["qber_threshold"] = variable((), threshold, "1", "error rate at which no key is left")
-    return data, lambda bound, eps_sec, eps_cor, mismatch: bbm92_key_length(
+    declared = scenario.key.efficiency_mismatch
+    return data, lambda bound, eps_sec, eps_cor, mismatch=declared: bbm92_key_length(
         n_z=sifted[0],
         n_x=sifted[1],
         errors_z=errors[0],
@@ -453,17 +474,34 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.
         errors_x=errors[:, 1],
         pulses=coincidence.pulses.values,
     )
-    return data, lambda bound, eps_sec, eps_cor, mismatch: decoy_key_length(
-        counts=counted,
+    length = partial(
+        decoy_key_length,
         mean_photon_numbers=source.mu,
         intensity_probabilities=source.shares,
-        eps_sec=eps_sec,
-        eps_cor=eps_cor,
         f_ec=scenario.key.f_ec,
-        bound=bound,
-        key_basis="both",
         key_intensities="signal",
         intensity_fluctuation=source.intensity_fluctuation,
+    )
+    allowed = _alarm(scenario, coincidence).allowed_mismatch(scenario.key.bound)
+    declared = scenario.key.efficiency_mismatch
+    pooled = length(
+        counts=pool_bases(counted),
+        key_basis="z",
+        efficiency_mismatch=declared if allowed is None else allowed,
+        bound=scenario.key.bound,
+        eps_sec=scenario.key.eps_sec,
+        eps_cor=scenario.key.eps_cor,
+    )
+    assert pooled.z is not None
+    bits = 0.0 if allowed is None else float(pooled.length)
+    data["pooled_length"] = variable((), bits, "bit", "secret key with both bases taken as one")
+    data["pooled_phase_error"] = variable((), float(pooled.z.phase_error), "1", "bound on its phase error rate")
+    return data, lambda bound, eps_sec, eps_cor, mismatch=declared: length(
+        counts=counted,
+        key_basis="both",
+        bound=bound,
+        eps_sec=eps_sec,
+        eps_cor=eps_cor,
         efficiency_mismatch=mismatch,
     )
 
@@ -523,6 +561,10 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
         pulses = data.pulses.values
         return result | {
             "key_per_pulse": (float(length / pulses.sum()), "1"),
+            "pooled_key_length": (float(data.pooled_length), "1"),
+            "pooled_key_rate": (float(data.pooled_length) / duration, "bit/s"),
+            "pooled_key_per_pulse": (float(data.pooled_length / pulses.sum()), "1"),
+            "pooled_privacy_amplification_factor": (1 - float(binary_entropy(data.pooled_phase_error.values)), "1"),
             "leak_ec_per_pulse": (float(leak / pulses[0]), "1"),
             "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(compared.phase_error.values))), "1"),
         }
