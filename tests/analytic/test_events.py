@@ -60,8 +60,9 @@ def of_binomial(found, expectation, trials):
 
 @pytest.fixture(scope="module", params=["passive", "active", "setting", "detector"])
 def busy(request, missions, tmp_path_factory):
-    """Five million arrivals per second at a passive station, unequal detectors, and unequal errors by basis; also with an
-    active receiver, and with the other rules of the dead time.
+    """Five million arrivals per second at a passive station, unequal detectors, and unequal errors by basis.
+
+    Also with an active receiver, and with the other rules of the dead time.
     """
     efficiencies, dark_hz, options = UNEQUAL, (9e5, 7e5, 8e5, 1e6), AFTERPULSES
     if request.param == "active":  # two detectors
