@@ -19,6 +19,7 @@ STAGE_FIGURES = {
     "photons": ("satqkd.detection.figures.rates_figure", 'load("{folder}/run1/truth.nc")'),
     "delay": ("satqkd.coincidence.figures.delay_figure", 'load("{folder}/run1/coincidence.nc")'),
     "rate": ("satqkd.coincidence.figures.rate_figure", 'load("{folder}/run1/coincidence.nc")'),
+    "health": ("satqkd.coincidence.figures.health_figure", 'load("{folder}/recorded/coincidence.nc")'),
     "qber": ("satqkd.key.figures.qber_figure", 'load("{folder}/run1/key.nc")'),
     "length": ("satqkd.key.figures.length_figure", 'load("{folder}/run1/key.nc")'),
     "correlation": ("satqkd.bell.figures.correlation_figure", 'load("{folder}/run1/bell.nc")'),

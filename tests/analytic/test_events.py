@@ -58,13 +58,18 @@ def of_binomial(found, expectation, trials):
     return abs(found - expectation) < FOUR_SIGMA * np.sqrt(expectation * (1 - expectation) / trials)
 
 
-@pytest.fixture(scope="module", params=["passive", "active"])
+@pytest.fixture(scope="module", params=["passive", "active", "setting", "detector"])
 def busy(request, missions, tmp_path_factory):
-    """Five million arrivals per second at a passive station, unequal detectors, and unequal errors by basis."""
+    """Five million arrivals per second at a passive station, unequal detectors, and unequal errors by basis.
+
+    Also with an active receiver, and with the other rules of the dead time.
+    """
     efficiencies, dark_hz, options = UNEQUAL, (9e5, 7e5, 8e5, 1e6), AFTERPULSES
     if request.param == "active":  # two detectors
         efficiencies, dark_hz = UNEQUAL[:2] * 2, (4e5, 7e5) * 2
         options = {"detection.basis_choice": "active", "detection.switch_rate_hz": 5e3}
+    elif request.param != "passive":
+        options = AFTERPULSES | {"coincidence.dead_time_rule": request.param}
     scenario = missions["yin2020"].replaced(
         SHORT
         | options

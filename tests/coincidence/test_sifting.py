@@ -7,39 +7,47 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from satqkd.coincidence import sift
-from satqkd.coincidence.sifting import ideal_correlation, resolve_clicks
+from satqkd.coincidence.sifting import DEAD_TIME_RULES, ideal_correlation, resolve_clicks
 from satqkd.detection.source import BELL_STATES, joint_probabilities, werner_state
 from satqkd.streams import random_words
 
 ONE_IN_TEN_THOUSAND = 1e-4
 
 
-def plain_events(times, channel, window, dead, key):
-    """Group clicks by windows; drop groups that begin while a detector is dead; choose one detector of each group."""
+def plain_events(times, channel, window, dead, key, rule="station"):
+    """Group clicks by windows; drop groups that begin while a detector that the rule names is dead; choose one detector
+    of each group.
+    """
+    named = {
+        "station": lambda clicked: {0, 1, 2, 3},
+        "setting": lambda clicked: {2 * (d // 2) + outcome for d in clicked for outcome in (0, 1)},
+        "detector": lambda clicked: clicked,
+    }[rule]
     words = random_words(np.uint64(key), np.arange(len(times))).tolist()
     groups, i = [], 0
     while i < len(times):
         group = [k for k in range(i, len(times)) if times[k] - times[i] <= window]
         groups.append(group)
         i = group[-1] + 1
-    events, ready = [], -np.inf
+    events, ready = [], dict.fromkeys(range(4), -np.inf)
     for group in groups:
-        if times[group[0]] >= ready:
-            clicked = sorted({channel[k] for k in group})
+        clicked = sorted({channel[k] for k in group})
+        if all(times[group[0]] >= ready[d] for d in named(set(clicked))):
             events.append((group[0], clicked[words[group[0]] % len(clicked)]))
-        ready = max(ready, times[group[-1]] + dead)
+        ready |= {channel[k]: times[k] + dead for k in group}
     return events
 
 
 CLICKS = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 3)), max_size=25).map(sorted)
 
 
+@pytest.mark.parametrize("rule", DEAD_TIME_RULES)
 @given(clicks=CLICKS, window=st.integers(0, 12), dead=st.integers(0, 30), key=st.integers(0, 2**64 - 1))
-def test_events_equal_their_definition(clicks, window, dead, key):
+def test_events_equal_their_definition(rule, clicks, window, dead, key):
     times = np.array([time for time, _ in clicks], np.int64)
     channel = np.array([c for _, c in clicks], np.uint8)
-    index, resolved = resolve_clicks(times, channel, window_ps=window, dead_ps=dead, key=key)
-    expected = plain_events(times.tolist(), channel.tolist(), window, dead, key)
+    index, resolved = resolve_clicks(times, channel, window_ps=window, dead_ps=dead, key=key, dead_time_rule=rule)
+    expected = plain_events(times.tolist(), channel.tolist(), window, dead, key, rule)
     assert list(zip(index.tolist(), resolved.tolist(), strict=True)) == expected
 
 
@@ -70,6 +78,47 @@ def test_at_every_event_all_detectors_were_ready():
     before = index[index > 0]
     assert np.all(times[before] - times[before - 1] >= 50_000)
     assert 0.1 < index.size / times.size < 0.9
+
+
+def clicks_of_detectors(rate_hz, dead_ps, *, seed, seconds):
+    """Random clicks of four detectors, each dead by itself after a click; this is their total rate before that."""
+    rng = np.random.default_rng(seed)
+    times, channels = [], []
+    for detector in range(4):
+        gaps = rng.exponential(4e12 / rate_hz, int(rate_hz * seconds / 4)) + dead_ps
+        times.append(np.cumsum(gaps).astype(np.int64))
+        channels.append(np.full(times[-1].size, detector, np.uint8))
+    times, channels = np.concatenate(times), np.concatenate(channels)
+    order = np.argsort(times, kind="stable")
+    return times[order], channels[order]
+
+
+def test_the_rules_cost_what_the_page_says_and_protect_what_it_says():
+    """At a total rate R and dead time t, non-paralysable: three other detectors are silent for t with exp(-3 R' t), one
+    with exp(-R' t), where R' is the rate of one; two clicks of a detector are never closer than t.
+    """
+    dead_ps, rate_hz = 50_000, 5e6
+    times, channel = clicks_of_detectors(rate_hz, dead_ps, seed=3, seconds=0.1)
+    one_hz = rate_hz / 4
+    kept, same = {}, {}
+    for rule in DEAD_TIME_RULES:
+        index, resolved = resolve_clicks(times, channel, window_ps=0, dead_ps=dead_ps, key=1, dead_time_rule=rule)
+        kept[rule] = index.size / times.size
+        near = np.diff(times[index]) < 2 * dead_ps
+        same[rule] = (resolved[1:] == resolved[:-1])[near].mean()
+    silent = {"station": 3, "setting": 1, "detector": 0}
+    load = one_hz * dead_ps * 1e-12
+    for rule, others in silent.items():
+        # A detector that clicks 1 / (gap + t) times: none of its clicks lie in the last t with 1 - t / (gap + t).
+        assert kept[rule] == pytest.approx((1 - load / (1 + load)) ** others, abs=0.005)
+    # By the rule "station" the next outcome is any of four; otherwise a detector that just clicked is known not to.
+    assert same["station"] == pytest.approx(0.25, abs=0.02)
+    assert same["setting"] < 0.2 and same["detector"] < 0.2
+
+
+def test_an_unknown_rule_lists_the_known_ones():
+    with pytest.raises(ValueError, match="dead_time_rule='any' is unknown: take one of station, setting, detector"):
+        resolve_clicks(np.array([1]), np.array([0], np.uint8), window_ps=1, dead_ps=1, key=1, dead_time_rule="any")
 
 
 @pytest.mark.parametrize("state", BELL_STATES)

@@ -56,6 +56,30 @@ def test_what_was_mended_is_said(scenario, tmp_path):
     assert (data.sorted_tags, data.largest_disorder_ps, data.dummy_words) == (1, 1_000_000, 1)
 
 
+def test_delays_of_inputs_are_subtracted_and_the_tags_sorted_again(scenario, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 7)
+    delays_ns = (0, 2500.5, -40, 7)
+    late = scenario.replaced({"stations.0.delays_ns": delays_ns})
+    raw = read_tags(tmp_path / "recordings/example_alice.a1")
+    import_recordings(late, tmp_path / "detection.zarr")
+    tags = read_tags(tmp_path / "detection.zarr", "alice")
+    shifted = raw.time.values - np.rint(1e3 * np.array(delays_ns)).astype(int)[raw.detector.values]
+    order = np.argsort(shifted, kind="stable")
+    assert tags.time.values.tolist() == shifted[order].tolist()
+    assert tags.detector.values.tolist() == raw.detector.values[order].tolist()
+
+
+def test_how_much_disorder_is_sorted_is_a_key_of_the_station(scenario, tmp_path):
+    path = tmp_path / "recordings/example_alice.a1"
+    words = np.fromfile(path, "<u8")
+    words[[10, 40]] = words[[40, 10]]
+    words.tofile(path)
+    with pytest.raises(ValueError, match="29000000 ps before an earlier one, .* raise disorder_ns of its station"):
+        import_recordings(scenario, tmp_path / "detection.zarr")
+    data = import_recordings(scenario.replaced({"stations.0.disorder_ns": 30_000}), tmp_path / "detection.zarr")
+    assert (data.sorted_tags[0], data.largest_disorder_ps[0]) == (30, 30_000_000)
+
+
 def test_a_station_of_a_zarr_is_a_recording(scenario, tmp_path):
     tags = read_tags(tmp_path / "recordings/example_bob.npy")
     write_tags(tags, tmp_path / "recordings/both.zarr", "bob")

@@ -27,12 +27,14 @@ YIN2020 = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62}
 
 
 def table(*, n_z, n_x, errors_z, errors_x, correlation):
-    """Counts by settings and outcomes, with the errors where the state says that they are; other settings arbitrary."""
-    counts = np.full((2, 2, 2, 2), 1000)
+    """Counts by settings and outcomes, with the errors where the state says that they are; as many for other settings,
+    of which the outcomes are not correlated.
+    """
+    counts = np.full((2, 2, 2, 2), round(np.sqrt(n_z * n_x) / 4))
     for basis, (n, errors) in enumerate([(n_z, errors_z), (n_x, errors_x)]):
-        right, wrong = n - errors, errors
+        right, wrong = (((n - errors) // 2, n - errors - (n - errors) // 2), (errors // 3, errors - errors // 3))
         equal, unequal = (right, wrong) if correlation[basis, basis] > 0 else (wrong, right)
-        counts[basis, basis] = [[equal // 2, unequal // 3], [unequal - unequal // 3, equal - equal // 2]]
+        counts[basis, basis] = [[equal[0], unequal[0]], [unequal[1], equal[1]]]
     return counts
 
 
@@ -380,6 +382,80 @@ def test_a_length_of_zero_beside_key_in_hand_says_why(missions):
     assert data.no_key.sel(bound="yin2020") == "assumed leak"
     assert data.no_key_in_hand.values.tolist() == ["", ""]
     assert "yin2020: 0 bit, assumed leak" in in_words(data)
+
+
+def weakened(scenario, tables, *, kept, station=1, detector=1):
+    """Counts in which one detector keeps a part of its coincidences, and has as many clicks as before."""
+    tables = np.array(tables, float)
+    place = [slice(None)] * 5
+    place[1 + station], place[3 + station] = detector >> 1, detector & 1
+    tables[tuple(place)] *= kept
+    data = coincidence(scenario, tables.astype(int), [3100, 226])
+    of_a, of_b = tables.sum(axis=(0, 2, 4)).ravel(), tables.sum(axis=(0, 1, 3)).ravel()
+    blind = np.zeros((2, 4), np.int8)
+    blind[station, detector] = kept < 0.5
+    by_detector = {
+        "detector_singles": np.full((2, 4), 3_000_000),
+        "detector_coincidences": np.array([of_a, of_b], int),
+        "looks_blind": blind,
+    }
+    return data.assign({name: (("station", "detector"), values) for name, values in by_detector.items()})
+
+
+def balanced(scenario, **counted):
+    correlation = ideal_correlation(scenario.source.bell_state, *np.deg2rad(scenario.measurements[0].angles_deg))
+    return [table(**(YIN2020 | counted), correlation=correlation), np.full((2, 2, 2, 2), 7)]
+
+
+LONG = {"n_z": 168_500, "n_x": 141_500, "errors_z": 1600, "errors_x": 1400}
+
+
+@pytest.mark.parametrize("what", ["yin2020", "recorded_example"])
+def test_a_blind_detector_is_named_and_no_proof_gives_key(missions, root, tmp_path, what):
+    """The equations alone grant a key; the counts contradict what they assume."""
+    scenario = load_scenario(root / f"data/scenarios/{what}.yaml")
+    data = distill(scenario, weakened(scenario, balanced(scenario, **LONG), kept=0.05), folder=tmp_path)
+    assert (data.unfloored.sel(bound="tomamichel2012") > 0).any()
+    assert set(data.no_key.values) == {"unequal detectors"}
+    assert not data.length.any() and not data.length_by_eps.any() and not data.real_length.any()
+    assert len(read_key(tmp_path / "alice.key")) == 0
+    assert np.isnan(data.qber_threshold)
+    name = scenario.stations[1].name
+    channel = "channel 3 (setting 0, outcome 1 of bob)" if what == "recorded_example" else f"outcome 1 of {name}"
+    assert f"{channel} has fewer counts" in data.attrs["suggestion"]
+    assert f"{channel} has 25 % of its station's clicks and 2 % of its coincidences" in in_words(data)
+    assert "unequal detectors" in qber_figure(data).get_suptitle()
+
+
+def test_a_weaker_detector_is_paid_for_by_the_proof_that_covers_it_and_refused_by_the_others(missions):
+    scenario = missions["yin2020"].replaced({"key.bound": "projected"})
+    counted = weakened(scenario, balanced(scenario, **LONG), kept=0.9)
+    data = distill(scenario, counted)
+    whole = distill(scenario, coincidence(scenario, balanced(scenario, **LONG), [3100, 226]))
+    assert 0 < data.length.sel(bound="projected") < 0.9 * whole.length.sel(bound="projected")
+    assert data.real_length.sum() > 0 and data.keys_equal
+    refused = data.drop_sel(bound="projected")
+    assert set(refused.no_key.values) == {"unequal detectors"} and not refused.length.any()
+    assert "projected takes the larger value into account" in data.attrs["suggestion"]
+    declared = distill(scenario.replaced({"key.efficiency_mismatch": 0.2}), counted)
+    assert set(declared.no_key.values) == {""} and "suggestion" not in declared.attrs
+
+
+def test_events_of_dead_detectors_give_no_key(missions):
+    scenario = missions["yin2020"].replaced({"coincidence.dead_time_rule": "setting"})
+    data = distill(scenario, coincidence(scenario, balanced(scenario, **LONG), [3100, 226]))
+    assert set(data.no_key.values) == {"dead detectors"} and not data.real_length.any()
+    assert "coincidence.dead_time_rule=setting" in data.attrs["suggestion"]
+
+
+def test_coincidences_of_equal_settings_alone_are_refused(missions):
+    """As with blinded detectors, which click only in the eavesdropper's basis."""
+    scenario = missions["yin2020"]
+    tables = np.array(balanced(scenario, **LONG))
+    tables[0, [0, 1], [1, 0]] = 0
+    data = distill(scenario, coincidence(scenario, tables, [3100, 226]))
+    assert set(data.no_key.values) == {"dependent bases"} and not data.real_length.any()
+    assert "correlated beyond key.efficiency_mismatch=0.0147" in data.attrs["suggestion"]
 
 
 def test_every_message_is_a_row_of_the_account(missions, pulses):

@@ -23,6 +23,7 @@ rule recorded:
         ),
         figures=figures(
             "recorded",
+            "health",
             "delay",
             "rate",
             "qber",

@@ -180,7 +180,11 @@ def singles(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     array([[6321., 6118.]])
     """
     clicks_hz, ready = _clicks(scenario, transmittance)
-    return clicks_hz * ready[..., None]
+    events_hz = clicks_hz * ready
+    # A click of a detector that need not be ready begins no event if it comes within the window of another.
+    together = {"station": 4, "setting": 2, "detector": 1}[scenario.coincidence.dead_time_rule]
+    others = 1 - np.kron(np.eye(4 // together), np.ones((together, together)))
+    return events_hz * np.exp(-1e-9 * scenario.coincidence.window_ns * (events_hz @ others))
 
 
 def pair_rates(
@@ -226,11 +230,12 @@ def pair_rates(
     counted = double_clicks(
         _other_clicks(scenario, clicks_hz), window_s=window_s, acceptance=accepted, late_acceptance=late
     )
-    pairs_hz = source.pair_rate_hz * accepted * (transmittance * ready).prod(axis=1)
-    true = pairs_hz[:, None, None] * (np.swapaxes(counted[:, 0], 1, 2) @ seen @ counted[:, 1])
+    pairs_hz = source.pair_rate_hz * accepted * transmittance.prod(axis=1)
+    kept = seen * ready[:, 0, :, None] * ready[:, 1, None, :]
+    true = pairs_hz[:, None, None] * (np.swapaxes(counted[:, 0], 1, 2) @ kept @ counted[:, 1])
     arriving_hz = (source.pair_rate_hz * transmittance.prod(axis=1))[:, None, None] * seen
     partnered_hz = np.stack([arriving_hz.sum(axis=2), arriving_hz.sum(axis=1)], axis=1)
-    alone_hz = (clicks_hz - partnered_hz) * ready[..., None]
+    alone_hz = (clicks_hz - partnered_hz) * ready
     accidental = window_s * alone_hz[:, 0, :, None] * alone_hz[:, 1, None, :]
     by_setting_and_outcome = (-1, 2, 2, 2, 2)
     return (
@@ -245,18 +250,20 @@ def _efficiencies(scenario: Scenario) -> np.ndarray:
 
 
 def _clicks(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return clicks per second of ready detectors, (time, station, channel), and the share of the time in which all
-    detectors of a station are ready, (time, station).
+    """Return clicks per second of ready detectors, and the share of the time in which all detectors are ready that the
+    dead-time rule of stage 4 names for a channel, both (time, station, channel).
 
-    Stage 4 keeps an event if no detector of the station clicked in the dead time before it. A detector is ready under
-    the same condition, so an event is kept if all detectors are ready.
+    Stage 4 keeps an event if none of these detectors clicked in the dead time before it. A detector is ready under the
+    same condition, so an event is kept if all of them are ready.
     """
     assert isinstance(scenario.source, EntangledSource)
     noise = np.array([noise_hz(scenario, station) for station in scenario.stations])
     arrivals_hz = scenario.source.pair_rate_hz / 4 * transmittance[..., None] * _efficiencies(scenario) + noise
     gain, ready = detector_response(scenario, arrivals_hz)
     detectors = 2 if scenario.detection.basis_choice == "active" else 4
-    return arrivals_hz * gain, ready[..., :detectors].prod(axis=-1)
+    together = {"station": detectors, "setting": 2, "detector": 1}[scenario.coincidence.dead_time_rule]
+    groups = ready[..., :detectors].reshape(*ready.shape[:-1], -1, together).prod(axis=-1)
+    return arrivals_hz * gain, np.repeat(groups, 4 // groups.shape[-1], axis=-1)
 
 
 def _other_clicks(scenario: Scenario, clicks_hz: np.ndarray) -> np.ndarray:

@@ -173,7 +173,7 @@ def limit_message(search: Search) -> str:
     limit = detection_limit_hz(*rates, duration_s=seconds, reach_s=search.reach / PS)
     return (
         f" in {seconds:.3g} s; at these rates it takes about {limit:.2g} coincidences a second: "
-        "record for longer, or give a prior and a smaller reach_s"
+        "record for longer, or search less far"
     )
 
 

@@ -55,7 +55,11 @@ class Clock(Result):
     def true_s(self, local_ps: np.ndarray) -> np.ndarray:
         """Return the reference times [s] of ascending tags of the local clock [ps]."""
         line = (local_ps / PS - self.offset_s) / (1 + self.drift)
-        return line - hermite(line, self.node_s, self.wander_s, self.wander_rate)
+        return line - self.wander_at(line)
+
+    def wander_at(self, line_s: np.ndarray) -> np.ndarray:
+        """Return the departure from the line [s] at ascending times of the line [s]."""
+        return hermite(line_s, self.node_s, self.wander_s, self.wander_rate)
 
 
 def recover_clock(

@@ -2,10 +2,17 @@
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from satqkd.plot import BLUE, ORANGE, VERMILION, in_style, legend_above, new_figure, session_stairs
+from satqkd.plot import BLACK, BLUE, GREEN, ORANGE, VERMILION, in_style, legend_above, new_figure, session_stairs
 
+# Detectors of a station, by 2 x setting + outcome.
+DETECTOR_NAMES = ("0, 0", "0, 1", "1, 0", "1, 1")
+DETECTOR_STYLES = tuple(
+    {"color": color, "ls": line}
+    for color, line in zip((BLUE, ORANGE, GREEN, VERMILION), ("-", "--", "-.", ":"), strict=True)
+)
 PAIRS_BLOCK_S = 10  # a few coincidences in a second are mostly noise
 
 
@@ -56,3 +63,61 @@ def rate_figure(coincidence: xr.Dataset) -> Figure:
     axis.set_ylabel("Rate (1/s)")
     legend_above(axis)
     return figure
+
+
+@in_style
+def health_figure(coincidence: xr.Dataset) -> Figure:
+    """Draw the health of two recordings: clicks by detector, delay of the pairs by second, and coincidences and delays
+    by pair of detectors.
+
+    Parameters
+    ----------
+    coincidence : xarray.Dataset
+        Result of stage 4 for recordings.
+    """
+    figure, axes = new_figure(3, 2, height_cm=21)
+    stations = coincidence.station.values.tolist()
+    second = np.arange(coincidence.sizes["second"])
+    for axis, station, clicks in zip(axes[0], stations, coincidence.detector_clicks.values.swapaxes(0, 1), strict=True):
+        for detector, style in enumerate(DETECTOR_STYLES):
+            axis.step(second, clicks[:, detector], where="mid", label=DETECTOR_NAMES[detector], **style)
+        axis.set(title=station, xlabel="Second", ylabel="Clicks (1/s)", ylim=(0, 1.15 * max(clicks.max(), 1)))
+    names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*names, loc="outside upper center", ncols=4, title="setting, outcome")
+    delay_ns, sigma_ns = 1e9 * coincidence.clock_delay.values, 1e9 * coincidence.clock_delay_sigma.values
+    axes[1, 0].errorbar(second, delay_ns, sigma_ns, fmt="o", ms=3, color=BLUE)
+    axes[1, 0].set(xlabel="Second", ylabel="Delay of the pairs (ns)", title="clock")
+    rate = coincidence.rate.values
+    axes[1, 1].step(second, rate, where="mid", color=BLUE)
+    axes[1, 1].set(xlabel="Second", ylabel="Coincidences (1/s)", ylim=(0, 1.15 * max(rate.max(), 1)), title="pairs")
+    _draw_pairs_of_detectors(axes[2, 0], coincidence, stations)
+    _draw_delays_by_detector(axes[2, 1], coincidence, stations)
+    return figure
+
+
+def _draw_pairs_of_detectors(axis: Axes, coincidence: xr.Dataset, stations: list[str]) -> None:
+    """Draw the coincidences of each pair of detectors as a table."""
+    near = np.abs(coincidence.delay_bin.values) < 500 * coincidence.attrs["window_ns"]
+    counts = coincidence.delays_by_detector.values[:, :, near].sum(axis=2)
+    axis.imshow(counts, cmap="Blues", vmin=0, vmax=2 * max(counts.max(), 1), aspect="auto")
+    for (row, column), number in np.ndenumerate(counts):
+        axis.text(column, row, f"{number}" if number < 100_000 else f"{number:.1e}", ha="center", va="center")
+    axis.grid(visible=False)
+    axis.set(xlabel=stations[1], ylabel=stations[0], title="coincidences")
+    axis.set(xticks=range(4), yticks=range(4), xticklabels=DETECTOR_NAMES, yticklabels=DETECTOR_NAMES)
+
+
+def _draw_delays_by_detector(axis: Axes, coincidence: xr.Dataset, stations: list[str]) -> None:
+    """Draw the delays of each detector's pairs as a share of its highest bin, one row for each detector."""
+    delays = coincidence.delays_by_detector.values
+    rows = np.concatenate([delays.sum(axis=1), delays.sum(axis=0)])
+    shares = rows / np.maximum(rows.max(axis=1, keepdims=True), 1)
+    edges_ns = (float(coincidence.delay_bin[0]) / 1e3, float(coincidence.delay_bin[-1]) / 1e3)
+    axis.imshow(shares, cmap="Blues", aspect="auto", extent=(*edges_ns, 7.5, -0.5), interpolation="nearest")
+    axis.grid(visible=False)
+    axis.axhline(3.5, color=BLACK, lw=0.8)
+    half = coincidence.attrs["window_ns"] / 2
+    for edge in (-half, half):
+        axis.axvline(edge, color=ORANGE, ls="--", lw=1)
+    names = [f"{station} {name}" for station in stations for name in DETECTOR_NAMES]
+    axis.set(yticks=range(8), yticklabels=names, xlabel=f"{stations[1]} minus {stations[0]} (ns)", title="delays")

@@ -15,9 +15,10 @@ from satqkd.scenario import Experiment, Recorded, RecordedStation, Scenario
 from satqkd.streams import record_key
 
 SECOND = int(PS)
-# Search ranges for the clock offset [s], tried in order: a narrower one needs fewer pairs. Bench recordings are started
-# by hand, so only the wide one applies.
-REACHES_S = {"orbit": (0.01, 2.0), "bench": (2.0,)}
+# First search range for the clock offset [s] where UTC is known: a narrower one needs fewer pairs.
+UTC_REACH_S = 0.01
+# More tags than this in a second are rarely of single photons [1/s].
+UNLIKELY_HZ = 5e6
 KINDS = ("photons", "beacon", "gps")
 
 
@@ -35,6 +36,8 @@ class Session:
         For each station the emission times since the session's start [ps], ascending, and the channels, chunk by
         chunk.
     clocks : list of Clock
+    clock_origin_s : float
+        The session's start in the clocks' reference time [s].
     """
 
     number: int
@@ -43,6 +46,7 @@ class Session:
     start_ps: int
     tags: Sequence[Iterable[Tags]]
     clocks: list[Clock]
+    clock_origin_s: float = 0.0
 
 
 def passes(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> Iterator[Session]:
@@ -64,7 +68,7 @@ def passes(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> Iterator
                 raise ValueError(f"{scenario.name}, session {number}, {station.name}: {error}") from None
             clicks = _clicks(scenario, station.name, number, group["photons"].chunks(order))
             tags.append(_emissions(clicks, clocks[-1], start_ps, path))
-        seconds = int(np.count_nonzero(orbit.measurement.values[nodes] >= 0))
+        seconds = measured_seconds(orbit.measurement.values[nodes])
         yield Session(int(number), int(nodes[0]), seconds, start_ps, tags, clocks)
 
 
@@ -95,8 +99,11 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
     Without an orbit tags are counted from each recording's first one, and seconds from where both have begun.
     """
     times, channels = [], []
-    for index, station in enumerate(scenario.stations):
-        recording = Recording(store[f"{station.name}/photons"])
+    recordings = [Recording(store[f"{station.name}/photons"]) for station in scenario.stations]
+    wanted = max(round(sum(m.pause_s + (m.duration_s or 0) for m in scenario.measurements)), 1)
+    extents = [recording.extent(0) for recording in recordings]
+    _require_duration(scenario, extents, wanted)
+    for index, (station, recording) in enumerate(zip(scenario.stations, recordings, strict=True)):
         # Their clocks are found from the pairs themselves, of all the recording at once.
         clicks = _clicks(scenario, station.name, 0, recording.chunks(0))
         time, channel = (np.concatenate(columns) for columns in zip(*clicks, strict=True))
@@ -106,53 +113,88 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
             path = _path(orbit, np.arange(orbit.sizes["time"]), index)
             time = time + _since(orbit, station)
             # The orbit covers no time before or after.
-            near = np.abs(time - path["node_s"][-1] / 2 * PS) < (path["node_s"][-1] / 2 + 2) * PS
+            margin_s = 1.0 + station.start_uncertainty_s
+            near = np.abs(time - path["node_s"][-1] / 2 * PS) < (path["node_s"][-1] / 2 + margin_s) * PS
             time, channel = emission_times(time[near] / PS, **path) * PS, channel[near]
         times.append(np.rint(time).astype(np.int64))
         channels.append(channel)
-    try:
-        clock = _pair_clock(*times, reaches_s=REACHES_S["bench" if orbit is None else "orbit"])
-    except ValueError as error:
-        raise ValueError(f"{scenario.name}: {error}") from None
+    clock = _pair_clock(scenario, *times, hint=_unit_hint(extents))
     times[1] = np.rint(clock.true_s(times[1]) * PS).astype(np.int64)
     begin, end = max(time[0] for time in times), min(time[-1] for time in times)
     if orbit is not None:
         begin, end = max(begin, 0), min(end, (orbit.sizes["time"] - 1) * SECOND)
     common_s = (end - begin) / PS
-    wanted = int(sum(m.duration_s or 0 for m in scenario.measurements))
-    if round(common_s) < max(wanted, 1):
+    if round(common_s) < wanted:
         raise ValueError(
             f"{scenario.name}: the recordings have {common_s:.1f} s in common where measurements want {wanted}: "
             "give them shorter durations, or check that both recordings are of the same time"
         )
+    origin_s = 0.0
     if orbit is None:
         orbit = _bench(scenario, round(common_s))
-        times = [time - begin for time in times]
-    seconds = int(np.count_nonzero(orbit.measurement.values >= 0))
+        times, origin_s = [time - begin for time in times], begin / PS
+    seconds = measured_seconds(orbit.measurement.values)
     for index, time in enumerate(times):
         first, last = np.searchsorted(time, [0, seconds * SECOND])
-        times[index], channels[index] = time[first:last], channels[index][first:last]
+        time, channel = time[first:last], channels[index][first:last]
+        # Nothing is counted in a pause, neither pairs nor accidentals.
+        measured = orbit.measurement.values[time // SECOND] >= 0
+        times[index], channels[index] = (time, channel) if measured.all() else (time[measured], channel[measured])
     reference = Clock(offset_sigma_s=0.0, drift_sigma=0.0, false_alarm=0.0, followed=1.0)
     tags = [[one] for one in zip(times, channels, strict=True)]
-    return [Session(0, 0, seconds, 0, tags, [reference, clock])], orbit
+    return [Session(0, 0, seconds, 0, tags, [reference, clock], origin_s)], orbit
 
 
-def _pair_clock(a_ps: np.ndarray, b_ps: np.ndarray, *, reaches_s: tuple[float, ...]) -> Clock:
+def measured_seconds(measurement: np.ndarray) -> int:
+    """Return the seconds from the start of a session to the end of its last measurement, pauses included.
+
+    Examples
+    --------
+    >>> measured_seconds(np.array([0, 0, -1, 1, -1]))
+    4
+    """
+    return int(np.flatnonzero(measurement >= 0)[-1]) + 1 if (measurement >= 0).any() else 0
+
+
+def _pair_clock(scenario: Recorded, a_ps: np.ndarray, b_ps: np.ndarray, *, hint: str) -> Clock:
     """Recover the second clock against the first from the pairs, over one search range after the other."""
-    for reach_s in reaches_s:
+    first, second = scenario.stations
+    reach_s = first.start_uncertainty_s + second.start_uncertainty_s
+    prior = Clock(offset_s=first.start_s - second.start_s)
+    for tried_s in (min(UTC_REACH_S, reach_s), reach_s) if scenario.orbit else (reach_s,):
         try:
-            return recover_clock(a_ps, b_ps, reach_s=reach_s)
+            return recover_clock(a_ps, b_ps, prior=prior, reach_s=tried_s)
         except ValueError as error:
             failure = error
-    raise failure
+    starts = "time_zero" if scenario.orbit else "start_s"
+    raise ValueError(
+        f"{scenario.name}: {failure}; the recordings may begin up to {reach_s:g} s away from what {starts} says: "
+        f"correct stations.{starts}, or raise stations.start_uncertainty_s{hint}"
+    )
+
+
+def _require_duration(scenario: Recorded, extents: list[tuple[float, float]], wanted_s: int) -> None:
+    """Refuse recordings that are shorter than the measurements."""
+    for station, (span_s, _) in zip(scenario.stations, extents, strict=True):
+        if round(span_s) < wanted_s:
+            raise ValueError(
+                f"{scenario.name}: the recording of {station.name} lasts {span_s:.3g} s where measurements want "
+                f"{wanted_s}: give them shorter durations{_unit_hint(extents)}"
+            )
+
+
+def _unit_hint(extents: list[tuple[float, float]]) -> str:
+    """Return a question to add to an error message where there are too many tags in a second for single photons."""
+    rates_mhz = [rate_hz / 1e6 for _, rate_hz in extents]
+    if max(rates_mhz) * 1e6 < UNLIKELY_HZ:
+        return ""
+    return f"; tags arrive at {' and '.join(f'{rate:.3g}' for rate in rates_mhz)} MHz: are times in ps?"
 
 
 def _bench(scenario: Recorded, seconds: int) -> xr.Dataset:
     """Return an orbit data set for a bench, where nothing flies: seconds, and the measurement that each belongs to."""
-    durations = [int(m.duration_s or 0) for m in scenario.measurements]
-    if scenario.measurements[-1].duration_s is None:
-        durations[-1] = seconds - sum(durations)
-    measurement = np.repeat(np.arange(len(durations), dtype=np.int8), durations)
+    measurement = scenario.schedule(seconds)
+    measurement = measurement[: measured_seconds(measurement)]
     return xr.Dataset(
         {"measurement": ("time", measurement)},
         coords={"time": np.datetime64(0, "ns") + np.arange(measurement.size) * np.timedelta64(1, "s")},
@@ -184,6 +226,7 @@ def _clicks(scenario: Experiment, station: str, number: int, chunks: Iterable[Ta
         window_ps=int(scenario.coincidence.window_ns * 1e3),
         dead_ps=int(scenario.detection.dead_time_ns * 1e3),
         key=record_key(0, "double clicks", station, number),
+        dead_time_rule=scenario.coincidence.dead_time_rule,
     )
     for time, channel in chunks:
         yield clicks.events(time, channel)

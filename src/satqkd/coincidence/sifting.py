@@ -5,6 +5,15 @@ import numpy as np
 
 from satqkd.streams import random_words
 
+# Which detectors have to be ready for an event, by the detectors that click in it: masks of bits 2 x setting + outcome.
+_CLICKED = np.arange(16, dtype=np.uint8)
+_SETTINGS = np.where(_CLICKED & 0b0011, 0b0011, 0) | np.where(_CLICKED & 0b1100, 0b1100, 0)
+DEAD_TIME_RULES = {
+    "station": np.full(16, 0b1111, np.uint8),
+    "setting": _SETTINGS.astype(np.uint8),
+    "detector": _CLICKED,
+}
+
 
 @numba.njit(cache=True)
 def _resolve(
@@ -12,13 +21,14 @@ def _resolve(
     channel: np.ndarray,
     window: int,
     dead: int,
+    needed: np.ndarray,
     words: np.ndarray,
-    free_at: int,
+    free_at: np.ndarray,
     last: bool,
     kept: np.ndarray,
     resolved: np.ndarray,
-) -> tuple[int, int, int]:
-    """Return the number of events, of clicks that are dealt with, and when all detectors are ready again."""
+) -> tuple[int, int]:
+    """Return the number of events, and of clicks that are dealt with; `free_at` becomes when each detector is ready."""
     n = 0
     i = 0
     while i < times.size:
@@ -31,7 +41,11 @@ def _resolve(
             j += 1
         if j == times.size and not last:
             break
-        if times[i] >= free_at:
+        ready = True
+        for d in range(4):
+            if (needed[mask] >> d) & 1 and times[i] < free_at[d]:
+                ready = False
+        if ready:
             kept[n] = i
             chosen = channel[i]
             if doubles:
@@ -46,9 +60,10 @@ def _resolve(
                         which -= np.uint64(1)
             resolved[n] = chosen
             n += 1
-        free_at = max(free_at, times[j - 1] + dead)
+        for k in range(i, j):
+            free_at[channel[k]] = times[k] + dead
         i = j
-    return n, i, free_at
+    return n, i
 
 
 class Clicks:
@@ -56,14 +71,15 @@ class Clicks:
 
     Parameters
     ----------
-    window_ps, dead_ps, key : int
+    window_ps, dead_ps, key, dead_time_rule
         As of `resolve_clicks`.
     """
 
-    def __init__(self, *, window_ps: int, dead_ps: int, key: int) -> None:
+    def __init__(self, *, window_ps: int, dead_ps: int, key: int, dead_time_rule: str = "station") -> None:
         self._window, self._dead, self._key = int(window_ps), int(dead_ps), np.uint64(key)
+        self._needed = _named_rule(dead_time_rule)
         self._left = np.empty(0, np.int64), np.empty(0, np.uint8)
-        self._done, self._free_at = 0, np.iinfo(np.int64).min
+        self._done, self._free_at = 0, np.full(4, np.iinfo(np.int64).min)
 
     def events(self, times_ps: np.ndarray, channel: np.ndarray, *, last: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Return times of the first clicks of events that no later click can join, and the channels that count.
@@ -78,21 +94,35 @@ class Clicks:
         times, channel = np.concatenate([self._left[0], times_ps]), np.concatenate([self._left[1], channel])
         words = random_words(self._key, np.arange(self._done, self._done + times.size))
         kept, resolved = np.empty(times.size, np.int64), np.empty(times.size, np.uint8)
-        n, used, self._free_at = _resolve(
-            times, channel, self._window, self._dead, words, self._free_at, last, kept, resolved
+        n, used = _resolve(
+            times, channel, self._window, self._dead, self._needed, words, self._free_at, last, kept, resolved
         )
         self._left = times[used:].copy(), channel[used:].copy()
         self._done += used
         return times[kept[:n]], resolved[:n].copy()
 
 
-def resolve_clicks(
-    times_ps: np.ndarray, channel: np.ndarray, *, window_ps: int, dead_ps: int, key: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Turn clicks into detection events that no detector's dead time or double click biases.
+def _named_rule(name: str) -> np.ndarray:
+    """Return the detectors that have to be ready by a rule."""
+    if name not in DEAD_TIME_RULES:
+        raise ValueError(f"dead_time_rule={name!r} is unknown: take one of {', '.join(DEAD_TIME_RULES)}")
+    return DEAD_TIME_RULES[name]
 
-    Clicks of several detectors within a window are one event with one of their outcomes at random; an event that comes
-    while any of the detectors is still dead is left out, so that at every event all four were ready.
+
+def resolve_clicks(
+    times_ps: np.ndarray,
+    channel: np.ndarray,
+    *,
+    window_ps: int,
+    dead_ps: int,
+    key: int,
+    dead_time_rule: str = "station",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn clicks into detection events that no double click biases, and by default no dead time.
+
+    Clicks of several detectors within a window are one event with one of their outcomes at random. By the rule
+    "station" an event that comes while any of the detectors is still dead is left out, so that at every event all four
+    were ready.
 
     Parameters
     ----------
@@ -104,22 +134,39 @@ def resolve_clicks(
         Width within which clicks are one event, and the dead time [ps].
     key : int
         Key of the random choices.
+    dead_time_rule : {"station", "setting", "detector"}
+        Which detectors have to be ready: all of the station, those of the settings that click, or those that click.
 
     Returns
     -------
     index, channel : ndarray, shape (event,)
         First click of each event, and the channel that counts.
 
+    Raises
+    ------
+    ValueError
+        For an unknown rule.
+
     Notes
     -----
-    Random assignment of double clicks: Luetkenhaus, Phys. Rev. A 59, 3301 (1999); the rules of yin2020, Methods.
+    Random assignment of double clicks: Luetkenhaus, Phys. Rev. A 59, 3301 (1999). "station" is the rule of Yin et al.,
+    Nature 582, 501 (2020), methods.
+
+    Examples
+    --------
+    >>> clicks = np.array([0, 30_000, 60_000, 200_000]), np.array([0, 2, 1, 0], np.uint8)
+    >>> resolve_clicks(*clicks, window_ps=1000, dead_ps=50_000, key=1)[0].tolist()
+    [0, 3]
+    >>> resolve_clicks(*clicks, window_ps=1000, dead_ps=50_000, key=1, dead_time_rule="setting")[0].tolist()
+    [0, 1, 2, 3]
     """
     times_ps = np.asarray(times_ps)
     kept = np.empty(times_ps.size, np.int64)
     resolved = np.empty(times_ps.size, np.uint8)
     words = random_words(np.uint64(key), np.arange(times_ps.size))
-    never = np.iinfo(np.int64).min
-    n, *_ = _resolve(times_ps, channel, int(window_ps), int(dead_ps), words, never, True, kept, resolved)
+    never = np.full(4, np.iinfo(np.int64).min)
+    needed = _named_rule(dead_time_rule)
+    n, _ = _resolve(times_ps, channel, int(window_ps), int(dead_ps), needed, words, never, True, kept, resolved)
     return kept[:n].copy(), resolved[:n].copy()
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from satqkd.coincidence.health import DETECTORS, blind_detectors
 from satqkd.coincidence.matching import accidentals, beside_the_peak
+from satqkd.coincidence.report import HISTOGRAM_BIN_PS, HISTOGRAM_BINS, bin_middles_ps, recording_health
 from satqkd.coincidence.sessions import SECOND, Session, passes, recorded
 from satqkd.coincidence.sifting import ideal_correlation, sift
 from satqkd.coincidence.streams import PairStream, Tags, aligned
@@ -20,7 +22,6 @@ from satqkd.scenario import INTENSITIES, Experiment, Recorded, Scenario
 from satqkd.scenario.mission import DecoySource
 from satqkd.streams import SESSION_PULSES, transmitter_log
 
-HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
 EXTREME_SECONDS = 10  # a paper reads the rates at the ends of a pass off a smooth curve
 
 
@@ -68,13 +69,20 @@ def coincidences(
     else:
         matched = partial(_match_pairs, scenario, orbit)
     texts, parts = _texts(scenario.source.kind == "decoy"), []
+    report = xr.Dataset()
     with growing(path, "coincidence") as (append, finish):
         for session in sessions:
-            part = _Part(session, len(scenario.stations))
+            part, delays = _Part(session, len(scenario.stations)), []
             for events in matched(part):
                 append({name: variable("coincidence", events[name], *texts[name]) for name in texts})
+                if isinstance(scenario, Recorded):
+                    delays.append((events["time"], events["delay"]))
             parts.append(part)
-        rest = label(_summary(scenario, parts, orbit), "coincidence", scenario, int(store.attrs["seed"]))
+            if isinstance(scenario, Recorded):
+                time, delay = (np.concatenate(columns) for columns in zip(*delays, strict=True))
+                report = recording_health(scenario, session, orbit.measurement.values, time, delay)
+        summary = _summary(scenario, parts, orbit).merge(report)
+        rest = label(summary, "coincidence", scenario, int(store.attrs["seed"]))
         finish(rest.assign_attrs(run=int(store.attrs["run"])))
     return load(path, leave="coincidence")
 
@@ -85,7 +93,7 @@ class _Part:
     def __init__(self, session: Session, stations: int) -> None:
         self.number, self.first, self.seconds = session.number, session.first, session.seconds
         self.start_ps, self.clocks, self._tags = session.start_ps, session.clocks, session.tags
-        self.singles = np.zeros(stations, np.int64)
+        self.singles = np.zeros((stations, DETECTORS), np.int64)
         self.histogram = np.zeros(HISTOGRAM_BINS, np.int64)
         self.clicks, self.rate, self.sifted_rate = np.zeros((3, session.seconds), np.int64)
         self.accidentals = 0.0
@@ -94,7 +102,7 @@ class _Part:
     def pieces(self) -> Iterator[list[Tags]]:
         """Yield the tags of all stations, cut at common times."""
         for piece in aligned(*self._tags):
-            self.singles += [time.size for time, _ in piece]
+            self.singles += [np.bincount(channel, minlength=DETECTORS) for _, channel in piece]
             yield piece
 
 
@@ -213,15 +221,23 @@ def _sifted(scenario: Experiment, correlation: np.ndarray, events: dict[str, np.
 def _summary(scenario: Experiment, parts: list[_Part], orbit: xr.Dataset) -> xr.Dataset:
     """Return everything except the events."""
     histogram = variable("delay_bin", sum(part.histogram for part in parts), "1", "tags by delay")
-    bins_ps = (np.arange(HISTOGRAM_BINS) - HISTOGRAM_BINS / 2 + 0.5) * HISTOGRAM_BIN_PS
-    data = xr.Dataset({"delay_histogram": histogram}, {"delay_bin": variable("delay_bin", bins_ps, "ps", "delay")})
+    middles_ps = bin_middles_ps(HISTOGRAM_BIN_PS, HISTOGRAM_BINS)
+    data = xr.Dataset({"delay_histogram": histogram}, {"delay_bin": variable("delay_bin", middles_ps, "ps", "delay")})
     if isinstance(scenario.source, DecoySource):
         _count_pulses(data, scenario.source, parts, orbit)
     else:
         _count_pairs(data, scenario, parts, orbit)
-    data["singles"] = variable(
-        ("session", "station"), np.array([part.singles for part in parts]), "1", "detection events"
-    )
+    singles = np.array([part.singles for part in parts])
+    data["singles"] = variable(("session", "station"), singles.sum(axis=2), "1", "detection events")
+    clicks = singles.sum(axis=0)
+    counts = data.counts.values.sum(axis=0)
+    sides = [counts.sum(axis=(1, 3)), counts.sum(axis=(0, 2))][-len(scenario.stations) :]
+    pairs = np.array([side.ravel() for side in sides])
+    by_detector = ("station", "detector")
+    data["detector_singles"] = variable(by_detector, clicks, "1", "detection events by 2 x setting + outcome")
+    data["detector_coincidences"] = variable(by_detector, pairs, "1", "those of them in the window")
+    blind = np.array([blind_detectors(*both) for both in zip(clicks, pairs, strict=True)], np.int8)
+    data["looks_blind"] = variable(by_detector, blind, "1", "whether hardly any of its events is in the window")
     data["session_duration"] = variable("session", np.array([p.seconds for p in parts]), "s", "seconds of open link")
     for name, units, text in [
         ("offset_s", "s", "clock offset"),

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 
 from satqkd.coincidence.matching import _edges, _pairs, histogram
+from satqkd.flight import PS
 
 PIECE = 1 << 18  # tags to work on at a time: their arrays fit a processor's cache
 Tags = tuple[np.ndarray, np.ndarray]
@@ -28,6 +29,12 @@ class Recording:
         """Return all times of a session [ps]."""
         times: np.ndarray = self._time[self._first[order] : self._first[order + 1]]
         return times
+
+    def extent(self, order: int) -> tuple[float, float]:
+        """Return how long a session's tags last [s] and how many there are in a second [1/s]."""
+        first, end = self._first[order : order + 2]
+        span_s = (int(self._time[end - 1]) - int(self._time[first])) / PS if end > first else 0.0
+        return span_s, (end - first) / span_s if span_s > 0 else 0.0
 
     def chunks(self, order: int) -> Iterator[Tags]:
         """Yield times [ps] and detectors of a session as they lie on disk, cut into pieces."""

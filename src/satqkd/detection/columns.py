@@ -1,11 +1,14 @@
 """Time tags as two columns, ``time_ps`` and ``detector``: NPY, CSV and Parquet."""
 
+import gzip
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -13,6 +16,7 @@ NAMES = ("time_ps", "detector")
 FIELDS = np.dtype([("time_ps", "<i8"), ("detector", "u1")])
 ADVICE = "give whole numbers in the columns time_ps and detector"
 LONGEST_LINE = 4096
+DELIMITERS = (",", "\t", ";")
 BUFFER_BYTES = 1 << 20  # of a column to read at a time; by default pyarrow reads a whole row group
 
 Pieces = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -72,6 +76,9 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
 def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
     """Yield the tags of a CSV file whose first line names its columns; see `read_npy`.
 
+    Columns are separated by commas, tabs or semicolons, and may be in quotes. The file may be compressed by gzip, and
+    its last line may lack an end, which is counted in `notes`, since a file that was cut looks the same.
+
     Examples
     --------
     >>> import tempfile
@@ -81,48 +88,67 @@ def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
     >>> time.tolist(), detector.tolist(), record.tolist()
     ([100, 250], [0, 3], [0, 1])
     """
-    with path.open(encoding="utf-8-sig") as handle:
+    with _opened_text(path) as handle:
         try:
-            names = [name.strip() for name in handle.readline(LONGEST_LINE).split(",")]
+            header = handle.readline(LONGEST_LINE)
+            delimiter = next((mark for mark in DELIMITERS if mark in header), ",")
+            names = [name.strip().strip('"') for name in header.split(delimiter)]
             if not set(NAMES) <= set(names):
-                raise ValueError(f"{path}: line 1 is {','.join(names)[:60]!r}: {ADVICE}, and their names in line 1")
+                raise ValueError(f"{path}: line 1 is {header.rstrip()[:60]!r}: {ADVICE}, and their names in line 1")
             places = [names.index(name) for name in NAMES]
             first = 0
             while lines := list(islice(iter(partial(handle.readline, LONGEST_LINE), ""), size)):
-                _require_lines(path, lines, first)
-                rows = _parsed(path, lines, places, first)
-                yield rows[:, 0], rows[:, 1], first + np.arange(len(lines))
+                lines = _finished_lines(path, lines, handle, first, notes)
+                if lines:
+                    rows = _parsed(path, lines, delimiter, places, first)
+                    yield rows[:, 0], rows[:, 1], first + np.arange(len(lines))
                 first += len(lines)
         except UnicodeDecodeError:
             raise ValueError(f"{path}: is not a CSV file: it contains more than text") from None
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"{path}: cannot be uncompressed ({first_line(error)}): copy it again") from None
 
 
-def _require_lines(path: Path, lines: list[str], first: int) -> None:
-    """Refuse lines that are too long, or that have no end."""
+def _opened_text(path: Path) -> TextIO:
+    """Open a file of text, which may be compressed by gzip."""
+    with path.open("rb") as handle:
+        compressed = handle.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rt", encoding="utf-8-sig") if compressed else path.open(encoding="utf-8-sig")
+
+
+def _finished_lines(path: Path, lines: list[str], handle: TextIO, first: int, notes: Counter) -> list[str]:
+    """Return lines without the blank ones at the end of the file; refuse too long ones, count one without an end."""
     longest = max(range(len(lines)), key=lambda n: len(lines[n]))
     if len(lines[longest]) == LONGEST_LINE:
         raise ValueError(f"{path}: line {first + longest + 2} is longer than {LONGEST_LINE - 1} characters: {ADVICE}")
-    if not lines[-1].endswith("\n"):
-        raise ValueError(f"{path}: line {first + len(lines) + 1} has no end: the file is truncated, copy it again")
+    if not lines[-1].strip():
+        if handle.read(LONGEST_LINE).strip():
+            return lines  # with a blank line, which is refused
+        filled = [n for n, line in enumerate(lines) if line.strip()]
+        return lines[: filled[-1] + 1] if filled else []
+    notes["unfinished_lines"] += not lines[-1].endswith("\n")
+    return lines
 
 
-def _parsed(path: Path, lines: list[str], places: list[int], first: int) -> np.ndarray:
+def _parsed(path: Path, lines: list[str], delimiter: str, places: list[int], first: int) -> np.ndarray:
     """Return two columns of numbers, or name the first line that has none."""
-    rows = _numbers(lines, places)
+    rows = _numbers(lines, delimiter, places)
     if rows is None:
         while len(lines) > 1:  # by bisection: finding the line costs no more than reading all
             half = lines[: len(lines) // 2]
-            sound = _numbers(half, places) is not None
+            sound = _numbers(half, delimiter, places) is not None
             first, lines = (first + len(half), lines[len(half) :]) if sound else (first, half)
         raise ValueError(f"{path}: line {first + 2} is {lines[0].rstrip()[:60]!r}: {ADVICE} [ps, int64]")
     return rows
 
 
-def _numbers(lines: list[str], places: list[int]) -> np.ndarray | None:
+def _numbers(lines: list[str], delimiter: str, places: list[int]) -> np.ndarray | None:
     """Return two columns of numbers, or None if any line has none."""
     with warnings.catch_warnings(action="ignore"):  # numpy warns if all lines are empty
         try:
-            rows = np.loadtxt(lines, np.int64, comments=None, delimiter=",", usecols=places, ndmin=2)
+            rows = np.loadtxt(
+                lines, np.int64, comments=None, delimiter=delimiter, usecols=places, ndmin=2, quotechar='"'
+            )
         except ValueError:
             return None
     return rows if len(rows) == len(lines) else None

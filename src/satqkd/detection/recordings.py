@@ -29,7 +29,8 @@ from satqkd.files import finished
 from satqkd.scenario import Recorded, RecordedStation
 
 CHUNK = 1 << 20
-# Inputs of a tagger have different delays, so tags out of order by up to this are sorted; more is a fault of the file.
+# Inputs of a tagger have different delays, so tags out of order by up to this are sorted by default; more is a fault of
+# the file.
 DISORDER_PS = 1_000_000
 EARLIEST_PS = np.iinfo(np.int64).min
 LARGEST_ZARR_CHUNK = 1 << 26
@@ -55,6 +56,15 @@ REPAIRS = {
     "dummy_words": "words of no input, left out",
     "markers": "records of markers, left out",
     "uncounted_records": "records that the header does not count",
+    "unfinished_lines": "last lines without an end, as in a file that was cut",
+}
+# Files that only their vendor's software reads, by suffix, and how to convert them.
+CLOSED = {
+    ".ttbin": "read it with FileReader of Swabian's Time Tagger library and write the columns time_ps and detector",
+    ".pt2": "open it with PicoQuant's software and save it as PTU",
+    ".pt3": "open it with PicoQuant's software and save it as PTU",
+    ".ht2": "open it with PicoQuant's software and save it as PTU",
+    ".thd": "open it with PicoQuant's software and save it as PTU",
 }
 
 
@@ -118,7 +128,12 @@ class TagWriter:
 
 
 def read_tags(
-    path: str | Path, station: str | None = None, kind: str = "photons", *, format: str | None = None
+    path: str | Path,
+    station: str | None = None,
+    kind: str = "photons",
+    *,
+    format: str | None = None,
+    disorder_ps: int = DISORDER_PS,
 ) -> xr.Dataset:
     """Read the tags of a recording: lazily from a Zarr store, completely from other files.
 
@@ -133,6 +148,8 @@ def read_tags(
         Kind of the tags, for a Zarr store only.
     format : str, optional
         Key of `READERS` or zarr; by default that of the suffix.
+    disorder_ps : int
+        Tags up to this time before an earlier one are sorted; more is an error [ps].
 
     Returns
     -------
@@ -158,16 +175,18 @@ def read_tags(
     if _format(path, format) == "zarr":
         group = _zarr_group(path, station, kind)
         return xr.open_zarr(path, group=group, consolidated=False, chunks=None)
-    pieces = list(tag_chunks(path, station, format=format))
+    pieces = list(tag_chunks(path, station, format=format, disorder_ps=disorder_ps))
     return xr.concat(pieces, "tag", combine_attrs="override").assign_attrs(pieces[-1].attrs)
 
 
-def tag_chunks(path: str | Path, station: str | None = None, *, format: str | None = None) -> Iterator[xr.Dataset]:
+def tag_chunks(
+    path: str | Path, station: str | None = None, *, format: str | None = None, disorder_ps: int = DISORDER_PS
+) -> Iterator[xr.Dataset]:
     """Yield the photons of a recording in pieces of about a million tags, for files larger than the memory.
 
     Parameters
     ----------
-    path, station, format
+    path, station, format, disorder_ps
         As for `read_tags`.
 
     Yields
@@ -200,7 +219,8 @@ def tag_chunks(path: str | Path, station: str | None = None, *, format: str | No
     else:
         pieces = READERS[name](path, CHUNK, notes)
     found = False
-    for time, detector in _ascending(path, pieces, notes, earliest_ps=EARLIEST_PS if name == "zarr" else 0):
+    earliest_ps = EARLIEST_PS if name == "zarr" else 0
+    for time, detector in _ascending(path, pieces, notes, earliest_ps=earliest_ps, disorder_ps=disorder_ps):
         if time.size:
             found = True
             yield _dataset(time, detector, {"format": name} | {key: int(notes[key]) for key in REPAIRS if notes[key]})
@@ -302,9 +322,11 @@ def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Gr
     outcome[list(station.ignored_channels)] = IGNORED
     outcome[list(station.channels)] = range(4)
     found: dict[str, Any] = {"clicks": np.zeros(4, np.int64)}
+    delays_ps = np.rint(1e3 * np.array(station.delays_ns)).astype(np.int64)
 
-    def kept() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for piece in tag_chunks(path, station.name if path.is_dir() else None, format=station.format):
+    def kept() -> Pieces:
+        own = station.name if path.is_dir() else None
+        for piece in tag_chunks(path, own, format=station.format, disorder_ps=int(1e3 * station.disorder_ns)):
             time, channel = piece.time.values, piece.detector.values
             detector = outcome[channel]
             if UNKNOWN in detector:
@@ -315,12 +337,20 @@ def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Gr
                 )
             time, detector = time[detector != IGNORED], detector[detector != IGNORED]
             found.update(piece.attrs)
+            yield time - delays_ps[detector], detector, np.arange(time.size)
+
+    def counted() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        pieces: Iterable[tuple[np.ndarray, ...]] = kept()
+        if delays_ps.any():  # tags of inputs with different delays change their order
+            disorder_ps = int(np.ptp(delays_ps))
+            pieces = _ascending(path, kept(), Counter(), earliest_ps=EARLIEST_PS, disorder_ps=disorder_ps)
+        for time, detector, *_ in pieces:
             if time.size:
                 found["clicks"] += np.bincount(detector, minlength=4)
                 found.update(first_tag=found.get("first_tag", time[0]), last_tag=time[-1])
                 yield time, detector
 
-    write_station(store, station.name, kept())
+    write_station(store, station.name, counted())
     if not found["clicks"].all():
         silent = station.channels[int(np.argmin(found["clicks"]))]
         raise ValueError(f"{path}: channel {silent} never clicks: correct channels of station {station.name}")
@@ -349,7 +379,10 @@ def write_station(store: zarr.Group, station: str, pieces: Iterable[tuple[np.nda
 
 def _format(path: Path, format: str | None) -> str:
     """Return the name of a format, by default that of the suffix."""
-    name = SUFFIXES.get(path.suffix.lower()) if format is None else format
+    suffix = (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
+    name = SUFFIXES.get(suffix) if format is None else format
+    if format is None and suffix in CLOSED:
+        raise ValueError(f"{path}: {suffix} is read by its vendor's software only: {CLOSED[suffix]}")
     if name != "zarr" and name not in READERS:
         asked = f"the suffix {path.suffix or '(none)'}" if format is None else f"format={format}"
         raise ValueError(f"{path}: {asked} is unknown: give format as one of zarr, {', '.join(READERS)}")
@@ -417,7 +450,7 @@ def _zarr_pieces(path: Path, station: str | None) -> Pieces:
 
 
 def _ascending(
-    path: Path, pieces: Pieces, notes: Counter, *, earliest_ps: int
+    path: Path, pieces: Pieces, notes: Counter, *, earliest_ps: int, disorder_ps: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Check each piece, and sort tags that are slightly out of order, also across pieces."""
     time, detector = np.empty(0, np.int64), np.empty(0, np.uint8)
@@ -429,14 +462,14 @@ def _ascending(
         # How far each tag is behind the latest one before it; unsigned, so that no difference of two times overflows.
         behind = (np.maximum(np.maximum.accumulate(new_time), latest) - new_time).view(np.uint64)
         latest = max(latest, int(new_time.max()))
-        if behind.max() > DISORDER_PS:
-            _refuse_disorder(path, behind, new_record)
+        if behind.max() > disorder_ps:
+            _refuse_disorder(path, behind, new_record, disorder_ps)
         notes["sorted_tags"] += int(np.count_nonzero(behind))
         notes["largest_disorder_ps"] = max(notes["largest_disorder_ps"], int(behind.max()))
         time, detector = np.concatenate([time, new_time]), np.concatenate([detector, new_detector.astype(np.uint8)])
         order = np.argsort(time, kind="stable")
         time, detector = time[order], detector[order]
-        ready = np.searchsorted(time, max(latest - DISORDER_PS, EARLIEST_PS))
+        ready = np.searchsorted(time, max(latest - disorder_ps, EARLIEST_PS))
         yield time[:ready], detector[:ready]
         time, detector = time[ready:], detector[ready:]
     yield time, detector
@@ -457,12 +490,13 @@ def _check_values(path: Path, time: np.ndarray, detector: np.ndarray, record: np
         )
 
 
-def _refuse_disorder(path: Path, behind: np.ndarray, record: np.ndarray) -> None:
+def _refuse_disorder(path: Path, behind: np.ndarray, record: np.ndarray, disorder_ps: int) -> None:
     """Raise the error of tags that are too far out of order, with the first of them."""
-    worst = np.argmax(behind > DISORDER_PS)
+    worst = np.argmax(behind > disorder_ps)
     raise ValueError(
-        f"{path}: record {record[worst]} lies {behind[worst]} ps before an earlier one, more than the {DISORDER_PS} ps "
-        "that are sorted: is it the right format, did its counter roll over, or are these two recordings in one?"
+        f"{path}: record {record[worst]} lies {behind[worst]} ps before an earlier one, more than the {disorder_ps} ps "
+        "that are sorted: is it the right format, did its counter roll over, or are these two recordings in one? Where "
+        "the instrument writes them so, raise disorder_ns of its station"
     )
 
 

@@ -6,6 +6,7 @@ from satqkd.key.custody.relay import found_by_second, kept_by_first, relay_key
 from satqkd.key.postprocessing.amplification import toeplitz, toeplitz_seed
 from satqkd.key.postprocessing.authentication import authentication_cost_bits
 from satqkd.key.postprocessing.reconciliation import cascade
+from satqkd.key.proofs.balance import checked_assumptions
 from satqkd.key.proofs.bbm92 import bbm92_key_length
 from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length
 from satqkd.key.stage import distill, in_words, observables
@@ -17,6 +18,7 @@ __all__ = [
     "authentication_cost_bits",
     "bbm92_key_length",
     "cascade",
+    "checked_assumptions",
     "decoy_key_length",
     "distill",
     "found_by_second",

@@ -1,28 +1,29 @@
 """Stage 5: error rates, the length of the key under each proof, and the key itself."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 
 from satqkd.dataset import in_parts, label, variable
 from satqkd.key.custody.keyfile import SecretBits, write_key
 from satqkd.key.postprocessing.distillation import DistilledKey, distilled_key
 from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
+from satqkd.key.proofs.balance import Alarm, checked_assumptions
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
 from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length, pool_bases
 from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
-from satqkd.scenario import INTENSITIES, Recorded, Scenario
+from satqkd.scenario import INTENSITIES, Recorded, RecordedStation, Scenario
 from satqkd.scenario.mission import DecoySource
 from satqkd.streams import stream
 
-# The account of the key as a function of proof, secrecy and correctness.
-KeyLength: TypeAlias = Callable[[str, ArrayLike, ArrayLike], Bbm92Key | DecoyKey]
+# The account of the key as a function of proof, secrecy, correctness and mismatch of the detectors.
+KeyLength: TypeAlias = Callable[..., Bbm92Key | DecoyKey]
 
 # The terms of a key's account by basis; pulses have more of them.
 TERMS = (
@@ -70,10 +71,19 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         contains no bit of the key.
     """
     bounds = scenario.proofs
+    coincidence = _with_key_measurement(coincidence)
     data, length = sifted_and_length(scenario, coincidence)
-    keys = [length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in bounds]
-    for name, text in [("length", "secret key"), ("leak_ec", "disclosed by error correction")]:
-        data[name] = variable("bound", [float(getattr(key, name)) for key in keys], "bit", text)
+    alarm = _alarm(scenario, coincidence)
+    allowed = [alarm.allowed_mismatch(bound) for bound in bounds]
+    granted = np.array([mismatch is not None for mismatch in allowed])
+    # Where no key may be granted, the account shows what the equations give for the detectors as declared.
+    mismatches = [alarm.declared if mismatch is None else mismatch for mismatch in allowed]
+    keys = [
+        length(bound, scenario.key.eps_sec, scenario.key.eps_cor, mismatch)
+        for bound, mismatch in zip(bounds, mismatches, strict=True)
+    ]
+    data["length"] = variable("bound", granted * [float(key.length) for key in keys], "bit", "secret key")
+    data["leak_ec"] = variable("bound", [float(key.leak_ec) for key in keys], "bit", "disclosed by error correction")
     parts = [[getattr(key, basis) for basis in ("z", "x")] for key in keys]
     for name, units, text in TERMS + (PHOTON_TERMS if isinstance(scenario.source, DecoySource) else ()):
         data[name if name != "leak_ec" else "leak_ec_by_basis"] = variable(
@@ -85,14 +95,22 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         ("amplification", "failure probability of hashing"),
     ]:
         data[f"split_{name}"] = variable("bound", [float(getattr(key.split, name)) for key in keys], "1", text)
-    by_eps = [np.broadcast_to(length(bound, EPS_GRID, EPS_GRID).length, EPS_GRID.shape) for bound in bounds]
+    by_eps = [
+        np.broadcast_to(length(bound, EPS_GRID, EPS_GRID, mismatch).length, EPS_GRID.shape)
+        for bound, mismatch in zip(bounds, mismatches, strict=True)
+    ]
     data["length_by_eps"] = variable(
-        ("bound", "eps"), by_eps, "bit", "secret key with both failure probabilities at eps"
+        ("bound", "eps"), granted[:, None] * by_eps, "bit", "secret key with both failure probabilities at eps"
     )
     data = data.assign_coords(bound=list(bounds), basis=["z", "x"], eps=EPS_GRID)
-    real = _real_keys(scenario, coincidence, data.sel(bound=TWO_WAY.get(scenario.key.bound, scenario.key.bound)))
+    real = _real_keys(
+        scenario,
+        coincidence,
+        data.sel(bound=TWO_WAY.get(scenario.key.bound, scenario.key.bound)),
+        granted=alarm.allowed_mismatch(scenario.key.bound) is not None,
+    )
     _account(scenario, coincidence, data, real)
-    _reasons(scenario, coincidence, data, real)
+    _reasons(scenario, coincidence, data, real, alarm)
     if folder is not None:
         for side in ("alice", "bob"):
             write_key(Path(folder) / f"{side}.key", _joined([getattr(key, side) for key in real]))
@@ -120,14 +138,17 @@ def sifted_and_length(scenario: Scenario | Recorded, coincidence: xr.Dataset) ->
     xarray.Dataset
         Sifted bits, errors and error rates, the beginning of the result of `distill`.
     callable
-        Proof, secrecy and correctness to the account of the key.
+        Proof, secrecy, correctness and, where it is not the scenario's, mismatch of the detectors to the account of the
+        key.
     """
     of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
     return of_source(scenario, coincidence)
 
 
-def _real_keys(scenario: Scenario | Recorded, coincidence: xr.Dataset, account: xr.Dataset) -> list[DistilledKey]:
-    """Make the key of each basis, Z and X, by the scenario's proof."""
+def _real_keys(
+    scenario: Scenario | Recorded, coincidence: xr.Dataset, account: xr.Dataset, *, granted: bool
+) -> list[DistilledKey]:
+    """Make the key of each basis, Z and X, by the scenario's proof, if the counts allow a key at all."""
     tag = -np.log2(scenario.key.eps_cor)
     keys = []
     for number, basis in enumerate(account.basis.values):
@@ -143,7 +164,7 @@ def _real_keys(scenario: Scenario | Recorded, coincidence: xr.Dataset, account: 
                 alice,
                 bob,
                 qber=float(np.mean(alice != bob)) if alice.size else np.nan,
-                undisclosed=undisclosed,
+                undisclosed=undisclosed if granted else 0.0,
                 eps_cor=scenario.key.eps_cor,
                 rng=stream(coincidence.attrs["seed"], scenario.name, coincidence.attrs["run"], "key", str(basis)),
             )
@@ -217,20 +238,23 @@ def _messages(
 
 
 def _reasons(
-    scenario: Scenario | Recorded, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey]
+    scenario: Scenario | Recorded, coincidence: xr.Dataset, data: xr.Dataset, keys: list[DistilledKey], alarm: Alarm
 ) -> None:
-    """Add the reasons why there is no key, and which labels may be swapped."""
+    """Add the reasons why there is no key, which labels may be swapped, and what is wrong with the detectors."""
     errors, sifted = _signal(data)
     asymptotic, held = data.sel(bound="asymptotic"), data.real_length.values
     single_photons = float(asymptotic.single_photons.sum()) if "pulses" in data else np.inf
     reasons = {
-        bound: no_key_reason(
+        bound: "not measured"
+        if not data.duration
+        else no_key_reason(
             length=float(data.length.sel(bound=bound)),
-            asymptotic=float(asymptotic.length),
+            asymptotic=float(asymptotic.unfloored.clip(min=0).sum()),
             sifted=sifted,
             errors=errors,
             single_photons=single_photons,
             held=int(held.sum()) if bound == scenario.key.bound else 0,
+            alarm=alarm.reason,
         )
         for bound in data.bound.values.tolist()
     }
@@ -249,6 +273,73 @@ def _reasons(
     if proof in SWAPPED:
         rates = [f"{100 * _rate(*both):.1f} % in {basis}" for *both, basis in zip(*_signal(data), "ZX", strict=True)]
         data.attrs["suggestion"] = f"QBER {' and '.join(rates)}: {_suggestion(scenario, coincidence)}"
+    elif alarm.reason and proof in ("", alarm.reason):
+        data.attrs["suggestion"] = _warning(scenario, coincidence, alarm)
+
+
+def _alarm(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> Alarm:
+    """Return what the counts say against the assumptions of the proofs."""
+    pulses = isinstance(scenario.source, DecoySource)
+    counts = coincidence.counts.values
+    counts = counts.sum(axis=0) if pulses else counts[_key_measurement(coincidence)]
+    return checked_assumptions(
+        counts,
+        pairs=not pulses,
+        declared=scenario.key.efficiency_mismatch,
+        dead_time_rule=scenario.coincidence.dead_time_rule,
+    )
+
+
+def _warning(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alarm) -> str:
+    """Return a sentence on what the counts say against the proofs, and on detectors that look blind or late."""
+    seen, declared = alarm.mismatch, f"key.efficiency_mismatch={alarm.declared:g}"
+    if alarm.reason == "dead detectors":
+        return (
+            f"coincidence.dead_time_rule={scenario.coincidence.dead_time_rule}: a detector that is dead after a click "
+            "makes the next bit or basis predictable, so take the rule station for a key"
+        )
+    if alarm.reason == "dependent bases":
+        text = (
+            f"settings of the two sides are correlated beyond {declared}: look for blinded detectors, a basis with "
+            "noise of its own, or coincidences of equal settings only"
+        )
+    else:
+        index = seen.station if len(scenario.stations) == 2 else 0
+        covered = alarm.allowed_mismatch(scenario.key.bound)
+        text = (
+            f"{_detector(scenario, index, 2 * seen.setting + seen.outcome)} has fewer counts than the other one of its "
+            f"setting: efficiencies differ by {100 * seen.least:.0f} to {100 * seen.most:.0f} % and {declared} is "
+            "declared; "
+        )
+        text += (
+            f"{scenario.key.bound} takes the larger value into account"
+            if covered is not None
+            else "repair or attenuate the detector, or calibrate it and declare the difference"
+        )
+    blind = _blind(scenario, coincidence)
+    return f"{text}; {blind}" if blind else text
+
+
+def _blind(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> str:
+    """Name the detectors that have clicks and hardly any coincidence."""
+    if "looks_blind" not in coincidence:
+        return ""
+    named = []
+    for index, detector in np.argwhere(coincidence.looks_blind.values).tolist():
+        clicks, pairs = (coincidence[name].values[index] for name in ("detector_singles", "detector_coincidences"))
+        shares = 100 * clicks[detector] / clicks.sum(), 100 * pairs[detector] / max(pairs.sum(), 1)
+        named.append(
+            f"{_detector(scenario, index, detector)} has {shares[0]:.0f} % of its station's clicks and "
+            f"{shares[1]:.0f} % of its coincidences: it looks blind or late"
+        )
+    return "; ".join(named)
+
+
+def _detector(scenario: Scenario | Recorded, station: int, detector: int) -> str:
+    """Return the name of a detector: its channel where the scenario has channels."""
+    party = scenario.stations[station]
+    where = f"setting {detector >> 1}, outcome {detector & 1} of {party.name}"
+    return f"channel {party.channels[detector]} ({where})" if isinstance(party, RecordedStation) else where
 
 
 def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -312,6 +403,15 @@ def _joined(keys: Iterable[SecretBits]) -> SecretBits:
     return SecretBits(np.concatenate([key.reveal() for key in keys]))
 
 
+def _with_key_measurement(coincidence: xr.Dataset) -> xr.Dataset:
+    """Add a key measurement without counts to recordings of a Bell test alone."""
+    if "pulses" in coincidence or {"key", "state"} & set(coincidence.measurement_name.values):
+        return coincidence
+    measured = coincidence[["counts", "ideal_correlation", "duration", "measurement_name"]]
+    empty = xr.zeros_like(measured.isel(measurement=[0])).assign_coords(measurement_name=("measurement", ["key"]))
+    return coincidence.drop_dims("measurement").merge(xr.concat([measured, empty], "measurement"))
+
+
 def _key_measurement(coincidence: xr.Dataset) -> int:
     """Return the index of the measurement that is for the key, else of the test of the state."""
     names = list(coincidence.measurement_name.values)
@@ -326,20 +426,26 @@ def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.D
     equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
     sifted, errors = equal + unequal, np.where(sign > 0, unequal, equal)
     data = _rates(("basis",), sifted, errors, float(coincidence.duration.values[which]))
-    try:
-        threshold = qber_threshold(
-            n_z=sifted[0],
-            n_x=sifted[1],
-            eps_sec=scenario.key.eps_sec,
-            eps_cor=scenario.key.eps_cor,
-            f_ec=scenario.key.f_ec,
-            bound=scenario.key.bound,
-            efficiency_mismatch=scenario.key.efficiency_mismatch,
+    mismatch = _alarm(scenario, coincidence).allowed_mismatch(scenario.key.bound)
+    threshold = np.nan
+    # So few bits that there is no key even without errors leave it undefined, as do detectors that allow no key.
+    with suppress(ValueError):
+        threshold = (
+            np.nan
+            if mismatch is None
+            else qber_threshold(
+                n_z=sifted[0],
+                n_x=sifted[1],
+                eps_sec=scenario.key.eps_sec,
+                eps_cor=scenario.key.eps_cor,
+                f_ec=scenario.key.f_ec,
+                bound=scenario.key.bound,
+                efficiency_mismatch=mismatch,
+            )
         )
-    except ValueError:  # so few bits that there is no key even without errors
-        threshold = np.nan
     data["qber_threshold"] = variable((), threshold, "1", "error rate at which no key is left")
-    return data, lambda bound, eps_sec, eps_cor: bbm92_key_length(
+    declared = scenario.key.efficiency_mismatch
+    return data, lambda bound, eps_sec, eps_cor, mismatch=declared: bbm92_key_length(
         n_z=sifted[0],
         n_x=sifted[1],
         errors_z=errors[0],
@@ -348,7 +454,7 @@ def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.D
         eps_cor=eps_cor,
         f_ec=scenario.key.f_ec,
         bound=bound,
-        efficiency_mismatch=scenario.key.efficiency_mismatch,
+        efficiency_mismatch=mismatch,
     )
 
 
@@ -375,20 +481,28 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.
         f_ec=scenario.key.f_ec,
         key_intensities="signal",
         intensity_fluctuation=source.intensity_fluctuation,
-        efficiency_mismatch=scenario.key.efficiency_mismatch,
     )
+    allowed = _alarm(scenario, coincidence).allowed_mismatch(scenario.key.bound)
+    declared = scenario.key.efficiency_mismatch
     pooled = length(
         counts=pool_bases(counted),
         key_basis="z",
+        efficiency_mismatch=declared if allowed is None else allowed,
         bound=scenario.key.bound,
         eps_sec=scenario.key.eps_sec,
         eps_cor=scenario.key.eps_cor,
     )
     assert pooled.z is not None
-    data["pooled_length"] = variable((), float(pooled.length), "bit", "secret key with both bases taken as one")
+    bits = 0.0 if allowed is None else float(pooled.length)
+    data["pooled_length"] = variable((), bits, "bit", "secret key with both bases taken as one")
     data["pooled_phase_error"] = variable((), float(pooled.z.phase_error), "1", "bound on its phase error rate")
-    return data, lambda bound, eps_sec, eps_cor: length(
-        counts=counted, key_basis="both", bound=bound, eps_sec=eps_sec, eps_cor=eps_cor
+    return data, lambda bound, eps_sec, eps_cor, mismatch=declared: length(
+        counts=counted,
+        key_basis="both",
+        bound=bound,
+        eps_sec=eps_sec,
+        eps_cor=eps_cor,
+        efficiency_mismatch=mismatch,
     )
 
 
@@ -425,7 +539,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
     Rates without counts are nan. `no_key` is one of `satqkd.key.proofs.reasons.REASONS`, and `suggestion` says which
     labels may be swapped; both are empty where there is key.
     """
-    duration = float(data.duration)
+    duration = float(data.duration) or np.nan
     compared = data.sel(bound=data.attrs["compared_bound"])
     length, leak = float(compared.length), float(compared.leak_ec)
     errors, sifted = _signal(data)

@@ -40,7 +40,7 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     Raises
     ------
     ScenarioError
-        When no pass fulfils the conditions, or not enough of them.
+        When no pass fulfils the conditions, or not enough of them, and for recordings without an orbit.
 
     Examples
     --------
@@ -49,7 +49,10 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     >>> round(float(orbit.baseline) / 1e3), orbit.sizes["session"]
     (1120, 12)
     """
-    assert scenario.orbit is not None
+    if scenario.orbit is None:
+        raise ScenarioError(
+            f"{scenario.path}: has no orbit: leave stage 1 out for recordings of one place, or add the key orbit"
+        )
     elements = read_elements(scenario.file(scenario.orbit.elements), scenario.orbit.norad_id)
     sessions = [_recorded(scenario, elements)] if isinstance(scenario, Recorded) else _search(scenario, elements)
     data = xr.concat(
@@ -147,7 +150,7 @@ def _ns(time: datetime) -> np.datetime64:
 
 def _wanted_seconds(scenario: Experiment) -> float:
     # A measurement without a duration takes what is left, which is a second at the least.
-    return sum(m.duration_s or 1 for m in scenario.measurements)
+    return sum(m.pause_s + (m.duration_s or 1) for m in scenario.measurements)
 
 
 def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dataset | None:
@@ -370,11 +373,7 @@ def _schedule(scenario: Experiment, number: np.ndarray) -> np.ndarray:
     closing = np.append(number[1:] != number[:-1], True)
     seconds = np.flatnonzero(~closing)
     result = np.full(number.size, -1, np.int8)
-    first = 0
-    for index, measurement in enumerate(scenario.measurements):
-        count = seconds.size - first if measurement.duration_s is None else int(round(measurement.duration_s))
-        result[seconds[first : first + count]] = index
-        first += count
+    result[seconds] = scenario.schedule(seconds.size)
     return result
 
 

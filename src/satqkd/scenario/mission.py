@@ -331,6 +331,11 @@ class Coincidence(Section):
     """Which clicks count as coincident."""
 
     window_ns: Annotated[Number, Field(gt=0, le=1e6)] = Field(description="full width of the window [ns]")
+    dead_time_rule: Literal["station", "setting", "detector"] = Field(
+        "station",
+        description="pairs: an event is left out while a detector is dead: any of the station, as the proofs of a key "
+        "assume, one of its setting, or its own",
+    )
     accidental_gap_ns: Positive = Field(
         100, description="distance from the peak at which accidentals are counted, at least window_ns [ns]"
     )
@@ -356,6 +361,9 @@ class Measurement(Section):
     )
     angles_deg: Annotated[tuple[tuple[Number, Number], ...], Field(min_length=1, max_length=2)] = Field(
         description="analyser angles of settings 0 and 1, for each station [degree]"
+    )
+    pause_s: NonNegative = Field(
+        0, description="of recordings: seconds before it that no measurement gets, while analysers are moved [s]"
     )
 
 
@@ -432,8 +440,6 @@ class Experiment(Section):
             raise ValueError(
                 f"relay {self.relay.name} requires a scenario of one other station: a key is shared by two"
             )
-        if self.source.kind == "entangled" and not {"key", "state"} & set(names):
-            raise ValueError(f"measurements are {', '.join(names)}: add one of name key or state for the error rates")
         if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
             raise ValueError("measurements lack duration_s: only the last one may leave it out")
         for measurement in self.measurements:
@@ -494,7 +500,39 @@ class Experiment(Section):
         for section, name in (("orbit", "norad_id"), ("source", "bell_weights")):
             if values[section] and values[section].get(name, ...) is None:
                 del values[section][name]
+        if values["coincidence"]["dead_time_rule"] == "station":
+            del values["coincidence"]["dead_time_rule"]
+        for measurement in values["measurements"]:
+            if not measurement["pause_s"]:
+                del measurement["pause_s"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+    def schedule(self, seconds: int) -> np.ndarray:
+        """Return which measurement each second of open link is for, in their order: its index, -1 for none.
+
+        Parameters
+        ----------
+        seconds : int
+            Seconds of open link of all sessions; the last measurement may take what the others leave.
+
+        Returns
+        -------
+        ndarray of int8, shape (seconds,)
+
+        Examples
+        --------
+        >>> from satqkd import load_scenario
+        >>> load_scenario("yin2017").replaced({"measurements.0.duration_s": 2}).schedule(4).tolist()
+        [0, 0, 1, 1]
+        """
+        result = np.full(seconds, -1, np.int8)
+        first = 0
+        for index, measurement in enumerate(self.measurements):
+            first += round(measurement.pause_s)
+            count = seconds - first if measurement.duration_s is None else round(measurement.duration_s)
+            result[first : first + count] = index
+            first += count
+        return result
 
     def file(self, name: str) -> Path:
         """Return the path of a file that the scenario names.
@@ -588,3 +626,33 @@ class Scenario(Experiment):
     beacon: Beacon
     fiber: Fiber = Fiber()
     outlook: dict[str, Number] = Field({}, description="values that the outlook changes, by dotted key")
+
+    @model_validator(mode="after")
+    def _of_a_mission(self) -> Self:
+        names = [measurement.name for measurement in self.measurements]
+        if self.source.kind == "entangled" and not {"key", "state"} & set(names):
+            raise ValueError(f"measurements are {', '.join(names)}: add one of name key or state for the error rates")
+        if paused := [measurement for measurement in self.measurements if measurement.pause_s]:
+            raise ValueError(
+                f"measurement {paused[0].name} has pause_s={paused[0].pause_s:g}: only recordings have pauses, a "
+                "mission measures in every second of open link, so leave it out"
+            )
+        rule = self.coincidence.dead_time_rule
+        if rule != "station" and self.detection.basis_choice == "active":
+            raise ValueError(
+                f"coincidence.dead_time_rule={rule} is for passive receivers: an active one has two detectors for both "
+                "settings, so take station"
+            )
+        if isinstance(self.source, DecoySource):
+            if rule != "station":
+                raise ValueError(
+                    f"coincidence.dead_time_rule={rule} is for pairs: leave it out, no "
+                    "detection of a pulse is dropped for a dead time"
+                )
+            period_ns = 1e9 / self.source.pulse_rate_hz
+            if self.coincidence.window_ns > period_ns:
+                raise ValueError(
+                    f"coincidence.window_ns={self.coincidence.window_ns:g} is longer than the {period_ns:g} ns between "
+                    "pulses: a tag would belong to several, so give a shorter window"
+                )
+        return self

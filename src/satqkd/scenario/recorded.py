@@ -36,6 +36,18 @@ class RecordedStation(Section):
     ignored_channels: tuple[ChannelNumber, ...] = Field(
         (), description="other channels of the recording, such as a trigger or GPS seconds"
     )
+    disorder_ns: Annotated[Number, Field(ge=0, le=1e9)] = Field(
+        1000, description="tags up to this time before an earlier one are sorted, more is an error [ns]"
+    )
+    delays_ns: Annotated[tuple[Number, ...], Field(min_length=4, max_length=4)] = Field(
+        (0, 0, 0, 0), description="subtracted from the tags of each of `channels`, for cables and electronics [ns]"
+    )
+    start_s: Number = Field(
+        0, description="when the recording began, roughly, by a clock that is the same for both, without an orbit [s]"
+    )
+    start_uncertainty_s: Annotated[Number, Field(gt=0, le=3600)] = Field(
+        1, description="by how much start_s or time_zero may be wrong [s]"
+    )
     latitude_deg: Latitude | None = Field(None, description="WGS84, with an orbit [degree]")
     longitude_deg: Longitude | None = Field(None, description="WGS84, east positive, with an orbit [degree]")
     altitude_m: Altitude | None = Field(None, description="above the WGS84 ellipsoid, with an orbit [m]")
@@ -100,6 +112,11 @@ class Recorded(Experiment):
                 if (getattr(station, key) is None) != (self.orbit is None):
                     word = "lacks" if self.orbit else "has"
                     raise ValueError(f"station {station.name} {word} {key}: it goes with orbit, and only with it")
+            if station.start_s and self.orbit:
+                raise ValueError(
+                    f"station {station.name} has start_s={station.start_s:g}: with an orbit time_zero says when the "
+                    "recording began, so leave start_s out"
+                )
         return self
 
     def recording(self, station: RecordedStation) -> Path:

@@ -70,7 +70,8 @@ def _require_tags(scenario: Recorded, station: RecordedStation) -> None:
     from satqkd.detection import tag_chunks  # takes half a second, and missions do not need it
 
     recording = scenario.recording(station)
-    tags = tag_chunks(recording, station.name if recording.is_dir() else None, format=station.format)
+    own = station.name if recording.is_dir() else None
+    tags = tag_chunks(recording, own, format=station.format, disorder_ps=int(1e3 * station.disorder_ns))
     if next(tags, None) is None:
         raise ValueError(f"{recording}: holds no tags: nothing was recorded, or it is truncated")
 

@@ -472,6 +472,9 @@ def bbm92_key_length(
     counted, and detectors that differ within the estimate; `docs/proofs.md`.
     "asymptotic": n [1 - h(E) - f h(E')], no failure probability.
 
+    Errors do not show a blind or weak detector: `satqkd.key.checked_assumptions` compares the counts by outcome with
+    what the proofs assume.
+
     Examples
     --------
     >>> security = {"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16}

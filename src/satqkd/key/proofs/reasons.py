@@ -4,10 +4,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 REASONS = {
+    "not measured": "no measurement of name key or state was made",
     "no signal": "no bit was sifted in either basis",
     "empty basis": "a basis has no sifted bit, and each basis is the sample for the other",
     "errors above one half": "more than half of the bits of a basis are wrong, as with a swapped label",
     "uncorrelated": "the error rate of a basis cannot be told from one half",
+    "unequal detectors": "the counts show detectors that differ by more than the proof allows",
+    "dependent bases": "detections depend on the basis, which the proofs exclude",
+    "dead detectors": "events were counted while a detector was dead, which the proofs exclude",
     "no single photons": "the counts of the three intensities show no sifted bit of a single photon",
     "too many errors": "the error rates leave nothing, however many bits there are",
     "block too small": "more bits at the same error rates would give key, these are too few for the proof",
@@ -55,6 +59,7 @@ def no_key_reason(
     errors: ArrayLike,
     single_photons: float = np.inf,
     held: int = 0,
+    alarm: str = "",
 ) -> str:
     """Return why a proof gives no key, one of `REASONS`; an empty word where it gives key.
 
@@ -68,6 +73,8 @@ def no_key_reason(
         Single photons among them by the equations without any deviation, both bases together.
     held : int
         Bits of the real key that was made by this proof.
+    alarm : str
+        Reason of `satqkd.key.proofs.balance.checked_assumptions`, where the counts contradict the proof.
 
     Returns
     -------
@@ -89,10 +96,13 @@ def no_key_reason(
         return "empty basis"
     if (side > 0).any():
         return "errors above one half"
-    if asymptotic > 0.0:
+    telling = not (side == 0).any() or sifted[side == 0].min() >= FEWEST_TELLING
+    if asymptotic <= 0.0 and (side == 0).any() and telling:
+        return "uncorrelated"
+    if alarm:
+        return alarm
+    if asymptotic > 0.0 or not telling:
         return "block too small"
-    if (side == 0).any():
-        return "block too small" if sifted[side == 0].min() < FEWEST_TELLING else "uncorrelated"
     return "no single photons" if single_photons <= 0.0 else "too many errors"
 
 
