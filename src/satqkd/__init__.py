@@ -23,6 +23,7 @@ __all__ = ["Scenario", "ScenarioError", "__version__", "load_scenario"]
 
 _PARTS = (
     "analytic",
+    "attack",
     "bell",
     "channel",
     "coincidence",
@@ -33,6 +34,7 @@ _PARTS = (
     "files",
     "flight",
     "key",
+    "laboratory",
     "orbit",
     "overview",
     "papers",

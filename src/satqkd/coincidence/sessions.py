@@ -182,7 +182,8 @@ def _clicks(scenario: Experiment, station: str, number: int, chunks: Iterable[Ta
         return
     clicks = Clicks(
         window_ps=int(scenario.coincidence.window_ns * 1e3),
-        dead_ps=int(scenario.detection.dead_time_ns * 1e3),
+        dead_ps=int(scenario.detection.dead_time_ns * 1e3) if scenario.coincidence.all_detectors_ready else 0,
+        discard=scenario.coincidence.double_clicks == "discard",
         key=record_key(0, "double clicks", station, number),
     )
     for time, channel in chunks:

@@ -15,6 +15,7 @@ def _resolve(
     words: np.ndarray,
     free_at: int,
     last: bool,
+    discard: bool,
     kept: np.ndarray,
     resolved: np.ndarray,
 ) -> tuple[int, int, int]:
@@ -31,7 +32,7 @@ def _resolve(
             j += 1
         if j == times.size and not last:
             break
-        if times[i] >= free_at:
+        if times[i] >= free_at and not (doubles and discard):
             kept[n] = i
             chosen = channel[i]
             if doubles:
@@ -57,11 +58,13 @@ class Clicks:
     Parameters
     ----------
     window_ps, dead_ps, key : int
+    discard : bool
         As of `resolve_clicks`.
     """
 
-    def __init__(self, *, window_ps: int, dead_ps: int, key: int) -> None:
+    def __init__(self, *, window_ps: int, dead_ps: int, key: int, discard: bool = False) -> None:
         self._window, self._dead, self._key = int(window_ps), int(dead_ps), np.uint64(key)
+        self._discard = discard
         self._left = np.empty(0, np.int64), np.empty(0, np.uint8)
         self._done, self._free_at = 0, np.iinfo(np.int64).min
 
@@ -79,7 +82,7 @@ class Clicks:
         words = random_words(self._key, np.arange(self._done, self._done + times.size))
         kept, resolved = np.empty(times.size, np.int64), np.empty(times.size, np.uint8)
         n, used, self._free_at = _resolve(
-            times, channel, self._window, self._dead, words, self._free_at, last, kept, resolved
+            times, channel, self._window, self._dead, words, self._free_at, last, self._discard, kept, resolved
         )
         self._left = times[used:].copy(), channel[used:].copy()
         self._done += used
@@ -87,7 +90,7 @@ class Clicks:
 
 
 def resolve_clicks(
-    times_ps: np.ndarray, channel: np.ndarray, *, window_ps: int, dead_ps: int, key: int
+    times_ps: np.ndarray, channel: np.ndarray, *, window_ps: int, dead_ps: int, key: int, discard: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn clicks into detection events that no detector's dead time or double click biases.
 
@@ -104,6 +107,8 @@ def resolve_clicks(
         Width within which clicks are one event, and the dead time [ps].
     key : int
         Key of the random choices.
+    discard : bool
+        Leave out events of several detectors. Not secure: Eve can cause them where she measured in the wrong basis.
 
     Returns
     -------
@@ -119,7 +124,7 @@ def resolve_clicks(
     resolved = np.empty(times_ps.size, np.uint8)
     words = random_words(np.uint64(key), np.arange(times_ps.size))
     never = np.iinfo(np.int64).min
-    n, *_ = _resolve(times_ps, channel, int(window_ps), int(dead_ps), words, never, True, kept, resolved)
+    n, *_ = _resolve(times_ps, channel, int(window_ps), int(dead_ps), words, never, True, discard, kept, resolved)
     return kept[:n].copy(), resolved[:n].copy()
 
 

@@ -26,6 +26,7 @@ from satqkd.scenario.fields import (
     TimeZone,
     Whole,
 )
+from satqkd.scenario.hostile import Attack
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.provided import data_folder
 
@@ -271,6 +272,13 @@ class Coincidence(Section):
     accidental_gap_ns: Positive = Field(
         100, description="distance from the peak at which accidentals are counted, at least window_ns [ns]"
     )
+    all_detectors_ready: bool = Field(
+        True, description="of pairs: leave out an event that comes while a detector of the station is dead"
+    )
+    double_clicks: Literal["random", "discard"] = Field(
+        "random",
+        description="of pairs: give an event of several clicks one of their outcomes at random, or leave it out",
+    )
 
     @model_validator(mode="after")
     def _off_the_peak(self) -> Self:
@@ -411,9 +419,14 @@ class Experiment(Section):
     def content_hash(self) -> str:
         """Return the SHA-256 of the values, independent of layout, comments and origins in the file."""
         values = self.model_dump(mode="json")
-        # Without this key the hash is the one from before the key existed.
+        # Without these keys the hash is the one from before the keys existed.
         if values["orbit"] and values["orbit"]["norad_id"] is None:
             del values["orbit"]["norad_id"]
+        for name, usual in (("all_detectors_ready", True), ("double_clicks", "random")):
+            if values["coincidence"][name] == usual:
+                del values["coincidence"][name]
+        if values.get("attack", "") is None:
+            del values["attack"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:
@@ -508,3 +521,19 @@ class Scenario(Experiment):
     beacon: Beacon
     fiber: Fiber = Fiber()
     outlook: dict[str, Number] = Field({}, description="values that the outlook changes, by dotted key")
+    attack: Annotated[Attack, Field(discriminator="kind")] | None = Field(
+        None, description="what Eve does at the last station; leave out if nobody attacks"
+    )
+
+    @model_validator(mode="after")
+    def _attackable(self) -> Self:
+        if self.attack is None:
+            return self
+        kind, source, active = self.attack.kind, self.source.kind, self.detection.basis_choice == "active"
+        if kind == "photon_number_splitting" and source != "decoy":
+            raise ValueError(f"attack.kind={kind} requires pulses: take a source of kind decoy, not {source}")
+        if kind in ("double_clicks", "predictable_settings") and not (active and source == "entangled"):
+            raise ValueError(f"attack.kind={kind} requires pairs and detection.basis_choice active")
+        if kind in ("wavelength", "spatial_mode", "dead_time") and active:
+            raise ValueError(f"attack.kind={kind} requires detection.basis_choice passive: it acts on four detectors")
+        return self
