@@ -37,6 +37,10 @@ SWEEP ?= example
 sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
 
+# Every attack of docs/attacks.md at several strengths, without and with each countermeasure.
+attacks: $(VENV)/.made  ## attacks against the stations, and what stops them: a minute or two
+	$(SNAKEMAKE) attacks
+
 # Shows the results that exist and executes nothing; warnings are errors.
 docs: $(VENV)/.docs  ## the site of the documentation, in results/site (after make results)
 	@python docs/pages.py
@@ -158,4 +162,4 @@ clean:  ## remove environments and results
 	rm -rf $(VENV) $(OLDEST) .snakemake docs/site
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: help results quick plan sweep docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean
+.PHONY: help results quick plan sweep attacks docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean

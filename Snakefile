@@ -21,6 +21,7 @@ include: "workflow/rules/recorded.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/overview.smk"
+include: "workflow/rules/attacks.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -61,6 +61,7 @@ CONTENTS = {
         "your-own-mission",
         "planner",
         "recordings",
+        "attacks",
         "clusters",
         "scenario-keys",
         "Scenario files <../data/scenarios/README>",

@@ -14,8 +14,9 @@ from satqkd.laboratory.figures import matrix_figure, strength_figure
 from satqkd.laboratory.matrix import rows, worst_verdicts
 
 CELLS = [(name, setup) for name, experiment in EXPERIMENTS.items() for setup in experiment.setups]
-# The finding of docs/attacks.md: the published threshold lies above the voltage at which a diode is blind.
-BROKEN_IN_SPITE_OF_IT = {("blinding", "monitor at 1.2 V")}
+# Findings of docs/attacks.md: the published threshold lies above the voltage at which a diode is blind, and the proof's
+# mismatch prices errors, of which a time shift makes none.
+BROKEN_IN_SPITE_OF_IT = {("blinding", "monitor at 1.2 V"), ("time_shift", "mismatch of 99 % in the proof")}
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +44,8 @@ def test_an_attack_is_broken_without_its_countermeasure_and_never_with_it(outcom
 def test_eve_guesses_right_as_often_as_computed(outcome, name, setup):
     for strength in EXPERIMENTS[name].strengths:
         one = outcome(name, setup, strength)
-        # Four standard deviations, and noise that hits the time of a photon of which she knows the bit.
-        noise = 3e-3
-        assert one.guessed == pytest.approx(one.computed, abs=4 * 0.5 / np.sqrt(one.sifted) + noise)
+        five_sigma = 5 * 0.5 / np.sqrt(one.sifted)
+        assert one.guessed == pytest.approx(one.computed, abs=five_sigma)
 
 
 @pytest.mark.parametrize(("name", "setup"), [("blinding", "none"), ("photon_number_splitting", "decoy states")])

@@ -116,7 +116,7 @@ def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray) -> Response
     >>> draws = np.array([[0.1, 0.9, 0.2], [0.7, 0.9, 0.2]])
     >>> answer = faked(np.array([3, 3], np.uint8), draws, resent_click_table(match=1.0, mismatch=1.0))
     >>> answer.channel.tolist(), answer.belief.tolist()
-    ([3, 2], [[0.5, 1.0], [1.0, 0.5]])
+    ([3, 2], [[0.5, 1.0], [0.0, 0.5]])
     """
     setting = channel >> 1
     own = (2 * (1 - setting) + (draws[:, 1] < 0.5)).astype(np.uint8)  # her result if she takes the other basis

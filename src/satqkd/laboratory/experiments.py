@@ -97,8 +97,12 @@ EXPERIMENTS = {
     "time_shift": Experiment(
         "Time shift",
         "yin2020",
-        {"kind": "time_shift", "shift_ns": 0.5, "gate_width_ps": 300},
-        {"none": {}, "free-running detectors": {"attack.gate_width_ps": None}},
+        {"kind": "time_shift", "shift_ns": 0.6, "gate_width_ps": 300},
+        {
+            "none": {},
+            "mismatch of 99 % in the proof": {"key.efficiency_mismatch": 0.99},
+            "free-running detectors": {"attack.gate_width_ps": None},
+        },
         PAIRS,
     ),
     "blinding": Experiment(

@@ -1,7 +1,9 @@
-"""All cells of an experiment as a table: ``python -m satqkd.laboratory.matrix blinding --seed 1 --output t.csv``."""
+"""All cells of all attacks as a table: ``python -m satqkd.laboratory.matrix --seed 1 --output attacks.csv``."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -39,27 +41,37 @@ def rows(name: str, setup: str, strength: float, outcome: Outcome) -> Iterator[d
         }
 
 
-def run_experiment(name: str, *, seed: int) -> pd.DataFrame:
-    """Run all cells of an experiment.
+def run_attacks(names: Iterable[str], *, seed: int, processes: int = 1) -> pd.DataFrame:
+    """Run all cells of some attacks.
 
     Parameters
     ----------
-    name : str
-        One of `EXPERIMENTS`.
+    names : iterable of str
+        Of `EXPERIMENTS`.
     seed : int
+    processes : int
+        Cells to run in parallel. It changes no byte of the result.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each setup, strength and proof.
+        A row for each attack, setup, strength and proof.
     """
-    experiment = EXPERIMENTS[name]
-    cells = [(setup, strength) for setup in experiment.setups for strength in experiment.strengths]
-    return pd.DataFrame(
-        row
-        for setup, strength in cells
-        for row in rows(name, setup, strength, run_cell(experiment, setup=setup, strength=strength, seed=seed))
-    )
+    cells = [
+        (name, setup, strength, seed)
+        for name in names
+        for setup in EXPERIMENTS[name].setups
+        for strength in EXPERIMENTS[name].strengths
+    ]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return pd.DataFrame(row for of_cell in pool.map(_rows_of_cell, cells) for row in of_cell)
+
+
+def _rows_of_cell(cell: tuple[str, str, float, int]) -> list[dict[str, object]]:
+    """Return the rows of a cell, in a process of its own."""
+    name, setup, strength, seed = cell
+    outcome = run_cell(EXPERIMENTS[name], setup=setup, strength=strength, seed=seed)
+    return list(rows(name, setup, strength, outcome))
 
 
 def worst_verdicts(table: pd.DataFrame) -> pd.DataFrame:
@@ -84,20 +96,21 @@ def worst_verdicts(table: pd.DataFrame) -> pd.DataFrame:
     return worst.map(dict(enumerate(VERDICTS))).reset_index()
 
 
-def read_tables(paths: list[str | Path]) -> pd.DataFrame:
-    """Read the tables of several experiments as one."""
-    return pd.concat([pd.read_csv(path, keep_default_na=False, na_values=["nan"]) for path in paths], ignore_index=True)
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read the table of all cells."""
+    return pd.read_csv(path, keep_default_na=False, na_values=["nan"])
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run an experiment and write its table."""
+    """Run all attacks and write their table."""
     parser = argparse.ArgumentParser(prog="python -m satqkd.laboratory.matrix", description=__doc__)
-    parser.add_argument("name", choices=EXPERIMENTS, help="the attack")
     parser.add_argument("--seed", type=int, required=True, help="seed of the simulation")
+    parser.add_argument("--processes", type=int, default=1, help="cells to run in parallel")
     parser.add_argument("--output", required=True, help="CSV file to write")
     options = parser.parse_args(arguments)
+    table = run_attacks(EXPERIMENTS, seed=options.seed, processes=options.processes)
     with finished(options.output) as draft:
-        run_experiment(options.name, seed=options.seed).to_csv(draft, index=False, float_format="%.6g", na_rep="nan")
+        table.to_csv(draft, index=False, float_format="%.6g", na_rep="nan")
 
 
 if __name__ == "__main__":

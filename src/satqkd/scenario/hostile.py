@@ -1,8 +1,8 @@
 """Section `attack` of a scenario: what Eve does to the last station's light, and the countermeasure against it."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from satqkd.scenario.fields import Number, Positive, Probability, Section, Whole
 
@@ -68,6 +68,16 @@ class Blinding(_Attack):
     monitor_threshold_v: Positive | None = Field(
         None, description="countermeasure: monitor voltage that raises an alarm [V]"
     )
+
+    @model_validator(mode="after")
+    def _blinds(self) -> Self:
+        dropped_v = 1e-3 * self.photocurrent_ua * (self.quenching_kohm + self.sampling_kohm)
+        if dropped_v < self.excess_bias_v:
+            raise ValueError(
+                f"photocurrent_ua={self.photocurrent_ua:g} drops {dropped_v:.3g} V, less than "
+                f"excess_bias_v={self.excess_bias_v:g}: the detector is not blind, so give a larger current"
+            )
+        return self
 
 
 class DetectorDamage(_Attack):
