@@ -57,7 +57,7 @@ def split_to_first(wavelength_nm: ArrayLike, *, design_nm: float, order: float) 
 
     Examples
     --------
-    >>> split_to_first([810.0, 1060.0], design_nm=810.0, order=2.5).round(3).tolist()
+    >>> split_to_first([810.0, 1070.0], design_nm=810.0, order=2.5).round(3).tolist()
     [0.5, 1.0]
     """
     return np.sin(np.pi / 4 * (np.asarray(wavelength_nm, float) / design_nm) ** order) ** 2
