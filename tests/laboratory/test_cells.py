@@ -71,13 +71,24 @@ def test_splitting_takes_the_whole_key_from_the_loss_that_theory_gives():
         bench = replace(
             EXPERIMENTS["photon_number_splitting"],
             transmittances=(receiver * 10 ** (-loss_db / 10),),
-            laboratory=PULSES | {"measurements.0.duration_s": 2, "source.pulse_rate_hz": 5e6},
+            laboratory=PULSES | {"measurements.0.duration_s": 4, "source.pulse_rate_hz": 5e6},
         )
         one = run_cell(bench, setup="none", strength=1.0, seed=1)
         crossings.append(loss_db - 10 * np.log10(2 * one.guessed - 1))
     theory = crossing_loss_db(0.8, receiver_efficiency=receiver * 0.5)
     three_tenths_db = 0.3
     assert crossings == pytest.approx([theory] * 2, abs=three_tenths_db)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("link", ["best", "worst"])
+def test_at_the_losses_of_liao2017_splitting_takes_all_without_decoys_and_nothing_with_them(channels, link):
+    used = channels["liao2017"].transmittance.values[channels["liao2017"].measurement.values >= 0]
+    transmittance = float(used.max() if link == "best" else used.min())
+    bench = replace(EXPERIMENTS["photon_number_splitting"], transmittances=(transmittance,))
+    without, with_decoys = (run_cell(bench, setup=setup, strength=1.0, seed=1) for setup in bench.setups)
+    assert without.verdict == "broken" and without.eve_bits > 0.99 * without.sifted
+    assert max(with_decoys.lengths.values()) == 0
 
 
 def test_a_record_without_repetition_raises_no_alarm():
