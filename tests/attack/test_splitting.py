@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.attack.splitting import crossing_loss_db, split
+from satqkd.attack.splitting import crossing_loss_db, split, trojan_horse
 
 
 @given(st.floats(0.05, 1.5), st.floats(0, 60), st.floats(0.01, 1.0), st.floats(0.0, 1.0))
@@ -39,3 +39,16 @@ def test_the_crossing_of_a_weak_receiver_is_where_the_photons_left_over_are_as_m
 def test_decoys_click_too_rarely():
     attack = split([0.8, 0.1], transmittance=1e-4, receiver_efficiency=0.08, lossless=True, strength=1.0)
     assert attack.gain[1] / attack.gain[0] < 0.25 * (0.1 / 0.8)
+
+
+@given(st.floats(0, 200), st.floats(0, 1))
+def test_a_trojan_horse_changes_no_gain_and_knows_less_behind_more_isolation(isolation_db, strength):
+    light = {"transmittance": 1e-3, "input_photons": 1e12, "strength": strength}
+    weak, strong = (trojan_horse([0.8, 0.1], isolation_db=db, **light) for db in (isolation_db, isolation_db + 10))
+    assert weak.gain.tolist() == pytest.approx([8e-4, 1e-4])
+    assert (strong.known <= weak.known).all() and (weak.known <= strength).all()
+
+
+def test_one_returned_photon_in_a_million_pulses_by_hand():
+    back = trojan_horse([0.8], transmittance=1e-3, input_photons=1e12, isolation_db=180, strength=1.0)
+    assert back.known[0] == pytest.approx(1e-6, rel=1e-5)

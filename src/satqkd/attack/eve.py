@@ -22,7 +22,7 @@ from satqkd.attack.responses import (
     predicted,
     resent_click_table,
 )
-from satqkd.attack.splitting import Split, split
+from satqkd.attack.splitting import Split, split, trojan_horse
 from satqkd.scenario.hostile import (
     Attack,
     Blinding,
@@ -34,6 +34,7 @@ from satqkd.scenario.hostile import (
     PredictableSettings,
     SpatialMode,
     TimeShift,
+    TrojanHorse,
     WavelengthDependence,
 )
 
@@ -112,7 +113,7 @@ class Eve:
                 assert station.switch_rate_hz is not None  # the scenario is checked
                 known_after_s = attack.settings_in_record / station.switch_rate_hz
                 self._respond = lambda channel, time_s, _: predicted(channel, time_s, known_after_s=known_after_s)
-            case PhotonNumberSplitting():
+            case PhotonNumberSplitting() | TrojanHorse():
                 self._respond = None
 
     def _filter(self, table: np.ndarray, delays_s: np.ndarray) -> None:
@@ -130,7 +131,7 @@ class Eve:
     @property
     def knows(self) -> str:
         """Return whose bit her record is about: "sent", by the transmitter, or "received", by the attacked station."""
-        return "sent" if isinstance(self._attack, PhotonNumberSplitting) else "received"
+        return "sent" if isinstance(self._attack, PhotonNumberSplitting | TrojanHorse) else "received"
 
     @property
     def settings_in_record(self) -> int | None:
@@ -138,7 +139,15 @@ class Eve:
         return self._attack.settings_in_record if isinstance(self._attack, PredictableSettings) else None
 
     def split(self, mean_photon_numbers: np.ndarray) -> Split | None:
-        """Return what she does to pulses by their number of photons, None if she does not count them."""
+        """Return what she does to pulses as a whole, None if she attacks single photons."""
+        if isinstance(self._attack, TrojanHorse):
+            return trojan_horse(
+                mean_photon_numbers,
+                transmittance=self._station.transmittance,
+                input_photons=self._attack.input_photons,
+                isolation_db=self._attack.isolation_db,
+                strength=self._attack.strength,
+            )
         if not isinstance(self._attack, PhotonNumberSplitting):
             return None
         return split(

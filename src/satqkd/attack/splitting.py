@@ -1,4 +1,4 @@
-"""Photon-number splitting: Eve keeps a photon of each pulse that has several."""
+"""Attacks on pulses: Eve keeps a photon of a pulse that has several, or gets one back from the source."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ MOST_PHOTONS = 20  # a pulse of mean photon number 1 has more with a probability
 
 @dataclass(frozen=True)
 class Split:
-    """How often pulses click under photon-number splitting.
+    """How often pulses click under an attack, and how often Eve has a photon with the bit.
 
     Attributes
     ----------
     gain : ndarray, shape (intensity,)
         Probability that a pulse is detected [1].
     known : ndarray, shape (intensity,)
-        Share of the detected pulses of which Eve keeps a photon [1].
+        Share of the detected pulses of which Eve has a photon [1].
     """
 
     gain: np.ndarray
@@ -75,6 +75,41 @@ def split(
     gain = (1 - strength) * untouched + strength * (of_several + of_single)
     known = np.divide(strength * of_several, gain, out=np.zeros_like(gain), where=gain > 0)
     return Split(gain, known)
+
+
+def trojan_horse(
+    mean_photon_numbers: ArrayLike, *, transmittance: float, input_photons: float, isolation_db: float, strength: float
+) -> Split:
+    """Return gains and Eve's knowledge if the source sends back a part of her light, which carries the bit.
+
+    Parameters
+    ----------
+    mean_photon_numbers : array_like, shape (intensity,)
+        Of the source's own pulses [1].
+    transmittance : float
+        Of link, receiver and detectors together [1].
+    input_photons : float
+        That she sends into the source for each pulse [1].
+    isolation_db : float
+        From her light on its way in to what comes back [dB].
+    strength : float
+        Share of the pulses that she attacks [1].
+
+    Notes
+    -----
+    Gisin et al., Phys. Rev. A 73, 022320 (2006). She knows the bit if at least one photon of the coherent light comes
+    back, with probability 1 - exp(-mu). An Eve who keeps the phase of her light learns more of weak light: Lucamarini
+    et al., Phys. Rev. X 5, 031030 (2015).
+
+    Examples
+    --------
+    >>> back = trojan_horse([0.8], transmittance=1e-3, input_photons=1e12, isolation_db=120, strength=1.0)
+    >>> back.known.round(3).tolist()
+    [0.632]
+    """
+    mu = np.asarray(mean_photon_numbers, float)
+    returned = input_photons * 10 ** (-isolation_db / 10)
+    return Split(mu * transmittance, np.full(mu.shape, strength * -np.expm1(-returned)))
 
 
 def crossing_loss_db(mean_photon_number: float, *, receiver_efficiency: float) -> float:

@@ -94,6 +94,14 @@ EXPERIMENTS = {
         PULSES,
         transmittances=(1e-3,),
     ),
+    "trojan_horse": Experiment(
+        "Trojan horse",
+        "liao2017",
+        {"kind": "trojan_horse"},
+        {"none": {"attack.isolation_db": 115}, "isolation of 180 dB": {"attack.isolation_db": 180}},
+        PULSES,
+        transmittances=(1e-3,),
+    ),
     "time_shift": Experiment(
         "Time shift",
         "yin2020",

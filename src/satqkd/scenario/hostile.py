@@ -34,6 +34,17 @@ class PhotonNumberSplitting(_Attack):
     )
 
 
+class TrojanHorse(_Attack):
+    """Eve sends light into the source, and measures what comes back with the bit on it when the bases are public."""
+
+    kind: Literal["trojan_horse"]
+    input_photons: Positive = Field(1e12, description="photons that Eve sends into the source for each pulse [1]")
+    isolation_db: Annotated[Number, Field(ge=0, le=400)] = Field(
+        180,
+        description="countermeasure: isolation of the source, from Eve's light on its way in to what comes back [dB]",
+    )
+
+
 class TimeShift(_Attack):
     """Eve delays or advances photons to where one outcome's detectors are more efficient than the other's."""
 
@@ -150,6 +161,7 @@ class PredictableSettings(_Attack):
 Attack: TypeAlias = (
     InterceptResend
     | PhotonNumberSplitting
+    | TrojanHorse
     | TimeShift
     | Blinding
     | DetectorDamage

@@ -593,7 +593,7 @@ class Scenario(Experiment):
         if self.attack is None:
             return self
         kind, source, active = self.attack.kind, self.source.kind, self.detection.basis_choice == "active"
-        if kind == "photon_number_splitting" and source != "decoy":
+        if kind in ("photon_number_splitting", "trojan_horse") and source != "decoy":
             raise ValueError(f"attack.kind={kind} requires pulses: take a source of kind decoy, not {source}")
         if kind in ("double_clicks", "predictable_settings") and not (active and source == "entangled"):
             raise ValueError(f"attack.kind={kind} requires pairs and detection.basis_choice active")
