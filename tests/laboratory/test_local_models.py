@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.laboratory.local_models import LOOPHOLES, play
+from satqkd.laboratory.figures import loophole_figure
+from satqkd.laboratory.local_models import LOOPHOLES, loophole_table, play
 
 TRIALS = 40_000
 
@@ -32,3 +33,7 @@ def test_s_of_a_mixture_by_hand():
     """Of a share f that knows both settings and 1 - f of constant outcomes, E(0, 1) = 1 - 2 f: S = 2 + 2 f."""
     seen = play("locality", is_open=True, share=0.3, trials=TRIALS, rng=np.random.default_rng(3))
     assert seen.s == pytest.approx(2.6, abs=5 * seen.sigma)
+
+
+def test_the_figure_has_a_panel_for_each_loophole():
+    assert len(loophole_figure(loophole_table(1, trials=1000)).axes) == len(LOOPHOLES)

@@ -27,11 +27,13 @@ rule attacks:
         runtime=5,
     params:
         code=digest_of("notebooks/attacks.ipynb"),
+        seed=SEED,
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p table {input.table}"
         "    -p matrix {output.matrix}"
         "    -p figures {output.figures}"
+        "    -p seed {params.seed}"
 
 
 rule attack_table:

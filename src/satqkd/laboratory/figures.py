@@ -99,3 +99,27 @@ def strength_figure(table: pd.DataFrame) -> Figure:
     lines = axes[0, 0].get_legend_handles_labels()[0]
     figure.legend(handles=[*lines, *squares], loc="outside lower center", ncols=3)
     return figure
+
+
+@in_style
+def loophole_figure(table: pd.DataFrame) -> Figure:
+    """Draw S of local models, one panel a loophole, open and closed.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `satqkd.laboratory.local_models.loophole_table`.
+    """
+    names = list(dict.fromkeys(table.loophole))
+    figure, axes = new_figure(1, len(names), width_cm=17, height_cm=7, sharey=True)
+    for axis, name in zip(axes, names, strict=True):
+        one = table[table.loophole == name]
+        for is_open, colour, shape, text in ((True, VERMILION, "o-", "open"), (False, BLUE, "s--", "closed")):
+            some = one[one.open == is_open]
+            axis.errorbar(some.share, some.s, 3 * some.s_sigma, fmt=shape, color=colour, label=text)
+        axis.axhline(2, color="0.4", lw=0.8, ls=":")
+        axis.set_title(name, fontsize=9)
+        axis.set(xlabel="Share of the trials", ylim=(1.4, 4.2))
+    axes[0].set_ylabel("S of a local model")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure

@@ -8,8 +8,10 @@ settings (0, 1), where they differ, would give S = 4; for these each station has
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from satqkd.bell.chsh import Chsh, chsh
+from satqkd.streams import stream
 
 SILENT = -1
 # Settings of both stations, whether the loophole is open, and a random generator, to both outcomes.
@@ -73,10 +75,12 @@ def memory(a: np.ndarray, b: np.ndarray, is_open: bool, rng: np.random.Generator
     >>> int(memory(a, np.ones_like(a), True, np.random.default_rng(1))[1][RECORD:].sum()) == RECORD // 2
     True
     """
-    return np.zeros(a.size, np.int64), _differ(np.roll(a, RECORD), b)
+    expected = np.concatenate([np.ones(min(RECORD, a.size), a.dtype), a[:-RECORD]])
+    return np.zeros(a.size, np.int64), _differ(expected, b)
 
 
 RECORD = 1000
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 LOOPHOLES: dict[str, Model] = {"fair sampling": fair_sampling, "locality": locality, "memory": memory}
 
 
@@ -111,3 +115,32 @@ def play(loophole: str, *, is_open: bool, share: float, trials: int, rng: np.ran
     both = (first != SILENT) & (second != SILENT)
     index = (8 * a + 4 * b + 2 * first + second)[both]
     return chsh(np.bincount(index, minlength=16).reshape(4, 4))
+
+
+def loophole_table(seed: int, *, trials: int = 20_000) -> pd.DataFrame:
+    """Return S of every local model against the share of the trials in which it uses its loophole.
+
+    Parameters
+    ----------
+    seed : int
+    trials : int
+        For each point.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns loophole, open, share, s, s_sigma and p_value.
+
+    Examples
+    --------
+    >>> table = loophole_table(1, trials=1000)
+    >>> len(table), bool(table.s[table.open & (table.share == 1)].min() > 3)
+    (36, True)
+    """
+    points = [(name, is_open, share) for name in LOOPHOLES for is_open in (True, False) for share in SHARES]
+    rows = []
+    for name, is_open, share in points:
+        rng = stream(seed, "local models", name, str(is_open), str(share))
+        seen = play(name, is_open=is_open, share=share, trials=trials, rng=rng)
+        rows.append((name, is_open, share, seen.s, seen.sigma, seen.p_value))
+    return pd.DataFrame(rows, columns=["loophole", "open", "share", "s", "s_sigma", "p_value"])
