@@ -133,7 +133,7 @@ def loophole_table(seed: int, *, trials: int = 20_000) -> pd.DataFrame:
 
     Examples
     --------
-    >>> table = loophole_table(1, trials=1000)
+    >>> table = loophole_table(1, trials=4000)
     >>> len(table), bool(table.s[table.open & (table.share == 1)].min() > 3)
     (36, True)
     """
