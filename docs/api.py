@@ -14,7 +14,7 @@ PARTS = {
     "Eve": ["attack", "laboratory"],
     "What stages share": ["dataset", "result", "files", "flight", "streams", "tables", "plot"],
     "Above several stages": [
-        "analytic", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"
+        "analytic", "calibration", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"
     ],
 }  # fmt: skip
 

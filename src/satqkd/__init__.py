@@ -25,6 +25,7 @@ _PARTS = (
     "analytic",
     "attack",
     "bell",
+    "calibration",
     "channel",
     "coincidence",
     "dataset",
