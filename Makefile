@@ -37,6 +37,10 @@ SWEEP ?= example
 sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
 
+# Every attack of docs/attacks.md at several strengths, without and with each countermeasure.
+attacks: $(VENV)/.made  ## attacks against the stations, and what stops them: a minute or two
+	$(SNAKEMAKE) attacks
+
 # Its sampler is among the packages of the tests. The workflow reads the draws that are committed.
 calibrate: $(VENV)/.tests  ## the joint calibration of the four experiments: posterior, figures, data/calibration/draws.csv
 	$(SNAKEMAKE) calibrate
@@ -164,4 +168,4 @@ clean:  ## remove environments and results
 	rm -rf $(VENV) $(OLDEST) .snakemake docs/site
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: help results quick plan sweep calibrate docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean
+.PHONY: help results quick plan sweep attacks calibrate docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean

@@ -23,6 +23,7 @@ include: "workflow/rules/predictive.smk"
 include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/overview.smk"
+include: "workflow/rules/attacks.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -11,6 +11,7 @@ import satqkd
 PARTS = {
     "Scenarios": ["scenario"],
     "Stages": ["orbit", "channel", "detection", "coincidence", "key", "bell", "fiber", "validation"],
+    "Eve": ["attack", "laboratory"],
     "What stages share": ["dataset", "result", "files", "flight", "streams", "tables", "plot"],
     "Above several stages": [
         "analytic", "calibration", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"

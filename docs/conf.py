@@ -62,6 +62,7 @@ CONTENTS = {
         "planner",
         "uncertainty",
         "recordings",
+        "attacks",
         "clusters",
         "scenario-keys",
         "Scenario files <../data/scenarios/README>",

@@ -23,6 +23,7 @@ __all__ = ["Scenario", "ScenarioError", "__version__", "load_scenario"]
 
 _PARTS = (
     "analytic",
+    "attack",
     "bell",
     "calibration",
     "channel",
@@ -34,6 +35,7 @@ _PARTS = (
     "files",
     "flight",
     "key",
+    "laboratory",
     "orbit",
     "overview",
     "papers",

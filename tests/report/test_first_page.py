@@ -71,6 +71,14 @@ def test_the_headline_stands_beside_the_papers(results):
     assert "QBER signal 0.0184 0.0189 [0.01862, 0.01918] 0.0189 ± 0.00028" in page.text
 
 
+def test_the_attack_laboratory_has_a_section_with_its_matrix(results):
+    assert "Attacks" not in Page(first_page(results)).text.split("Where to go next")[0]
+    put(results, "attacks/matrix.svg")
+    put(results, "attacks/figures/dead_time.svg")
+    page = Page(first_page(results))
+    assert "attacks/figures/dead_time.svg" in page.links and len(page.pictures) == 2
+
+
 def test_links_lead_to_what_is_there_and_to_no_other_host(results):
     put(results, "validation.html", '<h2 id="tiangong2">')
     put(results, "report-snakemake.html")

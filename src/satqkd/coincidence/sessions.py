@@ -225,6 +225,7 @@ def _clicks(scenario: Experiment, station: str, number: int, chunks: Iterable[Ta
     clicks = Clicks(
         window_ps=int(scenario.coincidence.window_ns * 1e3),
         dead_ps=int(scenario.detection.dead_time_ns * 1e3),
+        discard=scenario.coincidence.double_clicks == "discard",
         key=record_key(0, "double clicks", station, number),
         dead_time_rule=scenario.coincidence.dead_time_rule,
     )

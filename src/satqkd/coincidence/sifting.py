@@ -25,6 +25,7 @@ def _resolve(
     words: np.ndarray,
     free_at: np.ndarray,
     last: bool,
+    discard: bool,
     kept: np.ndarray,
     resolved: np.ndarray,
 ) -> tuple[int, int]:
@@ -45,7 +46,7 @@ def _resolve(
         for d in range(4):
             if (needed[mask] >> d) & 1 and times[i] < free_at[d]:
                 ready = False
-        if ready:
+        if ready and not (doubles and discard):
             kept[n] = i
             chosen = channel[i]
             if doubles:
@@ -71,13 +72,15 @@ class Clicks:
 
     Parameters
     ----------
-    window_ps, dead_ps, key, dead_time_rule
+    window_ps, dead_ps, key, dead_time_rule, discard
         As of `resolve_clicks`.
     """
 
-    def __init__(self, *, window_ps: int, dead_ps: int, key: int, dead_time_rule: str = "station") -> None:
+    def __init__(
+        self, *, window_ps: int, dead_ps: int, key: int, dead_time_rule: str = "station", discard: bool = False
+    ) -> None:
         self._window, self._dead, self._key = int(window_ps), int(dead_ps), np.uint64(key)
-        self._needed = _named_rule(dead_time_rule)
+        self._needed, self._discard = _named_rule(dead_time_rule), discard
         self._left = np.empty(0, np.int64), np.empty(0, np.uint8)
         self._done, self._free_at = 0, np.full(4, np.iinfo(np.int64).min)
 
@@ -95,7 +98,17 @@ class Clicks:
         words = random_words(self._key, np.arange(self._done, self._done + times.size))
         kept, resolved = np.empty(times.size, np.int64), np.empty(times.size, np.uint8)
         n, used = _resolve(
-            times, channel, self._window, self._dead, self._needed, words, self._free_at, last, kept, resolved
+            times,
+            channel,
+            self._window,
+            self._dead,
+            self._needed,
+            words,
+            self._free_at,
+            last,
+            self._discard,
+            kept,
+            resolved,
         )
         self._left = times[used:].copy(), channel[used:].copy()
         self._done += used
@@ -117,6 +130,7 @@ def resolve_clicks(
     dead_ps: int,
     key: int,
     dead_time_rule: str = "station",
+    discard: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn clicks into detection events that no double click biases, and by default no dead time.
 
@@ -136,6 +150,8 @@ def resolve_clicks(
         Key of the random choices.
     dead_time_rule : {"station", "setting", "detector"}
         Which detectors have to be ready: all of the station, those of the settings that click, or those that click.
+    discard : bool
+        Leave out events of several detectors. Not secure: Eve can cause them where she measured in the wrong basis.
 
     Returns
     -------
@@ -166,7 +182,9 @@ def resolve_clicks(
     words = random_words(np.uint64(key), np.arange(times_ps.size))
     never = np.full(4, np.iinfo(np.int64).min)
     needed = _named_rule(dead_time_rule)
-    n, _ = _resolve(times_ps, channel, int(window_ps), int(dead_ps), needed, words, never, True, kept, resolved)
+    n, _ = _resolve(
+        times_ps, channel, int(window_ps), int(dead_ps), needed, words, never, True, discard, kept, resolved
+    )
     return kept[:n].copy(), resolved[:n].copy()
 
 

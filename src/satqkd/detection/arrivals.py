@@ -67,7 +67,9 @@ class Light:
     channel: np.ndarray
 
 
-def settings_at(times_s: np.ndarray, *, switch_rate_hz: float, key: int) -> np.ndarray:
+def settings_at(
+    times_s: np.ndarray, *, switch_rate_hz: float, key: int, repeats_after: int | None = None
+) -> np.ndarray:
     """Return the setting (0 or 1) of an active analyser at given times, from its record of random numbers.
 
     Parameters
@@ -78,6 +80,8 @@ def settings_at(times_s: np.ndarray, *, switch_rate_hz: float, key: int) -> np.n
         Settings drawn per second [1/s].
     key : int
         Key of the station's record.
+    repeats_after : int, optional
+        Number of settings after which the record begins again; by default it never does.
 
     Returns
     -------
@@ -89,6 +93,8 @@ def settings_at(times_s: np.ndarray, *, switch_rate_hz: float, key: int) -> np.n
     [0, 0, 1, 0, 0]
     """
     slots = np.floor(times_s * switch_rate_hz).astype(np.int64)
+    if repeats_after is not None:
+        slots %= repeats_after
     return (random_words(np.uint64(key), slots) & np.uint64(1)).astype(np.uint8)
 
 
@@ -103,6 +109,7 @@ def entangled_light(
     rotations_rad: np.ndarray,
     flights: Sequence[Callable[[np.ndarray], np.ndarray]],
     switch_keys: Sequence[int | None],
+    repeats_after: Sequence[int | None] = (None, None),
     emissions: PoissonProcess,
     rng: np.random.Generator,
 ) -> list[Light]:
@@ -127,6 +134,8 @@ def entangled_light(
         For each link, arrival times [s] from emission times [s]: they decide the setting of an active analyser.
     switch_keys : sequence of int or None
         Keys of the stations' random settings; None for passive analysers.
+    repeats_after : sequence of int or None
+        Number of settings after which each station's record begins again; None if it never does.
     emissions : PoissonProcess
         Draws the emission times of pairs.
     rng : numpy.random.Generator
@@ -168,8 +177,8 @@ def entangled_light(
     settings = [
         np.empty(0, np.uint8)
         if key is None or switch_rate_hz is None
-        else settings_at(flight(times), switch_rate_hz=switch_rate_hz, key=key)
-        for flight, key in zip(flights, switch_keys, strict=True)
+        else settings_at(flight(times), switch_rate_hz=switch_rate_hz, key=key, repeats_after=repeat)
+        for flight, key, repeat in zip(flights, switch_keys, repeats_after, strict=True)
     ]
     emission_s, channel = np.empty((2, times.size)), np.empty((2, times.size), np.uint8)
     below = probabilities.reshape(-1, 2, 2, 4).cumsum(axis=3)[..., :3]

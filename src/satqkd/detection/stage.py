@@ -11,6 +11,8 @@ import xarray as xr
 import zarr
 from tqdm import tqdm
 
+from satqkd.attack import Eve
+from satqkd.attack.eve import Station as Target
 from satqkd.dataset import label, variable
 from satqkd.detection.arrivals import Light, background, decoy_light, entangled_light, merged, settings_at
 from satqkd.detection.detector import Detectors, Waiting, local_time_ps
@@ -19,8 +21,8 @@ from satqkd.detection.recordings import TagWriter
 from satqkd.files import finished
 from satqkd.flight import PS, arrival_times
 from satqkd.scenario import Scenario
-from satqkd.scenario.mission import DecoySource
-from satqkd.streams import SESSION_PULSES, record_key, stream
+from satqkd.scenario.mission import DecoySource, EntangledSource
+from satqkd.streams import SESSION_PULSES, record_key, stream, transmitter_log
 
 # Approximate number of tags in memory: their arrays fit a processor's cache, and memory does not grow with the rate.
 BLOCK_TAGS = 1 << 18
@@ -62,8 +64,8 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        The truth: clock errors, and for each second the mean fading and the number of photons that reached a detector.
-        Of the later stages only validation may read it.
+        The truth: clock errors, for each second the mean fading and the number of photons that reached a detector, and
+        under an attack what Eve knows. Of the later stages only validation and the laboratory may read it.
 
     Raises
     ------
@@ -95,6 +97,7 @@ def simulate(
         if isinstance(scenario.source, DecoySource):
             store.create_group("transmitter").attrs["log_key"] = f"{record_key(seed, scenario.name, run, 'log'):016x}"
         files = [_Files(store, station.name) for station in scenario.stations]
+        known: list[tuple[np.ndarray, np.ndarray]] = []
         is_open = orbit.measurement.values >= 0
         name, seconds = f"{scenario.name} {run}", int(is_open.sum())
         bar = tqdm(total=seconds, desc=name, disable=not progress, unit="s", unit_scale=True)
@@ -115,6 +118,9 @@ def simulate(
                 for index, (station, file) in enumerate(zip(stations, files, strict=True)):
                     file.append({"photons": station.clicks(NEVER_PS)})
                     mean_fading[station.nodes, index] = station.mean_fading()
+                if (eve := stations[-1].eve) is not None:
+                    times_s, belief = eve.record()
+                    known.append((times_s + stations[-1].start_ps / PS, belief))
         for file in files:
             file.close()
     truth = xr.Dataset(
@@ -127,6 +133,13 @@ def simulate(
         coords={"time": orbit.time, "station": orbit.station},
         attrs={"run": run} | _monitored(scenario),
     )
+    if eve is not None:
+        times_s, belief = (np.concatenate(columns) for columns in zip(*known, strict=True))
+        truth["eve_time"] = variable("touched", times_s, "s", "emission since the first session's start")
+        truth["eve_belief"] = variable(
+            ("touched", "setting"), belief.astype(np.float32), "1", "her probability that the outcome in a setting is 1"
+        )
+        truth.attrs["eve_knows"] = eve.knows
     return label(truth, "truth", scenario, seed)
 
 
@@ -178,21 +191,20 @@ def _lights(
     """Draw the photons that each station will detect in a block."""
     source, angles_deg, one = scenario.source, scenario.measurements[measurement].angles_deg, stations[0]
     if isinstance(source, DecoySource):
-        return [
-            decoy_light(
-                source=source,
-                angles_deg=angles_deg[0],
-                efficiencies=one.efficiencies,
-                edges_s=one.edges_s(cells),
-                transmittance=one.power[cells],
-                rotation_rad=one.rotation_rad[cells],
-                first_pulse=one.session * SESSION_PULSES,
-                log_key=record_key(*one.run_names, "log"),
-                emissions=emissions,
-                rng=rng,
-            )
-        ]
-    return entangled_light(
+        light = decoy_light(
+            source=source if one.eve is None else _split(source, one),
+            angles_deg=angles_deg[0],
+            efficiencies=one.efficiencies,
+            edges_s=one.edges_s(cells),
+            transmittance=one.power[cells],
+            rotation_rad=one.rotation_rad[cells],
+            first_pulse=one.session * SESSION_PULSES,
+            log_key=record_key(*one.run_names, "log"),
+            emissions=emissions,
+            rng=rng,
+        )
+        return [_attacked(light, one, source)]
+    lights = entangled_light(
         source=source,
         angles_deg=angles_deg,
         switch_rate_hz=scenario.detection.switch_rate_hz,
@@ -202,9 +214,32 @@ def _lights(
         rotations_rad=np.array([station.rotation_rad[cells] for station in stations]),
         flights=[station.flight for station in stations],
         switch_keys=[station.switch_key for station in stations],
+        repeats_after=[station.repeats_after for station in stations],
         emissions=emissions,
         rng=rng,
     )
+    return [*lights[:-1], _attacked(lights[-1], stations[-1], source)]
+
+
+def _split(source: DecoySource, station: "_Receiver") -> DecoySource:
+    """Return a source whose pulses are detected as often as those that Eve has split."""
+    assert station.eve is not None
+    attack = station.eve.split(source.mu)
+    if attack is None:
+        return source
+    mu = dict(zip(source.mean_photon_numbers, attack.gain / station.transmittance, strict=True))
+    return source.model_copy(update={"mean_photon_numbers": mu})
+
+
+def _attacked(light: Light, station: "_Receiver", source: EntangledSource | DecoySource) -> Light:
+    """Return the light that reaches a station, past Eve if she is there."""
+    if station.eve is None:
+        return light
+    if isinstance(source, DecoySource) and (attack := station.eve.split(source.mu)) is not None:
+        pulse = station.session * SESSION_PULSES + np.floor(light.emission_s * source.pulse_rate_hz).astype(np.int64)
+        log = transmitter_log(record_key(*station.run_names, "log"), pulse, source.shares)
+        station.eve.keep(light.emission_s, known=attack.known[log[0]], basis=log[1], bit=log[2])
+    return Light(*station.eve.touch(light.emission_s, light.channel))
 
 
 class _Receiver:
@@ -241,15 +276,16 @@ class _Receiver:
         self.scenario, self.section = scenario, scenario.stations[index]
         self._names, self.run_names, self.session = names, names[:3], names[4]
         self.efficiencies = np.array([detector.efficiency for detector in self.section.detectors])
+        self.eve: Eve | None = None
+        self.repeats_after: int | None = None
         self.switch_key: int | None = None  # of an active receiver, which draws its settings
         self._setting_at: Callable[[np.ndarray], np.ndarray] | None = None
         if (rate_hz := scenario.detection.switch_rate_hz) is not None:
             self.switch_key = record_key(*self.run_names, "settings", self.section.name, self.session)
-            self._setting_at = partial(settings_at, switch_rate_hz=rate_hz, key=self.switch_key)
         nodes = np.flatnonzero(orbit.session_number.values == self.session)
         self.nodes = slice(nodes[0], nodes[-1] + 1)
         times = orbit.time.values
-        self._start_ps = int((times[nodes[0]] - times[0]) / np.timedelta64(1, "ns")) * 1000
+        self.start_ps = int((times[nodes[0]] - times[0]) / np.timedelta64(1, "ns")) * 1000
         self._path = {
             "node_s": np.arange(nodes.size, dtype=float),
             "range_m": orbit.range.values[nodes, index].astype(float),
@@ -264,9 +300,31 @@ class _Receiver:
         )
         self._factor = fading(variance, self._stream("fading"))
         self.power = mean * self._factor
+        self.transmittance = float(mean.mean() * self.efficiencies.mean())
+        if scenario.attack is not None and self.section is scenario.stations[-1]:
+            self._attack()
+        if self.switch_key is not None and rate_hz is not None:
+            self._setting_at = partial(
+                settings_at, switch_rate_hz=rate_hz, key=self.switch_key, repeats_after=self.repeats_after
+            )
         turned = np.radians(orbit.polarization_rotation.values[nodes, index])
         self.rotation_rad = np.interp(middle, self._path["node_s"], turned)
         self._begin_tags()
+
+    def _attack(self) -> None:
+        """Let Eve take the light of this station."""
+        scenario, detectors = self.scenario, float(self.efficiencies.mean())
+        target = Target(
+            wavelength_nm=scenario.transmitter.wavelength_nm,
+            discards_double_clicks=scenario.coincidence.double_clicks == "discard",
+            switch_rate_hz=scenario.detection.switch_rate_hz,
+            dead_time_s=1e-9 * scenario.detection.dead_time_ns,
+            transmittance=self.transmittance,
+            receiver_efficiency=self.section.receiver_efficiency * detectors,
+        )
+        assert scenario.attack is not None
+        self.eve = Eve(scenario.attack, target, self._stream("eve"))
+        self.power, self.repeats_after = self.power * self.eve.gain, self.eve.settings_in_record
 
     def _begin_tags(self) -> None:
         """Set up noise, jitter and detectors."""
@@ -288,7 +346,8 @@ class _Receiver:
         }
         self._jitter = {kind: (sigma_ps / PS, self._stream(f"{kind} jitter")) for kind, sigma_ps in jitters_ps.items()}
         # A tag can move over the end of a block by jitter, and from the photon to the middle of its pulse.
-        self._margin_ps = int(np.ceil(10 * click_ps + period_ps)) + 1
+        moved_ps = 0.0 if self.eve is None else PS * self.eve.reach_s
+        self._margin_ps = int(np.ceil(10 * click_ps + period_ps + moved_ps)) + 1
         self._noise_arrivals, self._noise_rng = PoissonProcess(self._stream("noise arrivals")), self._stream("noise")
         self._waiting = {"photons": Waiting(), "noise": Waiting()}
         self._detectors = Detectors(
@@ -346,14 +405,14 @@ class _Receiver:
         arrivals = merged(*self._waiting["photons"].before(until_ps), *self._waiting["noise"].before(until_ps))
         times, channel, is_afterpulse = self._detectors.clicks(*arrivals, last=until_ps == NEVER_PS)
         if self._setting_at is not None and is_afterpulse.any():
-            since_s = (times[is_afterpulse] - self._start_ps) / PS
+            since_s = (times[is_afterpulse] - self.start_ps) / PS
             arrival_s = (since_s - self.section.clock_offset_s) / (1 + self.section.clock_drift)
             channel[is_afterpulse] += 2 * self._setting_at(arrival_s)
         return times, channel
 
     def _clock_ps(self, session_s: np.ndarray) -> np.ndarray:
         """Return the local clock [ps since the first session's start] at times since this session's start [s]."""
-        return self._start_ps + local_time_ps(
+        return self.start_ps + local_time_ps(
             session_s, offset_s=self.section.clock_offset_s, drift=self.section.clock_drift
         )
 

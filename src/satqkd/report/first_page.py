@@ -47,6 +47,7 @@ NEXT = (
     ("docs/recordings.md", "Your own recordings: time tags to QBER, S and key"),
     ("docs/planner.md", "The passes of the coming days: make plan"),
     ("docs/clusters.md", "A grid of designs: make sweep"),
+    ("docs/attacks.md", "Attacks, and what stops them: make attacks"),
     ("results/README.md", "What each file in this folder is"),
 )
 
@@ -88,7 +89,7 @@ def first_page(results: str | Path) -> str:
         else:
             parts.append(_own(results, scenario))
     parts += [f"<p>{escape(fault)}</p>" for fault in faults]
-    parts += [_plans(results), _further(results)]
+    parts += [_attacks(results), _plans(results), _further(results)]
     return page("Satellite quantum key distribution, from the orbit to the secret key", *filter(None, parts))
 
 
@@ -216,6 +217,19 @@ def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
     parameters = _link(results, f"{name}/parameters.html", "every parameter and where it comes from")
     lines = (("The paper's figures", papers), ("Figures by stage", stages), ("Parameters", [parameters]))
     return "".join(f"<p>{head}: {', '.join(filter(None, links))}</p>" for head, links in lines if any(links))
+
+
+def _attacks(results: Path) -> str:
+    """Return the section of the attack laboratory: its matrix, and links to the curves of each attack."""
+    figure = _figure(results / "attacks", ["matrix"], {"matrix": "Worst verdict over all strengths of each attack"})
+    if not figure:
+        return ""
+    curves = [
+        _link(results, path.relative_to(results).as_posix(), _words(path.stem))
+        for path in sorted((results / "attacks/figures").glob("*.svg"))
+    ]
+    also = [_link(results, "attacks/attacks.csv", "all cells"), *curves]
+    return f"<section><h2>Attacks</h2>{figure}<p>{', '.join(filter(None, also))}</p></section>"
 
 
 def _plans(results: Path) -> str:

@@ -32,6 +32,12 @@ def _kind(model: type[BaseModel]) -> str:
     return str(get_args(model.model_fields["kind"].annotation)[0])
 
 
+def _kinds(model: type[BaseModel], key: str | int) -> list[str]:
+    """Return the kinds of section that a key admits."""
+    field = model.model_fields.get(str(key))
+    return [_kind(m) for m in _models(field.annotation) if "kind" in m.model_fields] if field else []
+
+
 def _models(annotation: Any) -> list[type[BaseModel]]:
     """Return the models that an annotation admits."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -45,7 +51,7 @@ def _sentence(error: Mapping[str, Any], place: Path | str, model: type[BaseModel
         part
         for i, part in enumerate(error["loc"])
         if part not in ("float", "[key]")
-        and not (i == 1 and part in ("entangled", "decoy"))
+        and not (i == 1 and part in _kinds(model, error["loc"][0]))
         and not str(part).startswith(("function", "tuple", "constrained"))
     ]
     key = ".".join(map(str, location)) or "the scenario"

@@ -26,6 +26,7 @@ from satqkd.scenario.fields import (
     TimeZone,
     Whole,
 )
+from satqkd.scenario.hostile import Attack
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.provided import data_folder
 from satqkd.scenario.uncertain import Uncertainty, Unknown, unknowns
@@ -336,6 +337,9 @@ class Coincidence(Section):
         description="pairs: an event is left out while a detector is dead: any of the station, as the proofs of a key "
         "assume, one of its setting, or its own",
     )
+    double_clicks: Literal["random", "discard"] = Field(
+        "random", description="pairs: give an event of several clicks one of their outcomes at random, or leave it out"
+    )
     accidental_gap_ns: Positive = Field(
         100, description="distance from the peak at which accidentals are counted, at least window_ns [ns]"
     )
@@ -500,11 +504,14 @@ class Experiment(Section):
         for section, name in (("orbit", "norad_id"), ("source", "bell_weights")):
             if values[section] and values[section].get(name, ...) is None:
                 del values[section][name]
-        if values["coincidence"]["dead_time_rule"] == "station":
-            del values["coincidence"]["dead_time_rule"]
+        for name, usual in (("dead_time_rule", "station"), ("double_clicks", "random")):
+            if values["coincidence"][name] == usual:
+                del values["coincidence"][name]
         for measurement in values["measurements"]:
             if not measurement["pause_s"]:
                 del measurement["pause_s"]
+        if values.get("attack", "") is None:
+            del values["attack"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def schedule(self, seconds: int) -> np.ndarray:
@@ -626,6 +633,9 @@ class Scenario(Experiment):
     beacon: Beacon
     fiber: Fiber = Fiber()
     outlook: dict[str, Number] = Field({}, description="values that the outlook changes, by dotted key")
+    attack: Annotated[Attack, Field(discriminator="kind")] | None = Field(
+        None, description="what Eve does at the last station; leave out if nobody attacks"
+    )
 
     @model_validator(mode="after")
     def _of_a_mission(self) -> Self:
@@ -655,4 +665,17 @@ class Scenario(Experiment):
                     f"coincidence.window_ns={self.coincidence.window_ns:g} is longer than the {period_ns:g} ns between "
                     "pulses: a tag would belong to several, so give a shorter window"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _attackable(self) -> Self:
+        if self.attack is None:
+            return self
+        kind, source, active = self.attack.kind, self.source.kind, self.detection.basis_choice == "active"
+        if kind in ("photon_number_splitting", "trojan_horse") and source != "decoy":
+            raise ValueError(f"attack.kind={kind} requires pulses: take a source of kind decoy, not {source}")
+        if kind in ("double_clicks", "predictable_settings") and not (active and source == "entangled"):
+            raise ValueError(f"attack.kind={kind} requires pairs and detection.basis_choice active")
+        if kind in ("wavelength", "spatial_mode", "dead_time") and active:
+            raise ValueError(f"attack.kind={kind} requires detection.basis_choice passive: it acts on four detectors")
         return self

@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.dataset import variable
 from satqkd.detection import read_tags, simulate, write_tags
@@ -53,7 +54,7 @@ def record_example(scenario: Recorded, mission: Scenario, *, transmittance: floa
             ),
         }
     )
-    room = _room(bench, transmittance)
+    room = room_of(bench, transmittance)
     folder = scenario.path.parent.parent / "recordings"
     with TemporaryDirectory() as temporary:
         tags = Path(temporary) / "detection.zarr"
@@ -70,18 +71,32 @@ def record_example(scenario: Recorded, mission: Scenario, *, transmittance: floa
     return [folder / station.recording for station in scenario.stations]
 
 
-def _room(bench: Scenario, transmittance: float) -> xr.Dataset:
-    """Return the results of stages 1 and 2 for a path of no length: without time of flight, rotation and fading."""
+def room_of(bench: Scenario, transmittance: ArrayLike) -> xr.Dataset:
+    """Return the results of stages 1 and 2 for a path of no length: without time of flight, rotation and fading.
+
+    Parameters
+    ----------
+    bench : Scenario
+        Each measurement has a duration.
+    transmittance : array_like, shape () or (station,)
+        Of each path, without detectors [1].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> room_of(load_scenario("yin2020"), [0.8, 0.2]).transmittance.values[0].tolist()
+    [0.8, 0.2]
+    """
     seconds = np.repeat(np.arange(len(bench.measurements)), [int(m.duration_s or 0) for m in bench.measurements])
     measurement = np.append(seconds, -1).astype(np.int8)
-    nothing = np.zeros((measurement.size, 2))
+    nothing = np.zeros((measurement.size, len(bench.stations)))
     each = ("time", "station")
     return xr.Dataset(
         {
             "range": variable(each, nothing, "m", "distance"),
             "range_rate": variable(each, nothing, "m s-1", "rate of the distance"),
             "polarization_rotation": variable(each, nothing, "degree", "rotation of the polarisation"),
-            "transmittance": variable(each, nothing + transmittance, "1", "of the path, without detectors"),
+            "transmittance": variable(each, nothing + np.asarray(transmittance), "1", "of the path, without detectors"),
             "fading_variance": variable(each, nothing, "1", "relative variance of the power"),
             "measurement": variable("time", measurement, "1", "index of the measurement that begins here"),
         },

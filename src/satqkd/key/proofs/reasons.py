@@ -19,6 +19,7 @@ REASONS = {
     "real leak": "error correction really disclosed more than f_ec says, and all that the proof leaves",
     "not verified": "the corrected bits of the two sides differ",
 }
+CONTRADICTIONS = ("unequal detectors", "dependent bases", "dead detectors")  # of the counts, to what proofs assume
 SWAPPED = ("errors above one half", "uncorrelated")  # reasons that a wrong label can cause
 
 # Standard deviations from which an error rate counts as different from one half; by chance it is once in 30,000 times.

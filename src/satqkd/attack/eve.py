@@ -1,0 +1,261 @@
+"""Eve at the last station: what she makes of its light in stage 3, and her record of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from satqkd.attack.devices import (
+    angle_through,
+    best_splits,
+    field_of_view_efficiency,
+    gate_efficiency,
+    linear_mode_click,
+)
+from satqkd.attack.responses import (
+    Response,
+    doubled,
+    faked,
+    filtered,
+    mean_click_probability,
+    one_awake,
+    predicted,
+    resent_click_table,
+)
+from satqkd.attack.splitting import Split, split, trojan_horse
+from satqkd.scenario.hostile import (
+    Attack,
+    Blinding,
+    DeadTime,
+    DetectorDamage,
+    DoubleClicks,
+    InterceptResend,
+    PhotonNumberSplitting,
+    PredictableSettings,
+    SpatialMode,
+    TimeShift,
+    TrojanHorse,
+    WavelengthDependence,
+)
+
+DRAWS = 5  # uniform random numbers a photon, whatever the attack, so that results do not depend on where blocks end
+
+
+@dataclass(frozen=True)
+class Station:
+    """What Eve knows of the station that she attacks.
+
+    Attributes
+    ----------
+    wavelength_nm : float
+        Of the signal [nm].
+    discards_double_clicks : bool
+    switch_rate_hz : float or None
+        Settings per second of an active receiver [1/s].
+    dead_time_s : float
+        Of its detectors [s].
+    transmittance : float
+        Mean of link, receiver and detectors together [1].
+    receiver_efficiency : float
+        Receiver and detectors, which she cannot replace [1].
+    """
+
+    wavelength_nm: float
+    discards_double_clicks: bool
+    switch_rate_hz: float | None
+    dead_time_s: float
+    transmittance: float
+    receiver_efficiency: float
+
+
+class Eve:
+    """Eve in a session.
+
+    Parameters
+    ----------
+    attack : Attack
+        Section `attack` of a scenario.
+    station : Station
+    rng : numpy.random.Generator
+
+    Attributes
+    ----------
+    gain : float
+        How many photons she takes for each that the station would detect: as many as make up for those that do not
+        click. A place near the satellite, before the losses of the link, allows it.
+    reach_s : float
+        Longest time by which she moves a photon [s].
+    """
+
+    def __init__(self, attack: Attack, station: Station, rng: np.random.Generator) -> None:
+        self._attack, self._station, self._rng = attack, station, rng
+        self._times: list[np.ndarray] = []
+        self._beliefs: list[np.ndarray] = []
+        self.gain, self.reach_s, self._last_s = 1.0, 0.0, -np.inf
+        self._respond: Callable[[np.ndarray, np.ndarray, np.ndarray], Response] | None
+        match attack:
+            case TimeShift():
+                self.reach_s = 1e-9 * attack.shift_ns
+                self._filter(_gates(attack), np.array([-1, 1]) * self.reach_s)
+            case DetectorDamage():
+                self._filter(np.array([[1.0, 1 - attack.strength] * 2]), np.zeros(1))
+            case InterceptResend() | Blinding() | WavelengthDependence() | SpatialMode():
+                table = _click_table(attack, station)
+                self.gain = 1 / mean_click_probability(table)
+                self._respond = lambda channel, _, draws: faked(channel, draws, table)
+            case DeadTime():
+                self.gain, self.reach_s = 4.0, 1e-9 * attack.lead_ns
+                self._respond = self._put_to_sleep
+            case DoubleClicks():
+                self.gain = 2.0 if station.discards_double_clicks else 1.0
+                self._respond = lambda channel, _, draws: doubled(channel, draws)
+            case PredictableSettings():
+                assert station.switch_rate_hz is not None  # the scenario is checked
+                known_after_s = attack.settings_in_record / station.switch_rate_hz
+                self._respond = lambda channel, time_s, _: predicted(channel, time_s, known_after_s=known_after_s)
+            case PhotonNumberSplitting() | TrojanHorse():
+                self._respond = None
+
+    def _filter(self, table: np.ndarray, delays_s: np.ndarray) -> None:
+        """Choose an attack that sends photons on."""
+        self.gain = 1 / mean_efficiency(table)
+        self._respond = lambda channel, _, draws: filtered(channel, draws, table, delays_s=delays_s)
+
+    def _put_to_sleep(self, channel: np.ndarray, time_s: np.ndarray, draws: np.ndarray) -> Response:
+        """Attack photons by the dead time, none of them before the detectors are ready again."""
+        gap_s = np.diff(time_s, prepend=self._last_s)
+        self._last_s = time_s[-1] if time_s.size else self._last_s
+        rested = gap_s > self._station.dead_time_s + self.reach_s
+        return one_awake(channel, draws, rested=rested, lead_s=self.reach_s)
+
+    @property
+    def knows(self) -> str:
+        """Return whose bit her record is about: "sent", by the transmitter, or "received", by the attacked station."""
+        return "sent" if isinstance(self._attack, PhotonNumberSplitting | TrojanHorse) else "received"
+
+    @property
+    def settings_in_record(self) -> int | None:
+        """Return the number of settings after which those of the station repeat, None if they do not."""
+        return self._attack.settings_in_record if isinstance(self._attack, PredictableSettings) else None
+
+    def split(self, mean_photon_numbers: np.ndarray) -> Split | None:
+        """Return what she does to pulses as a whole, None if she attacks single photons."""
+        if isinstance(self._attack, TrojanHorse):
+            return trojan_horse(
+                mean_photon_numbers,
+                transmittance=self._station.transmittance,
+                input_photons=self._attack.input_photons,
+                isolation_db=self._attack.isolation_db,
+                strength=self._attack.strength,
+            )
+        if not isinstance(self._attack, PhotonNumberSplitting):
+            return None
+        return split(
+            mean_photon_numbers,
+            transmittance=self._station.transmittance,
+            receiver_efficiency=self._station.receiver_efficiency,
+            lossless=self._attack.lossless_channel,
+            strength=self._attack.strength,
+        )
+
+    def keep(self, emission_s: np.ndarray, *, known: np.ndarray, basis: np.ndarray, bit: np.ndarray) -> None:
+        """Record the photons that she has kept of detected pulses, and measures when the bases are public.
+
+        Parameters
+        ----------
+        emission_s : ndarray, shape (n,)
+            Since the session's start [s].
+        known : ndarray, shape (n,)
+            Probability that she has a photon of the pulse [1].
+        basis, bit : ndarray of uint8, shape (n,)
+            What was sent.
+        """
+        has = self._rng.random(emission_s.size) < known
+        belief = np.full((emission_s.size, 2), 0.5)
+        belief[np.arange(emission_s.size), basis] = bit
+        self._record(emission_s[has], belief[has])
+
+    def touch(self, emission_s: np.ndarray, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the photons that the station detects instead, and record what she knows of them.
+
+        Parameters
+        ----------
+        emission_s : ndarray, shape (n,)
+            Since the session's start [s].
+        channel : ndarray of uint8, shape (n,)
+            2 * setting + outcome.
+
+        Returns
+        -------
+        emission_s : ndarray, shape (m,)
+            Ascending [s].
+        channel : ndarray of uint8, shape (m,)
+        """
+        if self._respond is None:
+            return emission_s, channel
+        draws = self._rng.random((emission_s.size, DRAWS))
+        share = 1.0 if isinstance(self._attack, DetectorDamage) else self._attack.strength
+        attacked = draws[:, 0] < share
+        passed = ~attacked & (draws[:, 1] * self.gain < 1)
+        time_s, where = emission_s[attacked], channel[attacked]
+        answer = self._respond(where, time_s, draws[attacked, 2:])
+        arrival_s, kept, extra = time_s + answer.delay_s, answer.kept, answer.extra
+        extra_s = time_s[extra] + answer.extra_delay_s
+        self._record(arrival_s[kept], answer.belief[kept])
+        self._record(extra_s, answer.extra_belief)
+        times = np.concatenate([emission_s[passed], arrival_s[kept], extra_s])
+        channels = np.concatenate([channel[passed], answer.channel[kept], answer.extra_channel])
+        order = np.argsort(times, kind="stable")
+        return times[order], channels[order]
+
+    def _record(self, emission_s: np.ndarray, belief: np.ndarray) -> None:
+        self._times.append(emission_s)
+        self._beliefs.append(belief)
+
+    def record(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return her record: times [s since the session's start, ascending], and beliefs, shape (n, setting)."""
+        times = np.concatenate([*self._times, np.empty(0)])
+        order = np.argsort(times, kind="stable")
+        return times[order], np.concatenate([*self._beliefs, np.empty((0, 2))])[order]
+
+
+def mean_efficiency(table: np.ndarray) -> float:
+    """Return the share of photons that still click, the best way and channel being 1.
+
+    Examples
+    --------
+    >>> mean_efficiency(np.array([[1.0, 0.5, 1.0, 0.5]]))
+    0.75
+    """
+    return float(np.mean(table / table.max()))
+
+
+def _gates(attack: TimeShift) -> np.ndarray:
+    """Return the efficiency of each channel for photons that come early and late, shape (delay, channel)."""
+    if attack.gate_width_ps is None:
+        return np.ones((2, 4))
+    early_and_late_ps = 1e3 * attack.shift_ns * np.array([-1, 1])
+    gates = gate_efficiency(early_and_late_ps, offset_ps=attack.gate_offset_ps, width_ps=attack.gate_width_ps)
+    return np.tile(gates, 2)
+
+
+def _click_table(
+    attack: InterceptResend | Blinding | WavelengthDependence | SpatialMode, station: Station
+) -> np.ndarray:
+    """Return how likely the station clicks in each channel on what Eve sends, shape (target, channel)."""
+    match attack:
+        case Blinding():
+            whole, half = linear_mode_click([attack.pulse_power, attack.pulse_power / 2], always=attack.always_power)
+            return resent_click_table(match=whole, mismatch=1 - (1 - half) ** 2)
+        case WavelengthDependence():
+            detuning_nm = min(attack.detuning_nm, (attack.filter_nm or np.inf) / 2)
+            split = best_splits(design_nm=station.wavelength_nm, order=attack.coupler_order, detuning_nm=detuning_nm)
+            return resent_click_table(match=split, mismatch=1 - split)
+        case SpatialMode():
+            seen = field_of_view_efficiency(
+                angle_urad=angle_through(attack.angle_urad, attack.field_of_view_urad),
+                misalignment_urad=attack.misalignment_urad,
+                acceptance_urad=attack.acceptance_urad,
+            )
+            return resent_click_table(match=1.0, mismatch=1.0) * seen
+    return resent_click_table(match=1.0, mismatch=1.0)

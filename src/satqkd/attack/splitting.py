@@ -1,0 +1,141 @@
+"""Attacks on pulses: Eve keeps a photon of a pulse that has several, or gets one back from the source."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+from scipy.stats import poisson
+
+MOST_PHOTONS = 20  # a pulse of mean photon number 1 has more with a probability below 1e-20
+
+
+@dataclass(frozen=True)
+class Split:
+    """How often pulses click under an attack, and how often Eve has a photon with the bit.
+
+    Attributes
+    ----------
+    gain : ndarray, shape (intensity,)
+        Probability that a pulse is detected [1].
+    known : ndarray, shape (intensity,)
+        Share of the detected pulses of which Eve has a photon [1].
+    """
+
+    gain: np.ndarray
+    known: np.ndarray
+
+
+def _yields(photons: np.ndarray, transmittance: float) -> np.ndarray:
+    """Return the probability that at least one of some photons is detected."""
+    return 1 - (1 - transmittance) ** photons
+
+
+def split(
+    mean_photon_numbers: ArrayLike, *, transmittance: float, receiver_efficiency: float, lossless: bool, strength: float
+) -> Split:
+    """Return gains and Eve's knowledge if she splits pulses and keeps the gain of the signal.
+
+    Parameters
+    ----------
+    mean_photon_numbers : array_like, shape (intensity,)
+        Signal first [1].
+    transmittance : float
+        Of link, receiver and detectors together, as the station expects it [1].
+    receiver_efficiency : float
+        The part of it that Eve cannot replace, receiver and detectors [1].
+    lossless : bool
+        Whether she sends photons to the receiver without loss.
+    strength : float
+        Share of the pulses that she attacks [1].
+
+    Notes
+    -----
+    Brassard, Luetkenhaus, Mor and Sanders, Phys. Rev. Lett. 85, 1330 (2000). Of n > 1 photons she keeps one and sends
+    n - 1. With a channel without loss she holds back single photons, and pulses of several photons if these alone
+    would click too often, so that the signal clicks as often as expected. Without it, n - 1 photons take the usual
+    channel, and single photons too. She does not know the intensity of a pulse.
+
+    Examples
+    --------
+    >>> attack = split([0.8, 0.1], transmittance=1e-3, receiver_efficiency=0.08, lossless=True, strength=1.0)
+    >>> (1e3 * attack.gain).round(3).tolist(), attack.known.tolist()
+    ([0.8, 0.016], [1.0, 1.0])
+    """
+    mu = np.asarray(mean_photon_numbers, float)
+    n = np.arange(MOST_PHOTONS + 1)
+    share = poisson.pmf(n, mu[:, None])
+    untouched = 1 - np.exp(-mu * transmittance)
+    through = receiver_efficiency if lossless else transmittance
+    several, single = np.where(n > 1, _yields(np.maximum(n - 1, 0), through), 0.0), np.where(n == 1, through, 0.0)
+    of_several, of_single = share @ several, share @ single
+    if lossless:
+        of_several *= min(1.0, untouched[0] / of_several[0])
+        of_single *= np.clip((untouched[0] - of_several[0]) / of_single[0], 0.0, 1.0)
+    gain = (1 - strength) * untouched + strength * (of_several + of_single)
+    known = np.divide(strength * of_several, gain, out=np.zeros_like(gain), where=gain > 0)
+    return Split(gain, known)
+
+
+def trojan_horse(
+    mean_photon_numbers: ArrayLike, *, transmittance: float, input_photons: float, isolation_db: float, strength: float
+) -> Split:
+    """Return gains and Eve's knowledge if the source sends back a part of her light, which carries the bit.
+
+    Parameters
+    ----------
+    mean_photon_numbers : array_like, shape (intensity,)
+        Of the source's own pulses [1].
+    transmittance : float
+        Of link, receiver and detectors together [1].
+    input_photons : float
+        That she sends into the source for each pulse [1].
+    isolation_db : float
+        From her light on its way in to what comes back [dB].
+    strength : float
+        Share of the pulses that she attacks [1].
+
+    Notes
+    -----
+    Gisin et al., Phys. Rev. A 73, 022320 (2006). She knows the bit if at least one photon of the coherent light comes
+    back, with probability 1 - exp(-mu). An Eve who keeps the phase of her light learns more of weak light: Lucamarini
+    et al., Phys. Rev. X 5, 031030 (2015).
+
+    Examples
+    --------
+    >>> back = trojan_horse([0.8], transmittance=1e-3, input_photons=1e12, isolation_db=120, strength=1.0)
+    >>> back.known.round(3).tolist()
+    [0.632]
+    """
+    mu = np.asarray(mean_photon_numbers, float)
+    returned = input_photons * 10 ** (-isolation_db / 10)
+    return Split(mu * transmittance, np.full(mu.shape, strength * -np.expm1(-returned)))
+
+
+def crossing_loss_db(mean_photon_number: float, *, receiver_efficiency: float) -> float:
+    """Return the loss of a link from which on pulses of several photons alone click as often as expected [dB].
+
+    Parameters
+    ----------
+    mean_photon_number : float
+        Of the signal [1].
+    receiver_efficiency : float
+        Receiver and detectors, which Eve cannot replace [1].
+
+    Notes
+    -----
+    The loss at which 1 - exp(-mu eta_link eta_receiver) equals the gain of pulses of which one photon is kept and the
+    others arrive without loss; beyond it Eve knows the whole key of a source without decoys.
+
+    Examples
+    --------
+    >>> round(crossing_loss_db(0.8, receiver_efficiency=0.08), 2)
+    5.12
+    """
+
+    def excess(loss_db: float) -> float:
+        expected = 1 - np.exp(-mean_photon_number * receiver_efficiency * 10 ** (-loss_db / 10))
+        n = np.arange(2, MOST_PHOTONS + 1)
+        return float(expected - poisson.pmf(n, mean_photon_number) @ _yields(n - 1, receiver_efficiency))
+
+    return float(brentq(excess, 0.0, 100.0))

@@ -1,0 +1,54 @@
+"""Photon-number splitting against the counting of photons by hand and Brassard's condition."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satqkd.attack.splitting import crossing_loss_db, split, trojan_horse
+
+
+@given(st.floats(0.05, 1.5), st.floats(0, 60), st.floats(0.01, 1.0), st.floats(0.0, 1.0))
+def test_the_signal_clicks_as_often_as_expected(mu, loss_db, receiver, strength):
+    transmittance = receiver * 10 ** (-loss_db / 10)
+    attack = split([mu], transmittance=transmittance, receiver_efficiency=receiver, lossless=True, strength=strength)
+    expected = 1 - np.exp(-mu * transmittance)
+    if loss_db >= crossing_loss_db(mu, receiver_efficiency=receiver):
+        assert attack.gain[0] == pytest.approx(expected)
+        assert attack.known[0] == pytest.approx(strength)
+    assert attack.gain[0] <= expected * (1 + 1e-9)
+    assert 0 <= attack.known[0] <= 1 + 1e-9
+
+
+def test_without_her_own_channel_one_photon_of_several_is_missing():
+    # Of two photons one arrives: the gain is that of n - 1 photons for n > 1; by hand to first order in the loss.
+    mu, eta = 0.8, 1e-5
+    attack = split([mu], transmittance=eta, receiver_efficiency=0.1, lossless=False, strength=1.0)
+    several = mu - 1 + np.exp(-mu)  # the mean of n - 1 over n > 1
+    assert attack.gain[0] == pytest.approx(eta * (several + mu * np.exp(-mu)), rel=1e-4)
+    assert attack.known[0] == pytest.approx(several / (several + mu * np.exp(-mu)), rel=1e-4)
+
+
+@pytest.mark.parametrize("mu", [0.1, 0.5, 0.8])
+def test_the_crossing_of_a_weak_receiver_is_where_the_photons_left_over_are_as_many_as_expected(mu):
+    """Brassard et al. (2000): mu eta = sum over n > 1 of P(n) (n - 1), if the receiver detects few of them."""
+    by_hand_db = -10 * np.log10((mu - 1 + np.exp(-mu)) / mu)
+    assert crossing_loss_db(mu, receiver_efficiency=1e-6) == pytest.approx(by_hand_db, abs=1e-3)
+
+
+def test_decoys_click_too_rarely():
+    attack = split([0.8, 0.1], transmittance=1e-4, receiver_efficiency=0.08, lossless=True, strength=1.0)
+    assert attack.gain[1] / attack.gain[0] < 0.25 * (0.1 / 0.8)
+
+
+@given(st.floats(0, 200), st.floats(0, 1))
+def test_a_trojan_horse_changes_no_gain_and_knows_less_behind_more_isolation(isolation_db, strength):
+    light = {"transmittance": 1e-3, "input_photons": 1e12, "strength": strength}
+    weak, strong = (trojan_horse([0.8, 0.1], isolation_db=db, **light) for db in (isolation_db, isolation_db + 10))
+    assert weak.gain.tolist() == pytest.approx([8e-4, 1e-4])
+    assert (strong.known <= weak.known).all() and (weak.known <= strength).all()
+
+
+def test_one_returned_photon_in_a_million_pulses_by_hand():
+    back = trojan_horse([0.8], transmittance=1e-3, input_photons=1e12, isolation_db=180, strength=1.0)
+    assert back.known[0] == pytest.approx(1e-6, rel=1e-5)
