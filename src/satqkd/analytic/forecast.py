@@ -185,7 +185,7 @@ def key_account(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndar
     >>> from satqkd import load_scenario
     >>> account = key_account(load_scenario("yin2020"), "asymptotic")
     >>> account(np.array([[[900.0, 20.0], [800.0, 20.0]]]), np.array([1000.0])).leak_ec.round()
-    array([305.])
+    array([319.])
     """
     key, source = scenario.key, scenario.source
 

