@@ -28,7 +28,7 @@ from satqkd.scenario import Scenario, ScenarioError
 from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
 
-WALKERS, STEPS, WARM_UP = 24, 800, 200
+WALKERS, STEPS, WARM_UP = 24, 400, 50
 NODES = 300  # seconds of open link: a sum over a session has the count of all seconds to a per mille
 TAIL = 8  # degrees of freedom of the approximation that independent moves are drawn from
 STARTS = 24  # points of the prior from which the least-squares solution is sought
