@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from satqkd.analytic.expected import pair_correlations, pair_rates, pulse_rates
+from satqkd.bench import still_orbit
 from satqkd.channel import link_budget
 from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length
 from satqkd.key.proofs.bbm92 import Bbm92Key
@@ -91,7 +92,7 @@ def expected_counts(
     >>> counts.mean.shape, counts.duration_s.tolist()
     ((1, 2, 2, 3), [60.0])
     """
-    return counts_through(scenario, link_budget(scenario, _orbit(scenario, range_m, elevation_deg)), weights_s)
+    return counts_through(scenario, link_budget(scenario, _nodes(scenario, range_m, elevation_deg)), weights_s)
 
 
 def counts_through(scenario: Scenario, channel: xr.Dataset, weights_s: np.ndarray) -> Counts:
@@ -296,23 +297,13 @@ def _variance(length: Callable, mean: np.ndarray, duration_s: np.ndarray, shifts
     return np.sum(((high - low) / 2) ** 2, axis=0)
 
 
-def _orbit(scenario: Scenario, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
+def _nodes(scenario: Scenario, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
     """Return what stage 2 needs of a result of stage 1, for all nodes of one pass after the other."""
     passes, nodes, stations = range_m.shape
-    each = ("time", "station")
-    number = np.repeat(np.arange(passes), nodes)
-    return xr.Dataset(
-        {
-            "range": (each, range_m.reshape(-1, stations)),
-            "elevation": (each, elevation_deg.reshape(-1, stations)),
-            "measurement": ("time", np.zeros(number.size, np.int8)),
-            "baseline": ((), np.nan),
-            "longest_range": (("session", "station"), range_m.max(axis=1)),
-        },
-        coords={
-            "time": np.arange(number.size),
-            "station": [station.name for station in scenario.stations],
-            "session_number": ("time", number),
-        },
-        attrs={"showcase": 0},
+    return still_orbit(
+        [station.name for station in scenario.stations],
+        np.zeros(passes * nodes),
+        session_number=np.repeat(np.arange(passes), nodes),
+        range_m=range_m.reshape(-1, stations),
+        elevation_deg=elevation_deg.reshape(-1, stations),
     )

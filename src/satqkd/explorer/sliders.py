@@ -134,7 +134,7 @@ class Explorer(widgets.VBox):
             return
         self.said.value = f"<p>written: {escape(str(path))}</p>"
         try:
-            find_sessions(load_scenario(path))
+            find_sessions(self._mission(path))
         except (ScenarioError, ValueError) as error:
             self.said.value += _sentence(error)
 

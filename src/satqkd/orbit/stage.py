@@ -7,13 +7,14 @@ from typing import cast
 import numpy as np
 import xarray as xr
 
+from satqkd.bench import still_orbit
 from satqkd.dataset import label, variable
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements, nearest, read_elements
 from satqkd.orbit.passes import JointPass, joint_passes, passes
 from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
 from satqkd.orbit.propagation import LookAngles, Place, look_angles, propagate
-from satqkd.scenario import Experiment, Recorded, Scenario, ScenarioError
+from satqkd.scenario import Bench, Experiment, Recorded, Scenario, ScenarioError
 from satqkd.scenario.mission import Orbit, Relay
 
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
@@ -28,7 +29,7 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     Parameters
     ----------
     scenario : Scenario or Recorded
-        With an orbit.
+        With an orbit, or on a bench, which has one session for each step.
 
     Returns
     -------
@@ -48,6 +49,8 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     >>> round(float(orbit.baseline) / 1e3), orbit.sizes["session"]
     (1120, 12)
     """
+    if isinstance(scenario, Bench):
+        return label(_bench(scenario), "orbit", scenario)
     assert scenario.orbit is not None
     elements = read_elements(scenario.file(scenario.orbit.elements), scenario.orbit.norad_id)
     sessions = [_recorded(scenario, elements)] if isinstance(scenario, Recorded) else _search(scenario, elements)
@@ -84,6 +87,17 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     if isinstance(scenario, Scenario) and scenario.relay:
         data = data.merge(_relay(scenario, elements, data, scenario.relay))
     return label(data, "orbit", scenario)
+
+
+def _bench(scenario: Bench) -> xr.Dataset:
+    """Return a session for each step of a bench, with all measurements in each."""
+    once = np.repeat(np.arange(len(scenario.measurements)), [m.duration_s for m in scenario.measurements])
+    steps = len(scenario.losses_db)
+    return still_orbit(
+        [station.name for station in scenario.stations],
+        np.tile(np.append(once, -1), steps),  # the last row of a session only closes its last second
+        session_number=np.repeat(np.arange(steps), once.size + 1),
+    )
 
 
 def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:

@@ -17,7 +17,7 @@ import pandas as pd
 from satqkd.files import finished
 from satqkd.report.page import mark, page, table
 from satqkd.report.verdicts import KINDS, MEANING
-from satqkd.scenario import Experiment, Scenario, ScenarioError, load_scenario
+from satqkd.scenario import AnyScenario, Scenario, ScenarioError, load_scenario
 from satqkd.validation.reference import Reference, figure_id, load_reference
 from satqkd.validation.stage import gather, validate_results
 
@@ -38,7 +38,7 @@ OWN_VALUES = {
     "key.no_key": "no key",
 }
 # The first of these figures that exists is shown where there is no figure of a paper, or before it is drawn.
-OWN_FIGURES = ("run1/figures/rate", "recorded/figures/rate", "run1/figures/length", "figures/ranges")
+OWN_FIGURES = ("run1/figures/rate", "recorded/figures/rate", "counts/figures/acquisitions", "run1/figures/length", "figures/ranges")
 
 NEXT = (
     ("docs/tutorial.md", "Tutorial: one experiment, then another telescope"),
@@ -107,7 +107,7 @@ def write_first_page(results: str | Path) -> None:
         draft.write_text(first_page(results), encoding="utf-8")
 
 
-def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list[str]]:
+def _scenarios(results: Path, folder: Path) -> tuple[dict[str, AnyScenario], list[str]]:
     """Return the scenarios that have results, published ones first in order of their flights, and what cannot be
     read.
     """
@@ -122,7 +122,7 @@ def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list
     return {one.name: one for one in found}, faults
 
 
-def _first_day(scenario: Experiment) -> str:
+def _first_day(scenario: AnyScenario) -> str:
     return str(scenario.orbit.search_start) if isinstance(scenario, Scenario) else ""
 
 
@@ -141,7 +141,7 @@ def _tally(results: Path, verdicts: pd.DataFrame) -> str:
     return f"{text}<p>{legend}</p>"
 
 
-def _experiment(results: Path, scenario: Experiment, reference: Reference, verdicts: pd.DataFrame) -> str:
+def _experiment(results: Path, scenario: AnyScenario, reference: Reference, verdicts: pd.DataFrame) -> str:
     """Return the section of a published experiment: its headline with the paper's values and ours."""
     headline = reference.headline
     names = headline.values if headline else tuple(verdicts.id[:3])
@@ -166,11 +166,11 @@ def _experiment(results: Path, scenario: Experiment, reference: Reference, verdi
     return _section(scenario, f"<p>{escape(reference.paper)}</p>", figure, text + _files(results, scenario, titles))
 
 
-def _own(results: Path, scenario: Experiment) -> str:
-    """Return the section of a user's own mission, or of two recordings."""
+def _own(results: Path, scenario: AnyScenario) -> str:
+    """Return the section of a user's own mission, of two recordings, or of a count table."""
     folder = results / scenario.name
     values = gather(folder)
-    for path in sorted((folder / "recorded").glob("*.observables.json")):
+    for path in sorted(folder.glob("recorded/*.observables.json")) + sorted(folder.glob("counts/*.observables.json")):
         values |= {f"{path.name.split('.')[0]}.{name}": one for name, one in json.loads(path.read_text()).items()}
     rows = [
         [escape(words), escape(_shown(_text(values[name]["value"]), values[name]["unit"]))]
@@ -181,7 +181,7 @@ def _own(results: Path, scenario: Experiment) -> str:
     return _section(scenario, "", figure, table(["value", "simulated"], rows) + _files(results, scenario, {}))
 
 
-def _section(scenario: Experiment, before: str, figure: str, text: str) -> str:
+def _section(scenario: AnyScenario, before: str, figure: str, text: str) -> str:
     name = escape(scenario.name)
     head = f'<h2 id="{name}">{escape(scenario.title)}</h2>{before}'
     return f'<section>{head}<div class="pair">{figure}<div>{text}</div></div></section>'
@@ -199,13 +199,13 @@ def _figure(folder: Path, names: Iterable[str], titles: dict[str, str]) -> str:
     return ""
 
 
-def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
+def _files(results: Path, scenario: AnyScenario, titles: dict[str, str]) -> str:
     """Return links to those figures and pages of a scenario that exist."""
     folder, name = results / scenario.name, scenario.name
     papers = [_link(results, f"{name}/papers/{stem}.svg", title.partition(":")[0]) for stem, title in titles.items()]
     stages = [
         _link(results, path.relative_to(results).as_posix(), path.stem)
-        for place in ("figures", "run1/figures", "recorded/figures")
+        for place in ("figures", "run1/figures", "recorded/figures", "counts/figures")
         for path in sorted((folder / place).glob("*.svg"))
     ]
     parameters = _link(results, f"{name}/parameters.html", "every parameter and where it comes from")

@@ -30,6 +30,7 @@ from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.provided import data_folder
 
 if TYPE_CHECKING:
+    from satqkd.scenario.counts import CountedPairs
     from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedSource, RecordedStation
 
 Intensity = Literal["signal", "decoy", "vacuum"]
@@ -319,67 +320,30 @@ class Fiber(Section):
     ideal_sifting: Fraction = Field(1, description="share of the ideal source's detections that is kept [1]")
 
 
-class Experiment(Section):
-    """An experiment, whether its tags are simulated or recorded: base of `Scenario` and `Recorded`.
-
-    Each kind has all of the attributes that are declared here, with its own sections: `Recorded` has no `reference` and
-    no `relay`, and an `orbit` only where a satellite flew.
-    """
+class AnyScenario(Section):
+    """What every scenario file has, whatever its kind: base of `Experiment` and `Counts`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name of the results folder")
     title: str = Field(min_length=1, description="one line for figures and reports")
-    coincidence: Coincidence
-    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)]
-    key: Key
 
-    if TYPE_CHECKING:  # for readers and mypy: to pydantic these are fields of the two kinds, or constants
+    if TYPE_CHECKING:  # fields of every kind, declared there because their order is that of the pages
 
         @property
-        def reference(self) -> str | None: ...
+        def kind(self) -> str: ...
         @property
-        def orbit(self) -> Orbit | RecordedOrbit | None: ...
+        def source(self) -> EntangledSource | DecoySource | RecordedSource | CountedPairs: ...
         @property
-        def stations(self) -> tuple[Station, ...] | tuple[RecordedStation, ...]: ...
-        @property
-        def relay(self) -> Relay | None: ...
-        @property
-        def polarization(self) -> Polarization: ...
-        @property
-        def source(self) -> EntangledSource | DecoySource | RecordedSource: ...
-        @property
-        def detection(self) -> Detection | RecordedDetection: ...
+        def key(self) -> Key: ...
 
     _path: Path = PrivateAttr(default=Path())
     _origins: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        wanted = 2 if self.source.kind == "entangled" else 1
-        if len(self.stations) != wanted:
-            raise ValueError(
-                f"stations has {len(self.stations)} entries: a source of kind {self.source.kind} requires {wanted}"
-            )
-        if len({station.name for station in self.stations}) != wanted:
-            raise ValueError("stations have the same name: give each its own")
-        names = [measurement.name for measurement in self.measurements]
-        if len(set(names)) < len(names):
-            raise ValueError(f"measurements have the names {', '.join(names)}: give each its own")
-        if self.relay and (wanted != 1 or self.relay.name == self.stations[0].name):
-            raise ValueError(
-                f"relay {self.relay.name} requires a scenario of one other station: a key is shared by two"
-            )
-        if self.source.kind == "entangled" and not {"key", "state"} & set(names):
-            raise ValueError(f"measurements are {', '.join(names)}: add one of name key or state for the error rates")
-        if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
-            raise ValueError("measurements lack duration_s: only the last one may leave it out")
-        for measurement in self.measurements:
-            if len(measurement.angles_deg) != wanted:
-                raise ValueError(f"measurement {measurement.name} requires angles_deg for {wanted} station(s)")
+    def _require_proof(self) -> None:
+        """Refuse a proof that does not apply to the source."""
         if self.key.bound not in self.proofs:
             raise ValueError(
                 f"key.bound={self.key.bound} is not a proof for this source: take one of {', '.join(self.proofs)}"
             )
-        return self
 
     @property
     def proofs(self) -> tuple[str, ...]:
@@ -412,7 +376,7 @@ class Experiment(Section):
         """Return the SHA-256 of the values, independent of layout, comments and origins in the file."""
         values = self.model_dump(mode="json")
         # Without this key the hash is the one from before the key existed.
-        if values["orbit"] and values["orbit"]["norad_id"] is None:
+        if values.get("orbit") and values["orbit"]["norad_id"] is None:
             del values["orbit"]["norad_id"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
@@ -487,6 +451,61 @@ class Experiment(Section):
         changed = validated(type(self), tree, self._place)
         changed._path, changed._origins = self._path, dict(self._origins)
         return changed
+
+
+class Experiment(AnyScenario):
+    """An experiment, whether its tags are simulated or recorded: base of `Scenario` and `Recorded`.
+
+    Each kind has all of the attributes that are declared here, with its own sections: `Recorded` has no `reference` and
+    no `relay`, and an `orbit` only where a satellite flew.
+    """
+
+    coincidence: Coincidence
+    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)]
+    key: Key
+
+    if TYPE_CHECKING:  # for readers and mypy: to pydantic these are fields of the two kinds, or constants
+
+        @property
+        def reference(self) -> str | None: ...
+        @property
+        def orbit(self) -> Orbit | RecordedOrbit | None: ...
+        @property
+        def stations(self) -> tuple[Station, ...] | tuple[RecordedStation, ...]: ...
+        @property
+        def relay(self) -> Relay | None: ...
+        @property
+        def polarization(self) -> Polarization: ...
+        @property
+        def source(self) -> EntangledSource | DecoySource | RecordedSource: ...
+        @property
+        def detection(self) -> Detection | RecordedDetection: ...
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        wanted = 2 if self.source.kind == "entangled" else 1
+        if len(self.stations) != wanted:
+            raise ValueError(
+                f"stations has {len(self.stations)} entries: a source of kind {self.source.kind} requires {wanted}"
+            )
+        if len({station.name for station in self.stations}) != wanted:
+            raise ValueError("stations have the same name: give each its own")
+        names = [measurement.name for measurement in self.measurements]
+        if len(set(names)) < len(names):
+            raise ValueError(f"measurements have the names {', '.join(names)}: give each its own")
+        if self.relay and (wanted != 1 or self.relay.name == self.stations[0].name):
+            raise ValueError(
+                f"relay {self.relay.name} requires a scenario of one other station: a key is shared by two"
+            )
+        if self.source.kind == "entangled" and not {"key", "state"} & set(names):
+            raise ValueError(f"measurements are {', '.join(names)}: add one of name key or state for the error rates")
+        if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
+            raise ValueError("measurements lack duration_s: only the last one may leave it out")
+        for measurement in self.measurements:
+            if len(measurement.angles_deg) != wanted:
+                raise ValueError(f"measurement {measurement.name} requires angles_deg for {wanted} station(s)")
+        self._require_proof()
+        return self
 
 
 class Scenario(Experiment):
