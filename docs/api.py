@@ -11,9 +11,9 @@ import satqkd
 PARTS = {
     "Scenarios": ["scenario"],
     "Stages": ["orbit", "channel", "detection", "coincidence", "key", "bell", "fiber", "validation"],
-    "What stages share": ["dataset", "result", "files", "flight", "streams", "tables", "plot"],
+    "What stages share": ["dataset", "bench", "result", "files", "flight", "streams", "tables", "plot"],
     "Above several stages": [
-        "analytic", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"
+        "analytic", "counts", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"
     ],
 }  # fmt: skip
 

@@ -61,6 +61,7 @@ CONTENTS = {
         "your-own-mission",
         "planner",
         "recordings",
+        "count-tables",
         "clusters",
         "scenario-keys",
         "Scenario files <../data/scenarios/README>",
@@ -68,6 +69,7 @@ CONTENTS = {
         "Published values <../data/reference/README>",
         "../data/map/README",
         "../data/recordings/README",
+        "../data/counts/README",
         "../results/README",
     ],
     "docs/physics/README": [
@@ -77,6 +79,7 @@ CONTENTS = {
         "coincidence",
         "key",
         "bell",
+        "counts",
         "fiber",
         "validation",
         "calibration",

@@ -54,13 +54,15 @@ def checked_number(key, lowest):
 SCENARIOS = checked_missions(config["scenarios"])
 MISSIONS = {name: s for name, s in SCENARIOS.items() if s.kind == "mission"}
 RECORDED = {name: s for name, s in SCENARIOS.items() if s.kind == "recorded"}
+COUNTED = {name: s for name, s in SCENARIOS.items() if s.kind == "counts"}
 SEED = checked_number("seed", 0)
 RUNS = range(1, checked_number("replicates", 2) + 1)
-# The mission of `quick`: the one that is given, or the first.
+# The scenario of `quick`: the one that is given, or the first mission.
 QUICK = config.get("quick", next(iter(MISSIONS), None))
-if QUICK not in MISSIONS and "quick" in config:
+if QUICK not in MISSIONS | COUNTED and "quick" in config:
     raise WorkflowError(
-        f"quick={QUICK} is no mission of workflow/config.yaml: give one of {', '.join(MISSIONS)}"
+        f"quick={QUICK} is no mission of workflow/config.yaml, nor a count table: "
+        f"give one of {', '.join(MISSIONS | COUNTED)}"
     )
 # The figures show the first run; the others are only for the scatter.
 SHOWN = "1"
@@ -109,6 +111,23 @@ def run_results(scenario, runs=RUNS):
         run=runs,
         stage=run_stages(scenario),
     )
+
+
+def quick_results(scenario):
+    """Return the files of one run of a mission, or of a count table."""
+    parameters = f"results/{scenario}/parameters.html"
+    if scenario in COUNTED:
+        return [parameters, f"results/{scenario}/counts/counts.nc"]
+    return [
+        parameters,
+        f"results/{scenario}/fiber.nc",
+        run_results(scenario, [SHOWN]),
+    ]
+
+
+def count_table(wildcards):
+    scenario = COUNTED[wildcards.scenario]
+    return str(scenario.file(scenario.table))
 
 
 def recordings(wildcards):

@@ -31,9 +31,9 @@ def analyse(scenario: Counts, table: CountTable | None = None) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Along `row`, the last of which is the sum of the others: sifted, errors, qber and visibility by basis, length and
-        no_key by bound; of pairs also coincidences, accidentals by singles and window, S and its p-value. Attributes
-        window_factor, window_factor_sigma and, where the window contradicts the counts, window_warning.
+        Along `row`, the last of which is the sum of the others: sifted, errors, qber and visibility by basis, length
+        and no_key by bound; of pairs also coincidences, accidentals by singles and window, S and its p-value.
+        Attributes window_factor, window_factor_sigma and, where the window contradicts the counts, window_warning.
 
     Raises
     ------
@@ -51,10 +51,8 @@ def analyse(scenario: Counts, table: CountTable | None = None) -> xr.Dataset:
     rows = [*(str(number + 1) for number in range(len(table.duration_s))), ALL]
     data = xr.Dataset(coords={"row": rows, "basis": list(BASES)})
     data["duration"] = variable("row", _with_sum(table.duration_s), "s", "acquisition time")
-    if isinstance(scenario.source, DecoySource):
-        key = _pulses(scenario, table)
-    else:
-        key = _pairs(scenario, table, data)
+    of_pulses = isinstance(scenario.source, DecoySource)
+    key = _pulses(scenario, table) if of_pulses else _pairs(scenario, table, data)
     for name, text in [
         ("sifted", "bits that become key"),
         ("errors", "errors among them"),
@@ -153,7 +151,9 @@ def _accidentals(table: CountTable, data: xr.Dataset) -> np.ndarray | None:
     """Add singles and expected accidentals where there are singles; return the latter by pair of detectors."""
     if table.singles is None:
         return None
-    data["singles"] = variable(("row", "station", "detector"), _with_sum(table.singles), "1", "singles of each detector")
+    data["singles"] = variable(
+        ("row", "station", "detector"), _with_sum(table.singles), "1", "singles of each detector"
+    )
     each = expected_accidentals(table.singles, duration_s=table.duration_s, window_s=table.window_s)
     text = "accidental coincidences by singles and window"
     data["accidentals"] = variable("row", _with_sum(each.sum(axis=(1, 2, 3, 4))), "1", text)

@@ -151,7 +151,9 @@ class _Columns:
                 # The separator is guessed from the first line; a line that begins with # is a comment.
                 self._frame = pd.read_csv(path, sep=None, engine="python", comment="#", encoding="utf-8-sig")
         except Exception as error:  # of the several readers
-            raise ValueError(f"{path}: cannot be read as a table ({type(error).__name__}): give CSV or Parquet") from None
+            raise ValueError(
+                f"{path}: cannot be read as a table ({type(error).__name__}): give CSV or Parquet"
+            ) from None
         self._frame.columns = self._frame.columns.astype(str).str.strip()
         self.rows = len(self._frame)
         if not self.rows:

@@ -2,7 +2,7 @@
 
 from satqkd.papers.catalogue import CATALOGUE, PaperFigure
 from satqkd.papers.results import Results, read_results
-from satqkd.papers.stage import deviations, draw_figures, figure_tables, largest_deviations, observables, save_csv
+from satqkd.papers.stage import deviations, draw_figures, figure_tables, largest_deviations, observables
 
 __all__ = [
     "CATALOGUE",
@@ -14,5 +14,4 @@ __all__ = [
     "largest_deviations",
     "observables",
     "read_results",
-    "save_csv",
 ]

@@ -38,7 +38,13 @@ OWN_VALUES = {
     "key.no_key": "no key",
 }
 # The first of these figures that exists is shown where there is no figure of a paper, or before it is drawn.
-OWN_FIGURES = ("run1/figures/rate", "recorded/figures/rate", "counts/figures/acquisitions", "run1/figures/length", "figures/ranges")
+OWN_FIGURES = (
+    "run1/figures/rate",
+    "recorded/figures/rate",
+    "counts/figures/acquisitions",
+    "run1/figures/length",
+    "figures/ranges",
+)
 
 NEXT = (
     ("docs/tutorial.md", "Tutorial: one experiment, then another telescope"),

@@ -87,7 +87,7 @@ def sifted_pairs(coincidences: ArrayLike, ideal_correlation: ArrayLike) -> PairC
     coincidences : array_like, shape (..., 2, 2, 2, 2)
         By setting and outcome: (setting, setting, outcome, outcome). Setting 0 is Z, setting 1 is X.
     ideal_correlation : array_like, shape (2, 2)
-        Correlation of the intended state by setting; where that of equal settings is positive, equal outcomes are right.
+        Correlation of the intended state by setting; where it is positive, equal outcomes are right.
 
     Examples
     --------
@@ -143,7 +143,8 @@ def from_counts(counts: PairCounts | DecoyCounts, **choices: Any) -> CountedKey:
 
     Notes
     -----
-    "tiangong2" requires the pulses sent and a true vacuum. Counts of two intensities have one proof, "rusca2018".
+    "tiangong2" requires the pulses sent, a true vacuum and key of the signal alone. Counts of two intensities have one
+    proof, "rusca2018".
 
     Examples
     --------
@@ -176,7 +177,7 @@ def _of_pulses(counts: DecoyCounts, choices: dict[str, Any]) -> CountedKey:
     proofs = tuple(PULSE_PROOFS)
     if intensities.shape[-1] == 2:
         proofs = ("rusca2018",)
-    elif counts.pulses is None or np.any(intensities[..., 2] > 0):
+    elif counts.pulses is None or np.any(intensities[..., 2] > 0) or choices.get("key_intensities") != "signal":
         proofs = tuple(bound for bound in proofs if bound != "tiangong2")
 
     def length(bound: str) -> DecoyKey:
