@@ -33,6 +33,6 @@ def test_the_api_has_every_module(script):
 def test_the_gallery_has_every_figure_that_has_a_caption(script):
     captions = {path.stem for path in (ROOT / "workflow/report").glob("*.rst")}
     tables = {"parameters", "validation_table", "verdicts"}
-    of_their_own_commands = {"sweep", "acquisitions", "error_rate", "row_key", "row_bell"}
+    of_their_own_commands = {"sweep", "acquisitions", "error_rate", "row_key", "row_bell", "fit"}
     gallery = script("gallery")
     assert captions - tables - of_their_own_commands == {*gallery.STAGE_FIGURES, gallery.validation_figure().label}

@@ -12,6 +12,7 @@ rule counts:
     output:
         data=f"{COUNTS_FOLDER}/counts.nc",
         table=f"{COUNTS_FOLDER}/counts.csv",
+        fit=f"{COUNTS_FOLDER}/fit.csv",
         observables=f"{COUNTS_FOLDER}/counts.observables.json",
         figures=figures(
             "counts",
@@ -19,6 +20,7 @@ rule counts:
             "error_rate",
             "row_key",
             "row_bell",
+            "fit",
             folder=COUNTS_FOLDER,
         ),
         notebook=f"{COUNTS_FOLDER}/notebooks/counts.ipynb",

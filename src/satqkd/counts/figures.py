@@ -1,6 +1,7 @@
 """Figures of count tables."""
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -72,6 +73,33 @@ def row_key_figure(data: xr.Dataset) -> Figure:
     axis.set(ylabel="Secret key (bit/s)", yscale="symlog")
     axis.set_ylim(0, 2 * max(10, float((rows.length / rows.duration).max())))
     legend_above(axis, 3)
+    return figure
+
+
+@in_style
+def fit_figure(predicted: pd.DataFrame | None) -> Figure:
+    """Draw by how much the counts of each row deviate from those of a fitted bench, in coincidences and in error rate.
+
+    Parameters
+    ----------
+    predicted : pandas.DataFrame, optional
+        Result of `satqkd.counts.predict`; without it the figure says that nothing was fitted.
+    """
+    if predicted is None:
+        return no_data("No rows to fit: name them in fit_rows")
+    figure, (left, right) = new_figure(1, 2, width_cm=18)
+    for fitted, color, label in ((True, BLACK, "fitted"), (False, VERMILION, "predicted")):
+        rows = predicted[predicted.fitted == fitted]
+        style = {"fmt": "o" if fitted else "s", "color": color, "capsize": 3, "ms": 5, "label": label}
+        relative = 100 / rows.coincidences_predicted
+        deviation = (rows.coincidences - rows.coincidences_predicted) * relative
+        left.errorbar(rows.row, deviation, rows.coincidences_sigma * relative, **style)
+        right.errorbar(rows.row, 100 * (rows.qber - rows.qber_predicted), 100 * rows.qber_sigma, **style)
+    for axis, text in ((left, "Coincidences, counted minus fit (%)"), (right, "QBER, counted minus fit (points)")):
+        axis.axhline(0, color=BLACK, lw=0.8)
+        axis.set(xlabel="Row of the table", ylabel=text)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        legend_above(axis)
     return figure
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from satqkd.scenario.fields import BellState, FileName, Number, Positive, Section
+from satqkd.scenario.fields import BellState, FileName, Number, Positive, Section, Whole
 from satqkd.scenario.mission import AnyScenario, DecoySource, Key
 
 # Seconds by unit of a column.
@@ -108,6 +108,9 @@ class Counts(AnyScenario):
     )
     pairs: PairColumns | None = None
     pulses: PulseColumns | None = None
+    fit_rows: Annotated[tuple[Whole, ...], Field(min_length=1)] | None = Field(
+        None, description="rows of the table, from 1, to which a bench is fitted; the others are predicted"
+    )
     source: CountedPairs | DecoySource = Field(discriminator="kind")
     measurements: Annotated[tuple[Counted, ...], Field(min_length=1)] = (
         Counted(name="key", angles_deg=((0, 45), (0, 45))),
@@ -126,6 +129,8 @@ class Counts(AnyScenario):
             raise ValueError("measurements are several: name the column that tells them apart in pairs.measurement")
         if self.pairs and self.pairs.singles and self.window_ns is None:
             raise ValueError("window_ns is missing: with singles it gives the accidental coincidences")
+        if self.fit_rows and (self.pairs is None or self.pairs.singles is None):
+            raise ValueError("fit_rows requires singles: name their columns in pairs.singles, or leave fit_rows out")
         self._require_proof()
         return self
 
