@@ -19,6 +19,7 @@ include: "workflow/rules/bell.smk"
 include: "workflow/rules/fiber.smk"
 include: "workflow/rules/recorded.smk"
 include: "workflow/rules/counts.smk"
+include: "workflow/rules/bench.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/overview.smk"
@@ -43,6 +44,7 @@ rule all:
         [run_results(name) for name in MISSIONS],
         expand("results/{scenario}/recorded/key.nc", scenario=RECORDED),
         expand("results/{scenario}/counts/counts.nc", scenario=COUNTED),
+        expand("results/{scenario}/bench/key.nc", scenario=BENCHES),
         expand("results/{scenario}/figures/map.svg", scenario=MISSIONS),
 
 

@@ -1,4 +1,4 @@
-"""Snakemake on a count table."""
+"""Snakemake on a count table, and on a bench."""
 
 import pandas as pd
 import pytest
@@ -24,3 +24,15 @@ def test_the_workflow_goes_from_a_table_to_the_key(project):
     assert (folder / "figures/row_key.svg").is_file() and (folder / "counts.nc.provenance.json").is_file()
     status, text = project.snakemake()
     assert status == 0 and "Nothing to be done" in text
+
+
+def test_the_workflow_simulates_a_bench(project_in, tmp_path):
+    made = project_in(tmp_path, scenarios=["bench_example"])
+    scenario = made.folder / "data/scenarios/bench_example.yaml"
+    scenario.write_text(scenario.read_text().replace("pump_mw: 5", "pump_mw: 0.5"))
+    status, text = made.snakemake()
+    assert status == 0, text
+    folder = made.folder / "results/bench_example/bench"
+    assert load(folder / "coincidence.nc").sizes["session"] == 4
+    assert float(load(folder / "key.nc").length.sel(bound="asymptotic")) > 0
+    assert (folder / "figures/rate.svg").is_file()

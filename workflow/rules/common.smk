@@ -54,15 +54,16 @@ def checked_number(key, lowest):
 SCENARIOS = checked_missions(config["scenarios"])
 MISSIONS = {name: s for name, s in SCENARIOS.items() if s.kind == "mission"}
 RECORDED = {name: s for name, s in SCENARIOS.items() if s.kind == "recorded"}
+BENCHES = {name: s for name, s in SCENARIOS.items() if s.kind == "bench"}
 COUNTED = {name: s for name, s in SCENARIOS.items() if s.kind == "counts"}
 SEED = checked_number("seed", 0)
 RUNS = range(1, checked_number("replicates", 2) + 1)
 # The scenario of `quick`: the one that is given, or the first mission.
 QUICK = config.get("quick", next(iter(MISSIONS), None))
-if QUICK not in MISSIONS | COUNTED and "quick" in config:
+if QUICK not in MISSIONS | COUNTED | BENCHES and "quick" in config:
     raise WorkflowError(
-        f"quick={QUICK} is no mission of workflow/config.yaml, nor a count table: "
-        f"give one of {', '.join(MISSIONS | COUNTED)}"
+        f"quick={QUICK} is no mission of workflow/config.yaml, nor a count table or a bench: "
+        f"give one of {', '.join(MISSIONS | COUNTED | BENCHES)}"
     )
 # The figures show the first run; the others are only for the scatter.
 SHOWN = "1"
@@ -114,10 +115,12 @@ def run_results(scenario, runs=RUNS):
 
 
 def quick_results(scenario):
-    """Return the files of one run of a mission, or of a count table."""
+    """Return the files of one run of a mission or a bench, or of a count table."""
     parameters = f"results/{scenario}/parameters.html"
     if scenario in COUNTED:
         return [parameters, f"results/{scenario}/counts/counts.nc"]
+    if scenario in BENCHES:
+        return [parameters, f"results/{scenario}/bench/key.nc"]
     return [
         parameters,
         f"results/{scenario}/fiber.nc",

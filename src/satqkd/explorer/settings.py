@@ -54,10 +54,24 @@ SETTINGS = (
     Setting("aperture", "m", ("stations",), ("aperture_m", "obscuration_m"), 4, moves_link=True),
     Setting("divergence", "µrad", ("transmitter",), ("divergence_full_angle_urad",), 4, moves_link=True),
     Setting("pointing jitter", "µrad", ("transmitter",), ("pointing_jitter_urad",), 10, 10, moves_link=True),
+    Setting("arm loss", "dB", ("stations",), ("loss_db",), 4, 40, moves_link=True),
     Setting("source rate", "1/s", ("source",), ("pair_rate_hz", "pulse_rate_hz"), 1000),
+    Setting("pump power", "mW", ("source",), ("pump_mw",), 100),
     Setting("background", "1/s", ("stations",), ("background_rate_hz",), 100, 1e4),
     Setting("window", "ns", ("coincidence",), ("window_ns",), 10),
 )
+
+
+def settings_of(scenario: Scenario) -> tuple[Setting, ...]:
+    """Return the settings that a scenario has: a bench has losses in place of telescopes and a beam.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> [setting.label for setting in settings_of(load_scenario("bench_example"))]
+    ['arm loss', 'pump power', 'background', 'window']
+    """
+    return tuple(setting for setting in SETTINGS if _places(scenario, setting))
 
 
 def beginning(scenario: Scenario, setting: Setting) -> float:
@@ -91,7 +105,7 @@ def changes(scenario: Scenario, values: Mapping[str, float]) -> dict[str, float 
     {'coincidence.window_ns': 1.0}
     """
     changed: dict[str, float | tuple[float, ...]] = {}
-    for setting in SETTINGS:
+    for setting in settings_of(scenario):
         first = beginning(scenario, setting)
         new = values.get(setting.label, first)
         if new == first:
@@ -180,7 +194,7 @@ def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float]
             continue
         if link is None or (setting and setting.moves_link):
             link = link_budget(one, seconds)
-        counts = counts_through(one, link, step_s * (lowest_deg >= here[CUT])[None, :])
+        counts = counts_through(one, link, step_s * (lowest_deg >= here.get(CUT, 0.0))[None, :])
         there.append(i)
         means.append(counts.mean[0])
         # Proofs use the number of pulses. A higher pulse rate is therefore passed on as proportionally more seconds.
@@ -221,8 +235,8 @@ def _places(scenario: Scenario, setting: Setting) -> list[tuple[str, float | tup
     if stations := sections.pop("stations", None):
         sections |= {f"stations.{i}": station for i, station in enumerate(stations)}
     return [
-        (f"{name}.{key}", value)
+        (f"{name}.{key}", getattr(section, key))
         for key in setting.keys
         for name, section in sections.items()
-        if (value := getattr(section, key, None)) is not None
+        if section is not None and key in type(section).model_fields
     ]

@@ -37,11 +37,14 @@ OWN_VALUES = {
     "key.key_length": "secret key (bits)",
     "key.no_key": "no key",
 }
+# Folders of the results of scenarios that are no mission.
+OWN_FOLDERS = ("recorded", "counts", "bench")
 # The first of these figures that exists is shown where there is no figure of a paper, or before it is drawn.
 OWN_FIGURES = (
     "run1/figures/rate",
     "recorded/figures/rate",
     "counts/figures/acquisitions",
+    "bench/figures/rate",
     "run1/figures/length",
     "figures/ranges",
 )
@@ -129,7 +132,7 @@ def _scenarios(results: Path, folder: Path) -> tuple[dict[str, AnyScenario], lis
 
 
 def _first_day(scenario: AnyScenario) -> str:
-    return str(scenario.orbit.search_start) if isinstance(scenario, Scenario) else ""
+    return str(scenario.orbit.search_start) if isinstance(scenario, Scenario) and scenario.orbit else ""
 
 
 def _tally(results: Path, verdicts: pd.DataFrame) -> str:
@@ -173,10 +176,10 @@ def _experiment(results: Path, scenario: AnyScenario, reference: Reference, verd
 
 
 def _own(results: Path, scenario: AnyScenario) -> str:
-    """Return the section of a user's own mission, of two recordings, or of a count table."""
+    """Return the section of a user's own mission, of two recordings, of a count table or of a bench."""
     folder = results / scenario.name
     values = gather(folder)
-    for path in sorted(folder.glob("recorded/*.observables.json")) + sorted(folder.glob("counts/*.observables.json")):
+    for path in sorted(path for place in OWN_FOLDERS for path in (folder / place).glob("*.observables.json")):
         values |= {f"{path.name.split('.')[0]}.{name}": one for name, one in json.loads(path.read_text()).items()}
     rows = [
         [escape(words), escape(_shown(_text(values[name]["value"]), values[name]["unit"]))]
@@ -211,7 +214,7 @@ def _files(results: Path, scenario: AnyScenario, titles: dict[str, str]) -> str:
     papers = [_link(results, f"{name}/papers/{stem}.svg", title.partition(":")[0]) for stem, title in titles.items()]
     stages = [
         _link(results, path.relative_to(results).as_posix(), path.stem)
-        for place in ("figures", "run1/figures", "recorded/figures", "counts/figures")
+        for place in ("figures", "run1/figures", *(f"{name}/figures" for name in OWN_FOLDERS))
         for path in sorted((folder / place).glob("*.svg"))
     ]
     parameters = _link(results, f"{name}/parameters.html", "every parameter and where it comes from")
