@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from satqkd.bench import still_orbit
 from satqkd.coincidence.clock import Clock, recover_clock, seconds_clock
 from satqkd.coincidence.sifting import Clicks
 from satqkd.coincidence.streams import NONE, Recording, Tags
@@ -153,10 +154,7 @@ def _bench(scenario: Recorded, seconds: int) -> xr.Dataset:
     if scenario.measurements[-1].duration_s is None:
         durations[-1] = seconds - sum(durations)
     measurement = np.repeat(np.arange(len(durations), dtype=np.int8), durations)
-    return xr.Dataset(
-        {"measurement": ("time", measurement)},
-        coords={"time": np.datetime64(0, "ns") + np.arange(measurement.size) * np.timedelta64(1, "s")},
-    )
+    return still_orbit([station.name for station in scenario.stations], measurement)[["measurement"]]
 
 
 def _since(orbit: xr.Dataset, station: RecordedStation) -> int:

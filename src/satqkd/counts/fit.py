@@ -11,6 +11,7 @@ from scipy.special import xlogy
 
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.counts.table import CountTable, read_table
+from satqkd.detection.dead_time import ready_share
 from satqkd.key import sifted_pairs
 from satqkd.result import Result
 from satqkd.scenario import Counts
@@ -155,7 +156,7 @@ def expected_counts(parameters: np.ndarray, settings: Settings) -> tuple[np.ndar
     pairs_hz = rate * settings.pump_mw
     seen = settings.transmittance[..., None] * efficiency
     arrivals_hz = pairs_hz[:, None, None] * seen + noise
-    ready = 1 / (1 + arrivals_hz * dead_s)
+    ready = ready_share(arrivals_hz, dead_s=dead_s)
     clicks_hz = arrivals_hz * ready
     correlation = visible_z * settings.correlation_z + visible_x * settings.correlation_x
     shares = 1 + correlation[..., None, None] * SIGNS

@@ -19,6 +19,7 @@ NODES = 50
 # Points of a curve: a link budget for each point costs five times as much as counts through the same one.
 POINTS_OF_LINKS, POINTS_OF_COUNTS = 7, 19
 DIGITS = 4  # to which a changed value is rounded
+ROOM = 1e-3  # a rounded divergence stays above the diffraction limit
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ SETTINGS = (
 
 
 def settings_of(scenario: Scenario) -> tuple[Setting, ...]:
-    """Return the settings that a scenario has: a bench has losses in place of telescopes and a beam.
+    """Return the settings that a scenario has: not the divergence of a beam that follows from its aperture, and of a
+    bench losses in place of telescopes and a beam.
 
     Examples
     --------
@@ -72,6 +74,25 @@ def settings_of(scenario: Scenario) -> tuple[Setting, ...]:
     ['arm loss', 'pump power', 'background', 'window']
     """
     return tuple(setting for setting in SETTINGS if _places(scenario, setting))
+
+
+def ends(scenario: Scenario, setting: Setting) -> tuple[float, float]:
+    """Return the lowest and the highest value of a setting; no beam is narrower than its telescope allows.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> [round(end, 2) for end in ends(load_scenario("yin2020"), SETTINGS[1])]
+    [8.48, 40.0]
+    """
+    own = beginning(scenario, setting)
+    if not own:
+        return 0.0, setting.top
+    least = 1 / setting.span
+    if setting.label == "divergence":
+        transmitter = scenario.transmitter
+        least = max(least, (1 + ROOM) * transmitter.narrowest_divergence_rad / float(transmitter.divergence_rad.min()))
+    return own * min(least, 1.0), own * setting.span
 
 
 def beginning(scenario: Scenario, setting: Setting) -> float:
@@ -218,11 +239,11 @@ def positions(scenario: Scenario, label: str) -> np.ndarray:
         return np.linspace(0, HIGHEST_CUT_DEG, POINTS_OF_COUNTS)
     setting = next(one for one in SETTINGS if one.label == label)
     own, points = beginning(scenario, setting), POINTS_OF_LINKS if setting.moves_link else POINTS_OF_COUNTS
+    low, high = ends(scenario, setting)
     if not own:
-        return np.linspace(0, setting.top, points)
-    values = np.geomspace(own / setting.span, own * setting.span, points)
-    values[points // 2] = own
-    return values
+        return np.linspace(low, high, points)
+    half = points // 2 + 1
+    return np.unique([*np.geomspace(low, own, half), *np.geomspace(own, high, half)])
 
 
 def _pulse_rate(scenario: Scenario) -> float:
@@ -235,8 +256,8 @@ def _places(scenario: Scenario, setting: Setting) -> list[tuple[str, float | tup
     if stations := sections.pop("stations", None):
         sections |= {f"stations.{i}": station for i, station in enumerate(stations)}
     return [
-        (f"{name}.{key}", getattr(section, key))
+        (f"{name}.{key}", value)
         for key in setting.keys
         for name, section in sections.items()
-        if section is not None and key in type(section).model_fields
+        if key in getattr(type(section), "model_fields", {}) and (value := getattr(section, key)) is not None
     ]

@@ -17,6 +17,7 @@ from satqkd.explorer.settings import (
     KeyCurve,
     Setting,
     beginning,
+    ends,
     key_curve,
     settings_of,
     with_settings,
@@ -150,7 +151,5 @@ def _slider(scenario: Scenario, setting: Setting) -> widgets.FloatLogSlider | wi
     value, text = beginning(scenario, setting), f"{setting.label} [{setting.unit}]"
     if not value:
         return widgets.FloatSlider(value=0, min=0, max=setting.top, step=setting.top / 100, description=text, **_LOOK)
-    middle, span = np.log10(value), np.log10(setting.span)
-    return widgets.FloatLogSlider(
-        value=value, min=middle - span, max=middle + span, step=span / 100, description=text, **_LOOK
-    )
+    low, high = np.log10(ends(scenario, setting))
+    return widgets.FloatLogSlider(value=value, min=low, max=high, step=(high - low) / 200, description=text, **_LOOK)

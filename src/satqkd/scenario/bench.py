@@ -53,6 +53,7 @@ class BenchStation(Station):
     utc_offset_h: ClassVar[float] = 0.0  # type: ignore[misc]
     aperture_m: ClassVar[None] = None  # type: ignore[misc]
     obscuration_m: ClassVar[None] = None  # type: ignore[misc]
+    field_of_view_urad: ClassVar[None] = None  # type: ignore[misc]
     receiver_efficiency: ClassVar[float] = 1.0  # type: ignore[misc]
     zenith_extinction_db: ClassVar[float] = 0.0  # type: ignore[misc]
     mount: ClassVar[str] = "altazimuth"  # type: ignore[misc]
