@@ -24,8 +24,10 @@ __all__ = ["Scenario", "ScenarioError", "__version__", "load_scenario"]
 _PARTS = (
     "analytic",
     "bell",
+    "bench",
     "channel",
     "coincidence",
+    "counts",
     "dataset",
     "detection",
     "explorer",

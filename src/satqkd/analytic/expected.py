@@ -104,7 +104,7 @@ def noise_hz(scenario: Scenario, station: Station) -> np.ndarray:
     >>> from satqkd import load_scenario
     >>> mission = load_scenario("yin2020")
     >>> noise_hz(mission, mission.stations[0]).round()
-    array([774., 926., 779., 774.])
+    array([777., 929., 782., 777.])
     """
     by_detector = np.array([station.background_rate_hz + detector.dark_rate_hz for detector in station.detectors])
     return np.tile(by_detector[:2] / 2, 2) if scenario.detection.basis_choice == "active" else by_detector
@@ -162,7 +162,7 @@ def singles(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     --------
     >>> from satqkd import load_scenario
     >>> singles(load_scenario("yin2020"), np.full((1, 2), 1e-3)).sum(axis=2).round()
-    array([[6398., 6196.]])
+    array([[6409., 6206.]])
     """
     clicks_hz, ready = _clicks(scenario, transmittance)
     return clicks_hz * ready[..., None]

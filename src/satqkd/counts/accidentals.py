@@ -105,8 +105,9 @@ def window_factor(wrong: ArrayLike, total: ArrayLike, accidentals: ArrayLike) ->
     Examples
     --------
     >>> total, accidentals = np.array([1e5, 2e5, 4e5]), np.array([1e2, 4e3, 4e4])
-    >>> window_factor(0.02 * total + 2 * 0.48 * accidentals, total, accidentals)
-    WindowFactor(factor=2.0, sigma=0.013)
+    >>> found = window_factor(0.02 * total + 2 * 0.48 * accidentals, total, accidentals)
+    >>> round(found.factor, 3), round(found.sigma, 3), found.contradicts
+    (2.0, 0.013, True)
     """
     m, n, a = (np.asarray(values, float) for values in (wrong, total, accidentals))
     used = n > 0
