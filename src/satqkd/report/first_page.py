@@ -53,6 +53,7 @@ NEXT = (
     ("docs/tutorial.md", "Tutorial: one experiment, then another telescope"),
     ("docs/your-own-mission.md", "Your own mission: from nothing to a result"),
     ("docs/recordings.md", "Your own recordings: time tags to QBER, S and key"),
+    ("docs/count-tables.md", "Your own counts: a table to QBER, S and key; a bench"),
     ("docs/planner.md", "The passes of the coming days: make plan"),
     ("docs/clusters.md", "A grid of designs: make sweep"),
     ("results/README.md", "What each file in this folder is"),
