@@ -13,7 +13,8 @@ PARTS = {
     "Stages": ["orbit", "channel", "detection", "coincidence", "key", "bell", "fiber", "validation"],
     "What stages share": ["dataset", "bench", "result", "files", "flight", "streams", "tables", "plot"],
     "Above several stages": [
-        "analytic", "counts", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"
+        "analytic", "calibration", "counts", "planner", "sweep", "explorer", "papers", "overview", "report", "command",
+        "workflow",
     ],
 }  # fmt: skip
 

@@ -25,6 +25,7 @@ _PARTS = (
     "analytic",
     "bell",
     "bench",
+    "calibration",
     "channel",
     "coincidence",
     "counts",

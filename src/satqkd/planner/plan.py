@@ -7,6 +7,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from satqkd.analytic.forecast import Counts, expected_counts, no_key, pooled_secret_bits, secret_bits
+from satqkd.analytic.uncertainty import KeyInterval, pass_intervals
 from satqkd.orbit import Elements
 from satqkd.orbit.elements import nearest
 from satqkd.orbit.passes import pass_times
@@ -36,6 +37,8 @@ class Forecast:
         One row for each pass of each link in order of time; docs/planner.md lists the columns.
     links : pandas.DataFrame
         One row for each satellite with its station, or pair of stations.
+    shares : pandas.DataFrame
+        Share of each unknown in the variance of the key, by link.
     trajectories : dict of str to Trajectory
         By satellite.
     """
@@ -43,6 +46,7 @@ class Forecast:
     plan: Plan
     passes: pd.DataFrame
     links: pd.DataFrame
+    shares: pd.DataFrame
     trajectories: dict[str, Trajectory]
 
 
@@ -91,7 +95,7 @@ def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:
     {'satellite': 'micius', 'stations': 'xinglong', 'passes': 2, 'usable_passes': 1}
     """
     sun, fleet = Sun.during(plan.start_utc, plan.end_utc), plan.fleet()
-    trajectories, tables, links = {}, [], []
+    trajectories, tables, links, shares = {}, [], [], []
     total = sum(len(plan.links(scenario)) for _, _, scenario in fleet)
     with tqdm(total=total, desc="links", disable=not progress, mininterval=1.0) as bar:
         for satellite, elements, scenario in fleet:
@@ -101,13 +105,20 @@ def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:
                 times = joint_times_s(path, stations, [single[station.name] for station in stations])
                 times = one_a_night(path, stations, sun, times, scenario.orbit.max_sun_elevation_deg)
                 link = _Link(satellite.name, elements, stations, placed(scenario, stations), path, sun)
-                table, summary = link.forecast(times)
+                table, summary, parts = link.forecast(times)
+                shares += parts
                 tables.append(table)
                 links.append(summary)
                 bar.update()
     order = ["rise_utc", "satellite", "stations"]
     passes = pd.concat(tables, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
-    return Forecast(plan, passes, pd.DataFrame(links), trajectories)
+    return Forecast(
+        plan,
+        passes,
+        pd.DataFrame(links),
+        pd.DataFrame(shares, columns=["satellite", "stations", "unknown", "share"]),
+        trajectories,
+    )
 
 
 def _trajectory(plan: Plan, name: str, elements: Elements) -> Trajectory:
@@ -141,18 +152,29 @@ class _Link:
     def view(self, seconds: np.ndarray) -> View:
         return view(self.path, self.stations, self.sun, seconds)
 
-    def forecast(self, times: np.ndarray) -> tuple[pd.DataFrame, dict]:
-        """Return a row for each pass, from rise, culmination and set, shape (pass, 3), and the sums of the link."""
+    def forecast(self, times: np.ndarray) -> tuple[pd.DataFrame, dict, list[dict]]:
+        """Return a row for each pass, from rise, culmination and set, shape (pass, 3), the sums of the link, and what
+        makes its key uncertain.
+        """
         highest = self.view(times[:, 1])
         windows = self.windows(times, highest)
         is_open = windows[:, 1] > windows[:, 0]
-        counts = self.counts(windows[is_open]) if is_open.any() else None
+        nodes = self.nodes(windows[is_open]) if is_open.any() else None
+        counts = expected_counts(self.scenario, **nodes) if nodes else None
+        interval = pass_intervals(self.scenario, **nodes) if nodes else None
         reasons = self.reasons(times, windows, counts)
         table = pd.concat(
-            [self.geometry(times, highest), self.opening(windows), self.yields(is_open, counts), reasons],
+            [
+                self.geometry(times, highest),
+                self.opening(windows),
+                self.yields(is_open, counts, interval),
+                reasons,
+            ],
             axis="columns",
         )
-        return table, self.summary(table, counts)
+        shares = interval.shares() if interval is not None else {}
+        rows = [self.names | {"unknown": name, "share": round(share, 3)} for name, share in shares.items()]
+        return table, self.summary(table, counts), rows
 
     def windows(self, times: np.ndarray, highest: View) -> np.ndarray:
         """Return when the conditions are fulfilled, shape (pass, 2); begin equals end where that is too short."""
@@ -166,19 +188,18 @@ class _Link:
         windows[short, 1] = windows[short, 0]
         return windows
 
-    def counts(self, windows: np.ndarray) -> Counts:
-        """Return the expected counts by Gauss-Legendre quadrature over each window."""
+    def nodes(self, windows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return range, elevation and weights at the nodes of a Gauss-Legendre quadrature over each window."""
         duration_s = windows[:, 1] - windows[:, 0]
         count = int(np.clip(np.ceil(duration_s.max() / NODE_SPACING_S), NODES, MOST_NODES))
         node, weight = np.polynomial.legendre.leggauss(count)
         seconds = windows[:, :1] + duration_s[:, None] * (1 + node) / 2
         seen, shape = self.view(seconds.ravel()), (*seconds.shape, len(self.stations))
-        return expected_counts(
-            self.scenario,
-            range_m=seen.range_m.reshape(shape),
-            elevation_deg=seen.elevation_deg.reshape(shape),
-            weights_s=duration_s[:, None] * weight / 2,
-        )
+        return {
+            "range_m": seen.range_m.reshape(shape),
+            "elevation_deg": seen.elevation_deg.reshape(shape),
+            "weights_s": duration_s[:, None] * weight / 2,
+        }
 
     def geometry(self, times: np.ndarray, highest: View) -> pd.DataFrame:
         night = (highest.sun_elevation_deg <= self.scenario.orbit.max_sun_elevation_deg).all(axis=1)
@@ -208,8 +229,8 @@ class _Link:
             }
         )
 
-    def yields(self, is_open: np.ndarray, counts: Counts | None) -> pd.DataFrame:
-        """Return the yields under a clear sky, and the expected secret bits with the clouds."""
+    def yields(self, is_open: np.ndarray, counts: Counts | None, interval: KeyInterval | None) -> pd.DataFrame:
+        """Return the yields under a clear sky with the key's interval, and the expected secret bits with the clouds."""
         columns = np.zeros((6, is_open.size))
         columns[2:4] = np.nan  # there is no error rate without a bit
         if counts is not None:
@@ -219,6 +240,10 @@ class _Link:
         for (name, digits), mean, sigma in zip(YIELDS.items(), columns[::2], columns[1::2], strict=True):
             table |= {name: np.round(mean, digits), f"{name}_sigma": np.round(sigma, digits)}
         *_, mean, sigma = columns
+        for name in ("low", "high"):
+            end = np.zeros(is_open.size)
+            end[is_open] = getattr(interval, name) if interval is not None else 0.0
+            table[f"secret_bits_{name}"] = np.round(end, YIELDS["secret_bits"])
         return pd.DataFrame(
             table
             | {

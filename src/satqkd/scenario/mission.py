@@ -28,6 +28,7 @@ from satqkd.scenario.fields import (
 )
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.provided import data_folder
+from satqkd.scenario.uncertain import Uncertainty, Unknown, unknowns
 
 if TYPE_CHECKING:
     from satqkd.scenario.counts import CountedPairs
@@ -399,6 +400,7 @@ class AnyScenario(Section):
 
     _path: Path = PrivateAttr(default=Path())
     _origins: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
+    _widths: dict[str, Uncertainty] = PrivateAttr(default_factory=dict)
 
     def _require_proof(self) -> None:
         """Refuse a proof that does not apply to the source."""
@@ -415,7 +417,7 @@ class AnyScenario(Section):
 
     @property
     def origins(self) -> dict[str, tuple[str, str]]:
-        """Return the origin of each parameter: dotted key to (published, assumed or calibrated; source or reason)."""
+        """Return the origin of each value: dotted key to (published, assumed, calibrated or transferred; source)."""
         return dict(self._origins)
 
     @property
@@ -423,6 +425,21 @@ class AnyScenario(Section):
         """Return the ids of the published values that calibrated parameters were fitted to."""
         calibrated = [words for origin, words in self._origins.values() if origin == "calibrated"]
         return {name.strip() for words in calibrated for name in words.split(",")}
+
+    @property
+    def transferred(self) -> dict[str, str]:
+        """Return the name of the scenario that each value taken from another one comes from, by dotted key."""
+        return {key: words.split(":")[0] for key, (origin, words) in self._origins.items() if origin == "transferred"}
+
+    @property
+    def widths(self) -> dict[str, Uncertainty]:
+        """Return the uncertainty of each value whose range or standard deviation the file states, by dotted key."""
+        return dict(self._widths)
+
+    @property
+    def unknowns(self) -> list[Unknown]:
+        """Return the uncertain quantities; equal entries of several stations or detectors are one."""
+        return unknowns(self._origins, self._widths)
 
     @property
     def path(self) -> Path:
@@ -512,7 +529,7 @@ class AnyScenario(Section):
                 raise ScenarioError(f"{self._place}: {key} is not a key of this scenario")
             node[leaf] = value
         changed = validated(type(self), tree, self._place)
-        changed._path, changed._origins = self._path, dict(self._origins)
+        changed._path, changed._origins, changed._widths = self._path, dict(self._origins), dict(self._widths)
         return changed
 
 
