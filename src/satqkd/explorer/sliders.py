@@ -111,7 +111,7 @@ class Explorer(widgets.VBox):
         except ScenarioError as error:
             self.numbers.value = _sentence(error)
             return
-        interval = mission_interval(scenario, self._orbit, min_elevation_deg=values[CUT]) if result.budget else None
+        interval = mission_interval(scenario, self._orbit, min_elevation_deg=cut_deg) if result.budget else None
         self.shown = Shown(values, result, course, interval)
         self._show(self.shown)
 
