@@ -18,6 +18,8 @@ include: "workflow/rules/key.smk"
 include: "workflow/rules/bell.smk"
 include: "workflow/rules/fiber.smk"
 include: "workflow/rules/recorded.smk"
+include: "workflow/rules/counts.smk"
+include: "workflow/rules/bench.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/predictive.smk"
 include: "workflow/rules/calibrate.smk"
@@ -44,23 +46,12 @@ rule all:
         expand("results/{scenario}/fiber.nc", scenario=MISSIONS),
         [run_results(name) for name in MISSIONS],
         expand("results/{scenario}/recorded/key.nc", scenario=RECORDED),
+        expand("results/{scenario}/counts/counts.nc", scenario=COUNTED),
+        expand("results/{scenario}/bench/key.nc", scenario=BENCHES),
         expand("results/{scenario}/figures/map.svg", scenario=MISSIONS),
 
 
 rule quick:
-    """One run of one experiment: snakemake quick --config quick=yin2020."""
+    """One run of one experiment, or one table: snakemake quick --config quick=yin2020."""
     input:
-        (
-            [
-                f"results/{QUICK}/parameters.html",
-                f"results/{QUICK}/fiber.nc",
-                run_results(QUICK, [SHOWN]),
-                (
-                    f"results/{QUICK}/predictive.nc"
-                    if MISSIONS[QUICK].reference
-                    else []
-                ),
-            ]
-            if QUICK
-            else []
-        ),
+        quick_results(QUICK) if QUICK else [],

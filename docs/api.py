@@ -12,9 +12,10 @@ PARTS = {
     "Scenarios": ["scenario"],
     "Stages": ["orbit", "channel", "detection", "coincidence", "key", "bell", "fiber", "validation"],
     "Eve": ["attack", "laboratory"],
-    "What stages share": ["dataset", "result", "files", "flight", "streams", "tables", "plot"],
+    "What stages share": ["dataset", "bench", "result", "files", "flight", "streams", "tables", "plot"],
     "Above several stages": [
-        "analytic", "calibration", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"
+        "analytic", "calibration", "counts", "planner", "sweep", "explorer", "papers", "overview", "report", "command",
+        "workflow",
     ],
 }  # fmt: skip
 

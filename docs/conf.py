@@ -63,6 +63,7 @@ CONTENTS = {
         "uncertainty",
         "recordings",
         "attacks",
+        "count-tables",
         "clusters",
         "scenario-keys",
         "Scenario files <../data/scenarios/README>",
@@ -70,6 +71,7 @@ CONTENTS = {
         "Published values <../data/reference/README>",
         "../data/map/README",
         "../data/recordings/README",
+        "../data/counts/README",
         "../results/README",
     ],
     "docs/physics/README": [
@@ -79,6 +81,7 @@ CONTENTS = {
         "coincidence",
         "key",
         "bell",
+        "counts",
         "fiber",
         "validation",
         "calibration",

@@ -121,7 +121,9 @@ def test_a_scenario_is_loaded_by_name_from_anywhere(tmp_path, monkeypatch):
     assert "calibration" not in provided_names("scenarios")
 
 
-@pytest.mark.parametrize(("name", "near"), [("lio2017", "did you mean liao2017?"), ("moon", "known are jinan1, ")])
+@pytest.mark.parametrize(
+    ("name", "near"), [("lio2017", "did you mean liao2017?"), ("moon", "known are bench_example, ")]
+)
 def test_a_wrong_name_lists_the_right_ones(name, near):
     with pytest.raises(ScenarioError, match=f"{name}: is not the name of a scenario: ") as error:
         load_scenario(name)

@@ -33,7 +33,7 @@ def test_the_api_has_every_module(script):
 def test_the_gallery_has_every_figure_that_has_a_caption(script):
     captions = {path.stem for path in (ROOT / "workflow/report").glob("*.rst")}
     tables = {"parameters", "validation_table", "verdicts"}
-    of_their_own_commands = {"sweep", "attacks"}
+    of_their_own_commands = {"sweep", "attacks", "acquisitions", "error_rate", "row_key", "row_bell", "fit"}
     gallery = script("gallery")
     of_all = {entry.label for entry in gallery.validation_figures()}
     assert captions - tables - of_their_own_commands == {*gallery.STAGE_FIGURES} | of_all

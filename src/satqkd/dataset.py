@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from satqkd.files import finished, require_result
-from satqkd.scenario import Experiment
+from satqkd.scenario import AnyScenario
 
 
 def variable(dims: str | tuple[str, ...], values: ArrayLike, units: str, long_name: str) -> xr.Variable:
@@ -25,7 +25,7 @@ def variable(dims: str | tuple[str, ...], values: ArrayLike, units: str, long_na
     return xr.Variable(dims, values, {"units": units, "long_name": long_name})
 
 
-def label(data: xr.Dataset, stage: str, scenario: Experiment, seed: int | None = None) -> xr.Dataset:
+def label(data: xr.Dataset, stage: str, scenario: AnyScenario, seed: int | None = None) -> xr.Dataset:
     """Set the CF global attributes. No timestamp or path is stored, so equal inputs give identical files.
 
     Parameters
@@ -33,7 +33,7 @@ def label(data: xr.Dataset, stage: str, scenario: Experiment, seed: int | None =
     data : xarray.Dataset
         Its own attributes are kept.
     stage : str
-    scenario : Scenario or Recorded
+    scenario : AnyScenario
     seed : int, optional
         The configuration's seed, for a stage that draws random numbers.
 

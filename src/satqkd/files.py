@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class MissingResult(FileNotFoundError):
@@ -84,6 +88,22 @@ def save_json(values: dict, path: str | Path) -> None:
     """
     with finished(path) as draft:
         draft.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
+
+
+def save_csv(frame: "pd.DataFrame", path: str | Path) -> None:
+    """Write a table as CSV, numbers that are not whole to six digits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_csv(pd.DataFrame({"row": [1], "qber": [0.0212345678]}), f"{folder}/counts.csv")
+    ...     Path(folder, "counts.csv").read_text()
+    'row,qber\\n1,0.0212346\\n'
+    """
+    with finished(path) as draft:
+        frame.to_csv(draft, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def save_observables(values: dict[str, tuple[float, str]], path: str | Path) -> None:

@@ -8,8 +8,8 @@ from satqkd.coincidence.sifting import resolve_clicks
 from satqkd.detection import read_tags, simulate
 from satqkd.detection.arrivals import settings_at
 from satqkd.laboratory import EXPERIMENTS
+from satqkd.laboratory.cell import link_of
 from satqkd.scenario import ScenarioError, load_scenario
-from satqkd.workflow.example import room_of
 
 SHORT = {"measurements.0.duration_s": 2, "measurements.1.duration_s": 1}
 
@@ -21,8 +21,8 @@ def simulated(name, path, **options):
         SHORT | {"source.pair_rate_hz": 2e4} if mission.source.kind == "entangled" else {"measurements.0.duration_s": 2}
     )
     bench = mission.replaced(faint)
-    room = room_of(bench, experiment.transmittances)
-    truth = simulate(bench, room, room, path=path, seed=5, run=1, **options)
+    orbit, channel = link_of(bench, experiment.transmittances)
+    truth = simulate(bench, orbit, channel, path=path, seed=5, run=1, **options)
     return truth, read_tags(path, bench.stations[-1].name).load()
 
 
@@ -42,8 +42,8 @@ def test_her_record_is_in_order_and_made_of_probabilities(tmp_path):
 
 def test_without_an_attack_the_truth_has_nothing_of_her(tmp_path):
     quiet = load_scenario("yin2020").replaced(SHORT | {"source.pair_rate_hz": 2e3})
-    room = room_of(quiet, (0.8, 0.2))
-    truth = simulate(quiet, room, room, path=tmp_path / "detection.zarr", seed=5, run=1)
+    orbit, channel = link_of(quiet, (0.8, 0.2))
+    truth = simulate(quiet, orbit, channel, path=tmp_path / "detection.zarr", seed=5, run=1)
     assert not [name for name in truth if str(name).startswith("eve")] and "eve_knows" not in truth.attrs
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from satqkd.analytic.prospect import answer, through_pass
 from satqkd.explorer.drawing import HEIGHT, WIDTH, Shown, drawings
-from satqkd.explorer.settings import CUT, SETTINGS, KeyCurve, beginning, key_curve, with_settings
+from satqkd.explorer.settings import CUT, KeyCurve, beginning, key_curve, settings_of, with_settings
 from satqkd.explorer.sliders import Explorer
+from satqkd.scenario import load_scenario
 
 SOUND = {"decoy": ("multinomial", "multinomial_two_way"), "entangled": ("projected",)}
-LABELS = [*(setting.label for setting in SETTINGS), CUT]
+LABELS = [*(setting.label for setting in settings_of(load_scenario("yin2020"))), CUT]
 
 
 @pytest.fixture(scope="module", params=["yin2017", "liao2017", "yin2020", "tiangong2"])
@@ -22,7 +23,7 @@ def mission(request, missions, orbits):
 
 
 def own(scenario):
-    return {setting.label: beginning(scenario, setting) for setting in SETTINGS} | {CUT: 0.0}
+    return {setting.label: beginning(scenario, setting) for setting in settings_of(scenario)} | {CUT: 0.0}
 
 
 @pytest.mark.parametrize("label", LABELS)

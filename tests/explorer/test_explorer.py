@@ -9,7 +9,7 @@ from satqkd.analytic import expected
 from satqkd.analytic.prospect import answer
 from satqkd.channel import link_budget
 from satqkd.explorer.drawing import as_html
-from satqkd.explorer.settings import SETTINGS, beginning, with_settings
+from satqkd.explorer.settings import beginning, settings_of, with_settings
 from satqkd.explorer.sliders import Explorer
 from satqkd.orbit import find_sessions
 from satqkd.scenario import ScenarioError, load_scenario
@@ -29,13 +29,13 @@ def explorer(root):
 
 
 def untouched(scenario):
-    return {setting.label: beginning(scenario, setting) for setting in SETTINGS}
+    return {setting.label: beginning(scenario, setting) for setting in settings_of(scenario)}
 
 
 def test_untouched_sliders_leave_the_scenario_as_it_is(mission):
     scenario, _ = mission
     same = with_settings(scenario, untouched(scenario))
-    for setting in SETTINGS:
+    for setting in settings_of(scenario):
         assert beginning(same, setting) == pytest.approx(beginning(scenario, setting), rel=1e-12)
     assert same.transmitter.divergence_rad == pytest.approx(scenario.transmitter.divergence_rad, rel=1e-12)
 
@@ -115,3 +115,14 @@ def test_no_key_is_shown_with_its_reason(mission):
     assert noisy.key == 0 and noisy.no_key == reason
     assert f"0 ± 0 bit, {reason}" in as_html("a", noisy)
     assert "nan" not in as_html("a", replace(noisy, qber=np.nan, chsh_s=np.nan))
+
+
+def test_a_bench_has_sliders_of_its_own(root):
+    explorer = Explorer([root / "data/scenarios/bench_example.yaml"])
+    assert list(explorer.sliders) == ["arm loss", "pump power", "background", "window"]
+    before = explorer.shown.result
+    explorer.sliders["arm loss"].value *= 2
+    after = explorer.shown.result
+    assert after.rate < before.rate / 2 and after.budget["arm"] > before.budget["arm"] + 3
+    explorer.sliders["pump power"].value *= 2
+    assert explorer.shown.result.rate > 1.9 * after.rate and "<svg" in explorer.curves.value

@@ -5,8 +5,7 @@ import shutil
 import pytest
 
 from satqkd.explorer.saving import save_scenario
-from satqkd.explorer.settings import CUT, beginning, changes, with_settings
-from satqkd.explorer.settings import SETTINGS as ALL
+from satqkd.explorer.settings import CUT, beginning, changes, settings_of, with_settings
 from satqkd.scenario import ScenarioError, load_scenario
 
 NAMES = ("yin2017", "liao2017", "yin2020", "tiangong2", "template")
@@ -22,7 +21,9 @@ def scenario(request, root, tmp_path):
 
 
 def values(scenario):
-    moved = {setting.label: (beginning(scenario, setting) or setting.top / 2) * 0.93 for setting in ALL}
+    moved = {
+        setting.label: (beginning(scenario, setting) or setting.top / 2) * 0.93 for setting in settings_of(scenario)
+    }
     return moved | {CUT: 0.0}
 
 
@@ -47,7 +48,7 @@ def test_what_is_saved_is_what_was_explored(scenario):
 def test_only_changed_values_are_assumed_and_all_others_keep_their_words(scenario):
     saved = load_scenario(save_scenario(scenario, values(scenario), "explored"))
     changed = changes(scenario, values(scenario))
-    assert len(changed) >= len(ALL)
+    assert len(changed) >= len(settings_of(scenario))
     for key in changed:
         origin, words = saved.origins[key]
         assert origin == "assumed" and scenario.path.name in words

@@ -55,13 +55,16 @@ def checked_number(key, lowest):
 SCENARIOS = checked_missions(config["scenarios"])
 MISSIONS = {name: s for name, s in SCENARIOS.items() if s.kind == "mission"}
 RECORDED = {name: s for name, s in SCENARIOS.items() if s.kind == "recorded"}
+BENCHES = {name: s for name, s in SCENARIOS.items() if s.kind == "bench"}
+COUNTED = {name: s for name, s in SCENARIOS.items() if s.kind == "counts"}
 SEED = checked_number("seed", 0)
 RUNS = range(1, checked_number("replicates", 2) + 1)
-# The mission of `quick`: the one that is given, or the first.
+# The scenario of `quick`: the one that is given, or the first mission.
 QUICK = config.get("quick", next(iter(MISSIONS), None))
-if QUICK not in MISSIONS and "quick" in config:
+if QUICK not in MISSIONS | COUNTED | BENCHES and "quick" in config:
     raise WorkflowError(
-        f"quick={QUICK} is no mission of workflow/config.yaml: give one of {', '.join(MISSIONS)}"
+        f"quick={QUICK} is no mission of workflow/config.yaml, nor a count table or a bench: "
+        f"give one of {', '.join(MISSIONS | COUNTED | BENCHES)}"
     )
 # The figures show the first run; the others are only for the scatter.
 SHOWN = "1"
@@ -120,6 +123,25 @@ def run_results(scenario, runs=RUNS):
         run=runs,
         stage=run_stages(scenario),
     )
+
+
+def quick_results(scenario):
+    """Return the files of one run of a mission or a bench, or of a count table."""
+    parameters = f"results/{scenario}/parameters.html"
+    if scenario in COUNTED:
+        return [parameters, f"results/{scenario}/counts/counts.nc"]
+    if scenario in BENCHES:
+        return [parameters, f"results/{scenario}/bench/key.nc"]
+    return [
+        parameters,
+        f"results/{scenario}/fiber.nc",
+        run_results(scenario, [SHOWN]),
+    ]
+
+
+def count_table(wildcards):
+    scenario = COUNTED[wildcards.scenario]
+    return str(scenario.file(scenario.table))
 
 
 def recordings(wildcards):

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from satqkd.analytic.expected import pair_rates, pulse_rates, right_and_wrong
+from satqkd.bench import still_orbit
 from satqkd.channel import link_budget
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length
@@ -319,20 +320,10 @@ def orbit_at(scenario: Scenario, *, range_m: np.ndarray, elevation_deg: np.ndarr
     6
     """
     passes, nodes, stations = range_m.shape
-    each = ("time", "station")
-    number = np.repeat(np.arange(passes), nodes)
-    return xr.Dataset(
-        {
-            "range": (each, range_m.reshape(-1, stations)),
-            "elevation": (each, elevation_deg.reshape(-1, stations)),
-            "measurement": ("time", np.zeros(number.size, np.int8)),
-            "baseline": ((), np.nan),
-            "longest_range": (("session", "station"), range_m.max(axis=1)),
-        },
-        coords={
-            "time": np.arange(number.size),
-            "station": [station.name for station in scenario.stations],
-            "session_number": ("time", number),
-        },
-        attrs={"showcase": 0},
+    return still_orbit(
+        [station.name for station in scenario.stations],
+        np.zeros(passes * nodes),
+        session_number=np.repeat(np.arange(passes), nodes),
+        range_m=range_m.reshape(-1, stations),
+        elevation_deg=elevation_deg.reshape(-1, stations),
     )

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from satqkd.bench import still_channel
 from satqkd.channel.atmosphere import extinction_db
 from satqkd.channel.diffraction import beam_diameter_m, captured_fraction, geometric_loss_db
 from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
@@ -19,7 +20,7 @@ from satqkd.channel.turbulence import (
     turbulent_divergence_rad,
 )
 from satqkd.dataset import label, variable
-from satqkd.scenario import Scenario
+from satqkd.scenario import Bench, Scenario
 from satqkd.scenario.mission import Station
 
 # Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
@@ -63,6 +64,8 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
     >>> round(float(channel.attenuation.min()), -1), round(float(channel.attenuation.max()), -1)
     (30.0, 40.0)
     """
+    if isinstance(scenario, Bench):
+        return label(still_channel(orbit, scenario.losses_db[orbit.session_number.values]), "channel", scenario)
     loss = _in_parts(_losses, scenario, orbit)
     attenuation = loss.sum(axis=2)
     detectors = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
@@ -195,6 +198,8 @@ def _fading_variance(scenario: Scenario, station: Station, orbit: xr.Dataset) ->
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     """Return what a publication can be compared with: name to (value or [low, high], unit)."""
+    if "diffraction" not in data.component:  # a bench
+        return {"attenuation": ([float(data.total_attenuation.min()), float(data.total_attenuation.max())], "dB")}
     shown = data.isel(time=data.session_number.values == data.attrs["showcase"])
     total = shown.total_attenuation.values
     result: dict[str, tuple[Any, str]] = {"attenuation": ([total.min(), total.max()], "dB")}

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from satqkd.bench import still_orbit
 from satqkd.coincidence.clock import Clock, recover_clock, seconds_clock
 from satqkd.coincidence.sifting import Clicks
 from satqkd.coincidence.streams import NONE, Recording, Tags
@@ -194,11 +195,8 @@ def _unit_hint(extents: list[tuple[float, float]]) -> str:
 def _bench(scenario: Recorded, seconds: int) -> xr.Dataset:
     """Return an orbit data set for a bench, where nothing flies: seconds, and the measurement that each belongs to."""
     measurement = scenario.schedule(seconds)
-    measurement = measurement[: measured_seconds(measurement)]
-    return xr.Dataset(
-        {"measurement": ("time", measurement)},
-        coords={"time": np.datetime64(0, "ns") + np.arange(measurement.size) * np.timedelta64(1, "s")},
-    )
+    measured = measurement[: measured_seconds(measurement)]
+    return still_orbit([station.name for station in scenario.stations], measured)[["measurement"]]
 
 
 def _since(orbit: xr.Dataset, station: RecordedStation) -> int:

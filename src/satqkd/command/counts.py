@@ -7,14 +7,12 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import Field
 
-from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length
-from satqkd.scenario import PROOFS
+from satqkd import key
+from satqkd.key import CountedKey, DecoyCounts, from_counts
 from satqkd.scenario.fields import NonNegative, Number, Probability, Section
 from satqkd.scenario.messages import ScenarioError, validated
 
 ByIntensity = Annotated[tuple[NonNegative, ...], Field(min_length=2, max_length=3)]
-# Proofs that need gains, which are unknown without the number of pulses sent.
-NEED_PULSES = ("tiangong2",)
 
 
 class Proof(Section):
@@ -60,7 +58,7 @@ def key_lengths(given: Mapping[str, Any], place: Path | str = "counts") -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Columns ``proof``, ``bits``.
+        Columns ``proof``, ``bits`` and ``no_key``, the reason where there is none.
 
     Raises
     ------
@@ -76,25 +74,26 @@ def key_lengths(given: Mapping[str, Any], place: Path | str = "counts") -> pd.Da
     """
     try:
         if "detections_x" in given:
-            lengths = _of_pulses(validated(PulseCounts, dict(given), place))
+            found = _of_pulses(validated(PulseCounts, dict(given), place))
         else:
-            lengths = _of_pairs(validated(PairCounts, dict(given), place))
+            found = _of_pairs(validated(PairCounts, dict(given), place))
     except ScenarioError:
         raise
     except ValueError as error:
         raise ScenarioError(f"{place}: {error}") from None
-    return pd.DataFrame([{"proof": bound, "bits": int(bits)} for bound, bits in lengths.items()])
+    rows = [(bound, int(bits), str(found.no_key[bound])) for bound, bits in found.length.items()]
+    return pd.DataFrame(rows, columns=["proof", "bits", "no_key"])
 
 
-def _of_pairs(counts: PairCounts) -> dict[str, float]:
-    """Return the length of the key by proof, from counts of pairs."""
-    return {bound: float(bbm92_key_length(**dict(counts), bound=bound).length) for bound in PROOFS["entangled"]}
+def _of_pairs(counts: PairCounts) -> CountedKey:
+    """Return the key from counts of pairs."""
+    values = dict(counts)
+    counted = key.PairCounts(**{name: values.pop(name) for name in ("n_z", "n_x", "errors_z", "errors_x")})
+    return from_counts(counted, **values)
 
 
-def _of_pulses(counts: PulseCounts) -> dict[str, float]:
-    """Return the length of the key by proof, from counts of pulses."""
+def _of_pulses(counts: PulseCounts) -> CountedKey:
+    """Return the key from counts of pulses."""
     values = dict(counts)
     names = ("detections_x", "detections_z", "errors_x", "errors_z", "pulses")
-    counted = DecoyCounts(*(values.pop(name) for name in names))
-    bounds = [bound for bound in PROOFS["decoy"] if counts.pulses or bound not in NEED_PULSES]
-    return {bound: float(decoy_key_length(counts=counted, **values, bound=bound).length) for bound in bounds}
+    return from_counts(DecoyCounts(*(values.pop(name) for name in names)), **values)

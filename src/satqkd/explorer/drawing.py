@@ -109,8 +109,8 @@ def _shares(interval: KeyInterval | None) -> str:
 
 def _bar(budget: dict[str, float]) -> str:
     """Return the mean losses side by side, as wide as they are large."""
-    total = sum(budget.values())
-    parts = zip(budget.items(), BUDGET_COLOURS, strict=True)
+    total = sum(budget.values()) or 1.0
+    parts = zip(budget.items(), BUDGET_COLOURS[: len(budget)], strict=True)
     pieces = [
         (
             f"<div title='{name}: {loss:.1f} dB' style='background:{colour};width:{100 * loss / total:.2f}%'></div>",

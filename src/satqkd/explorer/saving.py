@@ -30,7 +30,7 @@ def save_scenario(scenario: Scenario, values: Mapping[str, float], name: str) ->
         Where the file exists already, or a scenario cannot have the name or a value. No file is left then.
     """
     changed: dict[str, Any] = dict(changes(scenario, values))
-    if values.get(CUT, 0.0) > scenario.orbit.min_elevation_deg:
+    if scenario.orbit and values.get(CUT, 0.0) > scenario.orbit.min_elevation_deg:
         changed["orbit.min_elevation_deg"] = values[CUT]
     scenario.replaced({"name": name, **changed})  # refuses a name or a value before a file is made
     tree = scenario.model_dump(mode="json", exclude_unset=True, exclude={"reference", "outlook"}) | {"name": name}

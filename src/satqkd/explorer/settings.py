@@ -55,20 +55,23 @@ SETTINGS = (
     Setting("aperture", "m", ("stations",), ("aperture_m", "obscuration_m"), 4, moves_link=True),
     Setting("divergence", "µrad", ("transmitter",), ("divergence_full_angle_urad",), 4, moves_link=True),
     Setting("pointing jitter", "µrad", ("transmitter",), ("pointing_jitter_urad",), 10, 10, moves_link=True),
+    Setting("arm loss", "dB", ("stations",), ("loss_db",), 4, 40, moves_link=True),
     Setting("source rate", "1/s", ("source",), ("pair_rate_hz", "pulse_rate_hz"), 1000),
+    Setting("pump power", "mW", ("source",), ("pump_mw",), 100),
     Setting("background", "1/s", ("stations",), ("background_rate_hz",), 100, 1e4),
     Setting("window", "ns", ("coincidence",), ("window_ns",), 10),
 )
 
 
 def settings_of(scenario: Scenario) -> tuple[Setting, ...]:
-    """Return the settings that a scenario has: not the divergence of a beam that follows from its aperture.
+    """Return the settings that a scenario has: not the divergence of a beam that follows from its aperture, and of a
+    bench losses in place of telescopes and a beam.
 
     Examples
     --------
     >>> from satqkd import load_scenario
-    >>> len(settings_of(load_scenario("yin2020"))) == len(SETTINGS)
-    True
+    >>> [setting.label for setting in settings_of(load_scenario("bench_example"))]
+    ['arm loss', 'pump power', 'background', 'window']
     """
     return tuple(setting for setting in SETTINGS if _places(scenario, setting))
 
@@ -212,7 +215,7 @@ def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float]
             continue
         if link is None or (setting and setting.moves_link):
             link = link_budget(one, seconds)
-        counts = counts_through(one, link, step_s * (lowest_deg >= here[CUT])[None, :])
+        counts = counts_through(one, link, step_s * (lowest_deg >= here.get(CUT, 0.0))[None, :])
         there.append(i)
         means.append(counts.mean[0])
         # Proofs use the number of pulses. A higher pulse rate is therefore passed on as proportionally more seconds.
@@ -256,5 +259,5 @@ def _places(scenario: Scenario, setting: Setting) -> list[tuple[str, float | tup
         (f"{name}.{key}", value)
         for key in setting.keys
         for name, section in sections.items()
-        if (value := getattr(section, key, None)) is not None
+        if key in getattr(type(section), "model_fields", {}) and (value := getattr(section, key)) is not None
     ]

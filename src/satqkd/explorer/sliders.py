@@ -15,7 +15,6 @@ from satqkd.explorer.saving import save_scenario
 from satqkd.explorer.settings import (
     CUT,
     HIGHEST_CUT_DEG,
-    SETTINGS,
     KeyCurve,
     Setting,
     beginning,
@@ -67,20 +66,22 @@ class Explorer(widgets.VBox):
         self.said.value, self.pin.value = "", False
         self.shown: Shown | None = None
         self._pinned: Shown | None = None
-        self._moved = SETTINGS[0].label
         self._curves: dict[tuple[tuple[str, float], ...], KeyCurve] = {}
         try:
             self.scenario = self._mission(self._files[self.choice.value])
             self._orbit = find_sessions(self.scenario)
+            settings = settings_of(self.scenario)
+            self._moved = settings[0].label
         except (ScenarioError, ValueError) as error:
             self.sliders, self._sliders.children = {}, ()
             self.numbers.value, self.curves.value = _sentence(error), ""
             return
         self.name.value = f"{self.scenario.name}_explored"
-        self.sliders = {setting.label: _slider(self.scenario, setting) for setting in settings_of(self.scenario)}
-        self.sliders[CUT] = widgets.FloatSlider(
-            value=0, min=0, max=HIGHEST_CUT_DEG, step=1, description=f"{CUT} [°]", **_LOOK
-        )
+        self.sliders = {setting.label: _slider(self.scenario, setting) for setting in settings}
+        if self.scenario.orbit:
+            self.sliders[CUT] = widgets.FloatSlider(
+                value=0, min=0, max=HIGHEST_CUT_DEG, step=1, description=f"{CUT} [°]", **_LOOK
+            )
         for label, slider in self.sliders.items():
             slider.observe(lambda _change, label=label: self._answer(label), "value")
         self._sliders.children = tuple(self.sliders.values())
@@ -104,12 +105,13 @@ class Explorer(widgets.VBox):
         values = self.values
         try:
             scenario = with_settings(self.scenario, values)
-            result = answer(scenario, self._orbit, min_elevation_deg=values[CUT])
-            course = through_pass(scenario, self._orbit, min_elevation_deg=values[CUT])
+            cut_deg = values.get(CUT, 0.0)
+            result = answer(scenario, self._orbit, min_elevation_deg=cut_deg)
+            course = through_pass(scenario, self._orbit, min_elevation_deg=cut_deg)
         except ScenarioError as error:
             self.numbers.value = _sentence(error)
             return
-        interval = mission_interval(scenario, self._orbit, min_elevation_deg=values[CUT]) if result.budget else None
+        interval = mission_interval(scenario, self._orbit, min_elevation_deg=cut_deg) if result.budget else None
         self.shown = Shown(values, result, course, interval)
         self._show(self.shown)
 
@@ -140,7 +142,7 @@ class Explorer(widgets.VBox):
             return
         self.said.value = f"<p>written: {escape(str(path))}</p>"
         try:
-            find_sessions(load_scenario(path))
+            find_sessions(self._mission(path))
         except (ScenarioError, ValueError) as error:
             self.said.value += _sentence(error)
 

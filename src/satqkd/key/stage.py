@@ -15,6 +15,7 @@ from satqkd.key.postprocessing.distillation import DistilledKey, distilled_key
 from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
 from satqkd.key.proofs.balance import Alarm, checked_assumptions
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
+from satqkd.key.proofs.counted import qber_of, sifted_pairs
 from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length, pool_bases
 from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
@@ -421,10 +422,8 @@ def _key_measurement(coincidence: xr.Dataset) -> int:
 def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
     """Return what pairs counted for the key, and its length as a function of the proof."""
     which = _key_measurement(coincidence)
-    counts = coincidence.counts.values[which][[0, 1], [0, 1]]
-    sign = np.diag(coincidence.ideal_correlation.values[which])
-    equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
-    sifted, errors = equal + unequal, np.where(sign > 0, unequal, equal)
+    counts = sifted_pairs(coincidence.counts.values[which], coincidence.ideal_correlation.values[which])
+    sifted, errors = np.array([counts.n_z, counts.n_x]), np.array([counts.errors_z, counts.errors_x])
     data = _rates(("basis",), sifted, errors, float(coincidence.duration.values[which]))
     mismatch = _alarm(scenario, coincidence).allowed_mismatch(scenario.key.bound)
     threshold = np.nan
@@ -508,9 +507,7 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.
 
 def _rates(dims: tuple[str, ...], sifted: np.ndarray, errors: np.ndarray, duration_s: float) -> xr.Dataset:
     """Return sifted bits, errors and error rates as the beginning of the stage's data set."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        qber = errors / sifted
-        sigma = np.sqrt(qber * (1 - qber) / sifted)
+    qber, sigma = qber_of(errors, sifted)
     return xr.Dataset(
         {
             "sifted": variable(dims, sifted, "bit", "sifted bits"),

@@ -6,9 +6,11 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.attack.knowledge import guesses, information_bits, success_probability
 from satqkd.bell.stage import bell_test
+from satqkd.bench import still_link
 from satqkd.coincidence.stage import coincidences
 from satqkd.detection.stage import simulate
 from satqkd.key.proofs.reasons import CONTRADICTIONS
@@ -20,7 +22,6 @@ from satqkd.result import Result
 from satqkd.scenario import INTENSITIES, Scenario
 from satqkd.scenario.mission import DecoySource
 from satqkd.streams import stream
-from satqkd.workflow.example import room_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,6 +111,19 @@ def verdict(*, length: float, left: float, alarm: bool) -> str:
     return "broken" if length > left else "priced"
 
 
+def link_of(scenario: Scenario, transmittance: ArrayLike) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return orbit and channel data sets of a scenario's measurements through a constant link without motion.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    transmittance : array_like, shape () or (station,)
+        Of each path, without detectors [1].
+    """
+    durations_s = [int(measurement.duration_s or 0) for measurement in scenario.measurements]
+    return still_link([station.name for station in scenario.stations], durations_s, transmittance=transmittance)
+
+
 def run_cell(experiment: Experiment, *, setup: str, strength: float, seed: int) -> Outcome:
     """Run an attack through stages 3 to 6, and compare the key that is claimed with what Eve knows.
 
@@ -123,11 +137,11 @@ def run_cell(experiment: Experiment, *, setup: str, strength: float, seed: int) 
     seed : int
     """
     scenario = experiment.scenario(setup, strength)
-    room = room_of(scenario, experiment.transmittances)
+    orbit, channel = link_of(scenario, experiment.transmittances)
     with TemporaryDirectory() as folder:
         tags = str(Path(folder) / "detection.zarr")
-        truth = simulate(scenario, room, room, path=tags, seed=seed, run=1)
-        events = coincidences(scenario, room, tags, path=Path(folder) / "coincidence.nc").load()
+        truth = simulate(scenario, orbit, channel, path=tags, seed=seed, run=1)
+        events = coincidences(scenario, orbit, tags, path=Path(folder) / "coincidence.nc").load()
         alarmed = tuple(alarms(scenario, tags))
     key = distill(scenario, events)
     s, s_sigma = np.nan, np.nan

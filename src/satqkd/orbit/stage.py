@@ -7,13 +7,14 @@ from typing import cast
 import numpy as np
 import xarray as xr
 
+from satqkd.bench import still_orbit
 from satqkd.dataset import label, variable
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements, nearest, read_elements
 from satqkd.orbit.passes import JointPass, joint_passes, passes
 from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
 from satqkd.orbit.propagation import LookAngles, Place, look_angles, propagate
-from satqkd.scenario import Experiment, Recorded, Scenario, ScenarioError
+from satqkd.scenario import Bench, Experiment, Recorded, Scenario, ScenarioError
 from satqkd.scenario.mission import Orbit, Relay
 
 LEAD_S = 1800  # before a session, in which the satellite rises
@@ -29,7 +30,7 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     Parameters
     ----------
     scenario : Scenario or Recorded
-        With an orbit.
+        With an orbit, or on a bench, which has one session for each step.
 
     Returns
     -------
@@ -49,6 +50,8 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     >>> round(float(orbit.baseline) / 1e3), orbit.sizes["session"]
     (1120, 12)
     """
+    if isinstance(scenario, Bench):
+        return label(_bench(scenario), "orbit", scenario)
     if scenario.orbit is None:
         raise ScenarioError(
             f"{scenario.path}: has no orbit: leave stage 1 out for recordings of one place, or add the key orbit"
@@ -88,6 +91,17 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     if isinstance(scenario, Scenario) and scenario.relay:
         data = data.merge(_relay(scenario, elements, data, scenario.relay))
     return label(data, "orbit", scenario)
+
+
+def _bench(scenario: Bench) -> xr.Dataset:
+    """Return a session for each step of a bench, with all measurements in each."""
+    once = np.repeat(np.arange(len(scenario.measurements)), [m.duration_s for m in scenario.measurements])
+    steps = len(scenario.losses_db)
+    return still_orbit(
+        [station.name for station in scenario.stations],
+        np.tile(np.append(once, -1), steps),  # the last row of a session only closes its last second
+        session_number=np.repeat(np.arange(steps), once.size + 1),
+    )
 
 
 def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:

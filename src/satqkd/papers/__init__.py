@@ -2,7 +2,7 @@
 
 from satqkd.papers.catalogue import CATALOGUE, PaperFigure
 from satqkd.papers.results import Results, read_results
-from satqkd.papers.stage import deviations, draw_figures, figure_tables, observables, save_csv
+from satqkd.papers.stage import deviations, draw_figures, figure_tables, observables
 
 __all__ = [
     "CATALOGUE",
@@ -13,5 +13,4 @@ __all__ = [
     "figure_tables",
     "observables",
     "read_results",
-    "save_csv",
 ]

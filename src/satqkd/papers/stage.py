@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from satqkd.files import finished
+from satqkd.files import save_csv
 from satqkd.papers import survey
 from satqkd.papers.catalogue import CATALOGUE
 from satqkd.papers.results import Results
@@ -85,9 +85,3 @@ def draw_figures(tables: dict[str, pd.DataFrame], reference: Reference, folder: 
         save_figure(drawn[name], Path(folder) / f"{name}.svg")
         save_csv(tables[name], Path(folder) / f"{name}.csv")
     return drawn
-
-
-def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as CSV, numbers to six digits."""
-    with finished(path) as draft:
-        frame.to_csv(draft, index=False, float_format="%.6g", lineterminator="\n")

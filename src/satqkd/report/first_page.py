@@ -17,7 +17,7 @@ import pandas as pd
 from satqkd.files import finished
 from satqkd.report.page import mark, page, table
 from satqkd.report.verdicts import KINDS, MEANING
-from satqkd.scenario import Experiment, Scenario, ScenarioError, load_scenario
+from satqkd.scenario import AnyScenario, Scenario, ScenarioError, load_scenario
 from satqkd.tables.outcomes import MEAN, PREDICTED, with_interval
 from satqkd.validation.reference import Reference, figure_id, load_reference
 from satqkd.validation.stage import agreement_of_all, gather, validate_results
@@ -38,13 +38,23 @@ OWN_VALUES = {
     "key.key_length": "secret key (bits)",
     "key.no_key": "no key",
 }
+# Folders of the results of scenarios that are no mission.
+OWN_FOLDERS = ("recorded", "counts", "bench")
 # The first of these figures that exists is shown where there is no figure of a paper, or before it is drawn.
-OWN_FIGURES = ("run1/figures/rate", "recorded/figures/rate", "run1/figures/length", "figures/ranges")
+OWN_FIGURES = (
+    "run1/figures/rate",
+    "recorded/figures/rate",
+    "counts/figures/acquisitions",
+    "bench/figures/rate",
+    "run1/figures/length",
+    "figures/ranges",
+)
 
 NEXT = (
     ("docs/tutorial.md", "Tutorial: one experiment, then another telescope"),
     ("docs/your-own-mission.md", "Your own mission: from nothing to a result"),
     ("docs/recordings.md", "Your own recordings: time tags to QBER, S and key"),
+    ("docs/count-tables.md", "Your own counts: a table to QBER, S and key; a bench"),
     ("docs/planner.md", "The passes of the coming days: make plan"),
     ("docs/clusters.md", "A grid of designs: make sweep"),
     ("docs/attacks.md", "Attacks, and what stops them: make attacks"),
@@ -109,7 +119,7 @@ def write_first_page(results: str | Path) -> None:
         draft.write_text(first_page(results), encoding="utf-8")
 
 
-def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list[str]]:
+def _scenarios(results: Path, folder: Path) -> tuple[dict[str, AnyScenario], list[str]]:
     """Return the scenarios that have results, published ones first in order of their flights, and what cannot be
     read.
     """
@@ -124,8 +134,8 @@ def _scenarios(results: Path, folder: Path) -> tuple[dict[str, Experiment], list
     return {one.name: one for one in found}, faults
 
 
-def _first_day(scenario: Experiment) -> str:
-    return str(scenario.orbit.search_start) if isinstance(scenario, Scenario) else ""
+def _first_day(scenario: AnyScenario) -> str:
+    return str(scenario.orbit.search_start) if isinstance(scenario, Scenario) and scenario.orbit else ""
 
 
 def _tally(results: Path, verdicts: pd.DataFrame) -> str:
@@ -144,7 +154,7 @@ def _tally(results: Path, verdicts: pd.DataFrame) -> str:
     return f"{text}<p>{legend}</p>"
 
 
-def _experiment(results: Path, scenario: Experiment, reference: Reference, verdicts: pd.DataFrame) -> str:
+def _experiment(results: Path, scenario: AnyScenario, reference: Reference, verdicts: pd.DataFrame) -> str:
     """Return the section of a published experiment: its headline with the paper's values and ours."""
     headline = reference.headline
     names = headline.values if headline else tuple(verdicts.id[:3])
@@ -172,11 +182,11 @@ def _experiment(results: Path, scenario: Experiment, reference: Reference, verdi
     return _section(scenario, f"<p>{escape(reference.paper)}</p>", figure, text + _files(results, scenario, titles))
 
 
-def _own(results: Path, scenario: Experiment) -> str:
-    """Return the section of a user's own mission, or of two recordings."""
+def _own(results: Path, scenario: AnyScenario) -> str:
+    """Return the section of a user's own mission, of two recordings, of a count table or of a bench."""
     folder = results / scenario.name
     values = gather(folder)
-    for path in sorted((folder / "recorded").glob("*.observables.json")):
+    for path in sorted(path for place in OWN_FOLDERS for path in (folder / place).glob("*.observables.json")):
         values |= {f"{path.name.split('.')[0]}.{name}": one for name, one in json.loads(path.read_text()).items()}
     rows = [
         [escape(words), escape(_shown(_text(values[name]["value"]), values[name]["unit"]))]
@@ -187,7 +197,7 @@ def _own(results: Path, scenario: Experiment) -> str:
     return _section(scenario, "", figure, table(["value", "simulated"], rows) + _files(results, scenario, {}))
 
 
-def _section(scenario: Experiment, before: str, figure: str, text: str) -> str:
+def _section(scenario: AnyScenario, before: str, figure: str, text: str) -> str:
     name = escape(scenario.name)
     head = f'<h2 id="{name}">{escape(scenario.title)}</h2>{before}'
     return f'<section>{head}<div class="pair">{figure}<div>{text}</div></div></section>'
@@ -205,13 +215,13 @@ def _figure(folder: Path, names: Iterable[str], titles: dict[str, str]) -> str:
     return ""
 
 
-def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
+def _files(results: Path, scenario: AnyScenario, titles: dict[str, str]) -> str:
     """Return links to those figures and pages of a scenario that exist."""
     folder, name = results / scenario.name, scenario.name
     papers = [_link(results, f"{name}/papers/{stem}.svg", title.partition(":")[0]) for stem, title in titles.items()]
     stages = [
         _link(results, path.relative_to(results).as_posix(), path.stem)
-        for place in ("figures", "run1/figures", "recorded/figures")
+        for place in ("figures", "run1/figures", *(f"{name}/figures" for name in OWN_FOLDERS))
         for path in sorted((folder / place).glob("*.svg"))
     ]
     parameters = _link(results, f"{name}/parameters.html", "every parameter and where it comes from")

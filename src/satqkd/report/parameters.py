@@ -4,7 +4,7 @@ from collections import Counter
 from html import escape
 
 from satqkd.report.page import mark, page, table
-from satqkd.scenario import Experiment
+from satqkd.scenario import AnyScenario
 from satqkd.tables import parameter_rows
 
 KINDS = {
@@ -17,7 +17,7 @@ KINDS = {
 }
 
 
-def parameters_page(scenario: Experiment) -> str:
+def parameters_page(scenario: AnyScenario) -> str:
     """Return a page of a scenario's parameters, section by section, with the origin of each.
 
     Examples

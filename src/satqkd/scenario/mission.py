@@ -32,6 +32,7 @@ from satqkd.scenario.provided import data_folder
 from satqkd.scenario.uncertain import Uncertainty, Unknown, unknowns
 
 if TYPE_CHECKING:
+    from satqkd.scenario.counts import CountedPairs
     from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedSource, RecordedStation
 
 Intensity = Literal["signal", "decoy", "vacuum"]
@@ -394,66 +395,31 @@ class Fiber(Section):
     ideal_sifting: Fraction = Field(1, description="share of the ideal source's detections that is kept [1]")
 
 
-class Experiment(Section):
-    """An experiment, whether its tags are simulated or recorded: base of `Scenario` and `Recorded`.
-
-    Each kind has all of the attributes that are declared here, with its own sections: `Recorded` has no `reference` and
-    no `relay`, and an `orbit` only where a satellite flew.
-    """
+class AnyScenario(Section):
+    """What every scenario file has, whatever its kind: base of `Experiment` and `Counts`."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name of the results folder")
     title: str = Field(min_length=1, description="one line for figures and reports")
-    coincidence: Coincidence
-    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)]
-    key: Key
 
-    if TYPE_CHECKING:  # for readers and mypy: to pydantic these are fields of the two kinds, or constants
+    if TYPE_CHECKING:  # fields of every kind, declared there because their order is that of the pages
 
         @property
-        def reference(self) -> str | None: ...
+        def kind(self) -> str: ...
         @property
-        def orbit(self) -> Orbit | RecordedOrbit | None: ...
+        def source(self) -> EntangledSource | DecoySource | RecordedSource | CountedPairs: ...
         @property
-        def stations(self) -> tuple[Station, ...] | tuple[RecordedStation, ...]: ...
-        @property
-        def relay(self) -> Relay | None: ...
-        @property
-        def polarization(self) -> Polarization: ...
-        @property
-        def source(self) -> EntangledSource | DecoySource | RecordedSource: ...
-        @property
-        def detection(self) -> Detection | RecordedDetection: ...
+        def key(self) -> Key: ...
 
     _path: Path = PrivateAttr(default=Path())
     _origins: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
     _widths: dict[str, Uncertainty] = PrivateAttr(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        wanted = 2 if self.source.kind == "entangled" else 1
-        if len(self.stations) != wanted:
-            raise ValueError(
-                f"stations has {len(self.stations)} entries: a source of kind {self.source.kind} requires {wanted}"
-            )
-        if len({station.name for station in self.stations}) != wanted:
-            raise ValueError("stations have the same name: give each its own")
-        names = [measurement.name for measurement in self.measurements]
-        if len(set(names)) < len(names):
-            raise ValueError(f"measurements have the names {', '.join(names)}: give each its own")
-        if self.relay and (wanted != 1 or self.relay.name == self.stations[0].name):
-            raise ValueError(
-                f"relay {self.relay.name} requires a scenario of one other station: a key is shared by two"
-            )
-        if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
-            raise ValueError("measurements lack duration_s: only the last one may leave it out")
-        for measurement in self.measurements:
-            if len(measurement.angles_deg) != wanted:
-                raise ValueError(f"measurement {measurement.name} requires angles_deg for {wanted} station(s)")
+    def _require_proof(self) -> None:
+        """Refuse a proof that does not apply to the source."""
         if self.key.bound not in self.proofs:
             raise ValueError(
                 f"key.bound={self.key.bound} is not a proof for this source: take one of {', '.join(self.proofs)}"
             )
-        return self
 
     @property
     def proofs(self) -> tuple[str, ...]:
@@ -502,44 +468,17 @@ class Experiment(Section):
         values = self.model_dump(mode="json")
         # Without these keys the hash is the one from before they existed.
         for section, name in (("orbit", "norad_id"), ("source", "bell_weights")):
-            if values[section] and values[section].get(name, ...) is None:
+            if values.get(section) and values[section].get(name, ...) is None:
                 del values[section][name]
         for name, usual in (("dead_time_rule", "station"), ("double_clicks", "random")):
-            if values["coincidence"][name] == usual:
+            if values.get("coincidence", {}).get(name) == usual:
                 del values["coincidence"][name]
-        for measurement in values["measurements"]:
+        for measurement in values.get("measurements", ()):
             if not measurement["pause_s"]:
                 del measurement["pause_s"]
         if values.get("attack", "") is None:
             del values["attack"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-    def schedule(self, seconds: int) -> np.ndarray:
-        """Return which measurement each second of open link is for, in their order: its index, -1 for none.
-
-        Parameters
-        ----------
-        seconds : int
-            Seconds of open link of all sessions; the last measurement may take what the others leave.
-
-        Returns
-        -------
-        ndarray of int8, shape (seconds,)
-
-        Examples
-        --------
-        >>> from satqkd import load_scenario
-        >>> load_scenario("yin2017").replaced({"measurements.0.duration_s": 2}).schedule(4).tolist()
-        [0, 0, 1, 1]
-        """
-        result = np.full(seconds, -1, np.int8)
-        first = 0
-        for index, measurement in enumerate(self.measurements):
-            first += round(measurement.pause_s)
-            count = seconds - first if measurement.duration_s is None else round(measurement.duration_s)
-            result[first : first + count] = index
-            first += count
-        return result
 
     def file(self, name: str) -> Path:
         """Return the path of a file that the scenario names.
@@ -612,6 +551,86 @@ class Experiment(Section):
         changed = validated(type(self), tree, self._place)
         changed._path, changed._origins, changed._widths = self._path, dict(self._origins), dict(self._widths)
         return changed
+
+
+class Experiment(AnyScenario):
+    """An experiment, whether its tags are simulated or recorded: base of `Scenario` and `Recorded`.
+
+    Each kind has all of the attributes that are declared here, with its own sections: `Recorded` has no `reference` and
+    no `relay`, and an `orbit` only where a satellite flew.
+    """
+
+    coincidence: Coincidence
+    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)]
+    key: Key
+
+    if TYPE_CHECKING:  # for readers and mypy: to pydantic these are fields of the two kinds, or constants
+
+        @property
+        def reference(self) -> str | None: ...
+        @property
+        def orbit(self) -> Orbit | RecordedOrbit | None: ...
+        @property
+        def stations(self) -> tuple[Station, ...] | tuple[RecordedStation, ...]: ...
+        @property
+        def relay(self) -> Relay | None: ...
+        @property
+        def polarization(self) -> Polarization: ...
+        @property
+        def source(self) -> EntangledSource | DecoySource | RecordedSource: ...
+        @property
+        def detection(self) -> Detection | RecordedDetection: ...
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        wanted = 2 if self.source.kind == "entangled" else 1
+        if len(self.stations) != wanted:
+            raise ValueError(
+                f"stations has {len(self.stations)} entries: a source of kind {self.source.kind} requires {wanted}"
+            )
+        if len({station.name for station in self.stations}) != wanted:
+            raise ValueError("stations have the same name: give each its own")
+        names = [measurement.name for measurement in self.measurements]
+        if len(set(names)) < len(names):
+            raise ValueError(f"measurements have the names {', '.join(names)}: give each its own")
+        if self.relay and (wanted != 1 or self.relay.name == self.stations[0].name):
+            raise ValueError(
+                f"relay {self.relay.name} requires a scenario of one other station: a key is shared by two"
+            )
+        if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
+            raise ValueError("measurements lack duration_s: only the last one may leave it out")
+        for measurement in self.measurements:
+            if len(measurement.angles_deg) != wanted:
+                raise ValueError(f"measurement {measurement.name} requires angles_deg for {wanted} station(s)")
+        self._require_proof()
+        return self
+
+    def schedule(self, seconds: int) -> np.ndarray:
+        """Return which measurement each second of open link is for, in their order: its index, -1 for none.
+
+        Parameters
+        ----------
+        seconds : int
+            Seconds of open link of all sessions; the last measurement may take what the others leave.
+
+        Returns
+        -------
+        ndarray of int8, shape (seconds,)
+
+        Examples
+        --------
+        >>> from satqkd import load_scenario
+        >>> load_scenario("yin2017").replaced({"measurements.0.duration_s": 2}).schedule(4).tolist()
+        [0, 0, 1, 1]
+        """
+        result = np.full(seconds, -1, np.int8)
+        first = 0
+        for index, measurement in enumerate(self.measurements):
+            first += round(measurement.pause_s)
+            count = seconds - first if measurement.duration_s is None else round(measurement.duration_s)
+            result[first : first + count] = index
+            first += count
+        return result
 
 
 class Scenario(Experiment):

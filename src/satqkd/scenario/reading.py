@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from satqkd.scenario.bench import Bench
+from satqkd.scenario.counts import Counts
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.mission import Scenario
 from satqkd.scenario.provided import found, neighbour
@@ -14,7 +16,12 @@ from satqkd.scenario.recorded import Recorded
 from satqkd.scenario.uncertain import LOWER, UPPER, WIDTHS, Uncertainty, uncertainty_of
 
 ORIGINS = ("published", "assumed", "calibrated")
-KINDS: dict[str, type[Scenario | Recorded]] = {"mission": Scenario, "recorded": Recorded}
+KINDS: dict[str, type[Scenario | Recorded | Counts]] = {
+    "mission": Scenario,
+    "recorded": Recorded,
+    "counts": Counts,
+    "bench": Bench,
+}
 DEEPEST = 20
 # libyaml's loader is several times faster; not every PyYAML was built with it.
 SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -197,7 +204,7 @@ def read_tree(path: Path, what: str, example: str) -> dict:
     return tree
 
 
-def _scenario(tree: dict, path: Path) -> Scenario | Recorded:
+def _scenario(tree: dict, path: Path) -> Scenario | Recorded | Counts:
     """Return the model of the scenario's kind."""
     kind = tree.get("kind", "mission")
     if not isinstance(kind, str) or kind not in KINDS:
@@ -205,7 +212,7 @@ def _scenario(tree: dict, path: Path) -> Scenario | Recorded:
     return validated(KINDS[kind], tree, path)
 
 
-def load_scenario(path: str | Path) -> Scenario | Recorded:
+def load_scenario(path: str | Path) -> Scenario | Recorded | Counts:
     """Read and check a scenario.
 
     Parameters
@@ -241,7 +248,7 @@ def load_scenario(path: str | Path) -> Scenario | Recorded:
     return scenario
 
 
-def _require_possible(scenario: Scenario | Recorded) -> None:
+def _require_possible(scenario: Scenario | Recorded | Counts) -> None:
     """Refuse a width that leads to a value which the scenario cannot have."""
     for unknown in scenario.unknowns:
         for probability in (LOWER, UPPER):

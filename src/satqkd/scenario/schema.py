@@ -64,5 +64,9 @@ def json_schema() -> dict:
                 {"description": description} if description else {}
             )
     schema["$defs"]["Sourced"] = {"anyOf": [sourced, transferred]}
-    recorded = {"type": "object", "properties": {"kind": {"const": "recorded"}}, "required": ["kind"]}
-    return schema | {"if": recorded, "then": {"$ref": "#/$defs/Recorded"}, "else": {"$ref": "#/$defs/Scenario"}}
+    chosen: dict = {"$ref": "#/$defs/Scenario"}
+    for kind, model in KINDS.items():
+        if kind != "mission":
+            named = {"type": "object", "properties": {"kind": {"const": kind}}, "required": ["kind"]}
+            chosen = {"if": named, "then": {"$ref": f"#/$defs/{model.__name__}"}, "else": chosen}
+    return schema | chosen

@@ -23,7 +23,7 @@ from satqkd.key.stage import observables
 from satqkd.orbit import find_sessions
 from satqkd.plot import save_figure
 from satqkd.result import Result
-from satqkd.scenario import Scenario, ScenarioError
+from satqkd.scenario import Bench, Scenario, ScenarioError
 from satqkd.streams import record_key
 from satqkd.sweep.figures import sweep_figure
 from satqkd.sweep.sweepfile import Sweep, at_point, load_sweep
@@ -109,6 +109,8 @@ def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
 
 def _where(scenario: Scenario) -> tuple:
     """Return all that ranges and elevations depend on: points that share it share their sessions."""
+    if isinstance(scenario, Bench):
+        return scenario.losses_db.shape
     stations = ((s.latitude_deg, s.longitude_deg, s.altitude_m) for s in scenario.stations)
     return scenario.orbit, *stations
 

@@ -281,8 +281,8 @@ def load_sweep(path: str | Path) -> Sweep:
     if sweep.name != path.stem:
         raise ScenarioError(f"{path}: name={sweep.name} is not the file's: call it {path.stem}")
     scenario = load_scenario(beside_or_provided(path.parent.parent / "scenarios" / f"{sweep.scenario}.yaml"))
-    if scenario.kind != "mission":
-        raise ScenarioError(f"{path}: scenario={sweep.scenario} is of kind {scenario.kind}: take a mission")
+    if not isinstance(scenario, Scenario):
+        raise ScenarioError(f"{path}: scenario={sweep.scenario} is of kind {scenario.kind}: take a mission or a bench")
     sweep._scenario = _all_for_the_key(scenario)
     (first,) = sweep.points(0, 0)
     for parameter in sweep.parameters:

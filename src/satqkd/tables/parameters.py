@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from satqkd.scenario import Experiment
+from satqkd.scenario import AnyScenario
 from satqkd.scenario.fields import Section
 from satqkd.tables.table import Table
 
@@ -55,12 +55,12 @@ INPUTS = {
 }
 
 
-def inputs(scenario: Experiment, stage: str) -> Table:
+def inputs(scenario: AnyScenario, stage: str) -> Table:
     """Tabulate the parameters that a stage uses, and the origin of each.
 
     Parameters
     ----------
-    scenario : Scenario or Recorded
+    scenario : AnyScenario
     stage : str
         Key of `INPUTS`.
 
@@ -97,12 +97,12 @@ def inputs(scenario: Experiment, stage: str) -> Table:
     return Table(rows, columns=["parameter", "value", "origin", "where or why"])
 
 
-def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]:
+def parameter_rows(scenario: AnyScenario) -> list[tuple[str, str, str, str, str]]:
     """Return every value of a scenario, including the defaults.
 
     Parameters
     ----------
-    scenario : Scenario or Recorded
+    scenario : AnyScenario
 
     Returns
     -------
@@ -120,7 +120,7 @@ def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]
     return list(_rows(scenario, "", scenario, True))
 
 
-def _rows(node: Section, path: str, scenario: Experiment, said: bool) -> Iterator[tuple[str, str, str, str, str]]:
+def _rows(node: Section, path: str, scenario: AnyScenario, said: bool) -> Iterator[tuple[str, str, str, str, str]]:
     origins, widths = scenario.origins, scenario.widths
     for name, field in type(node).model_fields.items():
         value, key = getattr(node, name), f"{path}{name}"

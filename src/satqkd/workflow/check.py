@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from satqkd.orbit.stage import find_sessions
-from satqkd.scenario import Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
+from satqkd.scenario import Counts, Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
 
 # The columns of a survey that stage 1 reads, and what reads them.
 NIGHT: dict[str, Callable[[str], object]] = {
@@ -20,10 +20,10 @@ NIGHT: dict[str, Callable[[str], object]] = {
 }
 
 
-def check(path: str | Path) -> Scenario | Recorded:
+def check(path: str | Path) -> Scenario | Recorded | Counts:
     """Read a scenario, and make sure that its files exist and that there are passes that fulfil its conditions.
 
-    Of a recorded scenario also read the first million tags.
+    Of a recorded scenario also read the first million tags, and of a count table all of it.
 
     Parameters
     ----------
@@ -41,6 +41,12 @@ def check(path: str | Path) -> Scenario | Recorded:
     'tiangong2'
     """
     scenario = load_scenario(path)
+    if isinstance(scenario, Counts):
+        from satqkd.counts import read_table  # takes half a second, and missions do not need it
+
+        with _blamed(path, f"table={scenario.table}"):
+            read_table(scenario)
+        return scenario
     if isinstance(scenario, Recorded):
         for station in scenario.stations:
             with _blamed(path, f"recording of station {station.name}"):

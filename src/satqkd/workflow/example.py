@@ -5,9 +5,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
-from numpy.typing import ArrayLike
 
-from satqkd.dataset import variable
+from satqkd.bench import still_link
 from satqkd.detection import read_tags, simulate, write_tags
 from satqkd.scenario import Recorded, Scenario, ScenarioError
 
@@ -54,11 +53,12 @@ def record_example(scenario: Recorded, mission: Scenario, *, transmittance: floa
             ),
         }
     )
-    room = room_of(bench, transmittance)
+    durations_s = [int(measurement.duration_s or 0) for measurement in bench.measurements]
+    room, link = still_link([station.name for station in bench.stations], durations_s, transmittance=transmittance)
     folder = scenario.path.parent.parent / "recordings"
     with TemporaryDirectory() as temporary:
         tags = Path(temporary) / "detection.zarr"
-        simulate(bench, room, room, path=tags, seed=seed, run=1)
+        simulate(bench, room, link, path=tags, seed=seed, run=1)
         for station in scenario.stations:
             photons, gps = read_tags(tags, station.name), read_tags(tags, station.name, "gps")
             time, channel = photons.time.values, np.array(station.channels, np.uint8)[photons.detector.values]
@@ -69,40 +69,3 @@ def record_example(scenario: Recorded, mission: Scenario, *, transmittance: floa
             data = xr.Dataset({"time": ("tag", time[order] + RUNNING_PS), "detector": ("tag", channel[order])})
             write_tags(data, folder / station.recording, format=station.format)
     return [folder / station.recording for station in scenario.stations]
-
-
-def room_of(bench: Scenario, transmittance: ArrayLike) -> xr.Dataset:
-    """Return the results of stages 1 and 2 for a path of no length: without time of flight, rotation and fading.
-
-    Parameters
-    ----------
-    bench : Scenario
-        Each measurement has a duration.
-    transmittance : array_like, shape () or (station,)
-        Of each path, without detectors [1].
-
-    Examples
-    --------
-    >>> from satqkd import load_scenario
-    >>> room_of(load_scenario("yin2020"), [0.8, 0.2]).transmittance.values[0].tolist()
-    [0.8, 0.2]
-    """
-    seconds = np.repeat(np.arange(len(bench.measurements)), [int(m.duration_s or 0) for m in bench.measurements])
-    measurement = np.append(seconds, -1).astype(np.int8)
-    nothing = np.zeros((measurement.size, len(bench.stations)))
-    each = ("time", "station")
-    return xr.Dataset(
-        {
-            "range": variable(each, nothing, "m", "distance"),
-            "range_rate": variable(each, nothing, "m s-1", "rate of the distance"),
-            "polarization_rotation": variable(each, nothing, "degree", "rotation of the polarisation"),
-            "transmittance": variable(each, nothing + np.asarray(transmittance), "1", "of the path, without detectors"),
-            "fading_variance": variable(each, nothing, "1", "relative variance of the power"),
-            "measurement": variable("time", measurement, "1", "index of the measurement that begins here"),
-        },
-        coords={
-            "time": np.datetime64("2017-01-01", "ns") + np.arange(measurement.size) * np.timedelta64(1, "s"),
-            "station": [station.name for station in bench.stations],
-            "session_number": ("time", np.zeros(measurement.size, np.int16)),
-        },
-    )

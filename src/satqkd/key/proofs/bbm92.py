@@ -165,6 +165,7 @@ _PHASE_ERRORS: dict[str, Callable] = {
     "projected": _hypergeometric,
     "asymptotic": _asymptotic,
 }
+PROOFS = tuple(_PHASE_ERRORS)
 # Part of hashing's share that "projected" reserves for two numbers of bits, of key and of sample, that equal detectors
 # would have kept.
 KEPT = 0.1
