@@ -306,6 +306,15 @@ class Key(Section):
     bound: str = Field(description="security proof whose key is compared with the publication")
 
 
+class PublicLink(Section):
+    """The classical link on which the key is made. Alice is the transmitter of pulses, or the first station."""
+
+    alice_bit_s: Positive = Field(description="rate at which Alice can send: of a satellite, its downlink [bit/s]")
+    bob_bit_s: Positive = Field(description="rate at which Bob, the station that corrects, can send [bit/s]")
+    delay_ms: NonNegative = Field(description="from the end of a message until the other side has read it [ms]")
+    announcements: Literal["plain", "compressed"] = Field("plain", description="how detections are announced")
+
+
 class Fiber(Section):
     """The fibre that the satellite is compared with."""
 
@@ -322,8 +331,8 @@ class Fiber(Section):
 class Experiment(Section):
     """An experiment, whether its tags are simulated or recorded: base of `Scenario` and `Recorded`.
 
-    Each kind has all of the attributes that are declared here, with its own sections: `Recorded` has no `reference` and
-    no `relay`, and an `orbit` only where a satellite flew.
+    Each kind has all of the attributes that are declared here, with its own sections: `Recorded` has no `reference`,
+    `relay` or `public_link`, and an `orbit` only where a satellite flew.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name of the results folder")
@@ -348,6 +357,8 @@ class Experiment(Section):
         def source(self) -> EntangledSource | DecoySource | RecordedSource: ...
         @property
         def detection(self) -> Detection | RecordedDetection: ...
+        @property
+        def public_link(self) -> PublicLink | None: ...
 
     _path: Path = PrivateAttr(default=Path())
     _origins: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
@@ -411,9 +422,11 @@ class Experiment(Section):
     def content_hash(self) -> str:
         """Return the SHA-256 of the values, independent of layout, comments and origins in the file."""
         values = self.model_dump(mode="json")
-        # Without this key the hash is the one from before the key existed.
+        # Without these keys the hash is the one from before they existed.
         if values["orbit"] and values["orbit"]["norad_id"] is None:
             del values["orbit"]["norad_id"]
+        if values.get("public_link", 0) is None:
+            del values["public_link"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:
@@ -506,5 +519,6 @@ class Scenario(Experiment):
     source: EntangledSource | DecoySource = Field(discriminator="kind")
     detection: Detection
     beacon: Beacon
+    public_link: PublicLink | None = None
     fiber: Fiber = Fiber()
     outlook: dict[str, Number] = Field({}, description="values that the outlook changes, by dotted key")

@@ -37,7 +37,7 @@ INPUTS = {
         "beacon",
     ),
     "coincidence": ("coincidence", "beacon", *_PULSES, "measurements"),
-    "key": ("key", *_PULSES, "source.intensity_fluctuation"),
+    "key": ("key", *_PULSES, "source.intensity_fluctuation", "public_link"),
     "bell": (
         "measurements",
         "source.bell_state",
