@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from satqkd.analytic.sky import with_mean_sky
 from satqkd.channel import link_budget
 from satqkd.channel import observables as channel_observables
 from satqkd.coincidence.sifting import ideal_correlation
@@ -41,7 +42,7 @@ def expected_from_orbit(scenario: Scenario, orbit: xr.Dataset) -> dict[str, floa
     >>> round(expected_from_orbit(mission, orbit.find_sessions(mission))["qber_signal"], 4)
     0.011
     """
-    return expected(scenario, link_budget(scenario, orbit))
+    return expected(with_mean_sky(scenario, orbit), link_budget(scenario, orbit))
 
 
 def expected(scenario: Scenario, channel: xr.Dataset) -> dict[str, float | list[float]]:
@@ -186,6 +187,11 @@ def noise_hz(scenario: Scenario, station: Station) -> float:
     >>> round(noise_hz(mission, mission.stations[0]))
     3255
     """
+    if station.sky is not None:
+        raise ScenarioError(
+            f"{scenario.path}: station {station.name} has sky, which varies by the second: take the mean by "
+            "satqkd.analytic.sky.with_mean_sky first"
+        )
     detectors = station.detectors[: 2 if scenario.detection.basis_choice == "active" else 4]
     return sum(station.background_rate_hz + detector.dark_rate_hz for detector in detectors)
 

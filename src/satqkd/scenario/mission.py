@@ -115,6 +115,24 @@ class Detector(Section):
     dark_rate_hz: NonNegative = Field(description="dark counts [1/s]")
 
 
+class Sky(Section):
+    """The light of the sky in a receiver, second by second, in addition to `background_rate_hz`."""
+
+    field_of_view_urad: Annotated[Number, Field(gt=0, le=1e5)] = Field(
+        description="full angle of the round field [urad]"
+    )
+    filter_nm: Positive = Field(description="equivalent width of the spectral filter [nm]")
+    dark_magnitude: Annotated[Number, Field(ge=10, le=25)] = Field(
+        description="AB magnitude of a square arc second of the moonless zenith, at the wavelength of the link"
+    )
+    extinction_mag: Annotated[Number, Field(ge=0, le=2)] = Field(
+        0.172, description="extinction of the V band at the zenith, which scatters moonlight [mag]"
+    )
+    glow: tuple[tuple[Annotated[Number, Field(ge=0, lt=360)], NonNegative], ...] = Field(
+        (), description="light of towns: azimuth [degree], and sky over dark zenith 20 degrees above the horizon there"
+    )
+
+
 class Station(Section):
     """A ground station: its place, telescope, detectors and clock."""
 
@@ -128,6 +146,7 @@ class Station(Section):
     receiver_efficiency: Fraction = Field(description="transmittance of telescope, filters, analyser and coupling [1]")
     zenith_extinction_db: NonNegative = Field(description="extinction at one air mass [dB]")
     background_rate_hz: NonNegative = Field(description="background light at each detector [1/s]")
+    sky: Sky | None = Field(None, description="model of the sky's light; without it only background_rate_hz counts")
     mount: Literal["altazimuth", "equatorial"] = Field(
         "altazimuth", description="mount that the analyser turns with; equatorial also for altazimuth with a derotator"
     )
@@ -427,6 +446,9 @@ class Experiment(Section):
             del values["orbit"]["norad_id"]
         if values.get("public_link", 0) is None:
             del values["public_link"]
+        for station in values["stations"]:
+            if station.get("sky", 0) is None:
+                del station["sky"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:
