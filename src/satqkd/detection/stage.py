@@ -15,7 +15,7 @@ from tqdm import tqdm
 from satqkd.dataset import label, variable
 from satqkd.detection.arrivals import Light, background, decoy_light, entangled_light, merged, settings_at
 from satqkd.detection.detector import Detectors, Waiting, local_time_ps
-from satqkd.detection.rates import PoissonProcess, fading
+from satqkd.detection.rates import PoissonProcess, correlated_fading, fading
 from satqkd.detection.recordings import TagWriter
 from satqkd.detection.sky import SkyRadiance, received_hz, sky_radiance
 from satqkd.files import finished
@@ -331,6 +331,15 @@ class _Receiver:
             for name in ("transmittance", "fading_variance")
         )
         self._factor = fading(variance, self._stream("fading"))
+        if scenario.channel.fading == "correlated":
+            self._factor = np.ones_like(mean)
+            for cause in ("scintillation", "pointing"):
+                varies, time_s = (
+                    np.interp(middle, self._path["node_s"], channel[f"{cause}_{what}"].values[nodes, index])
+                    for what in ("variance", "time")
+                )
+                chain = self._stream(f"fading by {cause}")
+                self._factor *= correlated_fading(varies, time_s, step_s=1 / self.cells_per_s, rng=chain)
         self.power = mean * self._factor
         sky = sky_background(scenario, orbit.isel(time=nodes))
         seen = None if sky is None else sky.values[:, index].sum(axis=-1)

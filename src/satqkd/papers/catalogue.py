@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from satqkd.channel import to_db
-from satqkd.papers import figures, links, pairs, passes, pulses, survey
+from satqkd.papers import figures, links, pairs, passes, pulses, survey, tracking
 from satqkd.papers.results import Results
 from satqkd.validation.reference import figure_id
 
@@ -125,8 +125,13 @@ def _keys(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _tracking(table: pd.DataFrame) -> dict[str, Any]:
+    return {"residual_tracking_error": tracking.rms_urad(table)}
+
+
 _FIGURES = {
     "yin2017": [
+        PaperFigure("Fig 3C: residual tracking error over 50 s", tracking.residual, figures.tracking_error, _tracking),
         PaperFigure("Fig 4A: range to each station and their sum against time", passes.ranges, figures.ranges, _ranges),
         PaperFigure(
             "Fig 4B: two-downlink attenuation against time", links.attenuation, figures.attenuation, _attenuation
@@ -151,6 +156,9 @@ _FIGURES = {
         ),
     ],
     "liao2017": [
+        PaperFigure(
+            "Fig 2b: residual tracking error of both axes", tracking.residual, figures.tracking_error, _tracking
+        ),
         PaperFigure(
             "Fig 2c: polarisation contrast over one orbit, with and without compensation",
             passes.contrast,

@@ -395,3 +395,27 @@ def efficiency(table: pd.DataFrame, rows: dict) -> Figure:
     mark_extremes(right, table.elapsed_s, table.range_km, rows.get("range"), label=None)
     legend_above(axis, columns=2)
     return figure
+
+
+@in_style
+def tracking_error(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw what the loops leave of the vibration against time, and its spectrum with that of the transfer functions."""
+    figure, (left, right) = new_figure(1, 2, width_cm=24, height_cm=9)
+    series = table[table.kind == "series"]
+    for (axis_name, one), color in zip(series.groupby("axis"), (BLUE, ORANGE), strict=True):
+        left.plot(one.x, one.y, color=color, lw=0.7, label=f"{axis_name}, {one.rms_urad.iloc[0]:.2f} µrad rms")
+    if (row := rows.get("residual_tracking_error")) is not None:
+        for sign in (-1, 1):
+            left.axhline(
+                sign * row.ends[0], color=BLACK, ls="--", label=f"± {row.ends[0]:g} µrad, printed" if sign > 0 else None
+            )
+    left.set(xlabel="Time (s)", ylabel="Residual tracking error (µrad)")
+    legend_above(left, 3)
+    spectra = table[table.kind == "spectrum"]
+    styles = {"x": {"color": BLUE, "lw": 1}, "y": {"color": ORANGE, "lw": 1}, "model": {"color": BLACK, "ls": "--"}}
+    for name, style in styles.items():
+        one = spectra[spectra.axis == name]
+        right.plot(one.x, one.y, label="transfer functions" if name == "model" else f"series, {name}", **style)
+    right.set(xscale="log", yscale="log", xlabel="Frequency (Hz)", ylabel="Spectral density (µrad²/Hz)")
+    legend_above(right, 3)
+    return figure

@@ -78,6 +78,50 @@ class Orbit(Section):
         return self
 
 
+class ControlLoop(Section):
+    """A loop of the tracking: its sensor, and the integrator behind it."""
+
+    frame_hz: Positive = Field(description="frames of the sensor [1/s]")
+    bandwidth_hz: Positive = Field(description="frequency at which the open loop has a gain of one [1/s]")
+    delay_frames: Annotated[int, Field(ge=0, le=100)] = Field(
+        1, description="frames from the end of an exposure to the correction"
+    )
+    noise_urad: NonNegative = Field(0, description="standard deviation of the sensor in one frame, per axis [urad]")
+
+    @model_validator(mode="after")
+    def _stable(self) -> Self:
+        widest_hz = self.frame_hz / np.pi * np.sin(np.pi / (4 * self.delay_frames + 2))
+        if self.bandwidth_hz >= widest_hz:
+            raise ValueError(
+                f"bandwidth_hz={self.bandwidth_hz:g} is not below {widest_hz:.4g}, where a loop of frame_hz="
+                f"{self.frame_hz:g} and delay_frames={self.delay_frames} oscillates: lower it"
+            )
+        return self
+
+
+class Tracking(Section):
+    """The loops that point the transmitter, and what disturbs them."""
+
+    platform_rms_urad: NonNegative = Field(description="vibration of the platform, standard deviation per axis [urad]")
+    coarse: ControlLoop = Field(description="loop of the gimbal or the satellite's attitude")
+    fine: ControlLoop = Field(description="loop of the fast mirror; its frames are a multiple of the coarse ones")
+    drive_error_urad: NonNegative = Field(0, description="amplitude of the periodic error of the drive [urad]")
+    drive_period_deg: Positive = Field(1, description="angle after which the drive's error repeats [degree]")
+    jitter: Literal["stated", "loops"] = Field(
+        "stated", description="whether the link has pointing_jitter_urad, or what the loops leave"
+    )
+
+    @model_validator(mode="after")
+    def _frames_fit(self) -> Self:
+        ratio = self.fine.frame_hz / self.coarse.frame_hz
+        if ratio != round(ratio):
+            raise ValueError(
+                f"fine.frame_hz={self.fine.frame_hz:g} is no multiple of coarse.frame_hz={self.coarse.frame_hz:g}: "
+                "choose one that is"
+            )
+        return self
+
+
 class Transmitter(Section):
     """The transmitting telescope on the satellite."""
 
@@ -89,6 +133,7 @@ class Transmitter(Section):
     ) = Field(description="full angle between the 1/e2 points, or [x, y] of an elliptical beam [urad]")
     optics_efficiency: Fraction = Field(description="transmittance of the transmitting optics [1]")
     pointing_jitter_urad: NonNegative = Field(description="tracking error, standard deviation per axis [urad]")
+    tracking: Tracking | None = Field(None, description="model of the tracking loops")
 
     @property
     def divergence_rad(self) -> np.ndarray:
@@ -102,6 +147,10 @@ class Channel(Section):
     ground_cn2: Positive = Field(1.7e-14, description="structure constant at the ground, Hufnagel-Valley [m^(-2/3)]")
     wind_rms_m_s: Positive = Field(21, description="root mean square of the high-altitude wind [m/s]")
     fading_coherence_ms: Positive = Field(10, description="time over which the received power keeps its value [ms]")
+    fading: Literal["cells", "correlated"] = Field(
+        "cells",
+        description="each time of fading_coherence_ms independent, or correlated by wind, slew and tracking loop",
+    )
     quoted_range_m: Positive | None = Field(None, description="range at which the loss of each component is quoted [m]")
     attenuation_includes_detectors: bool = Field(
         False, description="whether the attenuation that is compared with a publication includes the detectors"
@@ -444,8 +493,13 @@ class Experiment(Section):
         # Without these keys the hash is the one from before they existed.
         if values["orbit"] and values["orbit"]["norad_id"] is None:
             del values["orbit"]["norad_id"]
-        if values.get("public_link", 0) is None:
-            del values["public_link"]
+        for section, key, unset in (
+            (values, "public_link", None),
+            (values.get("transmitter"), "tracking", None),
+            (values.get("channel"), "fading", "cells"),
+        ):
+            if section and section.get(key, 0) == unset:
+                del section[key]
         for station in values["stations"]:
             if station.get("sky", 0) is None:
                 del station["sky"]
