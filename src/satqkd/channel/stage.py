@@ -222,9 +222,10 @@ def control_loops(tracking: Tracking) -> tuple[Loop, Loop]:
 def _residual(tracking: Tracking) -> tuple[float, float]:
     """Return standard deviation [rad] and correlation time [s] of the error that the loops leave."""
     coarse, fine = control_loops(tracking)
-    errors = {"platform_rms_rad": tracking.platform_rms_urad * 1e-6, "coarse": coarse, "fine": fine}
-    frequency = frequencies_hz(fine)
-    return residual_rms_rad(**errors), correlation_time_s(frequency, residual_spectrum(frequency, **errors))
+    platform_rad, frequency = tracking.platform_rms_urad * 1e-6, frequencies_hz(fine)
+    spectrum = residual_spectrum(frequency, platform_rms_rad=platform_rad, coarse=coarse, fine=fine)
+    rms_rad = residual_rms_rad(platform_rms_rad=platform_rad, coarse=coarse, fine=fine)
+    return rms_rad, correlation_time_s(frequency, spectrum)
 
 
 def _jitter_rad(scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from satqkd.channel import to_db
-from satqkd.papers import figures, links, pairs, passes, pulses, survey, tracking
+from satqkd.papers import figures, links, monitor, pairs, passes, pulses, survey, tracking
 from satqkd.papers.results import Results
 from satqkd.validation.reference import figure_id
 
@@ -131,6 +131,12 @@ def _tracking(table: pd.DataFrame) -> dict[str, Any]:
 
 _FIGURES = {
     "yin2017": [
+        PaperFigure(
+            "Fig 2B: correlation curves of the source on board",
+            monitor.curves,
+            figures.correlation_curves,
+            lambda table: {"onboard_sampled_coincidence_rate": monitor.pair_rate(table)},
+        ),
         PaperFigure("Fig 3C: residual tracking error over 50 s", tracking.residual, figures.tracking_error, _tracking),
         PaperFigure("Fig 4A: range to each station and their sum against time", passes.ranges, figures.ranges, _ranges),
         PaperFigure(

@@ -412,10 +412,36 @@ def tracking_error(table: pd.DataFrame, rows: dict) -> Figure:
     left.set(xlabel="Time (s)", ylabel="Residual tracking error (µrad)")
     legend_above(left, 3)
     spectra = table[table.kind == "spectrum"]
-    styles = {"x": {"color": BLUE, "lw": 1}, "y": {"color": ORANGE, "lw": 1}, "model": {"color": BLACK, "ls": "--"}}
-    for name, style in styles.items():
+    labels = {"x": "series, x", "y": "series, y", "model": "transfer functions"}
+    for (name, label), color in zip(labels.items(), (BLUE, ORANGE, BLACK), strict=True):
         one = spectra[spectra.axis == name]
-        right.plot(one.x, one.y, label="transfer functions" if name == "model" else f"series, {name}", **style)
+        right.plot(one.x, one.y, color=color, lw=1, ls="--" if name == "model" else "-", label=label)
     right.set(xscale="log", yscale="log", xlabel="Frequency (Hz)", ylabel="Spectral density (µrad²/Hz)")
     legend_above(right, 3)
+    return figure
+
+
+@in_style
+def correlation_curves(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw coincidences of the monitor against the angle of the turned polariser, with the expectation."""
+    figure, axis = new_figure(height_cm=10)
+    for (basis, one), color in zip(table.groupby("basis", sort=False), (BLUE, VERMILION), strict=True):
+        seen = one.iloc[0]
+        label = f"fixed at {basis}: visibility {seen.visibility:.3f} ± {seen.visibility_sigma:.3f}"
+        axis.errorbar(one.angle_deg, one.counts, one.counts_sigma, fmt="o", ms=4, capsize=2, color=color, label=label)
+        axis.plot(one.angle_deg, one.expected, color=color, lw=1)
+    whole, seconds = table.iloc[0], table.seconds.iloc[0]
+    printed = rows.get("onboard_sampled_coincidence_rate")
+    if printed is not None:
+        axis.axhline(
+            printed.ends[0] * seconds / 4, color=BLACK, ls="--", label=f"mean of {printed.ends[0]:g} pairs a second"
+        )
+    axis.set(xlabel="Angle of the turned polariser (°)", ylabel=f"Coincidences in {seconds:g} s")
+    axis.set_ylim(0, 1.02 * axis.get_ylim()[1])
+    figure.suptitle(
+        f"Fidelity: at least {whole.fidelity_bound:.3f} ± {whole.fidelity_bound_sigma:.3f}; with white noise "
+        f"{whole.fidelity_white_noise:.3f} ± {whole.fidelity_white_noise_sigma:.3f}",
+        fontsize="medium",
+    )
+    legend_above(axis, 2)
     return figure
