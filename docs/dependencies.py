@@ -35,6 +35,7 @@ DIRECT = {
         "papermill brings it too; argparse takes more code for nested commands",
         AUTUMN,
     ),
+    "icalendar": ("a plan for calendar programs", "knows all of RFC 5545; ours knew a part", SUMMER),
     "ipykernel": ("kernel of the notebooks", "Jupyter's own", AUTUMN),
     "ipywidgets": ("sliders of the explorer", "Jupyter's own; panel's saved pages need a network", SUMMER),
     "jupyter-client": ("kernels forked for notebooks", "Jupyter's own", SUMMER),

@@ -75,7 +75,14 @@ def arrival_times(
 def emission_times(
     arrival_s: np.ndarray, *, node_s: np.ndarray, range_m: np.ndarray, range_rate_m_s: np.ndarray
 ) -> np.ndarray:
-    """Return when the satellite emitted what arrives at given, ascending times [s]: the inverse of `arrival_times`."""
+    """Return when the satellite emitted what arrives at given, ascending times [s]: the inverse of `arrival_times`.
+
+    Examples
+    --------
+    >>> path = {"node_s": np.arange(3.0), "range_m": 6e5 + 5e3 * np.arange(3.0), "range_rate_m_s": np.full(3, 5e3)}
+    >>> emission_times(arrival_times(np.array([0.5]), **path), **path).round(9)
+    array([0.5])
+    """
     return arrival_s - hermite(
         arrival_s, node_s + range_m / c, range_m / c, range_rate_m_s / c / (1.0 + range_rate_m_s / c)
     )

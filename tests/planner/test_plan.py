@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.interpolate import lagrange
 
 from satqkd.analytic import expected
 from satqkd.key.proofs.reasons import REASONS
 from satqkd.planner import load_plan, make_plan
 from satqkd.planner.calendar import cumulative, nightly
-from satqkd.planner.icalendar import calendar, escaped, folded, identifiers
+from satqkd.planner.icalendar import calendar, identifiers
 from satqkd.planner.nights import night_of
 from satqkd.planner.windows import CLOSED, TOO_SHORT
 from satqkd.planner.write import save_plan
@@ -207,19 +205,6 @@ def unfolded(data: bytes) -> list[str]:
     assert data.endswith(b"\r\n") and b"\n" not in data.replace(b"\r\n", b"")
     assert max(len(line) for line in data.split(b"\r\n")) <= 75
     return data.replace(b"\r\n ", b"").decode().removesuffix("\r\n").split("\r\n")
-
-
-@given(st.text(st.characters(exclude_characters="\r\n", exclude_categories=("Cs", "Cc")), max_size=300))
-def test_folding_is_undone_by_unfolding(text):
-    assert unfolded(folded(f"SUMMARY:{text}").encode()) == [f"SUMMARY:{text}"]
-
-
-@given(st.text(max_size=50))
-def test_escaped_text_is_one_line_and_reads_back(text):
-    found = escaped(text)
-    assert "\n" not in found and not re.search(r"(?<!\\)(\\\\)*[;,]", found)
-    read = re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], found)
-    assert read == text
 
 
 def test_the_calendar_follows_rfc_5545(example, folder):

@@ -135,6 +135,11 @@ def pair_rate_hz(source_rate_hz: ArrayLike, *, transmittance_a: ArrayLike, trans
     ------
     ValueError
         When anything is negative.
+
+    Examples
+    --------
+    >>> round(float(pair_rate_hz(5.9e6, transmittance_a=1e-3, transmittance_b=1e-4)), 2)
+    0.59
     """
     _check_not_negative(source_rate_hz=source_rate_hz, transmittance_a=transmittance_a, transmittance_b=transmittance_b)
     return np.multiply(source_rate_hz, transmittance_a) * transmittance_b
@@ -190,6 +195,11 @@ def years_per_bit(rate_hz: ArrayLike) -> np.ndarray:
     ------
     ValueError
         When the rate is negative.
+
+    Examples
+    --------
+    >>> round(float(years_per_bit(1e-9)), 1)
+    31.7
     """
     _check_not_negative(rate_hz=rate_hz)
     with np.errstate(divide="ignore"):

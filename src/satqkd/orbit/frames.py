@@ -91,6 +91,16 @@ def teme_to_itrs(
     Notes
     -----
     AIAA 2006-6753, appendix C, without polar motion (so strictly the pseudo Earth-fixed frame).
+
+    Examples
+    --------
+    >>> position, velocity = teme_to_itrs(
+    ...     np.array([[7e6, 0.0, 0.0]]),
+    ...     np.array([[0.0, 7546.0, 0.0]]),
+    ...     np.array(["2018-03-20T12:00"], "datetime64[ns]"),
+    ... )
+    >>> [np.linalg.norm(vector).round(1).item() for vector in (position, velocity)]
+    [7000000.0, 7035.6]
     """
     angle_rad = sidereal_angle_rad(times)
     position = rotate_about_pole(position_teme_m, angle_rad)
@@ -154,6 +164,12 @@ def elevation_azimuth_deg(directions_itrs: np.ndarray, axes: np.ndarray) -> tupl
     elevation_deg, azimuth_deg : ndarray, shape (time,)
         Without refraction (which lifts a satellite at 10 degrees by 0.09 degree); azimuth from north through east,
         0 to 360.
+
+    Examples
+    --------
+    >>> elevation_deg, azimuth_deg = elevation_azimuth_deg(np.array([[0.0, 1.0, 1.0]]), np.eye(3))
+    >>> elevation_deg.round(6).tolist(), azimuth_deg.round(6).tolist()
+    ([45.0], [0.0])
     """
     east, north, up = np.moveaxis(directions_itrs @ axes.T, -1, 0)
     return np.degrees(np.arctan2(up, np.hypot(east, north))), np.degrees(np.arctan2(east, north)) % 360.0
@@ -189,6 +205,11 @@ def sun_direction_teme(times: np.ndarray) -> np.ndarray:
     Notes
     -----
     Position of the Earth by ERFA's ``epv00``, precession and nutation IAU 2000B; good to an arc second.
+
+    Examples
+    --------
+    >>> sun_direction_teme(np.array(["2018-03-20T16:15"], "datetime64[ns]")).round(2) + 0.0
+    array([[1., 0., 0.]])
     """
     utc = julian_date(times)
     with warnings.catch_warnings():

@@ -424,7 +424,15 @@ class _SurveyStation:
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
-    """Return what a publication can be compared with: name to (value or [low, high], unit)."""
+    """Return what a publication can be compared with: name to (value or [low, high], unit).
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> value, unit = observables(find_sessions(load_scenario("yin2017")))["baseline"]
+    >>> round(value, 1), unit
+    (1203.3, 'km')
+    """
     shown = data.isel(session=data.attrs["showcase"])
     result: dict[str, tuple[float | list[float], str]] = {
         "session_duration": (float(shown.session_duration), "s"),

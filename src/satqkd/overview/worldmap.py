@@ -13,7 +13,13 @@ STEP = np.timedelta64(20, "s")
 
 
 def read_land(path: str | Path | None = None) -> list[np.ndarray]:
-    """Read outlines of the continents, each an array of longitude and latitude [degree], shape (point, 2)."""
+    """Read outlines of the continents, each an array of longitude and latitude [degree], shape (point, 2).
+
+    Examples
+    --------
+    >>> read_land()[0].shape[1]
+    2
+    """
     table = pd.read_csv(path or data_folder() / "map/land.csv")
     return [one[["longitude_deg", "latitude_deg"]].to_numpy() for _, one in table.groupby("polygon")]
 
@@ -36,6 +42,15 @@ def ground_track(
     times : ndarray of datetime64[ns]
     latitude_deg, longitude_deg : ndarray
         WGS84 [degree].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario, orbit
+    >>> mission = load_scenario("yin2020")
+    >>> sets = orbit.read_elements(mission.file(mission.orbit.elements), mission.orbit.norad_id)
+    >>> times, latitude_deg, _ = ground_track(sets, np.datetime64("2018-09-20T18:00"))
+    >>> times.size, bool(np.abs(latitude_deg).max() > 80)
+    (285, True)
     """
     half = int(minutes * 60 / 2 / (STEP / np.timedelta64(1, "s")))
     times = np.asarray(middle, "datetime64[ns]") + np.arange(-half, half + 1) * STEP
@@ -73,6 +88,14 @@ def access_circle(
     """Return the points at an angle from a place on a sphere: latitude and longitude [degree], each shape (points,).
 
     Longitudes are within 180 degrees of the place's own, so that a circle across the date line stays in one piece.
+
+    Examples
+    --------
+    >>> latitude_deg, longitude_deg = access_circle(0.0, 179.0, np.radians(10.0), points=5)
+    >>> latitude_deg.round(6) + 0.0
+    array([ 10.,   0., -10.,   0.,  10.])
+    >>> longitude_deg.round(6)
+    array([179., 189., 179., 169., 179.])
     """
     bearing = np.linspace(0.0, 2 * np.pi, points)
     latitude = np.deg2rad(latitude_deg)

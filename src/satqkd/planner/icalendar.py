@@ -1,13 +1,13 @@
 """Usable passes as an iCalendar file (RFC 5545)."""
 
+from datetime import UTC, datetime, time
 from importlib.metadata import version
 from typing import Any
 
 import pandas as pd
+from icalendar import Calendar, Event
 
 from satqkd.planner.planfile import Plan
-
-OCTETS = 75  # longest content line without its line break, RFC 5545 section 3.1
 
 
 def calendar(plan: Plan, passes: pd.DataFrame) -> str:
@@ -20,31 +20,25 @@ def calendar(plan: Plan, passes: pd.DataFrame) -> str:
     >>> calendar(plan, make_plan(plan).passes).count("BEGIN:VEVENT")
     4
     """
-    lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        f"PRODID:-//satqkd//planner {version('satqkd')}//EN",
-        "CALSCALE:GREGORIAN",
-        "METHOD:PUBLISH",
-        f"X-WR-CALNAME:{escaped(plan.title)}",
-    ]
-    stamp = f"{plan.start:%Y%m%d}T000000Z"
+    found = Calendar()
+    found.add("VERSION", "2.0")
+    found.add("PRODID", f"-//satqkd//planner {version('satqkd')}//EN")
+    found.add("CALSCALE", "GREGORIAN")
+    found.add("METHOD", "PUBLISH")
+    found.add("X-WR-CALNAME", plan.title)
     usable = passes[passes.window_s > 0]
     for row, identifier in zip(usable.itertuples(), identifiers(usable), strict=True):
-        start, end = _basic(row.window_start_utc), _basic(row.window_end_utc)
         place = row.stations.replace("+", " and ")
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{identifier}@{plan.name}.satqkd",
-            f"DTSTAMP:{stamp}",
-            f"DTSTART:{start}",
-            f"DTEND:{end}",
-            f"SUMMARY:{escaped(f'{row.satellite} over {place}: {_bits(row.secret_bits)}')}",
-            f"LOCATION:{escaped(place)}",
-            f"DESCRIPTION:{escaped(_description(row))}",
-            "END:VEVENT",
-        ]
-    return "".join(folded(line) for line in [*lines, "END:VCALENDAR"])
+        event = Event()
+        event.add("UID", f"{identifier}@{plan.name}.satqkd")
+        event.add("DTSTAMP", datetime.combine(plan.start, time(), UTC))
+        event.add("DTSTART", datetime.fromisoformat(row.window_start_utc))
+        event.add("DTEND", datetime.fromisoformat(row.window_end_utc))
+        event.add("SUMMARY", f"{row.satellite} over {place}: {_bits(row.secret_bits)}")
+        event.add("LOCATION", place)
+        event.add("DESCRIPTION", _description(row))
+        found.add_component(event)
+    return found.to_ical().decode()
 
 
 def identifiers(usable: pd.DataFrame) -> list[str]:
@@ -61,38 +55,6 @@ def identifiers(usable: pd.DataFrame) -> list[str]:
     return [f"{name}-{count + 1}" if count else name for name, count in zip(names, repeated, strict=True)]
 
 
-def escaped(text: str) -> str:
-    r"""Return a TEXT value, RFC 5545 section 3.3.11.
-
-    Examples
-    --------
-    >>> print(escaped("Xinglong, Nanshan"))
-    Xinglong\, Nanshan
-    """
-    for character in ("\\", ";", ","):
-        text = text.replace(character, f"\\{character}")
-    return text.replace("\n", "\\n")
-
-
-def folded(line: str) -> str:
-    """Return a content line with its line break, folded after 75 octets and never within a character.
-
-    Examples
-    --------
-    >>> [len(part) for part in folded("X" * 100).splitlines()]
-    [75, 26]
-    """
-    parts, used = [""], 0
-    for character in line:
-        size = len(character.encode())
-        if used + size > OCTETS:
-            parts.append(" ")  # the blank counts as an octet of the new line
-            used = 1
-        parts[-1] += character
-        used += size
-    return "\r\n".join(parts) + "\r\n"
-
-
 def _description(row: Any) -> str:
     said = [
         f"Secret bits of this pass by itself, clear sky: {row.secret_bits:.0f} +- {row.secret_bits_sigma:.0f}",
@@ -103,11 +65,6 @@ def _description(row: Any) -> str:
         f"Probability of clear sky {row.clear_probability:.2f}",
     ]
     return "\n".join(said)
-
-
-def _basic(text: str) -> str:
-    """Return a time such as 2018-10-01T18:11:07Z in the basic form."""
-    return text.replace("-", "").replace(":", "")
 
 
 def _bits(bits: float) -> str:
