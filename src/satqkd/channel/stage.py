@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike
 
 from satqkd.channel.atmosphere import extinction_db
 from satqkd.channel.diffraction import beam_diameter_m, captured_fraction
+from satqkd.channel.far_field import FarField, captured_of_pattern, divergences_rad, far_field, scanned
 from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
 from satqkd.channel.tracking import (
     Loop,
     correlation_time_s,
     drive_residual_rad,
     frequencies_hz,
+    point_ahead_rad,
     residual_rms_rad,
     residual_spectrum,
 )
@@ -28,7 +30,7 @@ from satqkd.channel.turbulence import (
 )
 from satqkd.dataset import label, variable
 from satqkd.scenario import Scenario
-from satqkd.scenario.mission import Station, Tracking
+from satqkd.scenario.mission import Station, Tracking, Transmitter
 
 # Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
 PART = 4096
@@ -112,7 +114,17 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
     data["distance"] = _distance(orbit)
     if (tracking := scenario.transmitter.tracking) is not None:
         data["pointing_jitter"] = variable(each, orbit.jitter.values, "rad", "tracking error, per axis")
+        speed_m_s = _angular_rate_rad_s(orbit) * orbit.range.values
+        data["point_ahead"] = variable(each, point_ahead_rad(speed_m_s), "rad", "angle from the beacon to the downlink")
         data["tracking_error"] = variable((), _residual(tracking)[0], "rad", "what the tracking loops leave, per axis")
+    if scenario.transmitter.far_field is not None:
+        pattern = telescope_pattern(scenario.transmitter)
+        smeared = scanned(pattern, jitter_rad=scenario.transmitter.pointing_jitter_urad * 1e-6)
+        for name, one, text in [
+            ("divergence", pattern, "full 1/e2 angles of the far field"),
+            ("divergence_scanned", smeared, "the same of a scan, with the pointing jitter"),
+        ]:
+            data[name] = variable("axis", list(divergences_rad(one)), "rad", text)
     if scenario.channel.fading == "correlated":
         _add_correlation(scenario, orbit, data)
     if scenario.channel.quoted_range_m is not None:
@@ -147,12 +159,7 @@ def _losses(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarr
     transmitter = scenario.transmitter
     divergence = transmitter.divergence_rad
     range_m, elevation_deg = orbit.range.values, orbit.elevation.values
-    captured = captured_fraction(
-        range_m,
-        divergence_full_angle_rad=tuple(divergence),
-        aperture_m=station.aperture_m,
-        obscuration_m=station.obscuration_m,
-    )
+    captured = _captured(scenario, station, range_m)
     added = turbulent_divergence_rad(elevation_deg, range_m=range_m, **_air(scenario, station))
     # Turbulence widens the beam so little that one mean width serves for the seconds of a pass, to 0.001 dB.
     widened = (
@@ -171,6 +178,35 @@ def _losses(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarr
             to_db(station.receiver_efficiency) * every_second,
         ],
         axis=1,
+    )
+
+
+def _captured(scenario: Scenario, station: Station, range_m: np.ndarray) -> np.ndarray:
+    """Return the share of the transmitted light that the receiver captures, by the model of the transmitter."""
+    transmitter = scenario.transmitter
+    mirror = {"aperture_m": station.aperture_m, "obscuration_m": station.obscuration_m}
+    if transmitter.far_field is not None and transmitter.far_field.capture == "pattern":
+        return captured_of_pattern(telescope_pattern(transmitter), range_m, **mirror)
+    return captured_fraction(range_m, divergence_full_angle_rad=tuple(transmitter.divergence_rad), **mirror)
+
+
+def telescope_pattern(transmitter: Transmitter) -> FarField:
+    """Return the far field of a scenario's transmitter.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> pattern = telescope_pattern(load_scenario("liao2017").transmitter)
+    >>> [round(1e6 * width, 1) for width in divergences_rad(pattern)]
+    [8.0, 11.0]
+    """
+    assert transmitter.far_field is not None
+    return far_field(
+        wavelength_m=transmitter.wavelength_nm * 1e-9,
+        aperture_m=transmitter.aperture_m,
+        obscuration_m=transmitter.far_field.obscuration_m,
+        truncation=transmitter.far_field.truncation,
+        wavefront_waves=transmitter.far_field.wavefront_waves,
     )
 
 
@@ -307,6 +343,8 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     result["receiver_loss"] = (float(first.loss.sel(component="receiver").mean()), "dB")
     if "tracking_error" in data:
         result["tracking_error"] = (float(data.tracking_error) * 1e6, "urad")
+    if "divergence_scanned" in data:
+        result["divergence_scanned"] = (np.sort(data.divergence_scanned.values) * 1e6, "urad")
     if "quoted_range_m" in data.attrs:
         result |= _at_range(first, data.attrs["quoted_range_m"])
     return {name: (np.asarray(value, float).tolist(), unit) for name, (value, unit) in result.items()}

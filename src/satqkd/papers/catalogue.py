@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from satqkd.channel import to_db
-from satqkd.papers import figures, links, monitor, pairs, passes, pulses, survey, tracking
+from satqkd.papers import beam, figures, links, monitor, pairs, passes, pulses, survey, tracking
 from satqkd.papers.results import Results
 from satqkd.validation.reference import figure_id
 
@@ -193,6 +193,12 @@ _FIGURES = {
             pulses.arrival_times,
             figures.arrival_times,
             lambda table: {"arrival_time_spread": pulses.spread_ns(table, window_ns=2.0)},
+        ),
+        PaperFigure(
+            "ED Fig 5c: far field of the transmitter, scanned from the ground",
+            beam.scan,
+            figures.beam_scan,
+            lambda table: {"divergence_scanned": beam.divergences_urad(table)},
         ),
     ],
     "yin2020": [

@@ -445,3 +445,24 @@ def correlation_curves(table: pd.DataFrame, rows: dict) -> Figure:
     )
     legend_above(axis, 2)
     return figure
+
+
+@in_style
+def beam_scan(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the clicks of a scan along both axes, with the smeared and the still pattern."""
+    figure, axes = new_figure(1, 2, width_cm=20, height_cm=9, sharey=True)
+    row = rows.get("divergence_scanned")
+    for axis, (name, one), color in zip(axes, table.groupby("axis"), (BLUE, VERMILION), strict=True):
+        seen = one.iloc[0]
+        label = f"clicks, 1/e²: {seen.divergence_urad:.2f} ± {seen.divergence_sigma_urad:.2f} µrad"
+        axis.errorbar(one.offset_urad, one.counts, one.counts_sigma, fmt="o", ms=4, capsize=2, color=color, label=label)
+        axis.plot(one.offset_urad, one.expected, color=color, lw=1.2, label="pattern and jitter")
+        axis.plot(one.offset_urad, one.still, color=BLACK, lw=1, ls=":", label="pattern")
+        if row is not None:  # a Gaussian falls to 1/e2 at half of its divergence
+            narrower = seen.divergence_urad <= table.divergence_urad.min()
+            half, height = row.ends[0 if narrower else 1] / 2, one.expected.max() * np.exp(-2)
+            axis.plot([-half, half], [height] * 2, "D", color=BLACK, mfc=ORANGE, label=f"printed, {2 * half:g} µrad")
+        axis.set_xlabel(f"Offset along {name} (µrad)")
+        legend_above(axis, 2)
+    axes[0].set_ylabel("Clicks")
+    return figure

@@ -122,6 +122,22 @@ class Tracking(Section):
         return self
 
 
+class TelescopePattern(Section):
+    """The far field of the transmitting telescope, beyond its divergence."""
+
+    obscuration_m: NonNegative = Field(0, description="diameter of the central obscuration [m]")
+    truncation: Annotated[Number, Field(ge=0.01, le=5)] = Field(
+        1.12, description="radius of the aperture over the 1/e2 radius of the beam in it [1]"
+    )
+    wavefront_waves: dict[
+        Literal["defocus", "astigmatism_0", "astigmatism_45", "coma_x", "coma_y", "spherical"],
+        Annotated[Number, Field(ge=-1, le=1)],
+    ] = Field({}, description="wavefront errors, rms over a full circle by Zernike term [wavelengths]")
+    capture: Literal["gaussian", "pattern"] = Field(
+        "gaussian", description="whether a Gaussian of the stated divergence reaches the station, or this pattern"
+    )
+
+
 class Transmitter(Section):
     """The transmitting telescope on the satellite."""
 
@@ -134,6 +150,7 @@ class Transmitter(Section):
     optics_efficiency: Fraction = Field(description="transmittance of the transmitting optics [1]")
     pointing_jitter_urad: NonNegative = Field(description="tracking error, standard deviation per axis [urad]")
     tracking: Tracking | None = Field(None, description="model of the tracking loops")
+    far_field: TelescopePattern | None = Field(None, description="model of the telescope's far field")
 
     @property
     def divergence_rad(self) -> np.ndarray:
@@ -496,6 +513,7 @@ class Experiment(Section):
         for section, key, unset in (
             (values, "public_link", None),
             (values.get("transmitter"), "tracking", None),
+            (values.get("transmitter"), "far_field", None),
             (values.get("channel"), "fading", "cells"),
         ):
             if section and section.get(key, 0) == unset:
