@@ -42,11 +42,13 @@ ORBIT = {
     "orbit.max_sun_elevation_deg": 90,
     "orbit.satellite_in_shadow": False,
     "orbit.showcase": None,
+    "transmitter.aperture_m": 0.3,
     "transmitter.divergence_full_angle_urad": 6,
 }
 PLACES = ((78.93, 11.93), (78.23, 15.40))
 RECEIVER = {
     "aperture_m": 3,
+    "field_of_view_urad": None,
     "receiver_efficiency": 0.8,
     "zenith_extinction_db": 0.3,
     "background_rate_hz": 0,

@@ -34,6 +34,7 @@ BRIGHT = {
     "orbit.min_duration_s": 0,
     "measurements.0.duration_s": 20,
     "measurements.1.duration_s": 10,
+    "transmitter.aperture_m": 0.3,
     "transmitter.divergence_full_angle_urad": 6,
     "source.pair_rate_hz": 1e5,
     "source.fidelity": 0.95,
@@ -44,6 +45,7 @@ BRIGHT = {
     for key, value in {
         "aperture_m": 3,
         "obscuration_m": 0.5,
+        "field_of_view_urad": None,
         "receiver_efficiency": 0.8,
         "zenith_extinction_db": 0.3,
         "background_rate_hz": 8e3,

@@ -64,7 +64,7 @@ def message(changed, tmp_path):
     return refused
 
 
-APERTURE = 'aperture_m: {value: 0.18, assumed: "smaller telescope of Micius; only divergence enters"}'
+APERTURE = 'aperture_m: {value: 0.18, assumed: "smaller telescope of Micius; it only limits the divergence"}'
 LATITUDE = "latitude_deg: {value: 37 22 44.43 N, published: main text}"
 LONGITUDE = "longitude_deg: {value: 97 43 37.01 E, published: main text}"
 PAIR_RATE = "pair_rate_hz: {value: 5.9e6, published: main text}"
@@ -188,6 +188,17 @@ def test_unknown_keys_like_nothing_list_what_there_is(message):
         (ELEMENTS, "elements: /etc/passwd", "orbit.elements=/etc/passwd leaves its folder"),
         (ELEMENTS, "elements: a/../../b.csv", "orbit.elements=a/../../b.csv leaves its folder"),
         ("kind: entangled", "kind: single", "source is wrong, input tag 'single' found using 'kind' does not match"),
+        (
+            APERTURE,
+            "aperture_m: 0.1",
+            "transmitter divergence_full_angle_urad=10 is below 15.26, the diffraction lim",
+        ),
+        (APERTURE, "aperture_m: 0.3\n  beam_quality: 2", "transmitter beam_quality goes with a divergence_full_angle"),
+        (
+            APERTURE,
+            "aperture_m: 0.3\n  beam_quality: 0.9",
+            "transmitter.beam_quality=0.9 is wrong, input should be gre",
+        ),
         ("value: passive", "value: pasive", "detection.basis_choice=pasive is wrong, input should be 'passive' or 'ac"),
         ("value: passive", "value: active", "detection switch_rate_hz goes with basis_choice active"),
         ("name: nanshan", "name: delingha", "the scenario stations have the same name: give each its own"),
@@ -201,6 +212,18 @@ def test_unknown_keys_like_nothing_list_what_there_is(message):
 )
 def test_wrong_values_are_refused_in_one_sentence(message, old, new, expected):
     assert message(old, new).startswith(expected)
+
+
+def test_a_divergence_that_is_left_out_follows_from_the_aperture(missions):
+    """1.8836 wavelengths over the aperture, times the beam quality; both axes of a given beam keep this limit."""
+    perfect = missions["yin2020"].replaced({"transmitter.divergence_full_angle_urad": None})
+    assert 1e6 * perfect.transmitter.divergence_rad == pytest.approx([1.8836 * 0.81 / 0.18] * 2)
+    wider = perfect.replaced({"transmitter.beam_quality": 1.5, "transmitter.aperture_m": 0.36})
+    assert wider.transmitter.divergence_rad == pytest.approx(0.75 * perfect.transmitter.divergence_rad)
+    at_the_limit = tuple(1e6 * perfect.transmitter.divergence_rad)
+    missions["yin2020"].replaced({"transmitter.divergence_full_angle_urad": at_the_limit})
+    with pytest.raises(ScenarioError, match="divergence_full_angle_urad=8 is below 8.476, the diffraction limit"):
+        missions["yin2020"].replaced({"transmitter.divergence_full_angle_urad": [20, 8]})
 
 
 def test_a_value_is_named_even_inside_an_intensity(message):
@@ -332,6 +355,36 @@ def test_replaced_refuses_what_a_file_could_not_say(missions, key, value, text):
         missions["yin2020"].replaced({key: value})
     assert text in str(error.value)
     assert str(error.value).startswith(str(missions["yin2020"].path))
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"source.bell_weights": {"psi_plus": 1}}, "describe the same state: give one of the two"),
+        ({"source.fidelity": None}, "fidelity and bell_weights describe the same state: give one of the two"),
+        (
+            {"source.fidelity": None, "source.bell_weights": {"psi_plus": 0.9, "phi_plus": 0.2}},
+            "bell_weights sum to 1.1: they must sum to 1",
+        ),
+        (
+            {"source.fidelity": None, "source.bell_weights": {"psi_plus": 0.4, "phi_plus": 0.6}},
+            "bell_weights are largest for phi_plus, but bell_state=psi_plus is intended: give that state the largest",
+        ),
+        ({"source.fidelity": None, "source.bell_weights": {"psi": 1}}, "source.bell_weights"),
+        ({"source.fidelity": None, "source.bell_weights": {"psi_plus": 1.2, "phi_plus": -0.2}}, "source.bell_weights"),
+    ],
+)
+def test_a_source_has_one_state(missions, values, text):
+    with pytest.raises(ScenarioError) as error:
+        missions["yin2020"].replaced(values)
+    assert text in str(error.value)
+
+
+def test_a_state_that_is_not_given_by_weights_leaves_no_trace_in_the_hash(missions):
+    mixed = missions["yin2020"].replaced({"source.fidelity": None, "source.bell_weights": {"psi_plus": 1}})
+    assert mixed.content_hash != missions["yin2020"].content_hash
+    assert mixed.source.bell_weights == {"psi_plus": 1}
+    assert "bell_weights" in missions["yin2020"].model_dump()["source"]
 
 
 def _places(node, path=()):

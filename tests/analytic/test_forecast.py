@@ -135,9 +135,10 @@ def test_pairs_of_the_chain(missions, channels):
         weights_s=np.ones((1, used.sizes["time"])),
     )
     chain = expected(mission, channel)
-    assert 2 * counts.sifted()[0][0] == pytest.approx(chain["key_coincidences"], rel=1e-9)
-    # The chain's purity is that of all measurements together.
-    assert counts.qber()[0][0] == pytest.approx(chain["qber"], rel=5e-3)
+    (z, x), wrong = counts.mean[0].sum(axis=1), counts.mean[0, :, 1]
+    assert counts.sifted()[0][0] == pytest.approx(chain["key_sifted"], rel=1e-9)
+    assert counts.qber()[0][0] == pytest.approx(chain["qber"], rel=1e-9)
+    assert wrong / (z, x) == pytest.approx([chain["qber_z"], chain["qber_x"]], rel=1e-9)
 
 
 def test_receivers_go_to_the_stations_of_the_plan(missions):

@@ -16,6 +16,7 @@ from satqkd.bell.chsh import (
     chsh_p_value,
     correlation,
     fidelity_from_visibilities,
+    qber_from_s,
 )
 
 ANGLES = [(0.0, np.pi / 8), (0.0, 3 * np.pi / 8), (np.pi / 4, np.pi / 8), (np.pi / 4, 3 * np.pi / 8)]
@@ -242,3 +243,14 @@ def test_fidelity_carries_the_errors_of_both_visibilities():
 def test_visibility_in_percent_is_refused():
     with pytest.raises(ValueError, match=r"v_x=88 is outside \[-1, 1\]: give a fraction"):
         fidelity_from_visibilities(0.9, 88.0)
+
+
+@given(st.floats(0.0, 1.0))
+def test_the_error_rate_of_s_is_that_of_a_state_with_white_noise(visibility):
+    """S is 2 sqrt(2) V, and of white noise half is wrong: (1 - V) / 2."""
+    assert qber_from_s(TSIRELSON_BOUND * visibility) == pytest.approx((1 - visibility) / 2, abs=1e-12)
+
+
+def test_the_error_rate_printed_for_the_previous_work_is_that_of_its_s():
+    printed_to_the_digit = 0.0005
+    assert qber_from_s(2.37) == pytest.approx(0.081, abs=printed_to_the_digit)

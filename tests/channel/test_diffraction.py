@@ -217,3 +217,10 @@ def test_wrong_input_says_value_bound_and_way_out(arguments, message):
 def test_wrong_transmitter_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         d.diffraction_limited_divergence(850e-9, 0.3, **arguments)
+
+
+def test_geometric_loss_by_hand():
+    """A beam of ten times the receiver's diameter has a hundred times its area."""
+    assert_allclose(d.geometric_loss_db([10.0, 1.0], 1.0), [20.0, 0.0], atol=1e-12)
+    with pytest.raises(ValueError, match="aperture_m=0 is not above 0: give it in metres"):
+        d.geometric_loss_db(10.0, 0.0)

@@ -6,13 +6,13 @@ import xarray as xr
 
 from satqkd.channel.figures import attenuation_figure, budget_figure
 
-COMPONENTS = ["transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "receiver"]
+COMPONENTS = ["transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "field stop", "receiver"]
 SECONDS = 30
 
 
 @pytest.fixture
 def channel():
-    loss = np.random.default_rng(2).uniform(0.1, 9, (2 * SECONDS, 2, 6))
+    loss = np.random.default_rng(2).uniform(0.1, 9, (2 * SECONDS, 2, len(COMPONENTS)))
     return xr.Dataset(
         {
             "loss": (("time", "station", "component"), loss),

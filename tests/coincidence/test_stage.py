@@ -152,6 +152,7 @@ def test_pulses_are_found_in_the_transmitters_log(pulses):
 
 def test_every_click_in_the_window_is_counted(pulses):
     data = pulses.coincidence
+    assert int(data.clicks.sum()) <= int(data.singles.sum()) and (data.clicks >= data.rate).all()
     assert data.counts.dims == ("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
     assert int(data.counts.sum()) == data.sizes["coincidence"] == int(data.rate.sum())
     counts = data.counts.values
@@ -182,6 +183,11 @@ def test_observables_are_those_of_the_tables(bright, pulses):
     assert values["sifted_bits"] == pytest.approx(143 * values["sifted_rate"])
     assert values["sifted_rate_nearest"] > values["sifted_rate"] > values["sifted_rate_farthest"]
     assert values["gain_signal"] == pytest.approx(values["sifted_bits"] / (5e7 * 143 / 2))
+    noise_hz = 300  # nine tenths of it fall beside the window of 2 ns in 20 ns
+    clicks, inside = (
+        pulses.coincidence[name].values[pulses.coincidence.rate.values > 0] for name in ("clicks", "rate")
+    )
+    assert clicks.mean() - inside.mean() > 0.9 * noise_hz
     assert values["gain_signal"] > values["gain_decoy"] > values["yield_vacuum"] / 2
 
 

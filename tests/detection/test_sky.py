@@ -30,7 +30,7 @@ from satqkd.detection.sky import (
 from satqkd.orbit import find_sessions
 from satqkd.scenario import ScenarioError
 
-SKY = {"field_of_view_urad": 150, "filter_nm": 20, "dark_magnitude": 20.2}
+SKY = {"filter_nm": 20, "dark_magnitude": 20.2}
 NIGHT = {
     "elevation_deg": 60.0,
     "azimuth_deg": 10.0,
@@ -153,6 +153,7 @@ def moonlit(missions):
             "measurements.1.duration_s": 10,
             "source.pair_rate_hz": 1e3,
             "stations.0.sky": SKY,
+            "stations.0.field_of_view_urad": 150,
             "stations.0.background_rate_hz": 0,
         }
     )
@@ -196,6 +197,11 @@ def test_the_analytic_chain_takes_the_mean_sky(moonlit):
     )
     with pytest.raises(ScenarioError, match=r"station delingha has sky.*with_mean_sky"):
         noise_hz(scenario, scenario.stations[0])
+
+
+def test_a_sky_without_a_field_of_view_is_refused(missions):
+    with pytest.raises(ScenarioError, match="sky goes with a field_of_view_urad"):
+        missions["liao2017"].replaced({"stations.0.sky": SKY})
 
 
 def test_a_scenario_without_a_model_has_no_light_of_the_sky_and_the_orbit_no_moon(missions, orbits):

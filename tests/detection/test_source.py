@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from satqkd.detection.source import (
     BELL_STATES,
+    bell_diagonal_state,
     contrast_error,
     joint_probabilities,
     linear_projectors,
+    source_state,
     werner_state,
     with_flips,
 )
@@ -39,6 +41,40 @@ def test_bell_states_correlate_as_the_textbook_says(name, a, b):
 def test_werner_states_correlate_less_by_their_weight(name, fidelity, a, b):
     weight = (4 * fidelity - 1) / 3
     assert correlation(werner_state(name, fidelity), a, b) == pytest.approx(weight * TEXTBOOK[name](a, b), abs=1e-12)
+
+
+@given(weights=st.lists(st.floats(0.01, 1), min_size=4, max_size=4), a=ANGLES, b=ANGLES)
+def test_mixtures_of_bell_states_correlate_as_their_parts(weights, a, b):
+    mixture = dict(zip(BELL_STATES, np.array(weights) / sum(weights), strict=True))
+    parts = sum(weight * TEXTBOOK[name](a, b) for name, weight in mixture.items())
+    assert correlation(bell_diagonal_state(mixture), a, b) == pytest.approx(parts, abs=1e-12)
+
+
+@given(name=STATES, fidelity=st.floats(0.25, 1))
+def test_white_noise_weighs_the_other_bell_states_alike(name, fidelity):
+    mixture = {state: (1 - fidelity) / 3 for state in BELL_STATES} | {name: fidelity}
+    assert bell_diagonal_state(mixture) == pytest.approx(werner_state(name, fidelity), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"psi": 1.0}, "bell_state=psi is unknown: take one of psi_minus"),
+        ({"psi_plus": 0.9}, r"weights=\[0.9\] are not a distribution: give numbers from 0 that sum to 1"),
+        ({"psi_plus": 1.1, "phi_plus": -0.1}, "are not a distribution"),
+    ],
+)
+def test_weights_that_are_no_mixture_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        bell_diagonal_state(weights)
+
+
+def test_a_source_gives_the_state_that_it_names(missions):
+    weights = {"psi_plus": 0.9, "phi_minus": 0.1}
+    mission = missions["yin2020"].replaced({"source.fidelity": None, "source.bell_weights": weights})
+    assert (source_state(mission.source) == bell_diagonal_state(weights)).all()
+    werner = missions["yin2020"].source
+    assert (source_state(werner) == werner_state("psi_plus", werner.fidelity)).all()
 
 
 @given(name=STATES, fidelity=st.floats(0.25, 1))

@@ -53,7 +53,8 @@ def test_the_course_is_that_of_the_session_shown(mission):
     assert course.elapsed_s[0] == 0 and 0 < course.elapsed_s[-1] < shown.sizes["time"]
     nearest = shown.range.sum("station").values.argmin()
     assert abs(course.elapsed_s[course.attenuation_db.argmin()] - nearest) < 60
-    assert course.rate_hz.argmax() == course.attenuation_db.argmin() and (course.qber >= 0).all()
+    one_node = 1  # accidental coincidences, which count too, peak where one link alone is best
+    assert abs(course.rate_hz.argmax() - course.attenuation_db.argmin()) <= one_node and (course.qber >= 0).all()
     high = through_pass(scenario, orbit, min_elevation_deg=30)
     assert high.elapsed_s.size < course.elapsed_s.size and high.elapsed_s[0] > 0
     assert through_pass(scenario, orbit, min_elevation_deg=89.9).elapsed_s.size == 0

@@ -45,7 +45,9 @@ def test_advantage_over_the_same_baseline(two_downlinks):
     np.testing.assert_allclose(data.advantage, (np.array([240.6, 192.48, 156.39, 114.285]) - 68) / 10)
     values = {name: value for name, (value, _) in observables(data).items()}
     assert values["advantage_0.2"] == pytest.approx(17.26)
-    assert values["advantage_limit"] == pytest.approx([4.6285, 8.839])
+    assert values["whole_advantage_0.2"] == 17
+    assert values["whole_advantage_0.16"] == 12
+    assert values["whole_advantage_limit"] == [4, 8]
 
 
 def test_rates_through_the_fibre(two_downlinks):

@@ -214,6 +214,10 @@ def test_pulses_are_counted_by_intensity_and_basis(pulses):
     assert values["key_length"] == float(data.length.sel(bound="tiangong2")) > 0
     assert values["key_per_pulse"] == pytest.approx(values["key_length"] / (5e7 * 143))
     assert 0.5 < values["privacy_amplification_factor"] < 1
+    # Larger samples deviate less: with both bases taken as one the key is longer, and the phase error smaller.
+    assert values["pooled_key_length"] > values["key_length"]
+    assert values["privacy_amplification_factor"] < values["pooled_privacy_amplification_factor"] < 1
+    assert values["pooled_key_per_pulse"] == pytest.approx(values["pooled_key_length"] / (5e7 * 143))
 
 
 @pytest.mark.parametrize("which", ["bright", "pulses"])

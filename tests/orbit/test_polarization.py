@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from satqkd.detection.source import contrast_error, linear_projectors
 from satqkd.orbit import find_sessions, frames, observables
 from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
+from satqkd.scenario import ScenarioError
 
 ROUNDING_DEG = 1e-6
 COMPONENT = st.floats(-1, 1)
@@ -150,14 +151,37 @@ def test_the_plate_leaves_its_residual_and_no_more(missions, orbits):
     assert observables(turned)["polarization_contrast_compensated"][0] == pytest.approx(rotated_contrast(280, 2))
 
 
-def test_uncompensated_contrast_of_liao2017_goes_from_the_optics_to_nothing(orbits):
-    """The printed session: from frames that agree to crossed ones."""
+def test_uncompensated_contrast_of_liao2017_is_that_of_a_plate_set_before_the_session(missions, orbits):
+    """Set at 15 degrees, 3.8 degrees of rotation before the session: the largest contrast is not that of the optics."""
     values = observables(orbits["liao2017"])
     (low, high), unit_text = values["polarization_contrast_uncompensated"]
-    assert (high, unit_text) == (pytest.approx(280), "ratio to 1")
+    turned_deg = float(orbits["liao2017"].frame_rotation[0, 0] - orbits["liao2017"].fitting_rotation[0, 0])
+    assert 3.5 < turned_deg < 4.0
+    assert (high, unit_text) == (pytest.approx(rotated_contrast(280, turned_deg), abs=0.1), "ratio to 1")
     assert low < 0.01
     assert 90 < values["frame_rotation_xinglong"][0] < 110
     assert values["polarization_contrast_compensated"] == (pytest.approx(280), "ratio to 1")
+    at_the_start = find_sessions(missions["liao2017"].replaced({"polarization.plate_elevation_deg": None}))
+    assert observables(at_the_start)["polarization_contrast_uncompensated"][0][1] == pytest.approx(280)
+
+
+def test_a_plate_fits_where_the_rising_satellite_passes_its_elevation(missions):
+    """Within the session, both stations of every session; an elevation that a pass does not reach is refused."""
+    lowest_deg = 12.0
+    flown = missions["yin2017"].replaced(
+        {"polarization.compensated": False, "polarization.plate_elevation_deg": lowest_deg}
+    )
+    orbit = find_sessions(flown)
+    for session in orbit.session.values:
+        here = orbit.isel(time=orbit.session_number.values == session)
+        for i in range(2):
+            elevation_deg = here.elevation.values[:, i]
+            rising = np.flatnonzero((elevation_deg[:-1] < lowest_deg) & (elevation_deg[1:] >= lowest_deg))
+            for second in rising:
+                low, high = np.sort(here.polarization_rotation.values[second : second + 2, i])
+                assert low <= 0 <= high
+    with pytest.raises(ScenarioError, match="plate_elevation_deg=89 is outside the 0.0 to .* give one of them"):
+        find_sessions(flown.replaced({"polarization.plate_elevation_deg": 89}))
 
 
 def test_telescopes_held_to_the_nadir_would_need_no_plate(missions):

@@ -20,7 +20,7 @@ def pulse_run(scenario, orbit, channel, rng):
     """Stage 4 of a downlink: sifted bits as expected in each second, and events of which every tenth is wrong."""
     rate = np.zeros(orbit.sizes["time"])
     used = orbit.measurement.values >= 0
-    sifted = pulse_rates(scenario, channel.transmittance.values[used, 0])[0][0]
+    sifted = pulse_rates(scenario, channel.transmittance.values[used, 0])[:, :, 0].sum(axis=(0, 1))
     rate[used] = scenario.source.pulse_rate_hz * scenario.source.shares[0] * sifted
     seconds = np.repeat(np.arange(used.sum()), 10)
     outcome = rng.integers(0, 2, seconds.size)
@@ -53,7 +53,9 @@ def pair_run(scenario, orbit, channel):
     _, seconds = np.unique(orbit.session_number.values[orbit.measurement.values >= 0], return_counts=True)
     used = orbit.measurement.values >= 0
     rate = np.zeros(used.size)
-    rate[used] = pair_rates(scenario, channel.transmittance.values[used])[0]
+    angles_deg = scenario.measurements[0].angles_deg
+    true, _ = pair_rates(scenario, channel.transmittance.values[used], angles_deg=angles_deg)
+    rate[used] = true.sum(axis=(1, 2, 3, 4))
     rate[used] += ACCIDENTALS / np.repeat(seconds, seconds)
     return xr.Dataset(
         {

@@ -370,10 +370,10 @@ def test_a_plan_warns_of_moonlight_and_counts_it(root, tmp_path, missions):
     tables = []
     for name, sky in (
         ("dark", None),
-        ("moonlit", {"field_of_view_urad": 150, "filter_nm": 20, "dark_magnitude": 20.2}),
+        ("moonlit", {"filter_nm": 20, "dark_magnitude": 20.2}),
     ):
         for station in tree["stations"]:
-            station |= {"background_rate_hz": 0, "sky": sky and dict(sky)}
+            station |= {"background_rate_hz": 0, "field_of_view_urad": 150, "sky": sky and dict(sky)}
         (tmp_path / f"scenarios/{name}.yaml").write_text(yaml.safe_dump(tree | {"name": name}))
         plan["satellites"] = [{"name": "it", "elements": "micius.csv", "scenario": name}]
         (tmp_path / "plans/own.yaml").write_text(yaml.safe_dump(plan))

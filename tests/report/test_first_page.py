@@ -15,8 +15,8 @@ VALUES = {
     "channel": {"attenuation": ([32.0, 42.0], "dB")},
     "run1/coincidence": {"sifted_bits": (111000.0, "1"), "qber_signal": (0.0191, "1")},
     "run2/coincidence": {"sifted_bits": (113000.0, "1"), "qber_signal": (0.0187, "1")},
-    "run1/key": {"key_length": (13000.0, "1"), "no_key": ("", "reason")},
-    "run2/key": {"key_length": (9.0, "1"), "no_key": ("", "reason")},
+    "run1/key": {"pooled_key_length": (13000.0, "1"), "no_key": ("", "reason")},
+    "run2/key": {"pooled_key_length": (9.0, "1"), "no_key": ("", "reason")},
 }
 
 

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 from scipy import optimize, special, stats
 
 from satqkd.channel import atmosphere, diffraction, pointing, turbulence
+from satqkd.scenario.mission import NARROWEST_DIVERGENCE
 
 hv57 = turbulence.HufnagelValley()
 five_sigma = 5.0
@@ -92,12 +93,20 @@ def test_printed_losses_are_ratios_of_areas_and_ours_three_db_less(divergence_ra
     its main text) come out of a uniform disc of the 1/e^2 diameter. The axis of a Gaussian is twice as bright as that
     disc, so a centred receiver loses 3.01 dB less."""
     diameter_m = diffraction.beam_diameter_m(range_m, divergence_rad)
-    area_ratio_db = -20 * np.log10(aperture_m / diameter_m)
+    area_ratio_db = diffraction.geometric_loss_db(diameter_m, aperture_m)
     printed_to_the_unit = 0.5
     assert_allclose(area_ratio_db, published_db, atol=printed_to_the_unit)
     fraction = diffraction.captured_fraction(range_m, divergence_full_angle_rad=divergence_rad, aperture_m=aperture_m)
     finite_receiver = 0.05
     assert_allclose(area_ratio_db + 10 * np.log10(fraction), 10 * np.log10(2.0), atol=finite_receiver)
+
+
+def test_no_beam_of_a_scenario_is_narrower_than_the_best_truncated_gaussian():
+    """1.8836 wavelengths over the aperture: the width of the far field at the truncation of the highest irradiance."""
+    best = optimize.minimize_scalar(lambda ratio: -diffraction.on_axis_gain_efficiency(ratio), bounds=(1.0, 1.3))
+    assert_allclose(best.x, 1.12, atol=0.005)  # Klein and Degnan 1974
+    angle = diffraction.diffraction_limited_divergence(1.0, 1.0, truncation_ratio=best.x)
+    assert_allclose(NARROWEST_DIVERGENCE, angle, atol=1e-4)
 
 
 def test_tiangong2_beam_is_24_5_metres_wide_at_700_km():

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from satqkd.analytic.expected import pair_correlations, pair_rates, pulse_rates
+from satqkd.analytic.expected import pair_rates, pulse_rates, right_and_wrong
 from satqkd.channel import link_budget
+from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.key import DecoyCounts, bbm92_key_length, decoy_key_length
 from satqkd.key.proofs.bbm92 import Bbm92Key
 from satqkd.key.proofs.decoy import DecoyKey
@@ -273,18 +274,13 @@ def pooled_secret_bits(scenario: Scenario, counts: Counts, clear_probability: fl
 
 def _rates(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     """Return right and wrong sifted bits [1/s], shape (basis, 2, time) or (basis, 2, intensity, time)."""
-    if isinstance(scenario.source, DecoySource):
-        source = scenario.source
-        sifted, wrong = pulse_rates(scenario, transmittance[:, 0])
-        pulses = source.pulse_rate_hz * source.shares[:, None] / 2  # one half in each basis
-        return np.stack([np.stack([sifted - wrong, wrong]) * pulses] * 2)
+    source = scenario.source
+    if isinstance(source, DecoySource):
+        return pulse_rates(scenario, transmittance[:, 0]) * (source.pulse_rate_hz * source.shares[:, None])
     named = {measurement.name: measurement for measurement in scenario.measurements}
-    measurement = named.get("key") or named["state"]
-    found, ideal = (np.diag(c)[:, None] for c in pair_correlations(scenario, measurement.angles_deg))
-    true, accidental = pair_rates(scenario, transmittance)
-    # Either station chooses either basis: a quarter of the pairs is sifted in each.
-    wrong = (true * (1 - np.sign(ideal) * found) / 2 + accidental / 2) / 4
-    return np.stack([(true + accidental) / 4 - wrong, wrong], axis=1)
+    angles_deg = (named.get("key") or named["state"]).angles_deg
+    true, accidental = pair_rates(scenario, transmittance, angles_deg=angles_deg)
+    return right_and_wrong(true + accidental, ideal_correlation(source.bell_state, *np.deg2rad(angles_deg)))
 
 
 def _for_key(counts: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def outlook_observables(scenario: Scenario, orbit: xr.Dataset) -> dict[str, tupl
     >>> mission = load_scenario("tiangong2")
     >>> value, unit = outlook_observables(mission, orbit.find_sessions(mission))["outlook_key_rate"]
     >>> round(value), unit
-    (16639, 'bit/s')
+    (16592, 'bit/s')
     """
     if not scenario.outlook:
         return {}

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from satqkd.analytic.expected import pair_correlations, pair_rates, ratio, require_compensated
+from satqkd.analytic.expected import chsh_s, pair_rates, require_compensated
 from satqkd.analytic.forecast import counts_through, no_key, secret_bits
 from satqkd.analytic.sky import with_mean_sky
 from satqkd.channel import link_budget
+from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.result import Result
 from satqkd.scenario import Scenario
 from satqkd.scenario.mission import EntangledSource
@@ -177,7 +178,8 @@ def through_pass(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: fl
     channel = link_budget(scenario, shown)
     counts = counts_through(scenario, channel, np.ones((shown.sizes["time"], 1)))
     if isinstance(scenario.source, EntangledSource):
-        rate_hz = np.sum(pair_rates(scenario, channel.transmittance.values), axis=0)
+        rates = pair_rates(scenario, channel.transmittance.values, angles_deg=scenario.measurements[0].angles_deg)
+        rate_hz = np.sum(rates, axis=(0, 2, 3, 4, 5))
     else:
         rate_hz, _ = counts.sifted()
     qber, _ = counts.qber()
@@ -217,8 +219,8 @@ def _seconds(orbit: xr.Dataset, min_elevation_deg: float) -> tuple[xr.Dataset, f
 
 def _coincidences_and_s(scenario: Scenario, transmittance: np.ndarray) -> tuple[float, float]:
     """Return all coincidences per second, and S at the angles of the Bell test, else at the ideal angles."""
-    true, accidental = pair_rates(scenario, transmittance)
+    assert isinstance(scenario.source, EntangledSource)
     angles = next((m.angles_deg for m in scenario.measurements if m.name == "bell"), IDEAL_ANGLES_DEG)
-    found, ideal = pair_correlations(scenario, angles)
-    purity = ratio(true.sum(), (true + accidental).sum())
-    return float((true + accidental).mean()), float(purity * np.abs(np.sum(np.sign(ideal) * found)))
+    pairs = np.sum(pair_rates(scenario, transmittance, angles_deg=angles), axis=0)
+    ideal = ideal_correlation(scenario.source.bell_state, *np.deg2rad(angles))
+    return float(pairs.sum() / len(pairs)), chsh_s(pairs.sum(axis=0), ideal)

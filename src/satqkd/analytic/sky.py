@@ -30,8 +30,8 @@ def with_mean_sky(scenario: Scenario, orbit: xr.Dataset, *, weights_s: np.ndarra
     --------
     >>> from satqkd import load_scenario
     >>> from satqkd.orbit import find_sessions
-    >>> sky = {"field_of_view_urad": 100, "filter_nm": 20, "dark_magnitude": 20.2}
-    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky})
+    >>> sky = {"filter_nm": 20, "dark_magnitude": 20.2}
+    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky, "stations.0.field_of_view_urad": 100})
     >>> constant = with_mean_sky(mission, find_sessions(mission))
     >>> constant.stations[0].sky, round(constant.stations[0].background_rate_hz)
     (None, 98)

@@ -180,6 +180,31 @@ def chsh(counts: ArrayLike, *, signs: Sequence[int] = (1, -1, 1, 1)) -> Chsh:
     return Chsh(float(sign @ e), float(sigma), trials, float(chsh_p_value(wins, trials)), e, e_sigma)
 
 
+def qber_from_s(s: float) -> float:
+    r"""Return the error rate in equal bases that S means for a state with white noise, :math:`(1 - S/2\sqrt{2})/2`.
+
+    Parameters
+    ----------
+    s : float
+        CHSH parameter, 2 sqrt(2) without errors.
+
+    Returns
+    -------
+    float
+        Error rate [1]; nan for nan.
+
+    Notes
+    -----
+    A Werner state of visibility V has :math:`S = 2\sqrt{2}\,V` at the best angles and errs with :math:`(1 - V)/2`.
+
+    Examples
+    --------
+    >>> round(qber_from_s(2.37), 3)
+    0.081
+    """
+    return float((1 - s / TSIRELSON_BOUND) / 2)
+
+
 def fidelity_from_visibilities(
     v_z: ArrayLike, v_x: ArrayLike, *, sigma_z: ArrayLike = 0.0, sigma_x: ArrayLike = 0.0
 ) -> Fidelity:

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy.constants import c
 
-from satqkd.bell.chsh import Chsh, Fidelity, chsh, correlation, fidelity_from_visibilities
+from satqkd.bell.chsh import Chsh, Fidelity, chsh, correlation, fidelity_from_visibilities, qber_from_s
 from satqkd.bell.locality import along_baseline_m, separations_s, trial_timing
 from satqkd.dataset import label, variable
 from satqkd.scenario import Scenario
@@ -142,6 +142,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
             "chsh_s": (float(data.s), "1"),
             "bell_trials": (float(data.trials), "1"),
             "bell_violation": (float(data.n_sigma), "standard deviations"),
+            "qber_of_s": (qber_from_s(float(data.s)), "1"),
         }
     if "separation" in data:
         free = data.condition.isin(FREEDOM_OF_CHOICE)

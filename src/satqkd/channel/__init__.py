@@ -6,6 +6,7 @@ from satqkd.channel.diffraction import (
     beam_diameter_m,
     captured_fraction,
     diffraction_limited_divergence,
+    geometric_loss_db,
     on_axis_gain_efficiency,
     transmitted_fraction,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "field_of_view_fraction",
     "flux_variance",
     "fried_parameter_m",
+    "geometric_loss_db",
     "isoplanatic_angle_rad",
     "jittered_divergence_rad",
     "link_budget",

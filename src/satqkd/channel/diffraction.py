@@ -106,6 +106,39 @@ def beam_diameter_m(range_m: ArrayLike, divergence_full_angle_rad: ArrayLike) ->
     return np.multiply(range_m, divergence_full_angle_rad)
 
 
+def geometric_loss_db(beam_diameter_m: ArrayLike, aperture_m: ArrayLike) -> np.ndarray:
+    r"""Return the ratio of the beam's area to the receiver's, :math:`20\log_{10}(2w/D)` [dB].
+
+    This is how the papers count the loss by diffraction: the mean irradiance over the disc of the beam. A receiver that
+    is much smaller than a Gaussian beam, on its axis, takes twice as much and loses 3.0 dB less, which is what
+    `captured_fraction` gives.
+
+    Parameters
+    ----------
+    beam_diameter_m : array_like
+        1/e^2 diameter of the beam at the receiver [m].
+    aperture_m : array_like
+        Diameter of the receiver [m].
+
+    Returns
+    -------
+    ndarray or float
+        Loss [dB]; below 0 where the beam is narrower than the receiver.
+
+    Raises
+    ------
+    ValueError
+        For a length that is not positive.
+
+    Examples
+    --------
+    >>> round(float(geometric_loss_db(12.0, 1.0)), 1)
+    21.6
+    """
+    check_positive(beam_diameter_m=beam_diameter_m, aperture_m=aperture_m)
+    return 20.0 * np.log10(np.divide(beam_diameter_m, aperture_m))
+
+
 def captured_fraction(
     range_m: ArrayLike, *, aperture_m: float, obscuration_m: float = 0.0, model: str = "gaussian", **beam: Any
 ) -> np.ndarray:

@@ -13,13 +13,14 @@ from satqkd.plot import (
     STATION_STYLES,
     TOTAL_STYLE,
     VERMILION,
+    YELLOW,
     in_style,
     legend_above,
     new_figure,
     showcase,
 )
 
-COMPONENT_COLOURS = (PINK, BLUE, VERMILION, SKY, GREEN, ORANGE)
+COMPONENT_COLOURS = (PINK, BLUE, VERMILION, SKY, GREEN, YELLOW, ORANGE)
 
 
 @in_style

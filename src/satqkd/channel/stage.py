@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from satqkd.channel.atmosphere import extinction_db
-from satqkd.channel.diffraction import beam_diameter_m, captured_fraction
+from satqkd.channel.diffraction import beam_diameter_m, captured_fraction, geometric_loss_db
 from satqkd.channel.far_field import FarField, captured_of_pattern, divergences_rad, far_field, scanned
 from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
 from satqkd.channel.tracking import (
@@ -23,7 +23,9 @@ from satqkd.channel.tracking import (
 from satqkd.channel.turbulence import (
     HufnagelValley,
     coherence_time_s,
+    field_of_view_fraction,
     flux_variance,
+    fried_parameter_m,
     scintillation_height_m,
     scintillation_index,
     turbulent_divergence_rad,
@@ -34,7 +36,7 @@ from satqkd.scenario.mission import Station, Tracking, Transmitter
 
 # Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
 PART = 4096
-COMPONENTS = ("transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "receiver")
+COMPONENTS = ("transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "field stop", "receiver")
 
 
 def to_db(transmittance: ArrayLike) -> np.ndarray:
@@ -77,6 +79,7 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
     loss = _in_parts(_losses, scenario, orbit)
     attenuation = loss.sum(axis=2)
     detectors = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
+    beam_m = beam_diameter_m(orbit.range.values, np.sqrt(scenario.transmitter.divergence_rad.prod()))
     total = attenuation.sum(axis=1) + (to_db(detectors).sum() if scenario.channel.attenuation_includes_detectors else 0)
     each = ("time", "station")
     data = xr.Dataset(
@@ -92,11 +95,12 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
                 "1",
                 "variance of the received power over its squared mean",
             ),
-            "beam_diameter": variable(
+            "beam_diameter": variable(each, beam_m, "m", "1/e2 diameter of the round beam of the same area"),
+            "geometric_loss": variable(
                 each,
-                beam_diameter_m(orbit.range.values, np.sqrt(scenario.transmitter.divergence_rad.prod())),
-                "m",
-                "1/e2 diameter of the round beam of the same area",
+                geometric_loss_db(beam_m, [station.aperture_m for station in scenario.stations]),
+                "dB",
+                "area of the beam over that of the receiver",
             ),
             "total_attenuation": variable("time", total, "dB", "loss of all links as the publication counts it"),
             "range": orbit.range,
@@ -175,6 +179,7 @@ def _losses(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarr
             to_db(_each_jitter(mean_pointing_factor, scenario, orbit)),
             extinction_db(elevation_deg, zenith_extinction_db=station.zenith_extinction_db),
             to_db(widened / captured),
+            to_db(_through_field_stop(scenario, station, elevation_deg)),
             to_db(station.receiver_efficiency) * every_second,
         ],
         axis=1,
@@ -184,10 +189,19 @@ def _losses(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarr
 def _captured(scenario: Scenario, station: Station, range_m: np.ndarray) -> np.ndarray:
     """Return the share of the transmitted light that the receiver captures, by the model of the transmitter."""
     transmitter = scenario.transmitter
-    mirror = {"aperture_m": station.aperture_m, "obscuration_m": station.obscuration_m}
     if transmitter.far_field is not None and transmitter.far_field.capture == "pattern":
-        return captured_of_pattern(telescope_pattern(transmitter), range_m, **mirror)
-    return captured_fraction(range_m, divergence_full_angle_rad=tuple(transmitter.divergence_rad), **mirror)
+        return captured_of_pattern(
+            telescope_pattern(transmitter),
+            range_m,
+            aperture_m=station.aperture_m,
+            obscuration_m=station.obscuration_m,
+        )
+    return captured_fraction(
+        range_m,
+        divergence_full_angle_rad=tuple(transmitter.divergence_rad),
+        aperture_m=station.aperture_m,
+        obscuration_m=station.obscuration_m,
+    )
 
 
 def telescope_pattern(transmitter: Transmitter) -> FarField:
@@ -206,7 +220,19 @@ def telescope_pattern(transmitter: Transmitter) -> FarField:
         aperture_m=transmitter.aperture_m,
         obscuration_m=transmitter.far_field.obscuration_m,
         truncation=transmitter.far_field.truncation,
-        wavefront_waves=transmitter.far_field.wavefront_waves,
+        wavefront_waves={str(name): waves for name, waves in transmitter.far_field.wavefront_waves.items()},
+    )
+
+
+def _through_field_stop(scenario: Scenario, station: Station, elevation_deg: np.ndarray) -> np.ndarray:
+    """Return the share of the image, blurred by seeing, that passes the station's field stop; 1 without a stop."""
+    if station.field_of_view_urad is None:
+        return np.ones_like(elevation_deg)
+    air = _air(scenario, station)
+    return field_of_view_fraction(
+        fried_parameter_m(elevation_deg, **air),
+        wavelength_m=air["wavelength_m"],
+        field_of_view_rad=station.field_of_view_urad * 1e-6,
     )
 
 
@@ -289,7 +315,7 @@ def _angular_rate_rad_s(orbit: xr.Dataset) -> np.ndarray:
     seconds = (orbit.time.values - orbit.time.values[0]) / np.timedelta64(1, "s")
     for session in np.unique(number):
         rows = np.flatnonzero(number == session)
-        if rows.size > 1:
+        if rows.size > 1 and np.diff(seconds[rows]).min() > 0:
             elevation = np.radians(orbit.elevation.values[rows])
             azimuth = np.unwrap(np.radians(orbit.azimuth.values[rows]), axis=0)
             turning, rising = (np.gradient(angle, seconds[rows], axis=0) for angle in (azimuth, elevation))
@@ -334,12 +360,12 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     shown = data.isel(time=data.session_number.values == data.attrs["showcase"])
     total = shown.total_attenuation.values
     result: dict[str, tuple[Any, str]] = {"attenuation": ([total.min(), total.max()], "dB")}
-    for i, station in enumerate(data.station.values):
-        high = total[shown.elevation.values[:, i] >= 15]
-        result[f"attenuation_{station}_above_15deg"] = ([high.min(), high.max()] if high.size else [np.nan] * 2, "dB")
+    high = total[shown.elevation.values.min(axis=1) >= 15]
+    result["attenuation_above_15deg"] = ([high.min(), high.max()] if high.size else [np.nan] * 2, "dB")
     first = shown.isel(station=0)
     diffraction = first.loss.sel(component="diffraction").values
     result["diffraction_loss"] = ([diffraction.min(), diffraction.max()], "dB")
+    result["geometric_loss"] = ([first.geometric_loss.min(), first.geometric_loss.max()], "dB")
     result["receiver_loss"] = (float(first.loss.sel(component="receiver").mean()), "dB")
     if "tracking_error" in data:
         result["tracking_error"] = (float(data.tracking_error) * 1e6, "urad")
@@ -359,6 +385,7 @@ def _at_range(link: xr.Dataset, range_m: float) -> dict:
     diameter = float(side.beam_diameter[-1] / side.range[-1]) * range_m
     return {
         "diffraction_loss_quoted": (loss["diffraction"], "dB"),
+        "geometric_loss_quoted": (np.interp(range_m, side.range, side.geometric_loss), "dB"),
         "atmosphere_and_turbulence_loss_quoted": (loss["atmosphere"] + loss["turbulence"], "dB"),
         "pointing_loss_quoted": (loss["pointing"], "dB"),
         "beam_diameter_quoted": (diameter, "m"),

@@ -87,7 +87,7 @@ class _Part:
         self.start_ps, self.clocks, self._tags = session.start_ps, session.clocks, session.tags
         self.singles = np.zeros(stations, np.int64)
         self.histogram = np.zeros(HISTOGRAM_BINS, np.int64)
-        self.rate, self.sifted_rate = np.zeros((2, session.seconds), np.int64)
+        self.clicks, self.rate, self.sifted_rate = np.zeros((3, session.seconds), np.int64)
         self.accidentals = 0.0
         self.counts: Any = 0  # an array after the first piece
 
@@ -137,7 +137,9 @@ def _match_pulses(
         pulse = np.floor(time / period_ps).astype(np.int64)
         delay = np.rint(time - (pulse + 0.5) * period_ps).astype(np.int64)
         part.histogram += np.histogram(delay, edges)[0]
-        inside = (2 * np.abs(delay) <= window_ps) & (pulse >= 0) & (time < part.seconds * SECOND)
+        in_session = (pulse >= 0) & (time < part.seconds * SECOND)
+        part.clicks += np.bincount(time[in_session] // SECOND, minlength=part.seconds)
+        inside = (2 * np.abs(delay) <= window_ps) & in_session
         time, pulse, delay, channel = (column[inside] for column in (time, pulse, delay, channel))
         intensity, basis, bit = transmitter_log(log_key, part.number * SESSION_PULSES + pulse, source.shares)
         sifted = (basis == channel >> 1) & (intensity == INTENSITIES.index("signal"))
@@ -274,10 +276,12 @@ def _count_pulses(data: xr.Dataset, source: DecoySource, parts: list[_Part], orb
     data["pulses"] = variable("intensity_level", source.pulse_rate_hz * seconds * source.shares, "1", "pulses sent")
     data["mean_photon_number"] = variable("intensity_level", source.mu, "1", "mean photon number")
     data["duration"] = variable("measurement", [seconds], "s", "open link")
-    data["rate"] = variable("second", _series(parts, "rate", orbit.sizes["time"]), "s-1", "detections in each second")
-    data["sifted_rate"] = variable(
-        "second", _series(parts, "sifted_rate", orbit.sizes["time"]), "s-1", "sifted signal bits in each second"
-    )
+    for name, text in [
+        ("clicks", "clicks in each second, in the window or not"),
+        ("rate", "detections in the window in each second"),
+        ("sifted_rate", "sifted signal bits in each second"),
+    ]:
+        data[name] = variable("second", _series(parts, name, orbit.sizes["time"]), "s-1", text)
     data.coords["intensity_name"] = ("intensity_level", list(INTENSITIES))
 
 
@@ -285,12 +289,12 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
     """Return what a publication can be compared with: name to (value or [low, high], unit).
 
     Rates at the ends of the range are means over the ten seconds nearest to the station and farthest from it: a paper
-    reads them off a smooth curve.
+    reads them off a smooth curve. The count rate is that of all clicks, noise included, before the window.
     """
     duration = float(data.duration.sum())
     if "pulses" in data:
         order = np.argsort(data.range.values[data.rate.values > 0])
-        rate, sifted_rate = (data[name].values[data.rate.values > 0] for name in ("rate", "sifted_rate"))
+        clicks, sifted_rate = (data[name].values[data.rate.values > 0] for name in ("clicks", "sifted_rate"))
         near, far = order[:EXTREME_SECONDS], order[-EXTREME_SECONDS:]
         counts = data.counts.values
         sifted = counts[:, [0, 1], [0, 1]].sum(axis=1)
@@ -305,7 +309,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
             "sifted_rate": (signal / duration, "bit/s"),
             "sifted_rate_nearest": (_mean(sifted_rate[near]), "bit/s"),
             "sifted_rate_farthest": (_mean(sifted_rate[far]), "bit/s"),
-            "signal_count_rate": ([_mean(rate[far]), _mean(rate[near])], "1/s"),
+            "signal_count_rate": ([_mean(clicks[far]), _mean(clicks[near])], "1/s"),
             "qber_signal": (float(qber[0]), "1"),
             "qber_decoy": (float(qber[1]), "1"),
             "gain_signal": (gain[0], "1"),

@@ -17,19 +17,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from satqkd.detection.rates import PoissonProcess
-from satqkd.detection.source import contrast_error, joint_probabilities, werner_state, with_flips
+from satqkd.detection.source import PairState, contrast_error, joint_probabilities, source_state, with_flips
 from satqkd.streams import random_words, transmitter_log
 
 
-class PairSource(Protocol):
+class PairSource(PairState, Protocol):
     """What `entangled_light` needs of a source: section `source` of a scenario has it."""
 
     @property
     def pair_rate_hz(self) -> float: ...
-    @property
-    def bell_state(self) -> str: ...
-    @property
-    def fidelity(self) -> float: ...
     @property
     def polarization_contrast(self) -> float | None: ...
 
@@ -165,7 +161,7 @@ def entangled_light(
     seen = np.minimum(transmittances * best[:, None], 1.0)
     angles = np.deg2rad(angles_deg)[:, None] - rotations_rad[..., None]  # by station, cell and setting
     probabilities = with_flips(
-        joint_probabilities(werner_state(source.bell_state, source.fidelity), *angles),
+        joint_probabilities(source_state(source), *angles),
         contrast_error(source.polarization_contrast),
     )
     times = emissions.times(edges_s, source.pair_rate_hz * (seen[0] + seen[1] - seen[0] * seen[1]))

@@ -1,5 +1,8 @@
 """The light that leaves the satellite: two-qubit states, and the probabilities of outcomes at analysers."""
 
+from collections.abc import Mapping
+from typing import Any, Protocol
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -10,6 +13,71 @@ BELL_STATES = {
     "phi_minus": np.array([1, 0, 0, -1]) / np.sqrt(2),
     "phi_plus": np.array([1, 0, 0, 1]) / np.sqrt(2),
 }
+
+
+class PairState(Protocol):
+    """State of the pairs: section `source` of a scenario has one of `fidelity` and `bell_weights`."""
+
+    @property
+    def bell_state(self) -> str: ...
+    @property
+    def fidelity(self) -> float | None: ...
+    @property
+    def bell_weights(self) -> Mapping[Any, float] | None: ...
+
+
+def source_state(source: PairState) -> np.ndarray:
+    """Return the density matrix of the pairs of a source, shape (4, 4).
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> round(float(source_state(load_scenario("yin2020").source).trace()), 12)
+    1.0
+    """
+    if source.fidelity is not None:
+        return werner_state(source.bell_state, source.fidelity)
+    assert source.bell_weights is not None  # a source has one of the two
+    return bell_diagonal_state(source.bell_weights)
+
+
+def bell_diagonal_state(weights: Mapping[str, float]) -> np.ndarray:
+    """Return the density matrix of a mixture of Bell states.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Weight by name of `BELL_STATES`, 0 where left out; they sum to 1 [1].
+
+    Returns
+    -------
+    ndarray, shape (4, 4)
+
+    Raises
+    ------
+    ValueError
+        For an unknown state, and for weights that are negative or do not sum to 1.
+
+    Notes
+    -----
+    Bennett, DiVincenzo, Smolin and Wootters, Phys. Rev. A 54, 3824 (1996). The error rate in a basis is the weight of
+    the states that correlate there in the other way than the intended one.
+
+    Examples
+    --------
+    >>> bell_diagonal_state({"psi_plus": 0.75, "phi_plus": 0.25})
+    array([[0.125, 0.   , 0.   , 0.125],
+           [0.   , 0.375, 0.375, 0.   ],
+           [0.   , 0.375, 0.375, 0.   ],
+           [0.125, 0.   , 0.   , 0.125]])
+    """
+    if unknown := set(weights) - set(BELL_STATES):
+        raise ValueError(f"bell_state={min(unknown)} is unknown: take one of {', '.join(BELL_STATES)}")
+    values = np.array(list(weights.values()), float)
+    if not ((values >= 0).all() and abs(values.sum() - 1) < 1e-9):
+        raise ValueError(f"weights={values.tolist()} are not a distribution: give numbers from 0 that sum to 1")
+    states = np.array([BELL_STATES[name] for name in weights])
+    return (states.T * values) @ states
 
 
 def werner_state(bell_state: str, fidelity: float) -> np.ndarray:
@@ -34,7 +102,7 @@ def werner_state(bell_state: str, fidelity: float) -> np.ndarray:
     Notes
     -----
     Werner, Phys. Rev. A 40, 4277 (1989): p ``|psi><psi|`` + (1 - p) 1/4 with F = (1 + 3 p) / 4. White noise favours
-    no basis; the papers print a fidelity and nothing else about the state.
+    no basis.
 
     Examples
     --------

@@ -155,8 +155,8 @@ def sky_background(scenario: Scenario, orbit: xr.Dataset) -> xr.DataArray | None
     --------
     >>> from satqkd import load_scenario
     >>> from satqkd.orbit import find_sessions
-    >>> sky = {"field_of_view_urad": 100, "filter_nm": 20, "dark_magnitude": 20.2}
-    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky})
+    >>> sky = {"filter_nm": 20, "dark_magnitude": 20.2}
+    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky, "stations.0.field_of_view_urad": 100})
     >>> light = sky_background(mission, find_sessions(mission))
     >>> light.light.values.tolist(), bool((light.sel(light="sun") == 0).all())
     (['dark', 'glow', 'moon', 'sun'], True)
@@ -169,6 +169,7 @@ def sky_background(scenario: Scenario, orbit: xr.Dataset) -> xr.DataArray | None
     for index, station in enumerate(scenario.stations):
         if station.sky is None:
             continue
+        assert station.field_of_view_urad is not None  # a sky goes with it
         here = orbit.isel(station=index)
         radiance = sky_radiance(
             **{
@@ -190,7 +191,7 @@ def sky_background(scenario: Scenario, orbit: xr.Dataset) -> xr.DataArray | None
                 getattr(radiance, name),
                 aperture_m=station.aperture_m,
                 obscuration_m=station.obscuration_m,
-                field_of_view_rad=station.sky.field_of_view_urad * 1e-6,
+                field_of_view_rad=station.field_of_view_urad * 1e-6,
                 filter_nm=station.sky.filter_nm,
             )
     text = "clicks of the sky's light in each detector"

@@ -16,7 +16,7 @@ from satqkd.analytic.prospect import Outcome, PassCourse
 from satqkd.explorer.settings import KeyCurve
 from satqkd.plot import BLUE, VERMILION
 
-BUDGET_COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")
+BUDGET_COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#bbbbbb", "#aa3377")
 PINNED = "#8a8a8a"
 WIDTH, HEIGHT = 270, 170
 LEFT, RIGHT, TOP, BOTTOM = 46, 16, 24, 38  # margins about a panel's axes

@@ -20,6 +20,7 @@ NODES = 50
 # Points of a curve: a link budget for each point costs five times as much as counts through the same one.
 POINTS_OF_LINKS, POINTS_OF_COUNTS = 7, 19
 DIGITS = 4  # to which a changed value is rounded
+ROOM = 1e-3  # a rounded divergence stays above the diffraction limit
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,37 @@ SETTINGS = (
 )
 
 
+def settings_of(scenario: Scenario) -> tuple[Setting, ...]:
+    """Return the settings that a scenario has: not the divergence of a beam that follows from its aperture.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> len(settings_of(load_scenario("yin2020"))) == len(SETTINGS)
+    True
+    """
+    return tuple(setting for setting in SETTINGS if _places(scenario, setting))
+
+
+def ends(scenario: Scenario, setting: Setting) -> tuple[float, float]:
+    """Return the lowest and the highest value of a setting; no beam is narrower than its telescope allows.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> [round(end, 2) for end in ends(load_scenario("yin2020"), SETTINGS[1])]
+    [8.48, 40.0]
+    """
+    own = beginning(scenario, setting)
+    if not own:
+        return 0.0, setting.top
+    least = 1 / setting.span
+    if setting.label == "divergence":
+        transmitter = scenario.transmitter
+        least = max(least, (1 + ROOM) * transmitter.narrowest_divergence_rad / float(transmitter.divergence_rad.min()))
+    return own * min(least, 1.0), own * setting.span
+
+
 def beginning(scenario: Scenario, setting: Setting) -> float:
     """Return the scenario's own value of a setting: the first station's, the first axis of the beam.
 
@@ -92,7 +124,7 @@ def changes(scenario: Scenario, values: Mapping[str, float]) -> dict[str, float 
     {'coincidence.window_ns': 1.0}
     """
     changed: dict[str, float | tuple[float, ...]] = {}
-    for setting in SETTINGS:
+    for setting in settings_of(scenario):
         first = beginning(scenario, setting)
         new = values.get(setting.label, first)
         if new == first:
@@ -206,11 +238,11 @@ def positions(scenario: Scenario, label: str) -> np.ndarray:
         return np.linspace(0, HIGHEST_CUT_DEG, POINTS_OF_COUNTS)
     setting = next(one for one in SETTINGS if one.label == label)
     own, points = beginning(scenario, setting), POINTS_OF_LINKS if setting.moves_link else POINTS_OF_COUNTS
+    low, high = ends(scenario, setting)
     if not own:
-        return np.linspace(0, setting.top, points)
-    values = np.geomspace(own / setting.span, own * setting.span, points)
-    values[points // 2] = own
-    return values
+        return np.linspace(low, high, points)
+    half = points // 2 + 1
+    return np.unique([*np.geomspace(low, own, half), *np.geomspace(own, high, half)])
 
 
 def _pulse_rate(scenario: Scenario) -> float:

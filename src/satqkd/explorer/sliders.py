@@ -18,7 +18,9 @@ from satqkd.explorer.settings import (
     KeyCurve,
     Setting,
     beginning,
+    ends,
     key_curve,
+    settings_of,
     with_settings,
 )
 from satqkd.orbit import find_sessions
@@ -74,7 +76,7 @@ class Explorer(widgets.VBox):
             self.numbers.value, self.curves.value = _sentence(error), ""
             return
         self.name.value = f"{self.scenario.name}_explored"
-        self.sliders = {setting.label: _slider(self.scenario, setting) for setting in SETTINGS}
+        self.sliders = {setting.label: _slider(self.scenario, setting) for setting in settings_of(self.scenario)}
         self.sliders[CUT] = widgets.FloatSlider(
             value=0, min=0, max=HIGHEST_CUT_DEG, step=1, description=f"{CUT} [°]", **_LOOK
         )
@@ -147,7 +149,5 @@ def _slider(scenario: Scenario, setting: Setting) -> widgets.FloatLogSlider | wi
     value, text = beginning(scenario, setting), f"{setting.label} [{setting.unit}]"
     if not value:
         return widgets.FloatSlider(value=0, min=0, max=setting.top, step=setting.top / 100, description=text, **_LOOK)
-    middle, span = np.log10(value), np.log10(setting.span)
-    return widgets.FloatLogSlider(
-        value=value, min=middle - span, max=middle + span, step=span / 100, description=text, **_LOOK
-    )
+    low, high = np.log10(ends(scenario, setting))
+    return widgets.FloatLogSlider(value=value, min=low, max=high, step=(high - low) / 200, description=text, **_LOOK)

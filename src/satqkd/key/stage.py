@@ -23,7 +23,7 @@ from satqkd.key.postprocessing.messages import (
     pulse_messages,
 )
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
-from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length
+from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length, pool_bases
 from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
 from satqkd.scenario import INTENSITIES, Recorded, Scenario
@@ -417,18 +417,27 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.
         errors_x=errors[:, 1],
         pulses=coincidence.pulses.values,
     )
-    return data, lambda bound, eps_sec, eps_cor: decoy_key_length(
-        counts=counted,
+    length = partial(
+        decoy_key_length,
         mean_photon_numbers=source.mu,
         intensity_probabilities=source.shares,
-        eps_sec=eps_sec,
-        eps_cor=eps_cor,
         f_ec=scenario.key.f_ec,
-        bound=bound,
-        key_basis="both",
         key_intensities="signal",
         intensity_fluctuation=source.intensity_fluctuation,
         efficiency_mismatch=scenario.key.efficiency_mismatch,
+    )
+    pooled = length(
+        counts=pool_bases(counted),
+        key_basis="z",
+        bound=scenario.key.bound,
+        eps_sec=scenario.key.eps_sec,
+        eps_cor=scenario.key.eps_cor,
+    )
+    assert pooled.z is not None
+    data["pooled_length"] = variable((), float(pooled.length), "bit", "secret key with both bases taken as one")
+    data["pooled_phase_error"] = variable((), float(pooled.z.phase_error), "1", "bound on its phase error rate")
+    return data, lambda bound, eps_sec, eps_cor: length(
+        counts=counted, key_basis="both", bound=bound, eps_sec=eps_sec, eps_cor=eps_cor
     )
 
 
@@ -489,6 +498,10 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
         pulses = data.pulses.values
         return result | {
             "key_per_pulse": (float(length / pulses.sum()), "1"),
+            "pooled_key_length": (float(data.pooled_length), "1"),
+            "pooled_key_rate": (float(data.pooled_length) / duration, "bit/s"),
+            "pooled_key_per_pulse": (float(data.pooled_length / pulses.sum()), "1"),
+            "pooled_privacy_amplification_factor": (1 - float(binary_entropy(data.pooled_phase_error.values)), "1"),
             "leak_ec_per_pulse": (float(leak / pulses[0]), "1"),
             "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(compared.phase_error.values))), "1"),
         }

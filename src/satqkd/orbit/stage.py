@@ -17,6 +17,7 @@ from satqkd.orbit.propagation import LookAngles, Place, look_angles, propagate
 from satqkd.scenario import Experiment, Recorded, Scenario, ScenarioError
 from satqkd.scenario.mission import Orbit, Relay
 
+LEAD_S = 1800  # before a session, in which the satellite rises
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
 SECOND = np.timedelta64(1_000_000_000, "ns")
 LONGEST_DAYS = 1.0  # that a satellite, a slow one, may be in view in one session
@@ -62,7 +63,6 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
     )
     number = np.concatenate([np.full(s.sizes["time"], i, np.int16) for i, s in enumerate(sessions)])
     data = data.assign_coords(session_number=variable("time", number, "1", "session"))
-    _polarization(scenario, data)
     measurement = _schedule(scenario, number)
     data["measurement"] = variable("time", measurement, "1", "index of the measurement that begins here, -1 for none")
     data["link_open"] = variable("time", measurement >= 0, "1", "whether the second that begins here is used")
@@ -75,6 +75,7 @@ def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
         join="outer",
     )
     data = data.merge(summary).assign_coords(session=("session", np.arange(len(sessions), dtype=np.int16)))
+    _polarization(scenario, data)
     data["baseline"] = variable((), _baseline_m(scenario), "m", "straight chord between the stations")
     data.attrs |= {
         "showcase": _showcase(scenario.orbit.showcase, data),
@@ -233,6 +234,48 @@ def _frame_rotations_deg(elements: Elements, scenario: Experiment, times: np.nda
     return np.stack(rotations, axis=1)
 
 
+def _fitting_rotations_deg(
+    elements: Elements, scenario: Experiment, *, times: np.ndarray, elevation_deg: float, first_deg: np.ndarray
+) -> np.ndarray:
+    """Return the frame rotation at which each station's standing plate fits [degree], shape (station,).
+
+    The satellite may reach the plate's elevation before the session, so its rise is followed from earlier on.
+
+    Parameters
+    ----------
+    elements : Elements
+    scenario : Experiment
+    times : ndarray, shape (time,)
+        Seconds of the session.
+    elevation_deg : float
+        Elevation of the rising satellite at which the plates fit [degree].
+    first_deg : ndarray, shape (station,)
+        Frame rotation at the session's start, to which the result is continuous [degree].
+
+    Raises
+    ------
+    ScenarioError
+        Where the satellite does not rise through this elevation.
+    """
+    elements = _one_set(elements, times)
+    rise = np.concatenate([times[0] - np.arange(LEAD_S, 0, -1) * SECOND, times])
+    rotation_deg = _frame_rotations_deg(elements, scenario, rise)
+    fitting_deg = np.empty(len(scenario.stations))
+    for i, view in enumerate(_views(elements, scenario, rise)):
+        top = int(np.argmax(view.elevation_deg))
+        bottom = int(np.argmin(view.elevation_deg[: top + 1]))
+        rising_deg = view.elevation_deg[bottom : top + 1]
+        if not rising_deg[0] <= elevation_deg <= rising_deg[-1]:
+            raise ScenarioError(
+                f"{scenario.path}: polarization.plate_elevation_deg={elevation_deg:g} is outside the "
+                f"{max(rising_deg[0], 0.0):.1f} to {rising_deg[-1]:.1f} degrees through which the satellite rises over "
+                f"{scenario.stations[i].name} on {str(times[0])[:10]}: give one of them, or leave it out"
+            )
+        there_deg = np.interp(elevation_deg, rising_deg, rotation_deg[bottom : top + 1, i])
+        fitting_deg[i] = first_deg[i] + there_deg - rotation_deg[LEAD_S, i]
+    return fitting_deg
+
+
 def _cut(view: LookAngles, first: int, last: int) -> LookAngles:
     return LookAngles(**{name: values[first:last] for name, values in vars(view).items()})
 
@@ -261,6 +304,14 @@ def _follow(scenario: Experiment, elements: Elements, times: np.ndarray) -> xr.D
     )
     if isinstance(scenario, Scenario) and any(station.sky for station in scenario.stations):
         _add_lights(scenario, data, times)
+    if (elevation_deg := scenario.polarization.plate_elevation_deg) is not None:
+        first_deg = data.frame_rotation.values[0]
+        fitting_deg = _fitting_rotations_deg(
+            elements, scenario, times=times, elevation_deg=elevation_deg, first_deg=first_deg
+        )
+        data["fitting_rotation"] = variable(
+            ("session", "station"), fitting_deg[None], "degree", "frame rotation at which a standing plate fits"
+        )
     _, velocity = propagate(elements, times)
     data["speed"] = variable("time", np.linalg.norm(velocity, axis=1), "m s-1", "orbital speed")
     for name, units in (("latitude_deg", "degree"), ("longitude_deg", "degree"), ("altitude_m", "m")):
@@ -317,8 +368,9 @@ def _extent(fine: np.ndarray, views: list[LookAngles], duration_s: float) -> xr.
 def _polarization(scenario: Experiment, data: xr.Dataset) -> None:
     """Add the rotation that the analysers see, and the contrast with and without a plate that follows it."""
     rotation, number = data.frame_rotation.values, data.session_number.values
-    # Without compensation the plate stays where it fits at the start of each session.
-    standing = rotation - rotation[np.searchsorted(number, number)]
+    # Without compensation the plate stays where it fits at one elevation, or at the start of each session.
+    at_start = rotation[np.searchsorted(number, number)]
+    standing = rotation - (data.fitting_rotation.values[number] if "fitting_rotation" in data else at_start)
     followed = np.full_like(rotation, scenario.polarization.residual_deg)
     each = ("time", "station")
     seen = followed if scenario.polarization.compensated else standing

@@ -8,13 +8,11 @@ import xarray as xr
 
 from satqkd.analytic.forecast import expected_counts, key_length
 from satqkd.analytic.sky import with_mean_sky
-from satqkd.channel.diffraction import diffraction_limited_divergence
 from satqkd.scenario import Scenario
 
 FACTORS = 2.0 ** (np.arange(-6, 7) / 3)  # one of them is 1
 BACKGROUNDS_HZ = np.geomspace(10, 1e5, 13)
 EVERY_S = 10
-UNIFORM = 1e-3  # truncation of a beam that lights its telescope evenly: no far field is narrower
 
 
 def changes(scenario: Scenario) -> dict[str, list[tuple[float, dict]]]:
@@ -25,14 +23,10 @@ def changes(scenario: Scenario) -> dict[str, list[tuple[float, dict]]]:
     """
     numbers = range(len(scenario.stations))
     transmitter, rate = scenario.transmitter, "pulse" if scenario.source.kind == "decoy" else "pair"
-    divergence = transmitter.divergence_full_angle_urad
+    divergence_urad = 1e6 * transmitter.divergence_rad
     rate_key = f"source.{rate}_rate_hz"
     nominal_hz = getattr(scenario.source, f"{rate}_rate_hz")
-
-    narrowest = diffraction_limited_divergence(
-        transmitter.wavelength_nm * 1e-9, transmitter.aperture_m, truncation_ratio=UNIFORM
-    )
-    least = np.clip(narrowest / transmitter.divergence_rad.min(), FACTORS[0], 1)
+    least = np.clip(transmitter.narrowest_divergence_rad / transmitter.divergence_rad.min(), FACTORS[0], 1)
     reachable = np.concatenate([np.geomspace(least, 1, 6, endpoint=False), FACTORS[FACTORS >= 1]])
 
     def aperture(factor: float) -> dict[str, Any]:
@@ -43,12 +37,14 @@ def changes(scenario: Scenario) -> dict[str, list[tuple[float, dict]]]:
         }
 
     def scaled_divergence(factor: float) -> dict[str, Any]:
-        one = tuple(factor * value for value in divergence) if isinstance(divergence, tuple) else factor * divergence
-        return {"transmitter.divergence_full_angle_urad": one}
+        if factor == 1:  # a divergence that is left out stays so
+            return {}
+        both = tuple(factor * divergence_urad)
+        return {"transmitter.divergence_full_angle_urad": both, "transmitter.beam_quality": None}
 
     return {
         "aperture_m": [(f * scenario.stations[0].aperture_m, aperture(f)) for f in FACTORS],
-        "divergence_urad": [(f * float(np.mean(divergence)), scaled_divergence(f)) for f in reachable],
+        "divergence_urad": [(f * float(np.mean(divergence_urad)), scaled_divergence(f)) for f in reachable],
         f"{rate}_rate_hz": [(f * nominal_hz, {rate_key: f * nominal_hz}) for f in FACTORS],
         "background_hz": [(hz, {f"stations.{i}.background_rate_hz": hz for i in numbers}) for hz in BACKGROUNDS_HZ],
     }

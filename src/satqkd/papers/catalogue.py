@@ -50,7 +50,7 @@ def _ranges(table: pd.DataFrame) -> dict[str, Any]:
 def _attenuation(table: pd.DataFrame) -> dict[str, Any]:
     values = {"attenuation_two_downlink": extremes(table.attenuation_db)}
     if "elevation_lijiang_deg" in table:
-        above = table.attenuation_db[table.elevation_lijiang_deg >= 15]
+        above = table.attenuation_db[table.above_15deg]
         values["attenuation_lijiang_above_15deg"] = extremes(above)
     return values
 

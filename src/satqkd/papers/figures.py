@@ -52,14 +52,14 @@ def attenuation(table: pd.DataFrame, rows: dict) -> Figure:
     mark_extremes(axis, table.elapsed_s, table.attenuation_db, rows.get("attenuation_two_downlink"))
     high = rows.get("attenuation_lijiang_above_15deg")
     if high is not None:
-        above = table[table.elevation_lijiang_deg >= 15]
+        above = table[table.above_15deg]
         for end, place in ((0, above.attenuation_db.idxmin()), (1, above.attenuation_db.idxmax())):
             seconds = above.elapsed_s[place] + 5  # beside the mark of the whole session
             axis.errorbar(
                 [seconds],
                 [high.ends[end]],
                 [[width] for width in error_bar(high, end)],
-                label=None if end else "printed, Lijiang above 15°",
+                label=None if end else "printed, above 15°",
                 **MARK | {"fmt": "s", "mfc": "white"},
             )
     axis.set(xlabel=SECONDS, ylabel="Attenuation of both links (dB)")

@@ -17,26 +17,30 @@ from satqkd.scenario import Scenario
 from satqkd.scenario.mission import DecoySource, EntangledSource
 
 BLOCK_S = 25  # in which some tens of coincidences fall
+DEAD_TIME_STEPS = 5  # each leaves at most a hundredth of the error
 
 
 def attenuation(results: Results) -> pd.DataFrame:
     """Return the attenuation of two downlinks together, as the publication counts it, by second of the session shown.
 
-    Columns: elapsed_s, elevation_<station>_deg, attenuation_db of the link budget; in the second in the middle of each
-    block of 25 s counted_db, of the mean coincidences of the runs, and counted_low_db and counted_high_db, of one
-    standard deviation more and less.
+    Columns: elapsed_s, elevation_<station>_deg, above_15deg (at every station), attenuation_db of the link budget; in
+    the second in the middle of each block of 25 s counted_db, of the mean coincidences of the runs, and counted_low_db
+    and counted_high_db, of one standard deviation more and less.
     """
     shown = showcase(results.channel)
     table = pd.DataFrame({"elapsed_s": shown.elapsed.values})
     for index, station in enumerate(shown.station.values):
         table[f"elevation_{station}_deg"] = shown.elevation.values[:, index]
+    table["above_15deg"] = shown.elevation.values.min(axis=1) >= 15
     table["attenuation_db"] = shown.total_attenuation.values
     # What the publication counts besides the links themselves, which is the detectors or nothing.
     besides_db = float((shown.total_attenuation - shown.attenuation.sum("station")).mean())
     rows, elapsed_s = results.shown()
     edges = np.append(np.arange(0, rows.size - BLOCK_S // 2, BLOCK_S), rows.size)
     true = np.stack(list(_true_rates(results, rows, edges)))
-    per_link = pair_rates(results.scenario, np.ones((1, 2)))[0]
+    faint = np.full((1, 2), 1e-3)  # of the order of these links, so that dead time is theirs
+    angles_deg = results.scenario.measurements[0].angles_deg
+    per_link = pair_rates(results.scenario, faint, angles_deg=angles_deg)[0].sum() / faint.prod()
     mean, sigma = mean_and_sigma(true / per_link)
     middle = (edges[:-1] + edges[1:]) // 2
     for name, share in (("", mean), ("_low", mean + sigma), ("_high", np.maximum(mean - sigma, 0))):
@@ -58,12 +62,22 @@ def counted_efficiency(scenario: Scenario, sifted_rate_hz: np.ndarray) -> np.nda
 
     Notes
     -----
-    Sifted bits rise in proportion to the transmittance, from those that noise makes.
+    Sifted bits rise with the transmittance from those that noise makes, in proportion except for dead time. Each step
+    corrects a first proportion for it, and leaves that share of the error.
     """
     source = scenario.source
     assert isinstance(source, DecoySource)
-    dark, bright = pulse_rates(scenario, np.array([0.0, 1.0]))[0][0]
-    return (sifted_rate_hz / (source.pulse_rate_hz * source.shares[0]) - dark) / (bright - dark)
+
+    def bits(transmittance: np.ndarray) -> np.ndarray:
+        return pulse_rates(scenario, transmittance)[:, :, 0].sum(axis=(0, 1))
+
+    sent = source.pulse_rate_hz * source.shares[0]
+    faint = np.array([0.0, 1e-9])
+    dark, rise = bits(faint)[0], np.diff(bits(faint))[0] / faint[1]
+    found = first = (np.ravel(sifted_rate_hz) / sent - dark) / rise
+    for _ in range(DEAD_TIME_STEPS):
+        found = found + first - (bits(found) - dark) / rise
+    return found.reshape(np.shape(sifted_rate_hz))
 
 
 def efficiency(results: Results) -> pd.DataFrame:
@@ -139,7 +153,7 @@ def _counted_links(results: Results, run: Path, rows: np.ndarray) -> np.ndarray:
         second = tags.time[first:last].values // int(PS) - since_s
         clicks = np.bincount(second[(second >= 0) & (second < rows.size)], minlength=rows.size)
         efficiency = np.mean([detector.efficiency for detector in station.detectors])
-        links.append((clicks - noise_hz(scenario, station)) / (scenario.source.pair_rate_hz * efficiency))
+        links.append((clicks - noise_hz(scenario, station).sum()) / (scenario.source.pair_rate_hz * efficiency))
     return np.stack(links, axis=1)
 
 

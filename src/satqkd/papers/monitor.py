@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from satqkd.detection.monitor import curve_probabilities, fitted_visibility, reported_fidelity
-from satqkd.detection.source import werner_state
+from satqkd.detection.source import source_state
 from satqkd.papers.results import Results
 from satqkd.scenario.mission import EntangledSource
 from satqkd.streams import stream
@@ -23,7 +23,7 @@ def curves(results: Results) -> pd.DataFrame:
     source = results.scenario.source
     assert isinstance(source, EntangledSource) and source.monitor_tap is not None
     seed = next(results.each("coincidence")).attrs["seed"]
-    state = werner_state(source.bell_state, source.fidelity)
+    state = source_state(source)
     pairs = source.pair_rate_hz * source.monitor_tap**2 * SECONDS
     parts, seen = [], []
     for basis, fixed_deg in BASES.items():

@@ -94,14 +94,15 @@ def _rates(scenario: Scenario, link: xr.Dataset, factors: np.ndarray) -> dict[st
     """Return mean and peak sifted rate [bit/s] and error rate [1] of a session under each weather, shape (draw,)."""
     extra_db = (factors[:, None] - 1) * link.loss.sel(component="atmosphere").values
     transmittance = link.transmittance.values * 10 ** (-extra_db / 10)
-    sifted, errors = (values[0].reshape(transmittance.shape) for values in pulse_rates(scenario, transmittance.ravel()))
+    right, wrong = pulse_rates(scenario, transmittance.ravel())[:, :, 0].sum(axis=0).reshape(2, *transmittance.shape)
+    sifted = right + wrong
     nearest = np.argsort(link.range.values)[:EXTREME_SECONDS]
     assert isinstance(scenario.source, DecoySource)
     signal_hz = scenario.source.pulse_rate_hz * scenario.source.shares[0]
     return {
         "rate": signal_hz * sifted.mean(axis=1),
         "peak_rate": signal_hz * sifted[:, nearest].mean(axis=1),
-        "qber": errors.sum(axis=1) / sifted.sum(axis=1),
+        "qber": wrong.sum(axis=1) / sifted.sum(axis=1),
     }
 
 

@@ -69,8 +69,8 @@ def counts_with_sky(scenario: Scenario, seen: xr.Dataset, **nodes: np.ndarray) -
     Examples
     --------
     >>> from satqkd import load_scenario
-    >>> sky = {"field_of_view_urad": 100, "filter_nm": 20, "dark_magnitude": 20.2}
-    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky})
+    >>> sky = {"filter_nm": 20, "dark_magnitude": 20.2}
+    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky, "stations.0.field_of_view_urad": 100})
     >>> nodes = {"range_m": np.full((1, 1, 1), 8e5), "elevation_deg": np.full((1, 1, 1), 40.0)}
     >>> bright = counts_with_sky(mission, _moonlit(), **nodes, weights_s=np.full((1, 1), 60.0))
     >>> dark = expected_counts(load_scenario("liao2017"), **nodes, weights_s=np.full((1, 1), 60.0))
@@ -107,8 +107,8 @@ def sky_columns(scenario: Scenario, seen: xr.Dataset, weights_s: np.ndarray) -> 
     Examples
     --------
     >>> from satqkd import load_scenario
-    >>> sky = {"field_of_view_urad": 100, "filter_nm": 20, "dark_magnitude": 20.2}
-    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky})
+    >>> sky = {"filter_nm": 20, "dark_magnitude": 20.2}
+    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky, "stations.0.field_of_view_urad": 100})
     >>> sky_columns(mission, _moonlit(), np.full((1, 1), 60.0)).iloc[0].to_dict()
     {'sky_hz': 383.5, 'moon_separation_deg': 30.0, 'bright_sky': 'moon'}
     """

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedSource, RecordedStation
 
 Intensity = Literal["signal", "decoy", "vacuum"]
+ROUNDING = 1e-9  # relative, of a value on its bound
 INTENSITIES: tuple[Intensity, ...] = ("signal", "decoy", "vacuum")
 # The security proofs that apply to each kind of source.
 PROOFS = {
@@ -49,6 +50,11 @@ PROOFS = {
         "tiangong2",
     ),
 }
+
+
+# The smallest 1/e2 full angle of a Gaussian beam, in wavelengths over the clear aperture: cut at 1.12 times its 1/e2
+# radius, which gives the highest irradiance on the axis (docs/physics/channel.md, Transmitter).
+NARROWEST_DIVERGENCE = 1.8836
 
 
 class Orbit(Section):
@@ -146,16 +152,45 @@ class Transmitter(Section):
     divergence_full_angle_urad: (
         Annotated[Number, Field(ge=0.1, le=1e4)]
         | tuple[Annotated[Number, Field(ge=0.1, le=1e4)], Annotated[Number, Field(ge=0.1, le=1e4)]]
-    ) = Field(description="full angle between the 1/e2 points, or [x, y] of an elliptical beam [urad]")
+        | None
+    ) = Field(
+        None,
+        description="full angle between the 1/e2 points, or [x, y] of an elliptical beam; if left out, that of the "
+        "aperture's diffraction limit times beam_quality [urad]",
+    )
+    beam_quality: Annotated[Number, Field(ge=1, le=100)] | None = Field(
+        None, description="M2, divergence over the diffraction limit of the aperture; 1 if both are left out [1]"
+    )
     optics_efficiency: Fraction = Field(description="transmittance of the transmitting optics [1]")
     pointing_jitter_urad: NonNegative = Field(description="tracking error, standard deviation per axis [urad]")
     tracking: Tracking | None = Field(None, description="model of the tracking loops")
     far_field: TelescopePattern | None = Field(None, description="model of the telescope's far field")
 
     @property
+    def narrowest_divergence_rad(self) -> float:
+        """Return the smallest full 1/e2 angle that the aperture allows [rad]."""
+        return NARROWEST_DIVERGENCE * self.wavelength_nm * 1e-9 / self.aperture_m
+
+    @property
     def divergence_rad(self) -> np.ndarray:
         """Return the full 1/e2 angles of both axes [rad], shape (2,)."""
+        if self.divergence_full_angle_urad is None:
+            return np.full(2, self.narrowest_divergence_rad * (self.beam_quality or 1.0))
         return np.broadcast_to(np.asarray(self.divergence_full_angle_urad, float) * 1e-6, 2)
+
+    @model_validator(mode="after")
+    def _within_diffraction(self) -> Self:
+        given = self.divergence_full_angle_urad
+        if given is not None and self.beam_quality is not None:
+            raise ValueError("beam_quality goes with a divergence_full_angle_urad that is left out, and only with it")
+        narrowest_urad = 1e6 * self.narrowest_divergence_rad
+        if given is not None and np.min(given) < narrowest_urad * (1 - ROUNDING):
+            raise ValueError(
+                f"divergence_full_angle_urad={np.min(given):g} is below {narrowest_urad:.4g}, the diffraction limit of "
+                f"aperture_m={self.aperture_m:g} at {self.wavelength_nm:g} nm: give a wider beam or aperture, or leave "
+                "the divergence out"
+            )
+        return self
 
 
 class Channel(Section):
@@ -182,11 +217,8 @@ class Detector(Section):
 
 
 class Sky(Section):
-    """The light of the sky in a receiver, second by second, in addition to `background_rate_hz`."""
+    """The light of the sky in a field of view, second by second, in addition to `background_rate_hz`."""
 
-    field_of_view_urad: Annotated[Number, Field(gt=0, le=1e5)] = Field(
-        description="full angle of the round field [urad]"
-    )
     filter_nm: Positive = Field(description="equivalent width of the spectral filter [nm]")
     dark_magnitude: Annotated[Number, Field(ge=10, le=25)] = Field(
         description="AB magnitude of a square arc second of the moonless zenith, at the wavelength of the link"
@@ -209,6 +241,9 @@ class Station(Section):
     utc_offset_h: TimeZone = Field(0, description="local time minus UTC [h]")
     aperture_m: Annotated[Number, Field(gt=0, le=50)] = Field(description="receiving aperture [m]")
     obscuration_m: NonNegative = Field(0, description="diameter of the central obscuration [m]")
+    field_of_view_urad: Annotated[Number, Field(gt=0, le=1e5)] | None = Field(
+        None, description="full angle of the round field stop; leave out if none [urad]"
+    )
     receiver_efficiency: Fraction = Field(description="transmittance of telescope, filters, analyser and coupling [1]")
     zenith_extinction_db: NonNegative = Field(description="extinction at one air mass [dB]")
     background_rate_hz: NonNegative = Field(description="background light at each detector [1/s]")
@@ -221,6 +256,12 @@ class Station(Section):
     )
     clock_offset_s: Annotated[Number, Field(ge=-0.4, le=0.4)] = Field(0, description="local minus GPS time [s]")
     clock_drift: Annotated[Number, Field(ge=-1e-4, le=1e-4)] = Field(0, description="fractional frequency error [1]")
+
+    @model_validator(mode="after")
+    def _field_of_sky(self) -> Self:
+        if self.sky is not None and self.field_of_view_urad is None:
+            raise ValueError("sky goes with a field_of_view_urad: give the angle that the receiver sees of it")
+        return self
 
 
 class Relay(Section):
@@ -240,6 +281,11 @@ class Polarization(Section):
         "velocity", description="direction of the satellite's horizontal polarisation, across the line of sight"
     )
     compensated: bool = Field(True, description="whether a half-wave plate at each station follows the rotation")
+    plate_elevation_deg: Annotated[Number, Field(ge=0, lt=90)] | None = Field(
+        None,
+        description="without compensation: elevation of the rising satellite at which each station's standing plate "
+        "fits; the session's start if left out [degree]",
+    )
     residual_deg: Annotated[Number, Field(ge=-45, le=45)] = Field(
         0, description="rotation that the plate leaves at every station; 0 if the contrast includes it [degree]"
     )
@@ -251,8 +297,11 @@ class EntangledSource(Section):
     kind: Literal["entangled"]
     pair_rate_hz: Annotated[Number, Field(gt=0, le=1e12)] = Field(description="pairs generated and collected [1/s]")
     bell_state: BellState = Field(description="the intended state")
-    fidelity: Annotated[Number, Field(gt=0.25, le=1)] = Field(
-        description="fidelity to the Bell state, as a Werner state [1]"
+    fidelity: Annotated[Number, Field(gt=0.25, le=1)] | None = Field(
+        None, description="fidelity to the Bell state, as a Werner state; or give bell_weights [1]"
+    )
+    bell_weights: dict[BellState, Annotated[Number, Field(ge=0, le=1)]] | None = Field(
+        None, description="weights of the Bell states in a mixture of them, 0 where left out; or give fidelity [1]"
     )
     polarization_contrast: Annotated[Number, Field(gt=1)] | None = Field(
         None, description="contrast of each channel, ratio to 1; leave out if the fidelity includes it"
@@ -260,6 +309,22 @@ class EntangledSource(Section):
     monitor_tap: Annotated[Number, Field(gt=0, lt=1)] | None = Field(
         None, description="share of each path that is tapped to monitor the source on board [1]"
     )
+
+    @model_validator(mode="after")
+    def _one_state(self) -> Self:
+        weights = self.bell_weights
+        if (self.fidelity is None) == (weights is None):
+            raise ValueError("fidelity and bell_weights describe the same state: give one of the two")
+        if weights is not None:
+            if abs(sum(weights.values()) - 1) > 1e-9:
+                raise ValueError(f"bell_weights sum to {sum(weights.values()):.6g}: they must sum to 1")
+            largest = max(weights, key=lambda name: weights[name])
+            if largest != self.bell_state:
+                raise ValueError(
+                    f"bell_weights are largest for {largest}, but bell_state={self.bell_state} is intended: "
+                    "give that state the largest weight"
+                )
+        return self
 
 
 class DecoySource(Section):
@@ -508,19 +573,17 @@ class Experiment(Section):
         """Return the SHA-256 of the values, independent of layout, comments and origins in the file."""
         values = self.model_dump(mode="json")
         # Without these keys the hash is the one from before they existed.
-        if values["orbit"] and values["orbit"]["norad_id"] is None:
-            del values["orbit"]["norad_id"]
         for section, key, unset in (
+            (values.get("orbit"), "norad_id", None),
+            (values.get("source"), "bell_weights", None),
             (values, "public_link", None),
             (values.get("transmitter"), "tracking", None),
             (values.get("transmitter"), "far_field", None),
             (values.get("channel"), "fading", "cells"),
+            *((station, "sky", None) for station in values["stations"]),
         ):
-            if section and section.get(key, 0) == unset:
+            if section and section.get(key, ...) == unset:
                 del section[key]
-        for station in values["stations"]:
-            if station.get("sky", 0) is None:
-                del station["sky"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:

@@ -25,7 +25,13 @@ INPUTS = {
         "channel",
         *(
             f"stations.{name}"
-            for name in ("aperture_m", "obscuration_m", "receiver_efficiency", "zenith_extinction_db")
+            for name in (
+                "aperture_m",
+                "obscuration_m",
+                "field_of_view_urad",
+                "receiver_efficiency",
+                "zenith_extinction_db",
+            )
         ),
     ),
     "detection": (
