@@ -37,6 +37,12 @@ SWEEP ?= example
 sweep: $(VENV)/.made  ## a grid of designs (SWEEP=)
 	$(SNAKEMAKE) sweep --config sweep=$(SWEEP)
 
+# Its sampler is among the packages of the tests. The workflow reads the draws that are committed.
+calibrate: $(VENV)/.tests  ## the joint calibration of the four experiments: posterior, figures, data/calibration/draws.csv
+	$(SNAKEMAKE) calibrate
+	@cp results/calibration/draws.csv results/calibration/draws.csv.provenance.json data/calibration/
+	@echo "calibrate: open results/calibration/calibrate.ipynb; copy the medians by hand into the scenarios (CONTRIBUTING.md)"
+
 # Shows the results that exist and executes nothing; warnings are errors.
 docs: $(VENV)/.docs  ## the site of the documentation, in results/site (after make results)
 	@python docs/pages.py
@@ -158,4 +164,4 @@ clean:  ## remove environments and results
 	rm -rf $(VENV) $(OLDEST) .snakemake docs/site
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: help results quick plan sweep docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean
+.PHONY: help results quick plan sweep calibrate docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean

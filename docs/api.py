@@ -13,7 +13,7 @@ PARTS = {
     "Stages": ["orbit", "channel", "detection", "coincidence", "key", "bell", "fiber", "validation"],
     "What stages share": ["dataset", "result", "files", "flight", "streams", "tables", "plot"],
     "Above several stages": [
-        "analytic", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"
+        "analytic", "calibration", "planner", "sweep", "explorer", "papers", "overview", "report", "command", "workflow"
     ],
 }  # fmt: skip
 

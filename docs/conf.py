@@ -60,6 +60,7 @@ CONTENTS = {
         "tutorial",
         "your-own-mission",
         "planner",
+        "uncertainty",
         "recordings",
         "clusters",
         "scenario-keys",

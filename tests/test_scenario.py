@@ -83,9 +83,9 @@ def test_the_four_experiments_load(missions, name):
 @pytest.mark.parametrize("name", MISSIONS)
 def test_every_number_of_an_experiment_says_where_it_comes_from(missions, texts, name):
     origins = missions[name].origins
-    assert {kind for kind, _ in origins.values()} <= set(ORIGINS)
+    assert {kind for kind, _ in origins.values()} <= {*ORIGINS, "transferred"}
     assert origins["stations.0.receiver_efficiency"][1]
-    assert len(origins) == texts[name].count("{value: ") > 30
+    assert len(origins) == texts[name].count("{value: ") + texts[name].count("{from: ") > 30
 
 
 @pytest.mark.parametrize("written", ["5.9e6", "5.9E6", "5900000", "5.9e+6", "'5.9e6'", "5_900_000", "0.59e7"])

@@ -24,6 +24,7 @@ __all__ = ["Scenario", "ScenarioError", "__version__", "load_scenario"]
 _PARTS = (
     "analytic",
     "bell",
+    "calibration",
     "channel",
     "coincidence",
     "dataset",

@@ -21,7 +21,7 @@ from satqkd.planner.windows import CLOSED, TOO_SHORT
 from satqkd.planner.write import save_plan
 from satqkd.scenario import ScenarioError, load_scenario
 
-FILES = ("passes.csv", "links.csv", "plan.ics", "plan.czml", "calendar.svg", "calendar.png")
+FILES = ("passes.csv", "links.csv", "shares.csv", "plan.ics", "plan.czml", "calendar.svg", "calendar.png")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ rule bell:
     input:
         notebook="notebooks/06_bell.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
         published=displayed_values,
         orbit="results/{scenario}/orbit.nc",
         coincidence="results/{scenario}/run{run}/coincidence.nc",

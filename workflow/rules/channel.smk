@@ -6,6 +6,7 @@ rule channel:
     input:
         notebook="notebooks/02_channel.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
         published=displayed_values,
         orbit="results/{scenario}/orbit.nc",
     output:

@@ -6,6 +6,7 @@ rule coincidence:
     input:
         notebook="notebooks/04_coincidence.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
         published=displayed_values,
         orbit="results/{scenario}/orbit.nc",
         tags="results/{scenario}/run{run}/detection.zarr",

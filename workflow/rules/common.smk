@@ -9,6 +9,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from satqkd import ScenarioError, load_scenario
+from satqkd.scenario.provided import neighbour
 from satqkd.workflow.configuration import require_known, scenario_names
 from satqkd.workflow.sources import digest_of
 
@@ -86,6 +87,16 @@ def reference_files(scenario):
         for name in (MISSIONS[scenario].reference, "known_deviations")
     ]
     return files if Path(files[0]).is_file() else []
+
+
+def shared_files(scenario):
+    """Return the files of the scenarios from which a scenario takes values."""
+    names = sorted(set(scenario.transferred.values()))
+    return [str(neighbour(scenario.path, name)) for name in names]
+
+
+def shared_scenarios(wildcards):
+    return shared_files(SCENARIOS[wildcards.scenario])
 
 
 def displayed_values(wildcards):

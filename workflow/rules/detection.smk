@@ -6,6 +6,7 @@ rule detection:
     input:
         notebook="notebooks/03_detection.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
         published=displayed_values,
         orbit="results/{scenario}/orbit.nc",
         channel="results/{scenario}/channel.nc",

@@ -6,6 +6,7 @@ rule fiber:
     input:
         notebook="notebooks/07_fiber.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
         published=displayed_values,
         channel="results/{scenario}/channel.nc",
         key=f"results/{{scenario}}/run{SHOWN}/key.nc",

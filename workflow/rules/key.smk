@@ -6,6 +6,7 @@ rule key:
     input:
         notebook="notebooks/05_key.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
         published=displayed_values,
         coincidence="results/{scenario}/run{run}/coincidence.nc",
     output:

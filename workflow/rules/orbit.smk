@@ -6,6 +6,7 @@ rule orbit:
     input:
         notebook="notebooks/01_orbit.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
         published=displayed_values,
         elements=element_sets,
     output:

@@ -47,6 +47,7 @@ for scenario in MISSIONS:
         input:
             notebook="notebooks/overview.ipynb",
             scenario=f"data/scenarios/{scenario}.yaml",
+            shared=shared_files(MISSIONS[scenario]),
             references=reference_files(scenario),
             land="data/map/land.csv",
             elements=[

@@ -16,6 +16,7 @@ rule plan:
     output:
         passes=f"{PLAN_FOLDER}/passes.csv",
         links=f"{PLAN_FOLDER}/links.csv",
+        shares=f"{PLAN_FOLDER}/shares.csv",
         events=f"{PLAN_FOLDER}/plan.ics",
         czml=f"{PLAN_FOLDER}/plan.czml",
         svg=f"{PLAN_FOLDER}/calendar.svg",

@@ -8,6 +8,7 @@ rule recorded:
     input:
         notebook="notebooks/recorded.ipynb",
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
         recordings=recordings,
     output:
         tags=directory(f"{RECORDED_FOLDER}/detection.zarr"),

@@ -13,6 +13,7 @@ rule parameters:
     """A scenario's parameters with their provenance."""
     input:
         scenario="data/scenarios/{scenario}.yaml",
+        shared=shared_scenarios,
     output:
         report(
             "results/{scenario}/parameters.html",

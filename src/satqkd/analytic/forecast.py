@@ -92,7 +92,9 @@ def expected_counts(
     >>> counts.mean.shape, counts.duration_s.tolist()
     ((1, 2, 2, 3), [60.0])
     """
-    return counts_through(scenario, link_budget(scenario, _orbit(scenario, range_m, elevation_deg)), weights_s)
+    return counts_through(
+        scenario, link_budget(scenario, orbit_at(scenario, range_m=range_m, elevation_deg=elevation_deg)), weights_s
+    )
 
 
 def counts_through(scenario: Scenario, channel: xr.Dataset, weights_s: np.ndarray) -> Counts:
@@ -159,7 +161,7 @@ def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndar
     >>> length(np.array([[[900.0, 20.0], [800.0, 20.0]]]), np.array([1000.0])).round()
     array([361.])
     """
-    key = _key(scenario, scenario.key.bound)
+    key = key_account(scenario, scenario.key.bound)
     return lambda counts, duration_s: key(counts, duration_s).length
 
 
@@ -175,7 +177,7 @@ def no_key(scenario: Scenario, counts: Counts) -> list[str]:
     ['']
     """
     mine, plain = (
-        _key(scenario, bound)(counts.mean, counts.duration_s) for bound in (scenario.key.bound, "asymptotic")
+        key_account(scenario, bound)(counts.mean, counts.duration_s) for bound in (scenario.key.bound, "asymptotic")
     )
     if isinstance(plain, DecoyKey):
         assert plain.z is not None and plain.x is not None
@@ -190,8 +192,16 @@ def no_key(scenario: Scenario, counts: Counts) -> list[str]:
     ]
 
 
-def _key(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], Bbm92Key | DecoyKey]:
-    """Return the account of the key by a proof, as a function of counts and duration."""
+def key_account(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndarray], Bbm92Key | DecoyKey]:
+    """Return the account of the key by a proof, as a function of counts and duration, as `key_length` takes them.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> account = key_account(load_scenario("yin2020"), "asymptotic")
+    >>> account(np.array([[[900.0, 20.0], [800.0, 20.0]]]), np.array([1000.0])).leak_ec.round()
+    array([305.])
+    """
     key, source = scenario.key, scenario.source
 
     def of_pulses(counts: np.ndarray, duration_s: np.ndarray) -> DecoyKey:
@@ -307,8 +317,22 @@ def _variance(length: Callable, mean: np.ndarray, duration_s: np.ndarray, shifts
     return np.sum(((high - low) / 2) ** 2, axis=0)
 
 
-def _orbit(scenario: Scenario, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
-    """Return what stage 2 needs of a result of stage 1, for all nodes of one pass after the other."""
+def orbit_at(scenario: Scenario, *, range_m: np.ndarray, elevation_deg: np.ndarray) -> xr.Dataset:
+    """Return what stage 2 needs of a result of stage 1, for all nodes of one pass after the other.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the stations of the link.
+    range_m, elevation_deg : ndarray, shape (pass, node, station)
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> nodes = np.ones((2, 3, 1))
+    >>> orbit_at(load_scenario("liao2017"), range_m=8e5 * nodes, elevation_deg=40 * nodes).sizes["time"]
+    6
+    """
     passes, nodes, stations = range_m.shape
     each = ("time", "station")
     number = np.repeat(np.arange(passes), nodes)

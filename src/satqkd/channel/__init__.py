@@ -1,7 +1,6 @@
 """Stage 2: what does the link lose?"""
 
 from satqkd.channel.atmosphere import air_mass, extinction_db
-from satqkd.channel.calibration import calibrate, read_calibration
 from satqkd.channel.diffraction import (
     beam_diameter_m,
     captured_fraction,
@@ -38,7 +37,6 @@ __all__ = [
     "air_mass",
     "aperture_averaging_factor",
     "beam_diameter_m",
-    "calibrate",
     "captured_fraction",
     "coherence_time_s",
     "diffraction_limited_divergence",
@@ -55,7 +53,6 @@ __all__ = [
     "on_axis_gain_efficiency",
     "pointing_factor_pdf",
     "pointing_variance",
-    "read_calibration",
     "rytov_variance",
     "sample_pointing_factor",
     "scintillation_height_m",

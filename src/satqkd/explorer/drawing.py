@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator
 
 from satqkd.analytic.prospect import Outcome, PassCourse
+from satqkd.analytic.uncertainty import KeyInterval
 from satqkd.explorer.settings import KeyCurve
 from satqkd.plot import BLUE, VERMILION
 
@@ -23,6 +24,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 16, 24, 38  # margins about a panel's axes
 # A key of more than this many times the scenario's own is drawn on a logarithmic axis, linear below LINEAR_BELOW_BIT.
 LOG_FROM, LINEAR_BELOW_BIT = 100.0, 10.0
 MOST_TICKS = 6
+MOST_SHARES = 3
 LARGE = 1e4  # numbers from here on are written with k, M, G
 
 
@@ -38,15 +40,19 @@ class Shown:
         Result of `satqkd.analytic.prospect.answer`.
     course : PassCourse
         Course through the session that figures show.
+    interval : KeyInterval or None
+        The key with its 68 % interval; None where no second is left.
     """
 
     values: dict[str, float]
     result: Outcome
     course: PassCourse
+    interval: KeyInterval | None = None
 
 
-def as_html(title: str, result: Outcome, pinned: Outcome | None = None) -> str:
-    """Return the expected yield as a table, that of a pinned setting next to it, and the losses as one stacked bar.
+def as_html(title: str, result: Outcome, *, interval: KeyInterval | None = None, pinned: Outcome | None = None) -> str:
+    """Return the expected yield as a table, that of a pinned setting next to it, what makes the key uncertain, and the
+    losses as one stacked bar.
 
     Examples
     --------
@@ -60,6 +66,8 @@ def as_html(title: str, result: Outcome, pinned: Outcome | None = None) -> str:
     """
     head = f"<h4 style='margin:.3em 0'>{escape(title)}</h4>"
     columns = [_numbers(one) for one in (result, pinned) if one is not None]
+    if interval is not None and result.budget:
+        columns[0]["68 % interval"] = f"{interval.low[0]:,.0f} to {interval.high[0]:,.0f} bit"
     names = list(dict.fromkeys(name for column in columns for name in column))
     top = "<tr><td></td><td>now</td><td>pinned</td></tr>" if pinned is not None else ""
     pad = "padding-right:1em"
@@ -70,7 +78,9 @@ def as_html(title: str, result: Outcome, pinned: Outcome | None = None) -> str:
         for name in names
     )
     nothing = "" if result.budget else "<p>No second of the open link is above the elevation cut.</p>"
-    return f"{head}<table style='line-height:1.5'>{top}{cells}</table>{nothing or _bar(result.budget)}"
+    return (
+        f"{head}<table style='line-height:1.5'>{top}{cells}</table>{nothing or _bar(result.budget)}{_shares(interval)}"
+    )
 
 
 def _numbers(result: Outcome) -> dict[str, str]:
@@ -86,6 +96,15 @@ def _numbers(result: Outcome) -> dict[str, str]:
     why = f", {result.no_key}" if result.no_key else ""
     rows["secret key"] = f"{result.key:,.0f} ± {result.key_sigma:,.0f} bit{why}"
     return rows
+
+
+def _shares(interval: KeyInterval | None) -> str:
+    """Return the largest shares of what makes the key uncertain, as one sentence."""
+    shares = list(interval.shares().items())[:MOST_SHARES] if interval is not None else []
+    if not shares:
+        return ""
+    words = ", ".join(f"{escape(name)} {100 * share:.0f} %" for name, share in shares)
+    return f"<p style='max-width:19em;margin:.4em 0;line-height:1.4'>variance of the key: {words}</p>"
 
 
 def _bar(budget: dict[str, float]) -> str:

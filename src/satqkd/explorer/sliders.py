@@ -9,6 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from satqkd.analytic.prospect import answer, through_pass
+from satqkd.analytic.uncertainty import mission_interval
 from satqkd.explorer.drawing import Shown, as_html, drawings
 from satqkd.explorer.saving import save_scenario
 from satqkd.explorer.settings import (
@@ -108,12 +109,15 @@ class Explorer(widgets.VBox):
         except ScenarioError as error:
             self.numbers.value = _sentence(error)
             return
-        self.shown = Shown(values, result, course)
+        interval = mission_interval(scenario, self._orbit, min_elevation_deg=values[CUT]) if result.budget else None
+        self.shown = Shown(values, result, course, interval)
         self._show(self.shown)
 
     def _show(self, shown: Shown) -> None:
         pinned = self._pinned
-        self.numbers.value = as_html(self.scenario.title, shown.result, pinned.result if pinned else None)
+        self.numbers.value = as_html(
+            self.scenario.title, shown.result, interval=shown.interval, pinned=pinned.result if pinned else None
+        )
         self.curves.value = drawings(shown, pinned, self._curve())
 
     def _curve(self) -> KeyCurve:

@@ -79,8 +79,7 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         contains no bit of the key.
     """
     bounds = scenario.proofs
-    of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
-    data, length = of_source(scenario, coincidence)
+    data, length = sifted_and_length(scenario, coincidence)
     keys = [length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in bounds]
     for name, text in [("length", "secret key"), ("leak_ec", "disclosed by error correction")]:
         data[name] = variable("bound", [float(getattr(key, name)) for key in keys], "bit", text)
@@ -114,6 +113,26 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         "eps_cor": scenario.key.eps_cor,
     }
     return label(data, "key", scenario, coincidence.attrs["seed"])
+
+
+def sifted_and_length(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
+    """Return what stage 4 counted for the key, and the length of the key as a function of the proof.
+
+    Parameters
+    ----------
+    scenario : Scenario or Recorded
+    coincidence : xarray.Dataset
+        Result of stage 4; its counts suffice.
+
+    Returns
+    -------
+    xarray.Dataset
+        Sifted bits, errors and error rates, the beginning of the result of `distill`.
+    callable
+        Proof, secrecy and correctness to the account of the key.
+    """
+    of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
+    return of_source(scenario, coincidence)
 
 
 def _real_keys(scenario: Scenario | Recorded, coincidence: xr.Dataset, account: xr.Dataset) -> list[DistilledKey]:

@@ -7,13 +7,14 @@ import pandas as pd
 from tqdm import tqdm
 
 from satqkd.analytic.forecast import Counts, expected_counts, no_key, pooled_secret_bits, secret_bits
+from satqkd.analytic.uncertainty import KeyInterval, pass_intervals
 from satqkd.orbit import Elements
 from satqkd.orbit.elements import nearest
 from satqkd.orbit.passes import pass_times
 from satqkd.orbit.propagation import Trajectory, trajectory
 from satqkd.planner.nights import one_a_night
 from satqkd.planner.planfile import DAY, Plan, PlanStation
-from satqkd.planner.sky import counts_with_sky, seen_sky, sky_columns
+from satqkd.planner.sky import seen_sky, sky_columns, with_sky
 from satqkd.planner.windows import Sun, View, closing, joint_times_s, longest_windows, may_be_dark, usable, view
 from satqkd.scenario import Scenario, ScenarioError
 
@@ -37,6 +38,8 @@ class Forecast:
         One row for each pass of each link in order of time; docs/planner.md lists the columns.
     links : pandas.DataFrame
         One row for each satellite with its station, or pair of stations.
+    shares : pandas.DataFrame
+        Share of each unknown in the variance of the key, by link.
     trajectories : dict of str to Trajectory
         By satellite.
     """
@@ -44,6 +47,7 @@ class Forecast:
     plan: Plan
     passes: pd.DataFrame
     links: pd.DataFrame
+    shares: pd.DataFrame
     trajectories: dict[str, Trajectory]
 
 
@@ -92,7 +96,7 @@ def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:
     {'satellite': 'micius', 'stations': 'xinglong', 'passes': 2, 'usable_passes': 1}
     """
     sun, fleet = Sun.during(plan.start_utc, plan.end_utc), plan.fleet()
-    trajectories, tables, links = {}, [], []
+    trajectories, tables, links, shares = {}, [], [], []
     total = sum(len(plan.links(scenario)) for _, _, scenario in fleet)
     with tqdm(total=total, desc="links", disable=not progress, mininterval=1.0) as bar:
         for satellite, elements, scenario in fleet:
@@ -102,13 +106,20 @@ def make_plan(plan: Plan, *, progress: bool = False) -> Forecast:
                 times = joint_times_s(path, stations, [single[station.name] for station in stations])
                 times = one_a_night(path, stations, sun, times, scenario.orbit.max_sun_elevation_deg)
                 link = _Link(satellite.name, elements, stations, placed(scenario, stations), path, sun)
-                table, summary = link.forecast(times)
+                table, summary, parts = link.forecast(times)
+                shares += parts
                 tables.append(table)
                 links.append(summary)
                 bar.update()
     order = ["rise_utc", "satellite", "stations"]
     passes = pd.concat(tables, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
-    return Forecast(plan, passes, pd.DataFrame(links), trajectories)
+    return Forecast(
+        plan,
+        passes,
+        pd.DataFrame(links),
+        pd.DataFrame(shares, columns=["satellite", "stations", "unknown", "share"]),
+        trajectories,
+    )
 
 
 def _trajectory(plan: Plan, name: str, elements: Elements) -> Trajectory:
@@ -146,24 +157,29 @@ class _Link:
     def view(self, seconds: np.ndarray) -> View:
         return view(self.path, self.stations, self.sun, seconds)
 
-    def forecast(self, times: np.ndarray) -> tuple[pd.DataFrame, dict]:
-        """Return a row for each pass, from rise, culmination and set, shape (pass, 3), and the sums of the link."""
+    def forecast(self, times: np.ndarray) -> tuple[pd.DataFrame, dict, list[dict]]:
+        """Return a row for each pass, from rise, culmination and set, shape (pass, 3), the sums of the link, and what
+        makes its key uncertain.
+        """
         highest = self.view(times[:, 1])
         windows = self.windows(times, highest)
         is_open = windows[:, 1] > windows[:, 0]
-        counts = self.counts(windows[is_open]) if is_open.any() else None
+        nodes = self.nodes(windows[is_open]) if is_open.any() else None
+        counts, interval = self.expected(windows[is_open], nodes) if nodes else (None, None)
         reasons = self.reasons(times, windows, counts)
         table = pd.concat(
             [
                 self.geometry(times, highest),
                 self.opening(windows),
                 self.sky(windows),
-                self.yields(is_open, counts),
+                self.yields(is_open, counts, interval),
                 reasons,
             ],
             axis="columns",
         )
-        return table, self.summary(table, counts)
+        shares = interval.shares() if interval is not None else {}
+        rows = [self.names | {"unknown": name, "share": round(share, 3)} for name, share in shares.items()]
+        return table, self.summary(table, counts), rows
 
     def windows(self, times: np.ndarray, highest: View) -> np.ndarray:
         """Return when the conditions are fulfilled, shape (pass, 2); begin equals end where that is too short."""
@@ -177,18 +193,11 @@ class _Link:
         windows[short, 1] = windows[short, 0]
         return windows
 
-    def counts(self, windows: np.ndarray) -> Counts:
-        """Return the expected counts by Gauss-Legendre quadrature over each window."""
-        seconds, weights_s = _nodes(windows)
-        seen, shape = self.view(seconds.ravel()), (*seconds.shape, len(self.stations))
-        nodes = {
-            "range_m": seen.range_m.reshape(shape),
-            "elevation_deg": seen.elevation_deg.reshape(shape),
-            "weights_s": weights_s,
-        }
+    def expected(self, windows: np.ndarray, nodes: dict[str, np.ndarray]) -> tuple[Counts, KeyInterval]:
+        """Return the expected counts of each window, and the interval of its key."""
         if not self.has_sky:
-            return expected_counts(self.scenario, **nodes)
-        return counts_with_sky(self.scenario, seen_sky(self.path, self.stations, seconds.ravel()), **nodes)
+            return expected_counts(self.scenario, **nodes), pass_intervals(self.scenario, **nodes)
+        return with_sky(self.scenario, seen_sky(self.path, self.stations, _nodes(windows)[0].ravel()), **nodes)
 
     def sky(self, windows: np.ndarray) -> pd.DataFrame:
         """Return the light of the sky over each window; no column without a model of it."""
@@ -201,6 +210,16 @@ class _Link:
             table = table.join(columns)
             table["bright_sky"] = table.bright_sky.fillna("")
         return table
+
+    def nodes(self, windows: np.ndarray) -> dict[str, np.ndarray]:
+        """Return range, elevation and weights at the nodes of a Gauss-Legendre quadrature over each window."""
+        seconds, weights_s = _nodes(windows)
+        seen, shape = self.view(seconds.ravel()), (*seconds.shape, len(self.stations))
+        return {
+            "range_m": seen.range_m.reshape(shape),
+            "elevation_deg": seen.elevation_deg.reshape(shape),
+            "weights_s": weights_s,
+        }
 
     def geometry(self, times: np.ndarray, highest: View) -> pd.DataFrame:
         night = (highest.sun_elevation_deg <= self.scenario.orbit.max_sun_elevation_deg).all(axis=1)
@@ -230,8 +249,8 @@ class _Link:
             }
         )
 
-    def yields(self, is_open: np.ndarray, counts: Counts | None) -> pd.DataFrame:
-        """Return the yields under a clear sky, and the expected secret bits with the clouds."""
+    def yields(self, is_open: np.ndarray, counts: Counts | None, interval: KeyInterval | None) -> pd.DataFrame:
+        """Return the yields under a clear sky with the key's interval, and the expected secret bits with the clouds."""
         columns = np.zeros((6, is_open.size))
         columns[2:4] = np.nan  # there is no error rate without a bit
         if counts is not None:
@@ -241,6 +260,10 @@ class _Link:
         for (name, digits), mean, sigma in zip(YIELDS.items(), columns[::2], columns[1::2], strict=True):
             table |= {name: np.round(mean, digits), f"{name}_sigma": np.round(sigma, digits)}
         *_, mean, sigma = columns
+        for name in ("low", "high"):
+            end = np.zeros(is_open.size)
+            end[is_open] = getattr(interval, name) if interval is not None else 0.0
+            table[f"secret_bits_{name}"] = np.round(end, YIELDS["secret_bits"])
         return pd.DataFrame(
             table
             | {

@@ -1,6 +1,7 @@
 """Light of the sky over the windows of a link: what it adds to the counts, and when Moon or Sun are the most of it."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import xarray as xr
 
 from satqkd.analytic.forecast import Counts, expected_counts
 from satqkd.analytic.sky import with_mean_sky
+from satqkd.analytic.uncertainty import KeyInterval, pass_intervals
 from satqkd.detection.stage import sky_background
 from satqkd.orbit import frames
 from satqkd.orbit.lights import lights
@@ -55,8 +57,8 @@ def seen_sky(path: Trajectory, stations: Sequence[Place], seconds: np.ndarray) -
     return xr.Dataset({name: (("time", "station"), np.stack(parts, axis=1)) for name, parts in columns.items()})
 
 
-def counts_with_sky(scenario: Scenario, seen: xr.Dataset, **nodes: np.ndarray) -> Counts:
-    """Return the expected counts of passes, each with the mean light of its own sky as background.
+def with_sky(scenario: Scenario, seen: xr.Dataset, **nodes: np.ndarray) -> tuple[Counts, KeyInterval]:
+    """Return counts and the interval of the key of passes, each with the mean light of its own sky as background.
 
     Parameters
     ----------
@@ -72,18 +74,30 @@ def counts_with_sky(scenario: Scenario, seen: xr.Dataset, **nodes: np.ndarray) -
     >>> sky = {"filter_nm": 20, "dark_magnitude": 20.2}
     >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky, "stations.0.field_of_view_urad": 100})
     >>> nodes = {"range_m": np.full((1, 1, 1), 8e5), "elevation_deg": np.full((1, 1, 1), 40.0)}
-    >>> bright = counts_with_sky(mission, _moonlit(), **nodes, weights_s=np.full((1, 1), 60.0))
+    >>> bright, interval = with_sky(mission, _moonlit(), **nodes, weights_s=np.full((1, 1), 60.0))
     >>> dark = expected_counts(load_scenario("liao2017"), **nodes, weights_s=np.full((1, 1), 60.0))
-    >>> bool(bright.qber()[0] > dark.qber()[0])
-    True
+    >>> bool(bright.qber()[0] > dark.qber()[0]), interval.key.shape
+    (True, (1,))
     """
     passes, each = nodes["weights_s"].shape
-    parts = []
+    counts, intervals = [], []
     for number in range(passes):
         mine = {name: values[number : number + 1] for name, values in nodes.items()}
         sky = seen.isel(time=slice(number * each, (number + 1) * each))
-        parts.append(expected_counts(with_mean_sky(scenario, sky, weights_s=mine["weights_s"][0]), **mine))
-    return Counts(*(np.concatenate([getattr(part, name) for part in parts]) for name in Counts.__dataclass_fields__))
+        constant = with_mean_sky(scenario, sky, weights_s=mine["weights_s"][0])
+        counts.append(expected_counts(constant, **mine))
+        intervals.append(pass_intervals(constant, **mine))
+    return (
+        Counts(*(np.concatenate([getattr(one, field.name) for one in counts]) for field in fields(Counts))),
+        KeyInterval(
+            key=np.concatenate([one.key for one in intervals]),
+            low=np.concatenate([one.low for one in intervals]),
+            high=np.concatenate([one.high for one in intervals]),
+            variances={
+                name: np.concatenate([one.variances[name] for one in intervals]) for name in intervals[0].variances
+            },
+        ),
+    )
 
 
 def sky_columns(scenario: Scenario, seen: xr.Dataset, weights_s: np.ndarray) -> pd.DataFrame:

@@ -14,11 +14,12 @@ from satqkd.plot import save_figure
 
 
 def save_plan(forecast: Forecast, folder: str | Path) -> None:
-    """Write passes.csv, links.csv, plan.ics, plan.czml, calendar.svg and calendar.png; equal plans give equal bytes."""
+    """Write the tables, calendars and orbits of a plan, see docs/planner.md; equal plans give equal bytes."""
     folder, plan, passes = Path(folder), forecast.plan, forecast.passes
     texts = {
         "passes.csv": passes.to_csv(index=False, lineterminator="\n"),
         "links.csv": forecast.links.to_csv(index=False, lineterminator="\n"),
+        "shares.csv": forecast.shares.to_csv(index=False, lineterminator="\n"),
         "plan.ics": calendar(plan, passes),
         "plan.czml": document(plan, passes, forecast.trajectories),
     }

@@ -216,7 +216,7 @@ def _files(results: Path, scenario: Experiment, titles: dict[str, str]) -> str:
 def _plans(results: Path) -> str:
     """Return links to the plans and sweeps that were computed."""
     files = {
-        "plan": ("calendar.svg", "passes.csv", "links.csv", "plan.ics", "plan.czml"),
+        "plan": ("calendar.svg", "passes.csv", "links.csv", "shares.csv", "plan.ics", "plan.czml"),
         "sweep": ("sweep.svg", "sweep.nc"),
     }
     lines = []

@@ -7,7 +7,14 @@ from satqkd.report.page import mark, page, table
 from satqkd.scenario import Experiment
 from satqkd.tables import parameter_rows
 
-KINDS = {"published": "good", "assumed": "note", "calibrated": "other", "not said": "plain", "default": "plain"}
+KINDS = {
+    "published": "good",
+    "assumed": "note",
+    "calibrated": "other",
+    "transferred": "other",
+    "not said": "plain",
+    "default": "plain",
+}
 
 
 def parameters_page(scenario: Experiment) -> str:

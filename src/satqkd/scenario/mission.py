@@ -28,6 +28,7 @@ from satqkd.scenario.fields import (
 )
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.provided import data_folder
+from satqkd.scenario.uncertain import Uncertainty, Unknown, unknowns
 
 if TYPE_CHECKING:
     from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedSource, RecordedStation
@@ -512,6 +513,7 @@ class Experiment(Section):
 
     _path: Path = PrivateAttr(default=Path())
     _origins: dict[str, tuple[str, str]] = PrivateAttr(default_factory=dict)
+    _widths: dict[str, Uncertainty] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -550,7 +552,7 @@ class Experiment(Section):
 
     @property
     def origins(self) -> dict[str, tuple[str, str]]:
-        """Return the origin of each parameter: dotted key to (published, assumed or calibrated; source or reason)."""
+        """Return the origin of each value: dotted key to (published, assumed, calibrated or transferred; source)."""
         return dict(self._origins)
 
     @property
@@ -558,6 +560,21 @@ class Experiment(Section):
         """Return the ids of the published values that calibrated parameters were fitted to."""
         calibrated = [words for origin, words in self._origins.values() if origin == "calibrated"]
         return {name.strip() for words in calibrated for name in words.split(",")}
+
+    @property
+    def transferred(self) -> dict[str, str]:
+        """Return the name of the scenario that each value taken from another one comes from, by dotted key."""
+        return {key: words.split(":")[0] for key, (origin, words) in self._origins.items() if origin == "transferred"}
+
+    @property
+    def widths(self) -> dict[str, Uncertainty]:
+        """Return the uncertainty of each value whose range or standard deviation the file states, by dotted key."""
+        return dict(self._widths)
+
+    @property
+    def unknowns(self) -> list[Unknown]:
+        """Return the uncertain quantities; equal entries of several stations or detectors are one."""
+        return unknowns(self._origins, self._widths)
 
     @property
     def path(self) -> Path:
@@ -655,7 +672,7 @@ class Experiment(Section):
                 raise ScenarioError(f"{self._place}: {key} is not a key of this scenario")
             node[leaf] = value
         changed = validated(type(self), tree, self._place)
-        changed._path, changed._origins = self._path, dict(self._origins)
+        changed._path, changed._origins, changed._widths = self._path, dict(self._origins), dict(self._widths)
         return changed
 
 

@@ -47,6 +47,18 @@ def beside_or_provided(path: Path) -> Path:
     return provided if provided.is_file() and not path.is_file() else path
 
 
+def neighbour(path: Path, name: str) -> Path:
+    """Return the path of another scenario: beside one, or in the data where there is none.
+
+    Examples
+    --------
+    >>> neighbour(Path("nowhere/mine.yaml"), "yin2020").is_file()
+    True
+    """
+    beside = path.with_name(f"{name}.yaml")
+    return beside if beside.is_file() else data_folder() / "scenarios" / beside.name
+
+
 def found(path: str | Path, folder: str, what: str) -> Path:
     """Return the path that a user means: a path unchanged, or for a plain word the file of that name in the data.
 

@@ -1,6 +1,7 @@
 """The one reader of YAML files, and the reading of scenarios."""
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import yaml
 
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.mission import Scenario
-from satqkd.scenario.provided import found
+from satqkd.scenario.provided import found, neighbour
 from satqkd.scenario.recorded import Recorded
+from satqkd.scenario.uncertain import LOWER, UPPER, WIDTHS, Uncertainty, uncertainty_of
 
 ORIGINS = ("published", "assumed", "calibrated")
 KINDS: dict[str, type[Scenario | Recorded]] = {"mission": Scenario, "recorded": Recorded}
@@ -76,12 +78,23 @@ def _require_flat(text: str) -> None:
             raise ScenarioError("is nested too deeply: a scenario has four levels")
 
 
-def _unwrapped(node: Any, key: str, origins: dict) -> Any:
-    """Replace each {value: …, published: …} by its value, and record the origin of the value."""
+@dataclass
+class _Sources:
+    """What a scenario file says of its values: by dotted key, where they come from and how uncertain they are."""
+
+    path: Path
+    origins: dict[str, tuple[str, str]] = field(default_factory=dict)
+    widths: dict[str, Uncertainty] = field(default_factory=dict)
+
+
+def _unwrapped(node: Any, key: str, sources: _Sources) -> Any:
+    """Replace each {value: …, published: …} by its value and each {from: …} by another scenario's, and record both."""
     if isinstance(node, dict):
+        if "from" in node:
+            return _transferred(node, key, sources)
         named = [origin for origin in ORIGINS if origin in node]
         if "value" in node or named:
-            if set(node) - {"value", *ORIGINS} or "value" not in node or len(named) != 1:
+            if set(node) - {"value", *ORIGINS, *WIDTHS} or "value" not in node or len(named) != 1:
                 raise ScenarioError(
                     f"{key} requires value and one of {', '.join(ORIGINS)}, and has {', '.join(map(str, node))}"
                 )
@@ -90,12 +103,36 @@ def _unwrapped(node: Any, key: str, origins: dict) -> Any:
                 raise ScenarioError(
                     f"{key}.{named[0]}={str(where)[:60]} is not a source: write where the value comes from"
                 )
-            origins[key] = (named[0], where)
+            sources.origins[key] = (named[0], where)
+            if width := uncertainty_of(node, key):
+                sources.widths[key] = width
             return node["value"]
-        return {k: _unwrapped(v, f"{key}.{k}".lstrip("."), origins) for k, v in node.items()}
+        return {k: _unwrapped(v, f"{key}.{k}".lstrip("."), sources) for k, v in node.items()}
     if isinstance(node, list):
-        return [_unwrapped(v, f"{key}.{i}", origins) for i, v in enumerate(node)]
+        return [_unwrapped(v, f"{key}.{i}", sources) for i, v in enumerate(node)]
     return node
+
+
+def _transferred(node: dict, key: str, sources: _Sources) -> Any:
+    """Return the value that another scenario, beside this one or of the data, has at the same key."""
+    name = node["from"]
+    if len(node) != 1 or not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ScenarioError(f"{key}.from={str(name)[:60]} is wrong: write {{from: name}}, the name of another scenario")
+    path = neighbour(sources.path, name)
+    there: Any = read_tree(path, "a scenario", "data/scenarios/yin2020.yaml")
+    try:
+        for part in key.split("."):
+            there = there[int(part)] if isinstance(there, list) else there[part]
+    except (LookupError, ValueError, TypeError):
+        raise ScenarioError(f"{key}: from={name}, but {path} does not have this key: write the value here") from None
+    if isinstance(there, dict) and "from" in there:
+        raise ScenarioError(f"{key}: from={name}, but {path} takes the value from {there['from']}: name that one")
+    own = _Sources(path)
+    value = _unwrapped(there, key, own)
+    origin, words = own.origins.get(key, ("not said", ""))
+    sources.origins[key] = ("transferred", f"{name}: {origin}, {words}" if words else f"{name}: {origin}")
+    sources.widths |= own.widths
+    return value
 
 
 def read_yaml(path: Path, what: str) -> Any:
@@ -175,7 +212,8 @@ def load_scenario(path: str | Path) -> Scenario | Recorded:
     ----------
     path : str or Path
         The name of a scenario that comes with the package, or the path of a YAML file. In the file each value may be
-        written as ``{value: …, published|assumed|calibrated: …}``, and the key `name` has to be the file's name.
+        written as ``{value: …, published|assumed|calibrated: …}``, with a ``range`` or ``sigma`` where it is uncertain,
+        or as ``{from: …}`` with the name of the scenario that has it. The key `name` has to be the file's name.
 
     Raises
     ------
@@ -190,13 +228,25 @@ def load_scenario(path: str | Path) -> Scenario | Recorded:
     """
     path = found(path, "scenarios", "a scenario")
     tree = read_tree(path, "a scenario", "data/scenarios/yin2020.yaml")
-    origins: dict[str, tuple[str, str]] = {}
+    sources = _Sources(path)
     try:
-        tree = _unwrapped(tree, "", origins)
+        tree = _unwrapped(tree, "", sources)
     except ScenarioError as error:
         raise ScenarioError(f"{path}: {error}") from None
     scenario = _scenario(tree, path)
     if scenario.name != path.stem:
         raise ScenarioError(f"{path}: name={scenario.name} is not the file's: call it {path.stem}")
-    scenario._path, scenario._origins = path, origins
+    scenario._path, scenario._origins, scenario._widths = path, sources.origins, sources.widths
+    _require_possible(scenario)
     return scenario
+
+
+def _require_possible(scenario: Scenario | Recorded) -> None:
+    """Refuse a width that leads to a value which the scenario cannot have."""
+    for unknown in scenario.unknowns:
+        for probability in (LOWER, UPPER):
+            value = unknown.uncertainty.quantile(probability)
+            try:
+                scenario.replaced(dict.fromkeys(unknown.keys, value))
+            except ScenarioError as error:
+                raise ScenarioError(f"{error}: narrow {unknown.keys[0]}, {unknown.uncertainty}") from None

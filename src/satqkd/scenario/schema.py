@@ -31,12 +31,26 @@ def json_schema() -> dict:
     """
     _, models = models_json_schema([(model, "validation") for model in KINDS.values()])
     schema = _as_written(models)
+    number = _as_written({"type": "number"})
     sourced = {
         "type": "object",
         "required": ["value"],
         "minProperties": 2,
-        "maxProperties": 2,
-        "properties": {"value": {}, **{origin: {"type": "string"} for origin in ORIGINS}},
+        "maxProperties": 3,
+        "properties": {"value": {}}
+        | {origin: {"type": "string"} for origin in ORIGINS}
+        | {
+            "range": {"type": "array", "items": number, "minItems": 2, "maxItems": 2},
+            "sigma": number,
+        },
+        "oneOf": [{"required": [origin]} for origin in ORIGINS],
+        "not": {"required": ["range", "sigma"]},
+        "additionalProperties": False,
+    }
+    transferred = {
+        "type": "object",
+        "required": ["from"],
+        "properties": {"from": {"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}},
         "additionalProperties": False,
     }
     for definition in schema["$defs"].values():
@@ -49,6 +63,6 @@ def json_schema() -> dict:
             definition["properties"][name] = {"anyOf": [node, {"$ref": "#/$defs/Sourced"}]} | (
                 {"description": description} if description else {}
             )
-    schema["$defs"]["Sourced"] = sourced
+    schema["$defs"]["Sourced"] = {"anyOf": [sourced, transferred]}
     recorded = {"type": "object", "properties": {"kind": {"const": "recorded"}}, "required": ["kind"]}
     return schema | {"if": recorded, "then": {"$ref": "#/$defs/Recorded"}, "else": {"$ref": "#/$defs/Scenario"}}

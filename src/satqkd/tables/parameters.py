@@ -107,9 +107,9 @@ def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]
     Returns
     -------
     list of tuple of str
-        Key (dotted, lists from 0), value, origin, the words of the origin, and the key's description. The origin is
-        published, assumed, calibrated, "not said", or default where the file does not have the key. Values that are
-        None or empty are left out.
+        Key (dotted, lists from 0), value with its range or standard deviation, origin, the words of the origin, and the
+        key's description. The origin is published, assumed, calibrated, transferred, "not said", or default where the
+        file does not have the key. Values that are None or empty are left out.
 
     Examples
     --------
@@ -117,27 +117,27 @@ def parameter_rows(scenario: Experiment) -> list[tuple[str, str, str, str, str]]
     >>> next(row[:3] for row in parameter_rows(load_scenario("yin2020")) if row[0] == "stations.0.aperture_m")
     ('stations.0.aperture_m', '1.2', 'published')
     """
-    return list(_rows(scenario, "", scenario.origins, True))
+    return list(_rows(scenario, "", scenario, True))
 
 
-def _rows(
-    node: Section, path: str, origins: dict[str, tuple[str, str]], said: bool
-) -> Iterator[tuple[str, str, str, str, str]]:
+def _rows(node: Section, path: str, scenario: Experiment, said: bool) -> Iterator[tuple[str, str, str, str, str]]:
+    origins, widths = scenario.origins, scenario.widths
     for name, field in type(node).model_fields.items():
         value, key = getattr(node, name), f"{path}{name}"
         here = said and name in node.model_fields_set
         if value is None or value == {} or name == "kind":
             continue
         if isinstance(value, Section):
-            yield from _rows(value, f"{key}.", origins, here)
+            yield from _rows(value, f"{key}.", scenario, here)
         elif isinstance(value, tuple) and value and isinstance(value[0], Section):
             for number, entry in enumerate(value):
-                yield from _rows(entry, f"{key}.{number}.", origins, here)
+                yield from _rows(entry, f"{key}.{number}.", scenario, here)
         else:
             whole = not isinstance(value, dict) or key in origins
             for entry, part in [(key, value)] if whole else [(f"{key}.{name}", part) for name, part in value.items()]:
                 origin, words = origins.get(entry, ("not said" if here else "default", ""))
-                yield entry, _shown(part), origin, words, field.description or ""
+                width = f" ({widths[entry]})" if entry in widths else ""
+                yield entry, _shown(part) + width, origin, words, field.description or ""
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,92 @@
+"""Losses of a link with other optics and other air, from its link budget, without computing diffraction again."""
+
+import re
+
+import numpy as np
+import xarray as xr
+
+from satqkd.channel import extinction_db, link_budget, mean_pointing_factor, pointing_variance, to_db
+from satqkd.scenario import Scenario
+
+# Keys of a scenario that a link budget depends on, and those among them whose effect on it is a factor.
+LINK = re.compile(r"transmitter\.|channel\.|stations\.\d\.(?!detectors|background|clock|name|utc)")
+FACTORS = re.compile(
+    r"transmitter\.(optics_efficiency|pointing_jitter_urad)"
+    r"|stations\.\d\.(receiver_efficiency|zenith_extinction_db|detectors\.\d\.efficiency)"
+)
+
+
+def changed_link(
+    scenario: Scenario, changes: dict[str, float], *, channel: xr.Dataset, orbit: xr.Dataset
+) -> tuple[Scenario, xr.Dataset]:
+    """Return a scenario with changes, and its link budget, from that before the changes where this is possible.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Before the changes.
+    changes : dict
+        New value by dotted key.
+    channel : xarray.Dataset
+        Its result of stage 2.
+    orbit : xarray.Dataset
+        Result of stage 1, for changes that need a new link budget.
+
+    Raises
+    ------
+    ScenarioError
+        Where the scenario cannot have such a value.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("liao2017")
+    >>> orbit = find_sessions(mission)
+    >>> before = link_budget(mission, orbit)
+    >>> changed, after = changed_link(mission, {"transmitter.optics_efficiency": 0.3}, channel=before, orbit=orbit)
+    >>> bool(np.allclose(after.transmittance, link_budget(changed, orbit).transmittance))
+    True
+    """
+    changed = scenario.replaced(changes)
+    if any(LINK.match(key) and not FACTORS.match(key) for key in changes):
+        return changed, link_budget(changed, orbit)
+    if not any(FACTORS.match(key) for key in changes):
+        return changed, channel
+    index = {str(name): i for i, name in enumerate(channel.component.values)}
+    more = np.zeros(channel.loss.shape)
+    more[..., index["transmitter"]] = to_db(
+        changed.transmitter.optics_efficiency / scenario.transmitter.optics_efficiency
+    )
+    fading_variance = channel.fading_variance.values
+    beam = tuple(scenario.transmitter.divergence_rad)
+    jitters = [one.transmitter.pointing_jitter_urad * 1e-6 for one in (scenario, changed)]
+    if jitters[0] != jitters[1]:
+        means = [mean_pointing_factor(jitter, beam) for jitter in jitters]
+        more[..., index["pointing"]] = to_db(means[1] / means[0])
+        spreads = [1 + pointing_variance(jitter, beam) for jitter in jitters]
+        fading_variance = (1 + fading_variance) * (spreads[1] / spreads[0]) - 1
+    counted = np.zeros(channel.sizes["time"])
+    for i, (old, new) in enumerate(zip(scenario.stations, changed.stations, strict=True)):
+        more[:, i, index["receiver"]] = to_db(new.receiver_efficiency / old.receiver_efficiency)
+        if new.zenith_extinction_db != old.zenith_extinction_db:
+            airs = (
+                extinction_db(channel.elevation.values[:, i], zenith_extinction_db=station.zenith_extinction_db)
+                for station in (new, old)
+            )
+            more[:, i, index["atmosphere"]] = next(airs) - next(airs)
+        if scenario.channel.attenuation_includes_detectors:
+            after, before = (np.mean([detector.efficiency for detector in one.detectors]) for one in (new, old))
+            counted += to_db(np.divide(after, before))
+    link = more.sum(axis=2)
+    # Variables instead of data arrays: xarray would compare all their coordinates, which takes longer than the rest.
+    replaced = {
+        "loss": channel.loss.values + more,
+        "attenuation": channel.attenuation.values + link,
+        "fading_variance": fading_variance,
+        "transmittance": channel.transmittance.values * 10 ** (-link / 10),
+        "total_attenuation": channel.total_attenuation.values + link.sum(axis=1) + counted,
+    }
+    return changed, channel.assign(
+        {name: channel.variables[name].copy(data=values) for name, values in replaced.items()}
+    )

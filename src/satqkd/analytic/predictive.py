@@ -1,0 +1,300 @@
+"""The predictive distribution of what a publication can be compared with: draws through the analytic chain.
+
+Each draw takes one set of the values that are not known, draws the counts of all sessions with their fading and
+Poisson's deviation, and evaluates on them what stages 2, 4, 5, 6 and 7 hand to validation. Nothing is simulated tag by
+tag: the clock and Cascade are left out.
+"""
+
+from collections.abc import Sequence
+
+import click
+import numpy as np
+import xarray as xr
+
+from satqkd import bell, channel, coincidence, fiber
+from satqkd.analytic.expected import detector_response, noise_hz, pair_rates, pulse_rates, require_compensated, singles
+from satqkd.analytic.links import changed_link
+from satqkd.analytic.sky import with_mean_sky
+from satqkd.calibration.draws import parameter_draws
+from satqkd.coincidence.sifting import ideal_correlation
+from satqkd.dataset import label, load, save, variable
+from satqkd.files import save_provenance
+from satqkd.key.proofs.decoy import DecoyKey
+from satqkd.key.proofs.entropy import binary_entropy
+from satqkd.key.stage import sifted_and_length
+from satqkd.scenario import Scenario, load_scenario
+from satqkd.scenario.mission import DecoySource, EntangledSource
+from satqkd.streams import stream
+
+SIDE_WINDOWS = 40  # windows beside the peak from which stage 4 estimates the accidentals
+LEAST_SPREAD = 1e-12  # variance of fading that counts as none
+Values = dict[str, tuple[float | list[float], str]]
+
+
+def predictive(
+    scenario: Scenario,
+    draws: Sequence[dict[str, float]],
+    *,
+    orbit: xr.Dataset,
+    budget: xr.Dataset,
+    seed: int,
+) -> xr.Dataset:
+    """Return the predictive distribution of a scenario's observables.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    draws : sequence of dict
+        Values that change in each draw, by dotted key; see `satqkd.calibration.draws.parameter_draws`.
+    orbit, budget : xarray.Dataset
+        Results of stages 1 and 2.
+    seed : int
+
+    Returns
+    -------
+    xarray.Dataset
+        A variable for each observable, ``stage.name``, in the stage's unit, with dimension draw, and end for a range.
+
+    Raises
+    ------
+    ScenarioError
+        Where the polarisation is turned, which the analytic chain leaves out.
+
+    Examples
+    --------
+    >>> from satqkd import orbit
+    >>> mission = load_scenario("tiangong2")
+    >>> seen = orbit.find_sessions(mission)
+    >>> found = predictive(mission, [{}] * 3, orbit=seen, budget=channel.link_budget(mission, seen), seed=1)
+    >>> found["coincidence.sifted_bits"].dims, found["channel.attenuation"].dims
+    (('draw',), ('draw', 'end'))
+    """
+    require_compensated(scenario)
+    scenario = with_mean_sky(scenario, orbit)
+    rng = stream(seed, scenario.name, "predictive")
+    rows: dict[str, list] = {}
+    units: dict[str, str] = {}
+    for changes in draws:
+        changed, link = changed_link(scenario, changes, channel=budget, orbit=orbit)
+        counted = drawn_coincidences(changed, link, rng)
+        key = key_of(changed, counted)
+        stages: dict[str, Values] = {
+            "channel": dict(channel.observables(link)),
+            "coincidence": dict(coincidence.observables(counted)),
+            "key": key,
+            "fiber": dict(fiber.observables(fiber.compare(changed, link, _key_for_fiber(changed, key, counted)))),
+        }
+        if isinstance(scenario.source, EntangledSource):
+            stages["bell"] = dict(bell.observables(bell.bell_test(changed, counted)))
+        for stage, values in stages.items():
+            for name, (value, unit) in values.items():
+                rows.setdefault(f"{stage}.{name}", []).append(value)
+                units[f"{stage}.{name}"] = unit
+    data = xr.Dataset()
+    for name, column in rows.items():
+        array = np.array(column, float)
+        if np.isfinite(array).any():
+            data[name] = variable(("draw", "end")[: array.ndim], array, units[name], "predictive distribution")
+    return label(data, "predictive", scenario, seed)
+
+
+def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
+    """Draw what stage 4 would count, without any event.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    link : xarray.Dataset
+        Result of stage 2.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    xarray.Dataset
+        The counts of `satqkd.coincidence.coincidences`, with no event in them.
+
+    Notes
+    -----
+    The power of a second is the mean over its independent values, one for each coherence time: a gamma distribution of
+    the variance of fading over their number.
+
+    Examples
+    --------
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("tiangong2")
+    >>> link = channel.link_budget(mission, find_sessions(mission))
+    >>> int(drawn_coincidences(mission, link, np.random.default_rng(1)).counts[2].sum()) < 5000
+    True
+    """
+    used = link.isel(time=link.measurement.values >= 0)
+    spread = used.fading_variance.values * min(1e-3 * scenario.channel.fading_coherence_ms, 1.0)
+    spread = np.maximum(spread, LEAST_SPREAD)
+    faded = used.transmittance.values * rng.gamma(1 / spread, spread)
+    counted = _pulses if isinstance(scenario.source, DecoySource) else _pairs
+    data = counted(scenario, used, faded, rng)
+    data.attrs |= {"run": 0, "seed": 0}
+    return data
+
+
+def _pairs(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng: np.random.Generator) -> xr.Dataset:
+    assert isinstance(scenario.source, EntangledSource)
+    counts, ideal, durations = [], [], []
+    for number, measurement in enumerate(scenario.measurements):
+        now = used.measurement.values == number
+        rates = pair_rates(scenario, transmittance[now], angles_deg=measurement.angles_deg)
+        counts.append(rng.poisson(np.sum(rates, axis=(0, 1))))
+        ideal.append(ideal_correlation(scenario.source.bell_state, *np.deg2rad(measurement.angles_deg)))
+        durations.append(np.count_nonzero(now))
+    # Stage 4 counts accidentals in windows off the peak, of which there are many.
+    singles_hz = singles(scenario, transmittance).sum(axis=2).prod(axis=1)
+    accidentals = scenario.coincidence.window_ns * 1e-9 * singles_hz.sum()
+    axes = ("measurement", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
+    return xr.Dataset(
+        {
+            "counts": (axes, np.array(counts)),
+            "ideal_correlation": (axes[:3], np.array(ideal)),
+            "duration": ("measurement", durations),
+            "accidentals": ("session", [rng.poisson(SIDE_WINDOWS * accidentals) / SIDE_WINDOWS]),
+        },
+        coords={"measurement_name": ("measurement", [m.name for m in scenario.measurements])},
+    )
+
+
+def _pulses(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng: np.random.Generator) -> xr.Dataset:
+    assert isinstance(scenario.source, DecoySource)
+    source = scenario.source
+    pulses_hz = source.pulse_rate_hz * source.shares
+    mean = pulse_rates(scenario, transmittance[:, 0]) * pulses_hz[:, None]
+    bits = rng.poisson(mean)  # (basis, right or wrong, intensity, second)
+    rest = rng.poisson(mean)  # as many are sifted out
+    outside_hz = np.maximum(clicks_hz(scenario, transmittance[:, 0]) - 2 * mean.sum(axis=(0, 1, 2)), 0.0)
+    # By intensity, settings and outcomes; what counts of the outcomes is whether they are equal.
+    counts = np.zeros((len(pulses_hz), 2, 2, 2, 2), np.int64)
+    for basis in range(2):
+        counts[:, basis, basis, 0] = bits[basis].sum(axis=2).T
+        counts[:, basis, 1 - basis, 0] = rest[basis].sum(axis=2).T
+    inside = (bits + rest).sum(axis=(0, 1, 2))
+    seconds = used.sizes["time"]
+    return xr.Dataset(
+        {
+            "counts": (("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome"), counts),
+            "pulses": ("intensity_level", pulses_hz * seconds),
+            "duration": ("measurement", [seconds]),
+            "clicks": ("second", inside + rng.poisson(outside_hz)),
+            "rate": ("second", inside),
+            "sifted_rate": ("second", bits[:, :, 0].sum(axis=(0, 1))),
+            "range": ("second", used.range.values[:, 0]),
+            "delay": ("coincidence", np.empty(0)),
+        }
+    )
+
+
+def clicks_hz(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
+    """Return all clicks of a receiver of pulses [1/s], shape (time,), in the window or not.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    transmittance : ndarray, shape (time,)
+        Of the link, without detectors [1].
+
+    Examples
+    --------
+    >>> clicks_hz(load_scenario("tiangong2"), np.array([0.0])).round() < 1000
+    array([ True])
+    """
+    assert isinstance(scenario.source, DecoySource)
+    source, station = scenario.source, scenario.stations[0]
+    photons_hz = source.pulse_rate_hz * np.dot(source.shares, source.mu) * transmittance[:, None] / 4
+    arrivals_hz = photons_hz * [detector.efficiency for detector in station.detectors] + noise_hz(scenario, station)
+    gain, ready = detector_response(scenario, arrivals_hz)
+    return (arrivals_hz * gain * ready).sum(axis=1)
+
+
+def key_of(scenario: Scenario, counted: xr.Dataset) -> Values:
+    """Return what stage 5 hands to validation except for what Cascade and the real key give.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    counted : xarray.Dataset
+        Result of stage 4, or of `drawn_coincidences`.
+
+    Examples
+    --------
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("tiangong2")
+    >>> link = channel.link_budget(mission, find_sessions(mission))
+    >>> values = key_of(mission, drawn_coincidences(mission, link, np.random.default_rng(1)))
+    >>> values["key_length"][0] > 0, values["key_length"][1]
+    (True, '1')
+    """
+    data, length = sifted_and_length(scenario, counted)
+    own, plain = (
+        length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in (scenario.key.bound, "asymptotic")
+    )
+    signal = data.isel(intensity_level=0) if "pulses" in data else data
+    sifted, errors = float(signal.sifted.sum()), float(signal.errors.sum())
+    duration_s, bits, leak = float(data.duration), float(own.length), float(own.leak_ec)
+    result: Values = {
+        "key_length": (bits, "1"),
+        "key_rate": (bits / duration_s, "bit/s"),
+        "asymptotic_key_rate": (float(plain.length) / duration_s, "bit/s"),
+        "leak_ec": (leak, "1"),
+        "qber": (errors / sifted if sifted else np.nan, "1"),
+    }
+    if isinstance(own, DecoyKey):
+        assert own.z is not None and own.x is not None
+        phase_errors = np.array([float(own.z.phase_error), float(own.x.phase_error)])
+        pulses, pooled = data.pulses.values, float(data.pooled_length)
+        return result | {
+            "key_per_pulse": (bits / float(pulses.sum()), "1"),
+            "leak_ec_per_pulse": (leak / float(pulses[0]), "1"),
+            "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(phase_errors))), "1"),
+            "pooled_key_length": (pooled, "1"),
+            "pooled_key_rate": (pooled / duration_s, "bit/s"),
+            "pooled_key_per_pulse": (pooled / float(pulses.sum()), "1"),
+            "pooled_privacy_amplification_factor": (1 - float(binary_entropy(data.pooled_phase_error.values)), "1"),
+        }
+    return result | {
+        "sifted_bits": (sifted, "1"),
+        "sifted_errors": (errors, "1"),
+        "sifted_rate": (sifted / duration_s, "bit/s"),
+        "qber_z": (float(data.qber[0]), "1"),
+        "qber_x": (float(data.qber[1]), "1"),
+        "qber_threshold": (float(data.qber_threshold), "1"),
+    }
+
+
+def _key_for_fiber(scenario: Scenario, key: Values, counted: xr.Dataset) -> xr.Dataset:
+    """Return the part of a result of stage 5 that stage 7 reads."""
+    return xr.Dataset(
+        {"length": ("bound", [key["key_length"][0]]), "duration": ((), float(counted.duration.sum()))},
+        coords={"bound": [scenario.key.bound]},
+        attrs={"compared_bound": scenario.key.bound},
+    )
+
+
+@click.command()
+@click.argument("scenario")
+@click.option("--orbit", "orbit_data", required=True, help="result of stage 1")
+@click.option("--channel", "channel_data", required=True, help="result of stage 2")
+@click.option("--output", required=True, help="file to write")
+@click.option("--seed", required=True, type=int)
+def main(scenario: str, orbit_data: str, channel_data: str, output: str, seed: int) -> None:
+    """Write the predictive distribution of a scenario."""
+    mission = load_scenario(scenario)
+    assert isinstance(mission, Scenario)
+    data = predictive(
+        mission,
+        parameter_draws(mission, seed=seed),
+        orbit=load(orbit_data),
+        budget=load(channel_data),
+        seed=seed,
+    )
+    save(data, output)
+    save_provenance(output, [scenario, orbit_data, channel_data])
+
+
+if __name__ == "__main__":
+    main()

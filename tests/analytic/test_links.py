@@ -1,0 +1,29 @@
+"""A link budget after changes, against a new one."""
+
+import numpy as np
+import pytest
+
+from satqkd.analytic.links import changed_link
+from satqkd.channel import link_budget
+
+CHANGES = {
+    "optics": {"transmitter.optics_efficiency": 0.3},
+    "receivers": {"stations.0.receiver_efficiency": 0.03, "stations.1.receiver_efficiency": 0.3},
+    "air": {"stations.1.zenith_extinction_db": 2.5},
+    "pointing": {"transmitter.pointing_jitter_urad": 3.0},
+    "detectors": {f"stations.0.detectors.{i}.efficiency": 0.9 for i in range(4)},
+    "mirror": {"stations.0.aperture_m": 2.0},
+    "source": {"source.pair_rate_hz": 1e7},
+}
+CHANGES["all"] = {key: value for changes in CHANGES.values() for key, value in changes.items()}
+
+
+@pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+def test_it_is_that_of_the_changed_scenario(missions, orbits, changes):
+    """yin2017, whose attenuation includes the detectors; every twentieth second."""
+    mission, orbit = missions["yin2017"], orbits["yin2017"].isel(time=slice(None, None, 20))
+    changed, link = changed_link(mission, changes, channel=link_budget(mission, orbit), orbit=orbit)
+    assert changed == mission.replaced(changes)
+    again = link_budget(changed, orbit)
+    for name in ("loss", "attenuation", "transmittance", "fading_variance", "total_attenuation"):
+        np.testing.assert_allclose(link[name].values, again[name].values, rtol=1e-9, atol=1e-12, err_msg=name)
