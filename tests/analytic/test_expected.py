@@ -6,6 +6,7 @@ from scipy.stats import norm
 
 from satqkd import ScenarioError, bell, coincidence, key
 from satqkd.analytic import expected
+from satqkd.analytic.expected import pair_rates
 from satqkd.key.optimise.downlink import window_acceptance
 
 FOUR_SIGMA = 4
@@ -166,6 +167,28 @@ def test_errors_by_basis_of_a_bell_diagonal_state(missions, channels):
     accidental = 2e-5  # half of the pairs in a window
     assert found["qber_z"] == pytest.approx(0.01 + 0.05, abs=accidental)
     assert found["qber_x"] == pytest.approx(0.04 + 0.05, abs=accidental)
+
+
+def test_double_clicks_move_coincidences_to_the_detector_that_clicks_often(missions):
+    """Three million dark counts of one detector: within the window, before the photon or after it, half count there."""
+    noisy, rate_hz, window_s = 3, 3e6, 2.5e-9
+    quiet = {f"stations.{i}.detectors.{c}.dark_rate_hz": 0 for i in range(2) for c in range(4)}
+    quiet |= {f"stations.{i}.background_rate_hz": 0 for i in range(2)}
+    scenario = missions["yin2020"].replaced(quiet | {"source.pair_rate_hz": 1e5, "detection.timing_jitter_ps": 0})
+    loud = scenario.replaced({f"stations.1.detectors.{noisy}.dark_rate_hz": rate_hz})
+    angles_deg = scenario.measurements[0].angles_deg
+    before, after = (
+        pair_rates(one, np.full((1, 2), 1e-3), angles_deg=angles_deg)[0][0].transpose(0, 2, 1, 3).reshape(4, 4)
+        for one in (scenario, loud)
+    )
+    # Behind an earlier click one half of the pairs is left.
+    joins = 1 - np.exp(-rate_hz * window_s)
+    expected_after = before * (1 - joins / 4)
+    expected_after[:, noisy] = before[:, noisy] + 0.75 * joins * np.delete(before, noisy, axis=1).sum(axis=1)
+    few_photons = 1e-6
+    assert after == pytest.approx(
+        expected_after / (1 + 50e-9 * rate_hz), rel=few_photons, abs=few_photons * before.max()
+    )
 
 
 def test_pulses_by_hand(missions, channels):

@@ -117,9 +117,9 @@ def noise_hz(scenario: Scenario, station: Station) -> np.ndarray:
     Examples
     --------
     >>> from satqkd import load_scenario
-    >>> mission = load_scenario("yin2020")
-    >>> noise_hz(mission, mission.stations[0]).round()
-    array([774., 926., 779., 774.])
+    >>> mission = load_scenario("yin2020").replaced({"stations.0.background_rate_hz": 700})
+    >>> noise_hz(mission, mission.stations[0])
+    array([755., 907., 760., 755.])
     """
     if station.sky is not None:
         raise ScenarioError(
@@ -181,8 +181,9 @@ def singles(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> from satqkd import load_scenario
-    >>> singles(load_scenario("yin2020"), np.full((1, 2), 1e-3)).sum(axis=2).round()
-    array([[6398., 6196.]])
+    >>> mission = load_scenario("yin2020").replaced({f"stations.{i}.background_rate_hz": 700 for i in range(2)})
+    >>> singles(mission, np.full((1, 2), 1e-3)).sum(axis=2).round()
+    array([[6321., 6118.]])
     """
     clicks_hz, ready = _clicks(scenario, transmittance)
     return clicks_hz * ready[..., None]
@@ -193,8 +194,9 @@ def pair_rates(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return true and accidental coincidences in the window [1/s] of a source of pairs, by settings and outcomes.
 
-    A click whose partner arrives as well makes no accidental coincidence: at the other station no event is near, except
-    of the partner. Off the peak there are more of them, the product of `singles` and the window.
+    A click whose partner arrives at the other station makes no accidental coincidence: the partner's click or dead time
+    leaves no other event there. Off the peak, where stage 4 counts them, accidental coincidences come at the rate that
+    is the product of both `singles` and the window.
 
     Parameters
     ----------
@@ -252,8 +254,8 @@ def _clicks(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarray, 
     """Return clicks per second of ready detectors, (time, station, channel), and the share of the time in which all
     detectors of a station are ready, (time, station).
 
-    The detectors' dead times are the one of the rule of stage 4: no click of a detector in the dead time before an
-    event is the same as this detector ready at the event.
+    Stage 4 keeps an event if no detector of the station clicked in the dead time before it. A detector is ready under
+    the same condition, so an event is kept if all detectors are ready.
     """
     assert isinstance(scenario.source, EntangledSource)
     noise = np.array([noise_hz(scenario, station) for station in scenario.stations])
