@@ -450,7 +450,7 @@ def correlation_curves(table: pd.DataFrame, rows: dict) -> Figure:
 @in_style
 def beam_scan(table: pd.DataFrame, rows: dict) -> Figure:
     """Draw the clicks of a scan along both axes, with the smeared and the still pattern."""
-    figure, axes = new_figure(1, 2, width_cm=20, height_cm=9, sharey=True)
+    figure, axes = new_figure(1, 2, width_cm=24, height_cm=9, sharey=True)
     row = rows.get("divergence_scanned")
     for axis, (name, one), color in zip(axes, table.groupby("axis"), (BLUE, VERMILION), strict=True):
         seen = one.iloc[0]
