@@ -22,6 +22,7 @@ STAGE_FIGURES = {
     "health": ("satqkd.coincidence.figures.health_figure", 'load("{folder}/recorded/coincidence.nc")'),
     "qber": ("satqkd.key.figures.qber_figure", 'load("{folder}/run1/key.nc")'),
     "length": ("satqkd.key.figures.length_figure", 'load("{folder}/run1/key.nc")'),
+    "exchange": ("satqkd.key.figures.exchange_figure", 'load("{folder}/run1/key.nc")'),
     "correlation": ("satqkd.bell.figures.correlation_figure", 'load("{folder}/run1/bell.nc")'),
     "counts": ("satqkd.bell.figures.counts_figure", 'load("{folder}/run1/bell.nc")'),
     "locality": ("satqkd.bell.figures.locality_figure", 'load("{folder}/run1/bell.nc")'),

@@ -16,7 +16,7 @@ from satqkd.key import (
     observables,
 )
 from satqkd.key.custody.keyfile import read_key
-from satqkd.key.figures import length_figure, qber_figure
+from satqkd.key.figures import exchange_figure, length_figure, qber_figure
 from satqkd.key.proofs.reasons import SWAPPED
 from satqkd.key.stage import EPS_GRID
 from satqkd.scenario import PROOFS, load_scenario
@@ -63,6 +63,7 @@ def coincidence(scenario, tables, durations):
             "ideal_correlation": (("measurement", *settings), np.array(correlation)),
             "duration": ("measurement", durations),
             "singles": (("session", "station"), SINGLES),
+            "session_duration": ("session", [1700.0, 1400.0]),
         },
         coords={"measurement_name": ("measurement", names)},
         attrs={"run": 1, "seed": 2},
@@ -477,3 +478,32 @@ def test_every_message_is_a_row_of_the_account(missions, pulses):
         assert run.authentication_cost == authentication_cost_bits(map(int, total), eps=run.attrs["eps_cor"])
     assert set(run.sender.values) == {"transmitter", pulses.scenario.stations[0].name}
     assert run.public_bits.sel(message="transmitter intensities") == 2 * pulses.coincidence.singles.sum()
+
+
+@pytest.mark.parametrize("kind", ["pairs", "pulses"])
+def test_a_public_link_adds_times_and_changes_no_key(missions, pulses, kind):
+    scenario = (missions["yin2020"] if kind == "pairs" else pulses.scenario).replaced({"public_link": None})
+
+    def on(link):
+        linked = scenario.replaced({"public_link": link})
+        return distilled(linked) if kind == "pairs" else distill(linked, pulses.coincidence)
+
+    link = {"alice_bit_s": 4e6, "bob_bit_s": 1e6, "delay_ms": 10}
+    instant, plain, compressed = on(None), on(link), on(link | {"announcements": "compressed"})
+    assert instant.equals(plain[list(instant.data_vars)].drop_vars(["side", "code"], errors="ignore"))
+    assert compressed.public_bits.sum() < plain.public_bits.sum()
+    assert compressed.real_length.equals(plain.real_length)
+    times = (plain.sending_time + plain.waiting_time).where(plain.streamed == 0, 0)
+    assert float(plain.time_to_key) == pytest.approx(float(plain.backlog + times.sum()))
+    assert observables(plain)["time_to_key"] == (float(plain.time_to_key), "s")
+    assert "from the last photon to the key" in in_words(plain)
+    assert plain.code_verified.all()
+    assert [len(exchange_figure(data).axes) for data in (instant, plain)] == [1, 2]
+
+
+def test_a_link_for_no_bits_has_no_codes_to_compare(missions):
+    link = {"alice_bit_s": 4e6, "bob_bit_s": 1e6, "delay_ms": 10}
+    data = distilled(missions["yin2020"].replaced({"public_link": link}), n_z=0, n_x=0, errors_z=0, errors_x=0)
+    assert "code" not in data.dims
+    assert float(data.time_to_key) > 0
+    assert len(exchange_figure(data).axes) == 1

@@ -355,3 +355,35 @@ def test_clouds_for_sure_leave_nothing(root):
 def test_the_scenario_of_the_example_is_read_as_it_stands(root, example):
     fleet = {satellite.name: scenario for satellite, _, scenario in example.plan.fleet()}
     assert fleet["micius"].content_hash == load_scenario(root / "data/scenarios/liao2017.yaml").content_hash
+
+
+def test_a_plan_warns_of_moonlight_and_counts_it(root, tmp_path, missions):
+    """A model of the sky gives three columns, and on the same passes more errors where the Moon is bright."""
+    tree = yaml.safe_load((root / "data/scenarios/yin2020.yaml").read_text())
+    del tree["reference"]
+    keys = ("name", "latitude_deg", "longitude_deg", "altitude_m")
+    plan = {"name": "own", "title": "own", "min_elevation_deg": 10, "max_age_days": 60}
+    plan |= {"start": "2018-10-10", "days": 14}
+    plan["stations"] = [{key: getattr(station, key) for key in keys} for station in missions["yin2020"].stations]
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "scenarios").mkdir()
+    tables = []
+    for name, sky in (
+        ("dark", None),
+        ("moonlit", {"filter_nm": 20, "dark_magnitude": 20.2}),
+    ):
+        for station in tree["stations"]:
+            station |= {"background_rate_hz": 0, "field_of_view_urad": 150, "sky": sky and dict(sky)}
+        (tmp_path / f"scenarios/{name}.yaml").write_text(yaml.safe_dump(tree | {"name": name}))
+        plan["satellites"] = [{"name": "it", "elements": "micius.csv", "scenario": name}]
+        (tmp_path / "plans/own.yaml").write_text(yaml.safe_dump(plan))
+        passes = make_plan(load_plan(tmp_path / "plans/own.yaml")).passes
+        tables.append(passes[passes.window_s > 0].set_index("culmination_utc"))
+    dark, moonlit = tables
+    assert "sky_hz" not in dark
+    assert (moonlit.qber > dark.qber).all()
+    new_moon, full_moon = moonlit.index < "2018-10-13", moonlit.index > "2018-10-22"
+    assert (moonlit.bright_sky[new_moon] == "").all()
+    assert (moonlit.bright_sky[full_moon] == "moon").any()
+    warned = moonlit.sky_hz[moonlit.bright_sky == "moon"]
+    assert warned.min() > moonlit.sky_hz[new_moon].median()

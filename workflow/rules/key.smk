@@ -39,7 +39,7 @@ rule key:
 use rule key as key_shown with:
     output:
         data="results/{scenario}/run{run}/key.nc",
-        figures=figures("5 key", "qber", "length", folder=RUN_FOLDER),
+        figures=figures("5 key", "qber", "length", "exchange", folder=RUN_FOLDER),
         observables="results/{scenario}/run{run}/key.observables.json",
         alice="results/{scenario}/run{run}/alice.key",
         bob="results/{scenario}/run{run}/bob.key",

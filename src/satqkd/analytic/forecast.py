@@ -127,12 +127,27 @@ def counts_through(scenario: Scenario, channel: xr.Dataset, weights_s: np.ndarra
     )
     total = transmittance.prod(axis=1).reshape(passes, nodes) * weights_s
     variance = ((1 + channel.fading_variance.values).prod(axis=1) - 1).reshape(passes, nodes)
-    coherence_s = 1e-3 * scenario.channel.fading_coherence_ms
+    coherence_s = _coherence_s(scenario, channel).reshape(passes, nodes)
     # The power keeps its value for the coherence time: so a node averages that many independent values.
     cells = np.maximum(weights_s / coherence_s, 1.0)
     whole = total.sum(axis=1)
     fading = np.sqrt((total**2 * variance / cells).sum(axis=1)) / np.where(whole > 0.0, whole, 1.0)
     return Counts(mean, mean - noise, fading, weights_s.sum(axis=1))
+
+
+def _coherence_s(scenario: Scenario, channel: xr.Dataset) -> np.ndarray:
+    """Return the time in which the fading has one independent value, shape (time,) [s].
+
+    A mean over a long time T of a value with the exponential correlation exp(-t/tau) has the variance of T / (2 tau)
+    independent ones; of several causes, the one with the larger variance counts for more.
+    """
+    if scenario.channel.fading == "cells":
+        return np.full(channel.sizes["time"], 1e-3 * scenario.channel.fading_coherence_ms)
+    causes = ("scintillation", "pointing")
+    variance = np.stack([channel[f"{cause}_variance"].values for cause in causes])
+    time_s = np.stack([channel[f"{cause}_time"].values for cause in causes])
+    whole = np.maximum(variance.sum(axis=(0, 2)), 1e-30)
+    return (2 * time_s * variance).sum(axis=(0, 2)) / whole
 
 
 def key_length(scenario: Scenario) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

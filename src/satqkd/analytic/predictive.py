@@ -14,6 +14,7 @@ import xarray as xr
 from satqkd import bell, channel, coincidence, fiber
 from satqkd.analytic.expected import detector_response, noise_hz, pair_rates, pulse_rates, require_compensated, singles
 from satqkd.analytic.links import changed_link
+from satqkd.analytic.sky import with_mean_sky
 from satqkd.calibration.draws import parameter_draws
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.dataset import label, load, save, variable
@@ -69,6 +70,7 @@ def predictive(
     (('draw',), ('draw', 'end'))
     """
     require_compensated(scenario)
+    scenario = with_mean_sky(scenario, orbit)
     rng = stream(seed, scenario.name, "predictive")
     rows: dict[str, list] = {}
     units: dict[str, str] = {}

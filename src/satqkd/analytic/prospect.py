@@ -7,6 +7,7 @@ import xarray as xr
 
 from satqkd.analytic.expected import chsh_s, pair_rates, require_compensated
 from satqkd.analytic.forecast import counts_through, no_key, secret_bits
+from satqkd.analytic.sky import with_mean_sky
 from satqkd.channel import link_budget
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.result import Result
@@ -87,6 +88,7 @@ def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 
     (272.0, 40.0, '')
     """
     require_compensated(scenario)
+    scenario = with_mean_sky(scenario, orbit)
     of_pairs = isinstance(scenario.source, EntangledSource)
     session, step_s = _seconds(orbit, min_elevation_deg)
     if not session.sizes["time"]:
@@ -166,6 +168,7 @@ def through_pass(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: fl
     True
     """
     require_compensated(scenario)
+    scenario = with_mean_sky(scenario, orbit)
     shown = orbit.isel(time=orbit.session_number.values == orbit.attrs["showcase"])
     start = shown.time.values[:1]
     high = np.flatnonzero(shown.elevation.values.min(axis=1) >= min_elevation_deg)

@@ -10,18 +10,30 @@ from numpy.typing import ArrayLike
 from satqkd.bench import still_channel
 from satqkd.channel.atmosphere import extinction_db
 from satqkd.channel.diffraction import beam_diameter_m, captured_fraction, geometric_loss_db
+from satqkd.channel.far_field import FarField, captured_of_pattern, divergences_rad, far_field, scanned
 from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
+from satqkd.channel.tracking import (
+    Loop,
+    correlation_time_s,
+    drive_residual_rad,
+    frequencies_hz,
+    point_ahead_rad,
+    residual_rms_rad,
+    residual_spectrum,
+)
 from satqkd.channel.turbulence import (
     HufnagelValley,
+    coherence_time_s,
     field_of_view_fraction,
     flux_variance,
     fried_parameter_m,
+    scintillation_height_m,
     scintillation_index,
     turbulent_divergence_rad,
 )
 from satqkd.dataset import label, variable
 from satqkd.scenario import Bench, Scenario
-from satqkd.scenario.mission import Station
+from satqkd.scenario.mission import Station, Tracking, Transmitter
 
 # Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
 PART = 4096
@@ -66,6 +78,7 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
     """
     if isinstance(scenario, Bench):
         return label(still_channel(orbit, scenario.losses_db[orbit.session_number.values]), "channel", scenario)
+    orbit = orbit.assign(jitter=(("time", "station"), _jitter_rad(scenario, orbit)))
     loss = _in_parts(_losses, scenario, orbit)
     attenuation = loss.sum(axis=2)
     detectors = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
@@ -106,6 +119,21 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
         attrs={"showcase": orbit.attrs["showcase"]},
     )
     data["distance"] = _distance(orbit)
+    if (tracking := scenario.transmitter.tracking) is not None:
+        data["pointing_jitter"] = variable(each, orbit.jitter.values, "rad", "tracking error, per axis")
+        speed_m_s = _angular_rate_rad_s(orbit) * orbit.range.values
+        data["point_ahead"] = variable(each, point_ahead_rad(speed_m_s), "rad", "angle from the beacon to the downlink")
+        data["tracking_error"] = variable((), _residual(tracking)[0], "rad", "what the tracking loops leave, per axis")
+    if scenario.transmitter.far_field is not None:
+        pattern = telescope_pattern(scenario.transmitter)
+        smeared = scanned(pattern, jitter_rad=scenario.transmitter.pointing_jitter_urad * 1e-6)
+        for name, one, text in [
+            ("divergence", pattern, "full 1/e2 angles of the far field"),
+            ("divergence_scanned", smeared, "the same of a scan, with the pointing jitter"),
+        ]:
+            data[name] = variable("axis", list(divergences_rad(one)), "rad", text)
+    if scenario.channel.fading == "correlated":
+        _add_correlation(scenario, orbit, data)
     if scenario.channel.quoted_range_m is not None:
         data.attrs["quoted_range_m"] = scenario.channel.quoted_range_m
     return label(data, "channel", scenario)
@@ -123,7 +151,7 @@ def _distance(orbit: xr.Dataset) -> xr.Variable:
 
 def _in_parts(each: Callable, scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:
     """Evaluate a function for each station, shape (time, station, ...), in chunks of time, to bound memory."""
-    seen = orbit[["range", "elevation"]]
+    seen = orbit[["range", "elevation", "jitter"]]
     parts = [seen.isel(time=slice(first, first + PART)) for first in range(0, seen.sizes["time"], PART)]
     return np.concatenate(
         [
@@ -138,12 +166,7 @@ def _losses(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarr
     transmitter = scenario.transmitter
     divergence = transmitter.divergence_rad
     range_m, elevation_deg = orbit.range.values, orbit.elevation.values
-    captured = captured_fraction(
-        range_m,
-        divergence_full_angle_rad=tuple(divergence),
-        aperture_m=station.aperture_m,
-        obscuration_m=station.obscuration_m,
-    )
+    captured = _captured(scenario, station, range_m)
     added = turbulent_divergence_rad(elevation_deg, range_m=range_m, **_air(scenario, station))
     # Turbulence widens the beam so little that one mean width serves for the seconds of a pass, to 0.001 dB.
     widened = (
@@ -156,13 +179,51 @@ def _losses(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarr
         [
             to_db(transmitter.optics_efficiency) * every_second,
             to_db(captured),
-            to_db(mean_pointing_factor(transmitter.pointing_jitter_urad * 1e-6, tuple(divergence))) * every_second,
+            to_db(_each_jitter(mean_pointing_factor, scenario, orbit)),
             extinction_db(elevation_deg, zenith_extinction_db=station.zenith_extinction_db),
             to_db(widened / captured),
             to_db(_through_field_stop(scenario, station, elevation_deg)),
             to_db(station.receiver_efficiency) * every_second,
         ],
         axis=1,
+    )
+
+
+def _captured(scenario: Scenario, station: Station, range_m: np.ndarray) -> np.ndarray:
+    """Return the share of the transmitted light that the receiver captures, by the model of the transmitter."""
+    transmitter = scenario.transmitter
+    if transmitter.far_field is not None and transmitter.far_field.capture == "pattern":
+        return captured_of_pattern(
+            telescope_pattern(transmitter),
+            range_m,
+            aperture_m=station.aperture_m,
+            obscuration_m=station.obscuration_m,
+        )
+    return captured_fraction(
+        range_m,
+        divergence_full_angle_rad=tuple(transmitter.divergence_rad),
+        aperture_m=station.aperture_m,
+        obscuration_m=station.obscuration_m,
+    )
+
+
+def telescope_pattern(transmitter: Transmitter) -> FarField:
+    """Return the far field of a scenario's transmitter.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> pattern = telescope_pattern(load_scenario("liao2017").transmitter)
+    >>> [round(1e6 * width, 1) for width in divergences_rad(pattern)]
+    [8.0, 11.0]
+    """
+    assert transmitter.far_field is not None
+    return far_field(
+        wavelength_m=transmitter.wavelength_nm * 1e-9,
+        aperture_m=transmitter.aperture_m,
+        obscuration_m=transmitter.far_field.obscuration_m,
+        truncation=transmitter.far_field.truncation,
+        wavefront_waves={str(name): waves for name, waves in transmitter.far_field.wavefront_waves.items()},
     )
 
 
@@ -189,11 +250,112 @@ def _air(scenario: Scenario, station: Station) -> dict:
 
 def _fading_variance(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarray:
     """Return the variance of scintillation on the mirror and of pointing jitter, which are independent."""
-    flux = flux_variance(orbit.elevation.values, aperture_m=station.aperture_m, **_air(scenario, station))
-    pointing = pointing_variance(
-        scenario.transmitter.pointing_jitter_urad * 1e-6, tuple(scenario.transmitter.divergence_rad)
+    scintillation = _scintillation(scenario, station, orbit)
+    return (1 + scintillation) * (1 + _each_jitter(pointing_variance, scenario, orbit)) - 1
+
+
+def _scintillation(scenario: Scenario, station: Station, orbit: xr.Dataset) -> np.ndarray:
+    """Return the variance of scintillation on the mirror."""
+    air = _air(scenario, station)
+    return scintillation_index(flux_variance(orbit.elevation.values, aperture_m=station.aperture_m, **air))
+
+
+def _each_jitter(function: Callable[..., float], scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:
+    """Return a function of jitter and divergence for each second; most have the same jitter."""
+    jitter_rad, where = np.unique(orbit.jitter.values, return_inverse=True)
+    divergence = tuple(scenario.transmitter.divergence_rad)
+    return np.array([function(float(one), divergence) for one in jitter_rad])[where]
+
+
+def control_loops(tracking: Tracking) -> tuple[Loop, Loop]:
+    """Return the coarse and the fine loop of a scenario in SI units.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> coarse, fine = control_loops(load_scenario("liao2017").transmitter.tracking)
+    >>> coarse.frame_hz, fine.frame_hz
+    (40.0, 2000.0)
+    """
+    coarse, fine = (
+        Loop(one.frame_hz, one.bandwidth_hz, one.delay_frames, one.noise_urad * 1e-6)
+        for one in (tracking.coarse, tracking.fine)
     )
-    return (1 + scintillation_index(flux)) * (1 + pointing) - 1
+    return coarse, fine
+
+
+def _residual(tracking: Tracking) -> tuple[float, float]:
+    """Return standard deviation [rad] and correlation time [s] of the error that the loops leave."""
+    coarse, fine = control_loops(tracking)
+    platform_rad, frequency = tracking.platform_rms_urad * 1e-6, frequencies_hz(fine)
+    spectrum = residual_spectrum(frequency, platform_rms_rad=platform_rad, coarse=coarse, fine=fine)
+    rms_rad = residual_rms_rad(platform_rms_rad=platform_rad, coarse=coarse, fine=fine)
+    return rms_rad, correlation_time_s(frequency, spectrum)
+
+
+def _jitter_rad(scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:
+    """Return the pointing jitter per axis, shape (time, station): the stated one, or what the loops leave."""
+    tracking = scenario.transmitter.tracking
+    if tracking is None or tracking.jitter == "stated":
+        return np.full(orbit.range.shape, scenario.transmitter.pointing_jitter_urad * 1e-6)
+    coarse, fine = control_loops(tracking)
+    drive_rad = drive_residual_rad(
+        _angular_rate_rad_s(orbit),
+        amplitude_rad=tracking.drive_error_urad * 1e-6,
+        period_rad=float(np.radians(tracking.drive_period_deg)),
+        coarse=coarse,
+        fine=fine,
+    )
+    return np.hypot(_residual(tracking)[0], drive_rad)
+
+
+def _angular_rate_rad_s(orbit: xr.Dataset) -> np.ndarray:
+    """Return how fast the lines of sight turn, shape (time, station); zero where only elevations are known."""
+    rate = np.zeros(orbit.range.shape)
+    if "azimuth" not in orbit:
+        return rate
+    number = orbit.session_number.values
+    seconds = (orbit.time.values - orbit.time.values[0]) / np.timedelta64(1, "s")
+    for session in np.unique(number):
+        rows = np.flatnonzero(number == session)
+        if rows.size > 1 and np.diff(seconds[rows]).min() > 0:
+            elevation = np.radians(orbit.elevation.values[rows])
+            azimuth = np.unwrap(np.radians(orbit.azimuth.values[rows]), axis=0)
+            turning, rising = (np.gradient(angle, seconds[rows], axis=0) for angle in (azimuth, elevation))
+            rate[rows] = np.hypot(turning * np.cos(elevation), rising)
+    return rate
+
+
+def _add_correlation(scenario: Scenario, orbit: xr.Dataset, data: xr.Dataset) -> None:
+    """Add variance and correlation time of scintillation and of pointing, each by itself."""
+    each, rate = ("time", "station"), _angular_rate_rad_s(orbit)
+    times = []
+    for i, station in enumerate(scenario.stations):
+        air = _air(scenario, station)
+        times.append(
+            coherence_time_s(
+                orbit.elevation.values[:, i],
+                wavelength_m=air["wavelength_m"],
+                aperture_m=station.aperture_m,
+                height_m=scintillation_height_m(air["profile"]),
+                wind_speed_m_s=scenario.channel.wind_rms_m_s,
+                slew_rate_rad_s=rate[:, i],
+            )
+        )
+    tracking = scenario.transmitter.tracking
+    pointing_s = scenario.channel.fading_coherence_ms * 1e-3 if tracking is None else _residual(tracking)[1]
+    for name, values, units, text in [
+        ("scintillation_variance", _in_parts(_scintillation, scenario, orbit), "1", "variance of scintillation"),
+        ("scintillation_time", np.stack(times, axis=1), "s", "its correlation time, by wind and slew"),
+        (
+            "pointing_variance",
+            _in_parts(lambda s, _, part: _each_jitter(pointing_variance, s, part), scenario, orbit),
+            "1",
+            "variance of the power by pointing",
+        ),
+        ("pointing_time", np.full(orbit.range.shape, pointing_s), "s", "its correlation time"),
+    ]:
+        data[name] = variable(each, values, units, text)
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
@@ -210,6 +372,10 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     result["diffraction_loss"] = ([diffraction.min(), diffraction.max()], "dB")
     result["geometric_loss"] = ([first.geometric_loss.min(), first.geometric_loss.max()], "dB")
     result["receiver_loss"] = (float(first.loss.sel(component="receiver").mean()), "dB")
+    if "tracking_error" in data:
+        result["tracking_error"] = (float(data.tracking_error) * 1e6, "urad")
+    if "divergence_scanned" in data:
+        result["divergence_scanned"] = (np.sort(data.divergence_scanned.values) * 1e6, "urad")
     if "quoted_range_m" in data.attrs:
         result |= _at_range(first, data.attrs["quoted_range_m"])
     return {name: (np.asarray(value, float).tolist(), unit) for name, (value, unit) in result.items()}

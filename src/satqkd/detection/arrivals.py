@@ -332,8 +332,8 @@ def background(
 
     Parameters
     ----------
-    rates_hz : ndarray, shape (channel,)
-        Rate of background and dark counts together [1/s].
+    rates_hz : ndarray, shape (channel,) or (cell, channel)
+        Rate of background and dark counts together [1/s], in each cell where it varies.
     edges_s : ndarray, shape (cell + 1,)
         Edges of the stretch, and of cells within it [s].
     arrivals : PoissonProcess
@@ -355,9 +355,15 @@ def background(
     >>> times.round(2).tolist(), channel.tolist()
     ([0.27, 0.35], [1, 1])
     """
-    times = arrivals.times(edges_s, np.full(edges_s.size - 1, rates_hz.sum()))
-    channel = np.searchsorted(np.cumsum(rates_hz) / (rates_hz.sum() or 1.0), rng.random(times.size), side="right")
-    return times, channel.astype(np.uint8)
+    if rates_hz.ndim == 1:
+        times = arrivals.times(edges_s, np.full(edges_s.size - 1, rates_hz.sum()))
+        channel = np.searchsorted(np.cumsum(rates_hz) / (rates_hz.sum() or 1.0), rng.random(times.size), side="right")
+        return times, channel.astype(np.uint8)
+    times = arrivals.times(edges_s, rates_hz.sum(axis=1))
+    cell = np.minimum(np.searchsorted(edges_s, times, side="right"), len(rates_hz)) - 1
+    up_to = np.cumsum(rates_hz, axis=1)
+    drawn = rng.random(times.size) * up_to[cell, -1]
+    return times, (up_to[cell, :-1] <= drawn[:, None]).sum(axis=1).astype(np.uint8)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from functools import partial
 from itertools import repeat
 from pathlib import Path
@@ -16,8 +17,9 @@ from satqkd.attack.eve import Station as Target
 from satqkd.dataset import label, variable
 from satqkd.detection.arrivals import Light, background, decoy_light, entangled_light, merged, settings_at
 from satqkd.detection.detector import Detectors, Waiting, local_time_ps
-from satqkd.detection.rates import PoissonProcess, fading
+from satqkd.detection.rates import PoissonProcess, correlated_fading, fading
 from satqkd.detection.recordings import TagWriter
+from satqkd.detection.sky import SkyRadiance, received_hz, sky_radiance
 from satqkd.files import finished
 from satqkd.flight import PS, arrival_times
 from satqkd.scenario import Scenario
@@ -123,6 +125,7 @@ def simulate(
                     known.append((times_s + stations[-1].start_ps / PS, belief))
         for file in files:
             file.close()
+    sky = sky_background(scenario, orbit)
     truth = xr.Dataset(
         {
             "photons": variable(("time", "station"), photons, "1", "photons detected in the second, before dead time"),
@@ -140,7 +143,73 @@ def simulate(
             ("touched", "setting"), belief.astype(np.float32), "1", "her probability that the outcome in a setting is 1"
         )
         truth.attrs["eve_knows"] = eve.knows
+    if sky is not None:
+        truth["sky"] = sky
     return label(truth, "truth", scenario, seed)
+
+
+def sky_background(scenario: Scenario, orbit: xr.Dataset) -> xr.DataArray | None:
+    """Return the clicks that the sky makes in each detector, by its light; None where no station has a model of it.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    orbit : xarray.Dataset
+        Result of stage 1.
+
+    Returns
+    -------
+    xarray.DataArray, dims (time, station, light)
+        Clicks in each detector [1/s]; zero at a station without a model. The light of the sky is not polarised, so that
+        the detectors of an analyser share it evenly. What a detector's efficiency differs from the mean of the station
+        is left out.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> sky = {"filter_nm": 20, "dark_magnitude": 20.2}
+    >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky, "stations.0.field_of_view_urad": 100})
+    >>> light = sky_background(mission, find_sessions(mission))
+    >>> light.light.values.tolist(), bool((light.sel(light="sun") == 0).all())
+    (['dark', 'glow', 'moon', 'sun'], True)
+    """
+    if not any(station.sky for station in scenario.stations):
+        return None
+    names = [field.name for field in fields(SkyRadiance)]
+    seen = np.zeros((orbit.sizes["time"], len(scenario.stations), len(names)))
+    wavelength_m = scenario.transmitter.wavelength_nm * 1e-9
+    for index, station in enumerate(scenario.stations):
+        if station.sky is None:
+            continue
+        assert station.field_of_view_urad is not None  # a sky goes with it
+        here = orbit.isel(station=index)
+        radiance = sky_radiance(
+            **{
+                f"{name}_deg": here[name].values
+                for name in ("elevation", "azimuth", "moon_elevation", "moon_separation", "moon_phase_angle")
+            },
+            sun_elevation_deg=here.sun_elevation.values,
+            sun_separation_deg=here.sun_separation.values,
+            dark_magnitude=station.sky.dark_magnitude,
+            extinction_mag=station.sky.extinction_mag,
+            glow=station.sky.glow,
+            wavelength_m=wavelength_m,
+        )
+        detectors = station.detectors[: 2 if scenario.detection.basis_choice == "active" else 4]
+        efficiency = np.mean([detector.efficiency for detector in detectors])
+        each = station.receiver_efficiency * efficiency / len(detectors)
+        for number, name in enumerate(names):
+            seen[:, index, number] = each * received_hz(
+                getattr(radiance, name),
+                aperture_m=station.aperture_m,
+                obscuration_m=station.obscuration_m,
+                field_of_view_rad=station.field_of_view_urad * 1e-6,
+                filter_nm=station.sky.filter_nm,
+            )
+    text = "clicks of the sky's light in each detector"
+    coords = {"station": [station.name for station in scenario.stations], "light": names}
+    return xr.DataArray(seen, coords, ("time", "station", "light"), attrs={"units": "s-1", "long_name": text})
 
 
 def _monitored(scenario: Scenario) -> dict[str, float]:
@@ -299,6 +368,15 @@ class _Receiver:
             for name in ("transmittance", "fading_variance")
         )
         self._factor = fading(variance, self._stream("fading"))
+        if scenario.channel.fading == "correlated":
+            self._factor = np.ones_like(mean)
+            for cause in ("scintillation", "pointing"):
+                varies, time_s = (
+                    np.interp(middle, self._path["node_s"], channel[f"{cause}_{what}"].values[nodes, index])
+                    for what in ("variance", "time")
+                )
+                chain = self._stream(f"fading by {cause}")
+                self._factor *= correlated_fading(varies, time_s, step_s=1 / self.cells_per_s, rng=chain)
         self.power = mean * self._factor
         self.transmittance = float(mean.mean() * self.efficiencies.mean())
         if scenario.attack is not None and self.section is scenario.stations[-1]:
@@ -307,6 +385,9 @@ class _Receiver:
             self._setting_at = partial(
                 settings_at, switch_rate_hz=rate_hz, key=self.switch_key, repeats_after=self.repeats_after
             )
+        sky = sky_background(scenario, orbit.isel(time=nodes))
+        seen = None if sky is None else sky.values[:, index].sum(axis=-1)
+        self._sky_hz = None if seen is None else np.interp(middle, self._path["node_s"], seen)
         turned = np.radians(orbit.polarization_rotation.values[nodes, index])
         self.rotation_rad = np.interp(middle, self._path["node_s"], turned)
         self._begin_tags()
@@ -334,6 +415,8 @@ class _Receiver:
         self._noise_hz = np.array([self.section.background_rate_hz + d.dark_rate_hz for d in detectors])
         self._beacon_hz = beacon.pulse_rate_hz / beacon.recorded_one_in
         self.other_hz = self._noise_hz.sum() + self._beacon_hz
+        if self._sky_hz is not None:
+            self.other_hz = self.other_hz + len(detectors) * self._sky_hz
         width_ps, period_ps = 0.0, 0.0
         if isinstance(source, DecoySource):
             width_ps, period_ps = source.pulse_width_ps / FWHM_PER_SIGMA, PS / source.pulse_rate_hz
@@ -386,8 +469,9 @@ class _Receiver:
         edges_s = self.edges_s(cells)
         ends_s = edges_s[[0, -1]]
         arrival_edges_s = self.flight(edges_s)
+        rates_hz = self._noise_hz if self._sky_hz is None else self._noise_hz + self._sky_hz[cells, None]
         noise_s, channel = background(
-            rates_hz=self._noise_hz, edges_s=arrival_edges_s, arrivals=self._noise_arrivals, rng=self._noise_rng
+            rates_hz=rates_hz, edges_s=arrival_edges_s, arrivals=self._noise_arrivals, rng=self._noise_rng
         )
         if self._setting_at is not None:
             channel += 2 * self._setting_at(noise_s)

@@ -8,6 +8,7 @@ import xarray as xr
 
 from satqkd.analytic.forecast import counts_through, key_length
 from satqkd.analytic.prospect import middle_seconds
+from satqkd.analytic.sky import with_mean_sky
 from satqkd.channel import link_budget
 from satqkd.scenario import Scenario, ScenarioError
 from satqkd.scenario.mission import DecoySource
@@ -202,6 +203,7 @@ def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float]
     >>> bool(curve.key[0] > curve.key[-1])
     True
     """
+    scenario = with_mean_sky(scenario, orbit)
     seconds, step_s = middle_seconds(orbit, NODES)
     lowest_deg = seconds.elevation.values.min(axis=1)
     setting = next((one for one in SETTINGS if one.label == label), None)

@@ -4,10 +4,11 @@ from textwrap import fill
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from satqkd.key.proofs.reasons import REASONS
-from satqkd.plot import BLUE, VERMILION, in_style, legend_above, new_figure
+from satqkd.plot import BLUE, GREEN, ORANGE, VERMILION, in_style, legend_above, new_figure
 
 BASIS_LABELS = {"z": "H/V", "x": "diagonal"}
 # Each marker is smaller than the last, so that coinciding lines all show; dotted where a colour is repeated.
@@ -111,3 +112,44 @@ def published_length_figure(lengths: xr.DataArray, *, printed: tuple[float, ...]
     axis.set_ylim(0, None)
     legend_above(axis, 4)
     return figure
+
+
+@in_style
+def exchange_figure(key: xr.Dataset) -> Figure:
+    """Draw the size of each public message; with a link also how long error correction takes on it with each code."""
+    figure, axes = new_figure(
+        1, 2 if "code" in key.dims else 1, width_cm=24 if "code" in key.dims else 16, height_cm=10, squeeze=False
+    )
+    axis, senders = axes[0, 0], list(dict.fromkeys(key.sender.values))
+    topics = [
+        name.removeprefix(f"{sender} ") for name, sender in zip(key.message.values, key.sender.values, strict=True)
+    ]
+    places = np.arange(len(topics))
+    for sender, color in zip(senders, (BLUE, VERMILION), strict=True):
+        own = (key.sender.values == sender) & (key.public_bits.values > 0)
+        axis.barh(places[own], key.public_bits.values[own], color=color, label=sender)
+    axis.set(xscale="log", xlabel="Size (bit)", yticks=places, yticklabels=topics)
+    axis.set_xlim(1, None)
+    axis.invert_yaxis()
+    legend_above(axis, 2)
+    if "code" in key.dims:
+        _draw_codes(axes[0, 1], key)
+    if "time_to_key" in key:
+        figure.suptitle(f"From the last photon to the key: {float(key.time_to_key):.1f} s", fontsize="medium")
+    return figure
+
+
+def _draw_codes(axis: Axes, key: xr.Dataset) -> None:
+    """Draw the time of error correction by code, with what it discloses."""
+    sending, waiting = key.code_sending_time.values, key.code_waiting_time.values
+    axis.barh(key.code.values, sending, color=GREEN, label="sending")
+    axis.barh(key.code.values, waiting, left=sending, color=ORANGE, label="waiting for answers")
+    longest = float((sending + waiting).max())
+    for place, (time, parities, rounds) in enumerate(
+        zip(sending + waiting, key.code_parity_bits.values, key.code_round_trips.values, strict=True)
+    ):
+        text = f"{parities / 1e3:,.1f} kbit disclosed\n{rounds:.0f} round trips"
+        axis.text(time + 0.02 * longest, place, text, va="center", fontsize="small")
+    axis.set(xlabel="Error correction and verification (s)", xlim=(0, 1.6 * longest))
+    axis.invert_yaxis()
+    legend_above(axis, 2)

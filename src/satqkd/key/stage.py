@@ -1,6 +1,6 @@
 """Stage 5: error rates, the length of the key under each proof, and the key itself."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -10,9 +10,18 @@ import numpy as np
 import xarray as xr
 
 from satqkd.dataset import in_parts, label, variable
+from satqkd.flight import PS
 from satqkd.key.custody.keyfile import SecretBits, write_key
+from satqkd.key.postprocessing.codes import CODES, corrected_by
 from satqkd.key.postprocessing.distillation import DistilledKey, distilled_key
-from satqkd.key.postprocessing.messages import Message, authentication_shares, pair_messages, pulse_messages
+from satqkd.key.postprocessing.exchange import exchange
+from satqkd.key.postprocessing.messages import (
+    Message,
+    authentication_shares,
+    correction_messages,
+    pair_messages,
+    pulse_messages,
+)
 from satqkd.key.proofs.balance import Alarm, checked_assumptions
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
 from satqkd.key.proofs.counted import qber_of, sifted_pairs
@@ -204,6 +213,7 @@ def _account(
     data["real_length"] = variable("basis", [len(key.alice) for key in keys], "bit", "key that both sides hold")
     data["keys_equal"] = variable((), int(all(key.alice == key.bob for key in keys)), "1", "whether they are the same")
     said = _messages(scenario, coincidence, data, keys)
+    _exchange(scenario, coincidence, data, said)
     shares = authentication_shares(said, eps=scenario.key.eps_cor)
     if not data.real_length.any():  # a session without key is broken off before any tag is sent
         shares = [0] * len(said)
@@ -226,16 +236,72 @@ def _messages(
     """List what both sides say in public about all sessions together."""
     names = [station.name for station in scenario.stations]
     detections = coincidence.singles.values.sum(axis=0)
+    announcements = scenario.public_link.announcements if scenario.public_link else "plain"
     if isinstance(scenario.source, DecoySource):
         sifted = data.sifted.values
+        by_intensity = coincidence.counts.values.sum(axis=(1, 2, 3, 4))
         return pulse_messages(
-            station=names[0], detections=detections[0], sifted=sifted.sum(), tested=sifted[1:].sum(), keys=keys
+            station=names[0],
+            detections=detections[0],
+            sifted=sifted.sum(),
+            tested=sifted[1:].sum(),
+            keys=keys,
+            slots=float(coincidence.pulses.sum()),
+            shares=by_intensity / max(by_intensity.sum(), 1),
+            announcements=announcements,
         )
     by_measurement = coincidence.counts.values.sum(axis=(1, 2, 3, 4))
     tested = by_measurement.sum() - by_measurement[_key_measurement(coincidence)]
     return pair_messages(
-        stations=names, detections=detections, sifted=data.sifted.values.sum(), tested=tested, keys=keys
+        stations=names,
+        detections=detections,
+        sifted=data.sifted.values.sum(),
+        tested=tested,
+        keys=keys,
+        slots=float(coincidence.session_duration.sum()) * PS,
+        announcements=announcements,
     )
+
+
+def _exchange(
+    scenario: Scenario | Recorded, coincidence: xr.Dataset, data: xr.Dataset, said: Sequence[Message]
+) -> None:
+    """Add how long the messages take on the scenario's link, and error correction alone with each code."""
+    if scenario.public_link is None:
+        return
+    names = ["transmitter"] * isinstance(scenario.source, DecoySource) + [one.name for one in scenario.stations]
+    link = partial(
+        exchange,
+        rates_bit_s=dict(zip(names, (scenario.public_link.alice_bit_s, scenario.public_link.bob_bit_s), strict=True)),
+        delay_s=scenario.public_link.delay_ms * 1e-3,
+        sessions_s=coincidence.session_duration.values,
+    )
+    times = link(said)
+    for name, values, text in [
+        ("sending_time", times.sending_s, "size of the message over its sender's rate"),
+        ("waiting_time", times.waiting_s, "until the other side has read it"),
+    ]:
+        data[name] = variable("message", values, "s", text)
+    data["streamed"] = variable("message", [int(one.streamed) for one in said], "1", "whether sent during the sessions")
+    data["link_load"] = variable("side", list(times.load.values()), "1", "share of the sessions that streams take")
+    data["backlog"] = variable((), times.backlog_s, "s", "from the last photon to the end of what is streamed")
+    data["time_to_key"] = variable((), times.after_s, "s", "from the last photon to the key")
+    data.coords["side"] = names
+    pairs = [_sifted_bits(scenario, coincidence, number) for number in range(data.sizes["basis"])]
+    seeds = (coincidence.attrs["seed"], scenario.name, coincidence.attrs["run"], "codes")
+    done = {c: corrected_by(c, pairs, eps_cor=scenario.key.eps_cor, rng=stream(*seeds, c)) for c in CODES}
+    if not all(done.values()):  # no bit to correct
+        return
+    alone = [link(correction_messages(names[0], names[1], each)) for each in done.values()]
+    for name, counts, units, text in [
+        ("code_parity_bits", [sum(one.parity_bits for one in each) for each in done.values()], "bit", "disclosed"),
+        ("code_round_trips", [max(one.round_trips for one in each) for each in done.values()], "1", "of both bases"),
+        ("code_verified", [all(one.verified for one in each) for each in done.values()], "1", "whether all bits agree"),
+        ("code_sending_time", [one.sending_s.sum() for one in alone], "s", "sizes of its messages over the rates"),
+        ("code_waiting_time", [one.waiting_s.sum() for one in alone], "s", "until its messages are read"),
+    ]:
+        data[name] = variable("code", np.array(counts, float), units, text)
+    data.coords["code"] = list(CODES)
 
 
 def _reasons(
@@ -394,6 +460,8 @@ def in_words(data: xr.Dataset) -> str:
         f"said in public: {int(data.public_bits.sum()):,} bit, authenticated with {int(data.authentication_cost)} bit "
         f"of key; net {int(data.net_length):,} bit"
     )
+    if "time_to_key" in data:
+        lines.append(f"on the public link: {float(data.time_to_key):.1f} s from the last photon to the key")
     given = dict.fromkeys(reason for *_, reason in results if reason)
     lines += [f"{reason}: {REASONS[reason]}" for reason in given]
     return "\n".join([*lines, *filter(None, [data.attrs.get("suggestion")])])
@@ -554,6 +622,8 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
         "leak_ec": (leak, "1"),
         "qber": (_rate(errors, sifted), "1"),
     }
+    if "time_to_key" in data:
+        result["time_to_key"] = (float(data.time_to_key), "s")
     if "pulses" in data:
         pulses = data.pulses.values
         return result | {

@@ -11,6 +11,7 @@ from satqkd.bench import still_orbit
 from satqkd.dataset import label, variable
 from satqkd.orbit import frames
 from satqkd.orbit.elements import Elements, nearest, read_elements
+from satqkd.orbit.lights import lights
 from satqkd.orbit.passes import JointPass, joint_passes, passes
 from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
 from satqkd.orbit.propagation import LookAngles, Place, look_angles, propagate
@@ -318,6 +319,8 @@ def _follow(scenario: Experiment, elements: Elements, times: np.ndarray) -> xr.D
         "degree",
         "angle of the satellite's polarisation axis from the station's",
     )
+    if isinstance(scenario, Scenario) and any(station.sky for station in scenario.stations):
+        _add_lights(scenario, data, times)
     if (elevation_deg := scenario.polarization.plate_elevation_deg) is not None:
         first_deg = data.frame_rotation.values[0]
         fitting_deg = _fitting_rotations_deg(
@@ -333,6 +336,22 @@ def _follow(scenario: Experiment, elements: Elements, times: np.ndarray) -> xr.D
             "time", getattr(views[0], name), units, "satellite, WGS84"
         )
     return data.assign_coords(time=times, station=[station.name for station in scenario.stations])
+
+
+def _add_lights(scenario: Scenario, data: xr.Dataset, times: np.ndarray) -> None:
+    """Add where Moon and Sun stand, for the light of the sky."""
+    seen = [
+        lights(place, times, elevation_deg=data.elevation.values[:, i], azimuth_deg=data.azimuth.values[:, i])
+        for i, place in enumerate(scenario.stations)
+    ]
+    for field, text in [
+        ("moon_elevation_deg", "elevation of the Moon at the station"),
+        ("moon_separation_deg", "angle between the Moon and the line of sight"),
+        ("moon_phase_angle_deg", "angle between Sun and Earth at the Moon, 0 at full Moon"),
+        ("sun_separation_deg", "angle between the Sun and the line of sight"),
+    ]:
+        values = np.stack([getattr(one, field) for one in seen], axis=1)
+        data[field.removesuffix("_deg")] = variable(("time", "station"), values, "degree", text)
 
 
 def _extent(fine: np.ndarray, views: list[LookAngles], duration_s: float) -> xr.Dataset:

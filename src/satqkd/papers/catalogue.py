@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from satqkd.channel import to_db
-from satqkd.papers import figures, links, pairs, passes, pulses, survey
+from satqkd.papers import beam, figures, links, monitor, pairs, passes, pulses, survey, tracking
 from satqkd.papers.results import Results
 from satqkd.validation.reference import figure_id
 
@@ -125,8 +125,19 @@ def _keys(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _tracking(table: pd.DataFrame) -> dict[str, Any]:
+    return {"residual_tracking_error": tracking.rms_urad(table)}
+
+
 _FIGURES = {
     "yin2017": [
+        PaperFigure(
+            "Fig 2B: correlation curves of the source on board",
+            monitor.curves,
+            figures.correlation_curves,
+            lambda table: {"onboard_sampled_coincidence_rate": monitor.pair_rate(table)},
+        ),
+        PaperFigure("Fig 3C: residual tracking error over 50 s", tracking.residual, figures.tracking_error, _tracking),
         PaperFigure("Fig 4A: range to each station and their sum against time", passes.ranges, figures.ranges, _ranges),
         PaperFigure(
             "Fig 4B: two-downlink attenuation against time", links.attenuation, figures.attenuation, _attenuation
@@ -151,6 +162,9 @@ _FIGURES = {
         ),
     ],
     "liao2017": [
+        PaperFigure(
+            "Fig 2b: residual tracking error of both axes", tracking.residual, figures.tracking_error, _tracking
+        ),
         PaperFigure(
             "Fig 2c: polarisation contrast over one orbit, with and without compensation",
             passes.contrast,
@@ -179,6 +193,12 @@ _FIGURES = {
             pulses.arrival_times,
             figures.arrival_times,
             lambda table: {"arrival_time_spread": pulses.spread_ns(table, window_ns=2.0)},
+        ),
+        PaperFigure(
+            "ED Fig 5c: far field of the transmitter, scanned from the ground",
+            beam.scan,
+            figures.beam_scan,
+            lambda table: {"divergence_scanned": beam.divergences_urad(table)},
         ),
     ],
     "yin2020": [

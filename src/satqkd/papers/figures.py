@@ -391,3 +391,74 @@ def efficiency(table: pd.DataFrame, rows: dict) -> Figure:
     mark_extremes(right, table.elapsed_s, table.range_km, rows.get("range"), label=None)
     legend_above(axis, columns=2)
     return figure
+
+
+@in_style
+def tracking_error(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw what the loops leave of the vibration against time, and its spectrum with that of the transfer functions."""
+    figure, (left, right) = new_figure(1, 2, width_cm=24, height_cm=9)
+    series = table[table.kind == "series"]
+    for (axis_name, one), color in zip(series.groupby("axis"), (BLUE, ORANGE), strict=True):
+        left.plot(one.x, one.y, color=color, lw=0.7, label=f"{axis_name}, {one.rms_urad.iloc[0]:.2f} µrad rms")
+    if (row := rows.get("residual_tracking_error")) is not None:
+        for sign in (-1, 1):
+            left.axhline(
+                sign * row.ends[0], color=BLACK, ls="--", label=f"± {row.ends[0]:g} µrad, printed" if sign > 0 else None
+            )
+    left.set(xlabel="Time (s)", ylabel="Residual tracking error (µrad)")
+    legend_above(left, 3)
+    spectra = table[table.kind == "spectrum"]
+    labels = {"x": "series, x", "y": "series, y", "model": "transfer functions"}
+    for (name, label), color in zip(labels.items(), (BLUE, ORANGE, BLACK), strict=True):
+        one = spectra[spectra.axis == name]
+        right.plot(one.x, one.y, color=color, lw=1, ls="--" if name == "model" else "-", label=label)
+    right.set(xscale="log", yscale="log", xlabel="Frequency (Hz)", ylabel="Spectral density (µrad²/Hz)")
+    legend_above(right, 3)
+    return figure
+
+
+@in_style
+def correlation_curves(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw coincidences of the monitor against the angle of the turned polariser, with the expectation."""
+    figure, axis = new_figure(height_cm=10)
+    for (basis, one), color in zip(table.groupby("basis", sort=False), (BLUE, VERMILION), strict=True):
+        seen = one.iloc[0]
+        label = f"fixed at {basis}: visibility {seen.visibility:.3f} ± {seen.visibility_sigma:.3f}"
+        axis.errorbar(one.angle_deg, one.counts, one.counts_sigma, fmt="o", ms=4, capsize=2, color=color, label=label)
+        axis.plot(one.angle_deg, one.expected, color=color, lw=1)
+    whole, seconds = table.iloc[0], table.seconds.iloc[0]
+    printed = rows.get("onboard_sampled_coincidence_rate")
+    if printed is not None:
+        axis.axhline(
+            printed.ends[0] * seconds / 4, color=BLACK, ls="--", label=f"mean of {printed.ends[0]:g} pairs a second"
+        )
+    axis.set(xlabel="Angle of the turned polariser (°)", ylabel=f"Coincidences in {seconds:g} s")
+    axis.set_ylim(0, 1.02 * axis.get_ylim()[1])
+    figure.suptitle(
+        f"Fidelity: at least {whole.fidelity_bound:.3f} ± {whole.fidelity_bound_sigma:.3f}; with white noise "
+        f"{whole.fidelity_white_noise:.3f} ± {whole.fidelity_white_noise_sigma:.3f}",
+        fontsize="medium",
+    )
+    legend_above(axis, 2)
+    return figure
+
+
+@in_style
+def beam_scan(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the clicks of a scan along both axes, with the smeared and the still pattern."""
+    figure, axes = new_figure(1, 2, width_cm=24, height_cm=9, sharey=True)
+    row = rows.get("divergence_scanned")
+    for axis, (name, one), color in zip(axes, table.groupby("axis"), (BLUE, VERMILION), strict=True):
+        seen = one.iloc[0]
+        label = f"clicks, 1/e²: {seen.divergence_urad:.2f} ± {seen.divergence_sigma_urad:.2f} µrad"
+        axis.errorbar(one.offset_urad, one.counts, one.counts_sigma, fmt="o", ms=4, capsize=2, color=color, label=label)
+        axis.plot(one.offset_urad, one.expected, color=color, lw=1.2, label="pattern and jitter")
+        axis.plot(one.offset_urad, one.still, color=BLACK, lw=1, ls=":", label="pattern")
+        if row is not None:  # a Gaussian falls to 1/e2 at half of its divergence
+            narrower = seen.divergence_urad <= table.divergence_urad.min()
+            half, height = row.ends[0 if narrower else 1] / 2, one.expected.max() * np.exp(-2)
+            axis.plot([-half, half], [height] * 2, "D", color=BLACK, mfc=ORANGE, label=f"printed, {2 * half:g} µrad")
+        axis.set_xlabel(f"Offset along {name} (µrad)")
+        legend_above(axis, 2)
+    axes[0].set_ylabel("Clicks")
+    return figure

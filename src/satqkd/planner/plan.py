@@ -14,6 +14,7 @@ from satqkd.orbit.passes import pass_times
 from satqkd.orbit.propagation import Trajectory, trajectory
 from satqkd.planner.nights import one_a_night
 from satqkd.planner.planfile import DAY, Plan, PlanStation
+from satqkd.planner.sky import seen_sky, sky_columns, with_sky
 from satqkd.planner.windows import Sun, View, closing, joint_times_s, longest_windows, may_be_dark, usable, view
 from satqkd.scenario import Scenario, ScenarioError
 
@@ -149,6 +150,10 @@ class _Link:
     def clear_probability(self) -> float:
         return float(np.prod([1 - station.cloud_probability for station in self.stations]))
 
+    @property
+    def has_sky(self) -> bool:
+        return any(station.sky for station in self.scenario.stations)
+
     def view(self, seconds: np.ndarray) -> View:
         return view(self.path, self.stations, self.sun, seconds)
 
@@ -160,13 +165,13 @@ class _Link:
         windows = self.windows(times, highest)
         is_open = windows[:, 1] > windows[:, 0]
         nodes = self.nodes(windows[is_open]) if is_open.any() else None
-        counts = expected_counts(self.scenario, **nodes) if nodes else None
-        interval = pass_intervals(self.scenario, **nodes) if nodes else None
+        counts, interval = self.expected(windows[is_open], nodes) if nodes else (None, None)
         reasons = self.reasons(times, windows, counts)
         table = pd.concat(
             [
                 self.geometry(times, highest),
                 self.opening(windows),
+                self.sky(windows),
                 self.yields(is_open, counts, interval),
                 reasons,
             ],
@@ -188,17 +193,32 @@ class _Link:
         windows[short, 1] = windows[short, 0]
         return windows
 
+    def expected(self, windows: np.ndarray, nodes: dict[str, np.ndarray]) -> tuple[Counts, KeyInterval]:
+        """Return the expected counts of each window, and the interval of its key."""
+        if not self.has_sky:
+            return expected_counts(self.scenario, **nodes), pass_intervals(self.scenario, **nodes)
+        return with_sky(self.scenario, seen_sky(self.path, self.stations, _nodes(windows)[0].ravel()), **nodes)
+
+    def sky(self, windows: np.ndarray) -> pd.DataFrame:
+        """Return the light of the sky over each window; no column without a model of it."""
+        table = pd.DataFrame(index=range(len(windows)))
+        is_open = windows[:, 1] > windows[:, 0]
+        if self.has_sky and is_open.any():
+            seconds, weights_s = _nodes(windows[is_open])
+            seen = seen_sky(self.path, self.stations, seconds.ravel())
+            columns = sky_columns(self.scenario, seen, weights_s).set_axis(np.flatnonzero(is_open))
+            table = table.join(columns)
+            table["bright_sky"] = table.bright_sky.fillna("")
+        return table
+
     def nodes(self, windows: np.ndarray) -> dict[str, np.ndarray]:
         """Return range, elevation and weights at the nodes of a Gauss-Legendre quadrature over each window."""
-        duration_s = windows[:, 1] - windows[:, 0]
-        count = int(np.clip(np.ceil(duration_s.max() / NODE_SPACING_S), NODES, MOST_NODES))
-        node, weight = np.polynomial.legendre.leggauss(count)
-        seconds = windows[:, :1] + duration_s[:, None] * (1 + node) / 2
+        seconds, weights_s = _nodes(windows)
         seen, shape = self.view(seconds.ravel()), (*seconds.shape, len(self.stations))
         return {
             "range_m": seen.range_m.reshape(shape),
             "elevation_deg": seen.elevation_deg.reshape(shape),
-            "weights_s": duration_s[:, None] * weight / 2,
+            "weights_s": weights_s,
         }
 
     def geometry(self, times: np.ndarray, highest: View) -> pd.DataFrame:
@@ -292,6 +312,14 @@ class _Link:
             p * part.sum(axis=0, keepdims=True) for part in (counts.mean, counts.photons, counts.duration_s)
         )
         return no_key(self.scenario, Counts(mean, photons, np.zeros(1), duration_s))[0]
+
+
+def _nodes(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and weights [s] of a Gauss-Legendre quadrature over each window, shape (pass, node)."""
+    duration_s = windows[:, 1] - windows[:, 0]
+    count = int(np.clip(np.ceil(duration_s.max() / NODE_SPACING_S), NODES, MOST_NODES))
+    node, weight = np.polynomial.legendre.leggauss(count)
+    return windows[:, :1] + duration_s[:, None] * (1 + node) / 2, duration_s[:, None] * weight / 2
 
 
 def _moments(path: Trajectory, seconds: np.ndarray) -> np.ndarray:

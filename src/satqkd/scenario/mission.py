@@ -87,6 +87,66 @@ class Orbit(Section):
         return self
 
 
+class ControlLoop(Section):
+    """A loop of the tracking: its sensor, and the integrator behind it."""
+
+    frame_hz: Positive = Field(description="frames of the sensor [1/s]")
+    bandwidth_hz: Positive = Field(description="frequency at which the open loop has a gain of one [1/s]")
+    delay_frames: Annotated[int, Field(ge=0, le=100)] = Field(
+        1, description="frames from the end of an exposure to the correction"
+    )
+    noise_urad: NonNegative = Field(0, description="standard deviation of the sensor in one frame, per axis [urad]")
+
+    @model_validator(mode="after")
+    def _stable(self) -> Self:
+        widest_hz = self.frame_hz / np.pi * np.sin(np.pi / (4 * self.delay_frames + 2))
+        if self.bandwidth_hz >= widest_hz:
+            raise ValueError(
+                f"bandwidth_hz={self.bandwidth_hz:g} is not below {widest_hz:.4g}, where a loop of frame_hz="
+                f"{self.frame_hz:g} and delay_frames={self.delay_frames} oscillates: lower it"
+            )
+        return self
+
+
+class Tracking(Section):
+    """The loops that point the transmitter, and what disturbs them."""
+
+    platform_rms_urad: NonNegative = Field(description="vibration of the platform, standard deviation per axis [urad]")
+    coarse: ControlLoop = Field(description="loop of the gimbal or the satellite's attitude")
+    fine: ControlLoop = Field(description="loop of the fast mirror; its frames are a multiple of the coarse ones")
+    drive_error_urad: NonNegative = Field(0, description="amplitude of the periodic error of the drive [urad]")
+    drive_period_deg: Positive = Field(1, description="angle after which the drive's error repeats [degree]")
+    jitter: Literal["stated", "loops"] = Field(
+        "stated", description="whether the link has pointing_jitter_urad, or what the loops leave"
+    )
+
+    @model_validator(mode="after")
+    def _frames_fit(self) -> Self:
+        ratio = self.fine.frame_hz / self.coarse.frame_hz
+        if ratio != round(ratio):
+            raise ValueError(
+                f"fine.frame_hz={self.fine.frame_hz:g} is no multiple of coarse.frame_hz={self.coarse.frame_hz:g}: "
+                "choose one that is"
+            )
+        return self
+
+
+class TelescopePattern(Section):
+    """The far field of the transmitting telescope, beyond its divergence."""
+
+    obscuration_m: NonNegative = Field(0, description="diameter of the central obscuration [m]")
+    truncation: Annotated[Number, Field(ge=0.01, le=5)] = Field(
+        1.12, description="radius of the aperture over the 1/e2 radius of the beam in it [1]"
+    )
+    wavefront_waves: dict[
+        Literal["defocus", "astigmatism_0", "astigmatism_45", "coma_x", "coma_y", "spherical"],
+        Annotated[Number, Field(ge=-1, le=1)],
+    ] = Field({}, description="wavefront errors, rms over a full circle by Zernike term [wavelengths]")
+    capture: Literal["gaussian", "pattern"] = Field(
+        "gaussian", description="whether a Gaussian of the stated divergence reaches the station, or this pattern"
+    )
+
+
 class Transmitter(Section):
     """The transmitting telescope on the satellite."""
 
@@ -106,6 +166,8 @@ class Transmitter(Section):
     )
     optics_efficiency: Fraction = Field(description="transmittance of the transmitting optics [1]")
     pointing_jitter_urad: NonNegative = Field(description="tracking error, standard deviation per axis [urad]")
+    tracking: Tracking | None = Field(None, description="model of the tracking loops")
+    far_field: TelescopePattern | None = Field(None, description="model of the telescope's far field")
 
     @property
     def narrowest_divergence_rad(self) -> float:
@@ -140,6 +202,10 @@ class Channel(Section):
     ground_cn2: Positive = Field(1.7e-14, description="structure constant at the ground, Hufnagel-Valley [m^(-2/3)]")
     wind_rms_m_s: Positive = Field(21, description="root mean square of the high-altitude wind [m/s]")
     fading_coherence_ms: Positive = Field(10, description="time over which the received power keeps its value [ms]")
+    fading: Literal["cells", "correlated"] = Field(
+        "cells",
+        description="each time of fading_coherence_ms independent, or correlated by wind, slew and tracking loop",
+    )
     quoted_range_m: Positive | None = Field(None, description="range at which the loss of each component is quoted [m]")
     attenuation_includes_detectors: bool = Field(
         False, description="whether the attenuation that is compared with a publication includes the detectors"
@@ -151,6 +217,21 @@ class Detector(Section):
 
     efficiency: Fraction = Field(description="probability that a photon makes a click [1]")
     dark_rate_hz: NonNegative = Field(description="dark counts [1/s]")
+
+
+class Sky(Section):
+    """The light of the sky in a field of view, second by second, in addition to `background_rate_hz`."""
+
+    filter_nm: Positive = Field(description="equivalent width of the spectral filter [nm]")
+    dark_magnitude: Annotated[Number, Field(ge=10, le=25)] = Field(
+        description="AB magnitude of a square arc second of the moonless zenith, at the wavelength of the link"
+    )
+    extinction_mag: Annotated[Number, Field(ge=0, le=2)] = Field(
+        0.172, description="extinction of the V band at the zenith, which scatters moonlight [mag]"
+    )
+    glow: tuple[tuple[Annotated[Number, Field(ge=0, lt=360)], NonNegative], ...] = Field(
+        (), description="light of towns: azimuth [degree], and sky over dark zenith 20 degrees above the horizon there"
+    )
 
 
 class Station(Section):
@@ -169,6 +250,7 @@ class Station(Section):
     receiver_efficiency: Fraction = Field(description="transmittance of telescope, filters, analyser and coupling [1]")
     zenith_extinction_db: NonNegative = Field(description="extinction at one air mass [dB]")
     background_rate_hz: NonNegative = Field(description="background light at each detector [1/s]")
+    sky: Sky | None = Field(None, description="model of the sky's light; without it only background_rate_hz counts")
     mount: Literal["altazimuth", "equatorial"] = Field(
         "altazimuth", description="mount that the analyser turns with; equatorial also for altazimuth with a derotator"
     )
@@ -177,6 +259,12 @@ class Station(Section):
     )
     clock_offset_s: Annotated[Number, Field(ge=-0.4, le=0.4)] = Field(0, description="local minus GPS time [s]")
     clock_drift: Annotated[Number, Field(ge=-1e-4, le=1e-4)] = Field(0, description="fractional frequency error [1]")
+
+    @model_validator(mode="after")
+    def _field_of_sky(self) -> Self:
+        if self.sky is not None and self.field_of_view_urad is None:
+            raise ValueError("sky goes with a field_of_view_urad: give the angle that the receiver sees of it")
+        return self
 
 
 class Relay(Section):
@@ -382,6 +470,15 @@ class Key(Section):
     bound: str = Field(description="security proof whose key is compared with the publication")
 
 
+class PublicLink(Section):
+    """The classical link on which the key is made. Alice is the transmitter of pulses, or the first station."""
+
+    alice_bit_s: Positive = Field(description="rate at which Alice can send: of a satellite, its downlink [bit/s]")
+    bob_bit_s: Positive = Field(description="rate at which Bob, the station that corrects, can send [bit/s]")
+    delay_ms: NonNegative = Field(description="from the end of a message until the other side has read it [ms]")
+    announcements: Literal["plain", "compressed"] = Field("plain", description="how detections are announced")
+
+
 class Fiber(Section):
     """The fibre that the satellite is compared with."""
 
@@ -467,17 +564,22 @@ class AnyScenario(Section):
         """Return the SHA-256 of the values, independent of layout, comments and origins in the file."""
         values = self.model_dump(mode="json")
         # Without these keys the hash is the one from before they existed.
-        for section, name in (("orbit", "norad_id"), ("source", "bell_weights")):
-            if values.get(section) and values[section].get(name, ...) is None:
-                del values[section][name]
-        for name, usual in (("dead_time_rule", "station"), ("double_clicks", "random")):
-            if values.get("coincidence", {}).get(name) == usual:
-                del values["coincidence"][name]
-        for measurement in values.get("measurements", ()):
-            if not measurement["pause_s"]:
-                del measurement["pause_s"]
-        if values.get("attack", "") is None:
-            del values["attack"]
+        usual = [
+            (values.get("orbit"), "norad_id", None),
+            (values.get("source"), "bell_weights", None),
+            (values.get("transmitter"), "tracking", None),
+            (values.get("transmitter"), "far_field", None),
+            (values.get("channel"), "fading", "cells"),
+            (values.get("coincidence"), "dead_time_rule", "station"),
+            (values.get("coincidence"), "double_clicks", "random"),
+            (values, "public_link", None),
+            (values, "attack", None),
+            *((station, "sky", None) for station in values.get("stations", ())),
+            *((measurement, "pause_s", 0) for measurement in values.get("measurements", ())),
+        ]
+        for section, key, value in usual:
+            if section and section.get(key, ...) == value:
+                del section[key]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def file(self, name: str) -> Path:
@@ -556,8 +658,8 @@ class AnyScenario(Section):
 class Experiment(AnyScenario):
     """An experiment, whether its tags are simulated or recorded: base of `Scenario` and `Recorded`.
 
-    Each kind has all of the attributes that are declared here, with its own sections: `Recorded` has no `reference` and
-    no `relay`, and an `orbit` only where a satellite flew.
+    Each kind has all of the attributes that are declared here, with its own sections: `Recorded` has no `reference`,
+    `relay` or `public_link`, and an `orbit` only where a satellite flew.
     """
 
     coincidence: Coincidence
@@ -580,6 +682,8 @@ class Experiment(AnyScenario):
         def source(self) -> EntangledSource | DecoySource | RecordedSource: ...
         @property
         def detection(self) -> Detection | RecordedDetection: ...
+        @property
+        def public_link(self) -> PublicLink | None: ...
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -650,6 +754,7 @@ class Scenario(Experiment):
     source: EntangledSource | DecoySource = Field(discriminator="kind")
     detection: Detection
     beacon: Beacon
+    public_link: PublicLink | None = None
     fiber: Fiber = Fiber()
     outlook: dict[str, Number] = Field({}, description="values that the outlook changes, by dotted key")
     attack: Annotated[Attack, Field(discriminator="kind")] | None = Field(

@@ -103,6 +103,7 @@ class Recorded(Experiment):
     detection: RecordedDetection
     reference: ClassVar[None] = None
     relay: ClassVar[None] = None
+    public_link: ClassVar[None] = None
     polarization: ClassVar[Polarization] = Polarization()
 
     @model_validator(mode="after")

@@ -39,11 +39,11 @@ INPUTS = {
         "detection",
         "channel.fading_coherence_ms",
         "measurements.angles_deg",
-        *(f"stations.{name}" for name in ("detectors", "background_rate_hz", "clock_offset_s", "clock_drift")),
+        *(f"stations.{name}" for name in ("detectors", "background_rate_hz", "sky", "clock_offset_s", "clock_drift")),
         "beacon",
     ),
     "coincidence": ("coincidence", "beacon", *_PULSES, "measurements"),
-    "key": ("key", *_PULSES, "source.intensity_fluctuation"),
+    "key": ("key", *_PULSES, "source.intensity_fluctuation", "public_link"),
     "bell": (
         "measurements",
         "source.bell_state",

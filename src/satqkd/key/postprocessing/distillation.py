@@ -1,5 +1,6 @@
 """Real key of one basis: corrected, verified, and hashed to its proven length."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,13 @@ def distilled_key(
 
 
 def corrected_in_frames(
-    alice: np.ndarray, bob: np.ndarray, *, qber: float, eps_cor: float, rng: np.random.Generator
+    alice: np.ndarray,
+    bob: np.ndarray,
+    *,
+    qber: float,
+    eps_cor: float,
+    rng: np.random.Generator,
+    correct: Callable[..., Reconciliation] = cascade,
 ) -> Reconciliation:
     """Correct and verify frames of equal size; their round trips go in parallel.
 
@@ -82,6 +89,8 @@ def corrected_in_frames(
         As of `distilled_key`.
     eps_cor : float
         Probability that any of the frames passes the verification unequal: each has its share.
+    correct : callable
+        Code of the error correction, `cascade` or another with its arguments.
 
     Examples
     --------
@@ -93,7 +102,7 @@ def corrected_in_frames(
     """
     frames = -(-bob.size // FRAME_BITS)
     split = zip(np.array_split(alice, frames), np.array_split(bob, frames), strict=True)
-    done = [cascade(own, other, qber, rng, eps_cor=eps_cor / frames) for own, other in split]
+    done = [correct(own, other, qber, rng, eps_cor=eps_cor / frames) for own, other in split]
     if frames == 1:
         return done[0]
     return Reconciliation(

@@ -92,7 +92,7 @@ def _option8_blocks(qber: float) -> tuple[float, ...]:
     return _power_of_two(alpha), _power_of_two((alpha + 12) / 2), 4096
 
 
-_VARIANTS = {
+VARIANTS = {
     "original": _Variant(_original_blocks, 4, False),
     "yan2008": _Variant(_yan2008_blocks, 10, False),
     "option7": _Variant(_option7_blocks, 14, True),
@@ -129,11 +129,11 @@ def block_sizes(variant: str, qber: float, n: int) -> tuple[int, ...]:
     >>> block_sizes("option7", 0.03, 10_000)[:3]
     (64, 256, 5000)
     """
-    if variant not in _VARIANTS:
-        raise ValueError(f"variant={variant!r} is unknown: choose one of {', '.join(_VARIANTS)}")
+    if variant not in VARIANTS:
+        raise ValueError(f"variant={variant!r} is unknown: choose one of {', '.join(VARIANTS)}")
     half = (n + 1) // 2
-    known = [int(min(size, half)) for size in _VARIANTS[variant].first_blocks(max(qber, 1.0 / n))]
-    return (*known, *[half] * (_VARIANTS[variant].passes - len(known)))
+    known = [int(min(size, half)) for size in VARIANTS[variant].first_blocks(max(qber, 1.0 / n))]
+    return (*known, *[half] * (VARIANTS[variant].passes - len(known)))
 
 
 def cascade(
@@ -196,7 +196,7 @@ def cascade(
     alice, bob = checked_frame(alice, bob, qber=qber, eps_cor=eps_cor)
     plan = _plan(bob.size, block_sizes(variant, qber, bob.size), rng)
     alice_words, bob_words, account = packed(alice), packed(bob), np.zeros(2, np.int64)
-    _correct(_arranged(alice_words, plan), bob_words, plan, _VARIANTS[variant].reuses_sub_blocks, account)
+    _correct(_arranged(alice_words, plan), bob_words, plan, VARIANTS[variant].reuses_sub_blocks, account)
     return verified_result(
         alice_words, bob_words, bob, eps_cor=eps_cor, parity_bits=account[0], round_trips=account[1], rng=rng
     )
