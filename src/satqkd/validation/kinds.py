@@ -71,7 +71,7 @@ LOSS = Kind("loss", about=0.05, widest=0.25, scale="decibel")
 NUMBER = Kind("count, rate, ratio or probability", about=0.05, widest=0.25)
 
 KINDS = {
-    **dict.fromkeys(("m", "km", "m/s", "km/s", "rad", "deg", "deg/s"), GEOMETRY),
+    **dict.fromkeys(("m", "km", "m/s", "km/s", "rad", "urad", "deg", "deg/s"), GEOMETRY),
     **dict.fromkeys(("s", "ns", "us", "ps", "h"), TIME),
     "h after midnight": TIME_OF_DAY,
     "dB": LOSS,
