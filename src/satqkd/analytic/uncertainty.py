@@ -29,7 +29,8 @@ from satqkd.result import Result
 from satqkd.scenario import Scenario, ScenarioError
 
 COUNTING = "counting and fading"
-CORRELATED = 0.2  # correlation from which on two parameters move together
+CORRELATED = 0.3  # partial correlation from which on two parameters move together
+LOGARITHMIC = "_db"  # end of a key whose value is a logarithm
 NODES = 50  # seconds of open link: the key is within half a per cent of all seconds'
 
 
@@ -92,7 +93,7 @@ def disturbances(scenario: Scenario) -> list[Disturbance]:
     True
     """
     if scenario.name in calibrated_names():
-        return [_relative(scenario, *move) for move in _principal_moves(scenario.name)]
+        return [_moved(scenario, *move) for move in _principal_moves(scenario.name)]
     found = []
     for unknown in scenario.unknowns:
         width = unknown.uncertainty
@@ -126,14 +127,16 @@ def value_at(scenario: Scenario, key: str) -> Any:
 
 @cache
 def _principal_moves(name: str) -> list[tuple[str, dict[str, float]]]:
-    """Return the moves of a calibrated scenario by one standard deviation, relative to the medians, by dotted key."""
+    """Return the moves of a calibrated scenario by one standard deviation, by dotted key: of dB, and of logarithms of
+    all else, in which a known product is a straight line.
+    """
     draws = pd.read_csv(draws_file())
     problem = calibration_problem()
     parameters = [parameter for parameter in problem.parameters if parameter.of(name)]
-    relative = np.array([draws[parameter.name] / draws[parameter.name].median() - 1 for parameter in parameters])
+    values = np.array([draws[p.name] if p.keys[0].endswith(LOGARITHMIC) else np.log(draws[p.name]) for p in parameters])
     moves = []
-    for group in _correlated(np.corrcoef(relative)):
-        sizes, axes = np.linalg.eigh(np.atleast_2d(np.cov(relative[group])))
+    for group in _correlated(values):
+        sizes, axes = np.linalg.eigh(np.atleast_2d(np.cov(values[group])))
         words = ", ".join(parameters[i].name for i in group) + (" together" if len(group) > 1 else "")
         for size, axis in zip(sizes, axes.T, strict=True):
             move = np.sqrt(max(size, 0.0)) * axis
@@ -142,19 +145,31 @@ def _principal_moves(name: str) -> list[tuple[str, dict[str, float]]]:
     return moves
 
 
-def _correlated(correlation: np.ndarray) -> list[list[int]]:
-    """Return groups of indices that are correlated, directly or through others."""
+def _correlated(values: np.ndarray) -> list[list[int]]:
+    """Return groups of rows that are correlated, directly or through others.
+
+    Of many factors whose product is known any two are hardly correlated. With the others given they are: the partial
+    correlation, from the inverse of the correlation matrix, is near one.
+    """
+    precision = np.linalg.pinv(np.atleast_2d(np.corrcoef(values)))
+    scale = np.sqrt(np.diag(precision))
     groups: list[set[int]] = []
-    for i, row in enumerate(np.abs(correlation) > CORRELATED):
+    for i, row in enumerate(np.abs(precision / np.outer(scale, scale)) > CORRELATED):
         mine = {i, *np.flatnonzero(row).tolist()}
         touching = [group for group in groups if group & mine]
         groups = [group for group in groups if not group & mine] + [mine.union(*touching)]
     return [sorted(group) for group in groups]
 
 
-def _relative(scenario: Scenario, name: str, moves: dict[str, float]) -> Disturbance:
+def _moved(scenario: Scenario, name: str, moves: dict[str, float]) -> Disturbance:
     values = {key: value for key in moves if (value := value_at(scenario, key)) is not None}
-    low, high = ({key: value * (1 + sign * moves[key]) for key, value in values.items()} for sign in (-1, 1))
+    low, high = (
+        {
+            key: float(value + sign * moves[key] if key.endswith(LOGARITHMIC) else value * np.exp(sign * moves[key]))
+            for key, value in values.items()
+        }
+        for sign in (-1, 1)
+    )
     return Disturbance(name, low, high)
 
 
