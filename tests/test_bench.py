@@ -85,7 +85,7 @@ def test_pulses_go_through_every_stage(bench, tmp_path):
         source=PULSES,
         stations=[station],
         measurements=[{"name": "key", "duration_s": 3, "angles_deg": [[0, 45]]}],
-        key={"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16, "bound": "lim2014"},
+        key={"eps_sec": 1e-10, "eps_cor": 1e-10, "f_ec": 1.16, "bound": "lim2014", "efficiency_mismatch": 0.1},
         detection={"basis_choice": "passive", "timing_jitter_ps": 100, "dead_time_ns": 50},
     )
     _, link, detections = run(scenario, tmp_path)

@@ -49,7 +49,7 @@ def test_every_number_of_an_example_says_where_it_comes_from(root, name):
 def test_the_template_has_every_section_of_a_mission(root):
     tree = yaml.safe_load((root / "data/scenarios/template.yaml").read_text())
     model = type(load_scenario(root / "data/scenarios/template.yaml"))
-    assert set(tree) >= set(model.model_fields) - {"kind", "reference", "outlook"}
+    assert set(tree) >= set(model.model_fields) - {"kind", "reference", "outlook", "attack"}
 
 
 def test_the_pairs_in_the_templates_comment_load(root, tmp_path):

@@ -146,7 +146,9 @@ def test_recordings_stand_beside_the_scenario_or_in_their_folder(loaded, tmp_pat
 
 def test_both_kinds_have_what_an_experiment_declares(loaded, missions):
     declared = re.findall(r"def (\w+)\(self\) -> .*: \.\.\.", inspect.getsource(Experiment))
-    assert {"stations", "source", "detection", "orbit", "reference", "relay", "polarization"} == set(declared)
+    assert {"stations", "source", "detection", "orbit", "reference", "relay", "polarization", "public_link"} == set(
+        declared
+    )
     for scenario in (loaded(), *missions.values()):
         assert all(hasattr(scenario, name) for name in declared)
 

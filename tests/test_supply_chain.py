@@ -62,8 +62,12 @@ def undeclared(folder, declared, own, but=()):
 
 
 LIBRARY_EXTRAS = ("workflow", "notebooks")
-# What runs the workflow and what draws sliders; everything else does without the extras.
-NEED_EXTRAS = ("explorer/sliders", *(f"workflow/{name}" for name in ("engine", "kernels", "notebook", "running")))
+# What runs the workflow, what draws sliders and what samples a posterior; everything else does without the extras.
+NEED_EXTRAS = (
+    "explorer/sliders",
+    "calibration/posterior",
+    *(f"workflow/{name}" for name in ("engine", "kernels", "notebook", "running")),
+)
 
 
 def with_extras(project, *extras):
@@ -71,7 +75,7 @@ def with_extras(project, *extras):
 
 
 def test_the_package_imports_only_what_it_declares(root, project):
-    assert undeclared(root / "src", names(with_extras(project, *LIBRARY_EXTRAS)), {"satqkd"}) == set()
+    assert undeclared(root / "src", names(with_extras(project, *LIBRARY_EXTRAS, "calibrate")), {"satqkd"}) == set()
 
 
 def test_the_library_imports_nothing_of_the_extras(root, project):

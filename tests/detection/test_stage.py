@@ -312,7 +312,8 @@ def test_fading_dims_what_it_dims(missions, tmp_path):
     source, factor = scenario.source, truth.fading.values[:143, 0]
     assert factor.std() > 0.3
     link = channel.transmittance.values[:, 0]
-    expected = source.pulse_rate_hz * (source.shares @ source.mu) * (link[1:] + link[:-1]) / 2 * factor * 0.5
+    clicks = source.pulse_rate_hz * (source.shares @ source.mu) * scenario.stations[0].detectors[0].efficiency
+    expected = clicks * (link[1:] + link[:-1]) / 2 * factor
     found = truth.photons.values[:143, 0]
     # The link changes a little within each second's cell.
     assert ((found - expected) ** 2 / (expected + (0.002 * expected) ** 2)).sum() < 143 + 4 * np.sqrt(286)

@@ -28,7 +28,7 @@ def test_both_sides_hold_the_same_key_of_what_is_left(n, qber, seed):
 def test_a_correction_that_failed_gives_no_key(monkeypatch):
     alice, bob, rng = sifted(1000, 0.02, 1)
     failed = Reconciliation(bob, parity_bits=10, tag_bits=34, errors=0, round_trips=3, verified=False)
-    monkeypatch.setattr(distillation, "cascade", lambda *_, **__: failed)
+    monkeypatch.setattr(distillation, "corrected_in_frames", lambda *_, **__: failed)
     key = distilled_key(alice, bob, qber=0.02, undisclosed=900.0, eps_cor=1e-10, rng=rng)
     assert len(key.alice) == len(key.bob) == 0 and key.reconciliation is failed
 

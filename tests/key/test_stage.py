@@ -17,6 +17,7 @@ from satqkd.key import (
 )
 from satqkd.key.custody.keyfile import read_key
 from satqkd.key.figures import exchange_figure, length_figure, qber_figure
+from satqkd.key.postprocessing.codes import CODES
 from satqkd.key.proofs.reasons import SWAPPED
 from satqkd.key.stage import EPS_GRID
 from satqkd.scenario import PROOFS, load_scenario
@@ -497,7 +498,8 @@ def test_a_public_link_adds_times_and_changes_no_key(missions, pulses, kind):
     assert float(plain.time_to_key) == pytest.approx(float(plain.backlog + times.sum()))
     assert observables(plain)["time_to_key"] == (float(plain.time_to_key), "s")
     assert "from the last photon to the key" in in_words(plain)
-    assert plain.code_verified.all()
+    found = [str(code) for code in plain.code.values[plain.code_verified.values == 1]]
+    assert {code for code in CODES if code.startswith("cascade")} <= set(found)  # Winnow may leave errors
     assert [len(exchange_figure(data).axes) for data in (instant, plain)] == [1, 2]
 
 

@@ -268,7 +268,7 @@ def _clicks(scenario: Scenario, transmittance: np.ndarray) -> tuple[np.ndarray, 
     gain, ready = detector_response(scenario, arrivals_hz)
     detectors = 2 if scenario.detection.basis_choice == "active" else 4
     together = {"station": detectors, "setting": 2, "detector": 1}[scenario.coincidence.dead_time_rule]
-    groups = ready[..., :detectors].reshape(*ready.shape[:-1], -1, together).prod(axis=-1)
+    groups = ready[..., :detectors].reshape(*ready.shape[:-1], detectors // together, together).prod(axis=-1)
     return arrivals_hz * gain, np.repeat(groups, 4 // groups.shape[-1], axis=-1)
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from satqkd.explorer.settings import CUT, changes
 from satqkd.scenario import Scenario, ScenarioError, load_scenario
+from satqkd.scenario.uncertain import Uncertainty
 
 
 def save_scenario(scenario: Scenario, values: Mapping[str, float], name: str) -> Path:
@@ -36,8 +38,9 @@ def save_scenario(scenario: Scenario, values: Mapping[str, float], name: str) ->
     tree = scenario.model_dump(mode="json", exclude_unset=True, exclude={"reference", "outlook"}) | {"name": name}
     for key, value in changed.items():
         _put(tree, key, value)
+    widths = {key: width for key, width in scenario.widths.items() if key not in changed}
     text = yaml.safe_dump(
-        _sourced(tree, "", _origins(scenario, changed)), sort_keys=False, allow_unicode=True, width=120,
+        _sourced(tree, "", _origins(scenario, changed), widths), sort_keys=False, allow_unicode=True, width=120,
         default_flow_style=None,
     )  # fmt: skip
     path = scenario.path.with_name(f"{name}.yaml")
@@ -73,11 +76,18 @@ def _origins(scenario: Scenario, changed: Mapping[str, Any]) -> dict[str, tuple[
     return origins | dict.fromkeys(changed, ("assumed", reason))
 
 
-def _sourced(node: Any, key: str, origins: Mapping[str, tuple[str, str]]) -> Any:
-    """Return a tree as a scenario file has it, each value with its origin."""
+def _sourced(node: Any, key: str, origins: Mapping[str, tuple[str, str]], widths: Mapping[str, Uncertainty]) -> Any:
+    """Return a tree as a scenario file has it, each value with its origin and its width."""
     if key in origins:
         origin, words = origins[key]
-        return {"value": node, origin: words}
+        if origin == "transferred":
+            return {"from": words.split(":")[0]}
+        return {"value": node, origin: words} | (_width(widths[key]) if key in widths else {})
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    written = {child: _sourced(value, f"{key}.{child}".lstrip("."), origins) for child, value in children}
+    written = {child: _sourced(value, f"{key}.{child}".lstrip("."), origins, widths) for child, value in children}
     return written if isinstance(node, dict) else list(written.values()) if isinstance(node, list) else node
+
+
+def _width(width: Uncertainty) -> dict[str, Any]:
+    """Return how uncertain a value is, as a scenario file has it."""
+    return {"sigma": width.sigma} if np.isfinite(width.sigma) else {"range": [width.low, width.high]}

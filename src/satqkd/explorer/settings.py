@@ -20,7 +20,7 @@ NODES = 50
 # Points of a curve: a link budget for each point costs five times as much as counts through the same one.
 POINTS_OF_LINKS, POINTS_OF_COUNTS = 7, 19
 DIGITS = 4  # to which a changed value is rounded
-ROOM = 1e-3  # a rounded divergence stays above the diffraction limit
+ROOM = 1e-3  # a rounded value stays within the limit that the other settings make
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ def settings_of(scenario: Scenario) -> tuple[Setting, ...]:
 
 
 def ends(scenario: Scenario, setting: Setting) -> tuple[float, float]:
-    """Return the lowest and the highest value of a setting; no beam is narrower than its telescope allows.
+    """Return the lowest and the highest value of a setting.
+
+    No beam is narrower than its telescope allows, and no window is longer than the time between pulses.
 
     Examples
     --------
@@ -93,7 +95,10 @@ def ends(scenario: Scenario, setting: Setting) -> tuple[float, float]:
     if setting.label == "divergence":
         transmitter = scenario.transmitter
         least = max(least, (1 + ROOM) * transmitter.narrowest_divergence_rad / float(transmitter.divergence_rad.min()))
-    return own * min(least, 1.0), own * setting.span
+    most = setting.span
+    if setting.label in ("source rate", "window") and isinstance(scenario.source, DecoySource):
+        most = min(most, (1 - ROOM) * 1e9 / (scenario.source.pulse_rate_hz * scenario.coincidence.window_ns))
+    return own * min(least, 1.0), own * max(most, 1.0)
 
 
 def beginning(scenario: Scenario, setting: Setting) -> float:
