@@ -69,7 +69,7 @@ def cumulative(plan: Plan, passes: pd.DataFrame) -> dict[str, tuple[np.ndarray, 
     >>> from satqkd.planner import load_plan, make_plan
     >>> plan = load_plan("example", days=1)
     >>> {name: bits.round(-4).tolist() for name, (bits, _) in cumulative(plan, make_plan(plan).passes).items()}
-    {'micius': [0.0, 610000.0], 'micius_pairs': [0.0, 0.0]}
+    {'micius': [0.0, 590000.0], 'micius_pairs': [0.0, 0.0]}
     """
     usable, nights = usable_by_night(plan, passes), nights_of(plan)
     result = {}
