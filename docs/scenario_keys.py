@@ -12,7 +12,8 @@ Made from the model by `python docs/scenario_keys.py`; a test keeps it current. 
 two kinds: a mission, simulated from the orbit on, or two recordings (`kind: recorded`). The tables follow the model's
 sections; a key without a default has to be given. Any value may say where it comes from, as in
 `{value: 5.9e6, published: main text}`, likewise `assumed` or `calibrated`, and a single number how uncertain it is, as
-`range: [lowest, highest]` or `sigma`; `{from: yin2020}` takes it from another scenario: [scenarios](../data/scenarios/README.md).
+`range: [lowest, highest]` or `sigma`; `{from: yin2020}` takes it from another scenario:
+[scenarios](../data/scenarios/README.md).
 A commented file to start from is [template.yaml](../data/scenarios/template.yaml).
 
 `key.bound` names a proof, of pairs PAIRS, of decoy states PULSES: [key lengths](key-lengths.md).
