@@ -168,11 +168,10 @@ def _pulses(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng
     bits = rng.poisson(mean)  # (basis, right or wrong, intensity, second)
     rest = rng.poisson(mean)  # as many are sifted out
     outside_hz = np.maximum(clicks_hz(scenario, transmittance[:, 0]) - 2 * mean.sum(axis=(0, 1, 2)), 0.0)
-    # By intensity, settings and outcomes; what counts of the outcomes is whether they are equal.
     counts = np.zeros((len(pulses_hz), 2, 2, 2, 2), np.int64)
     for basis in range(2):
-        counts[:, basis, basis, 0] = bits[basis].sum(axis=2).T
-        counts[:, basis, 1 - basis, 0] = rest[basis].sum(axis=2).T
+        for setting, drawn in ((basis, bits), (1 - basis, rest)):
+            counts[:, basis, setting] = _by_outcomes(scenario, drawn[basis].sum(axis=2).T, setting, rng)
     inside = (bits + rest).sum(axis=(0, 1, 2))
     seconds = used.sizes["time"]
     return xr.Dataset(
@@ -186,6 +185,16 @@ def _pulses(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng
             "range": ("second", used.range.values[:, 0]),
             "delay": ("coincidence", np.empty(0)),
         }
+    )
+
+
+def _by_outcomes(scenario: Scenario, drawn: np.ndarray, setting: int, rng: np.random.Generator) -> np.ndarray:
+    """Return equal and unequal bits, (intensity, 2), by the outcomes of transmitter and receiver, (intensity, 2, 2)."""
+    first, second = (scenario.stations[0].detectors[2 * setting + outcome].efficiency for outcome in (0, 1))
+    received = rng.binomial(drawn, first / (first + second))  # at the detector of outcome 0
+    others = drawn - received
+    return np.stack(
+        [np.stack([received[:, 0], others[:, 1]], axis=1), np.stack([received[:, 1], others[:, 0]], axis=1)], axis=1
     )
 
 
