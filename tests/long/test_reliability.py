@@ -211,7 +211,10 @@ def test_two_runs_in_one_folder(project, undisturbed, table):
     """One that begins at the same moment and one that comes later are refused; the first goes on."""
     expected, seconds = undisturbed
     first, twin = project.start(*RESULTS), project.start(*RESULTS)
-    time.sleep(seconds / 2)
+    start, log = time.monotonic(), project.folder / "results/tiangong2/run1/logs/03_detection.log"
+    while not log.exists() and time.monotonic() - start < seconds:
+        time.sleep(0.1)
+    third = time.monotonic() - start
     ends = [project.run(*RESULTS), *(project.end(process) for process in (first, twin))]
     refused = [said for status, said in ends if status != 0]
     assert len(refused) == 2 and all(said.count("another run works here") == 1 for said in refused)
@@ -219,7 +222,7 @@ def test_two_runs_in_one_folder(project, undisturbed, table):
     assert whole == len(expected)
     ended = "status 0; the others refused in one sentence"
     second = assert_plain_second_run(project, expected)
-    table.append(Row("three runs in one folder", f"0, 0 and {seconds / 2:.0f} s", ended, whole, second))
+    table.append(Row("three runs in one folder", f"0, 0 and {third:.0f} s", ended, whole, second))
 
 
 def test_no_network(project, undisturbed, table):

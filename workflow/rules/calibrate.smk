@@ -3,12 +3,6 @@
 CALIBRATION = "results/calibration"
 
 
-def calibrated_files(folder):
-    from satqkd.calibration.draws import calibrated_names  # takes a second
-
-    return [f"data/{folder}/{name}.yaml" for name in calibrated_names()]
-
-
 rule calibrate:
     """Posterior of the parameters that no paper gives, with its figures."""
     input:
@@ -36,12 +30,11 @@ rule calibrate:
         runtime=5,
     params:
         code=digest_of("notebooks/calibrate.ipynb"),
-        figures=f"{CALIBRATION}/figures",
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p posterior {input.posterior}"
         "    -p diagnostics {input.diagnostics}"
-        "    -p figures {params.figures}"
+        "    -p figures $(dirname {output.figures[0]})"
 
 
 rule posterior:
@@ -66,6 +59,5 @@ rule posterior:
     params:
         code=digest_of("satqkd.calibration.run"),
         seed=SEED,
-        folder=CALIBRATION,
     shell:
-        "python -m satqkd.calibration.run {params.folder} --seed {params.seed} > {log} 2>&1"
+        "python -m satqkd.calibration.run $(dirname {output.posterior}) --seed {params.seed} > {log} 2>&1"

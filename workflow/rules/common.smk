@@ -33,6 +33,13 @@ def checked_missions(names):
         raise WorkflowError(str(error)) from None
 
 
+def calibrated_files(folder):
+    """Return the scenarios or references of the joint calibration."""
+    from satqkd.calibration.draws import calibrated_names  # takes a second
+
+    return [f"data/{folder}/{name}.yaml" for name in calibrated_names()]
+
+
 def plan_files(plan, **days):
     """Return the files of a plan: itself, its element sets and its scenarios."""
     from satqkd.planner import load_plan  # takes a second, so only plans import it

@@ -50,8 +50,8 @@ def deviations(tables: dict[str, pd.DataFrame], scenario: Scenario, reference: R
         frame["scenario"] = scenario.name
         frame.insert(0, "title", figure.title)
         frame.insert(0, "figure", name)
-        parts.append(frame)
-    return pd.concat(parts, ignore_index=True)
+        parts += frame.to_dict("records")
+    return pd.DataFrame(parts)
 
 
 def _compared(values: dict, reference: Reference, fitted: set[str]) -> list[Row]:

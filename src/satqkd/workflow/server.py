@@ -93,7 +93,7 @@ class Server:
         """Fork a job for a request, or refuse it."""
         connection, _ = listening.accept()
         asked, terminal = _request(connection)
-        if not asked or asked["python"] != sys.executable or not may_fork() or _times() != self._sources:
+        if not asked or not _same_interpreter(asked["python"]) or not may_fork() or _times() != self._sources:
             _reply(connection, None)
             return
         pid = os.fork()
@@ -136,6 +136,14 @@ class Server:
         """End a job whose client has gone."""
         self._waiting.unregister(connection)
         _end(self._jobs[connection])
+
+
+def _same_interpreter(python: str) -> bool:
+    """Return whether a path is this interpreter, also through a link to its folder."""
+    mine, theirs = (
+        (os.path.realpath(os.path.dirname(path)), os.path.basename(path)) for path in (sys.executable, python)
+    )
+    return mine == theirs
 
 
 def _request(connection: socket.socket) -> tuple[dict | None, int]:
