@@ -136,7 +136,8 @@ def test_memory_is_flat_in_the_events(missions, tmp_path):
     peaks, events = [], []
     for gain in (5, 20):
         pulse_rate_hz = missions["tiangong2"].source.pulse_rate_hz * gain
-        scenario, path = missions["tiangong2"].replaced({"source.pulse_rate_hz": pulse_rate_hz}), tmp_path / "d.zarr"
+        fast = {"source.pulse_rate_hz": pulse_rate_hz, "coincidence.window_ns": 0.9e9 / pulse_rate_hz}
+        scenario, path = missions["tiangong2"].replaced(fast), tmp_path / "d.zarr"
         orbit = find_sessions(scenario)
         simulate(scenario, orbit, link_budget(scenario, orbit), path=path, seed=1, run=1)
         peak, found = peak_bytes(coincidences, scenario, orbit, path, path=tmp_path / "c.nc")

@@ -34,5 +34,5 @@ def test_the_workflow_simulates_a_bench(project_in, tmp_path):
     assert status == 0, text
     folder = made.folder / "results/bench_example/bench"
     assert load(folder / "coincidence.nc").sizes["session"] == 4
-    assert float(load(folder / "key.nc").length.sel(bound="asymptotic")) > 0
+    assert float(load(folder / "key.nc").length.sel(bound="projected")) > 0
     assert (folder / "figures/rate.svg").is_file()

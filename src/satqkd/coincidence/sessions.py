@@ -18,6 +18,8 @@ from satqkd.streams import record_key
 SECOND = int(PS)
 # First search range for the clock offset [s] where UTC is known: a narrower one needs fewer pairs.
 UTC_REACH_S = 0.01
+# Recordings of one place are searched this near to their stated starts first: fewer coincidences suffice there.
+NEAR_REACH_S = 0.1
 # More tags than this in a second are rarely of single photons [1/s].
 UNLIKELY_HZ = 5e6
 KINDS = ("photons", "beacon", "gps")
@@ -162,7 +164,7 @@ def _pair_clock(scenario: Recorded, a_ps: np.ndarray, b_ps: np.ndarray, *, hint:
     first, second = scenario.stations
     reach_s = first.start_uncertainty_s + second.start_uncertainty_s
     prior = Clock(offset_s=first.start_s - second.start_s)
-    for tried_s in (min(UTC_REACH_S, reach_s), reach_s) if scenario.orbit else (reach_s,):
+    for tried_s in (min(UTC_REACH_S if scenario.orbit else NEAR_REACH_S, reach_s), reach_s):
         try:
             return recover_clock(a_ps, b_ps, prior=prior, reach_s=tried_s)
         except ValueError as error:
