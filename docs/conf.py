@@ -72,6 +72,7 @@ CONTENTS = {
         "../data/map/README",
         "../data/recordings/README",
         "../data/counts/README",
+        "../data/calibration/README",
         "../results/README",
     ],
     "docs/physics/README": [

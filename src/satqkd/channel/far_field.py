@@ -51,7 +51,7 @@ def far_field(
     truncation: float = 1.12,
     wavefront_waves: Mapping[str, float] | None = None,
 ) -> FarField:
-    """Return the far field of a telescope that sends a Gaussian beam.
+    r"""Return the far field of a telescope that sends a Gaussian beam.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def far_field(
     Notes
     -----
     Fraunhofer diffraction: the field at an angle is the Fourier transform of that in the pupil, and the radiant
-    intensity |U|^2/lambda^2 over the power that passes (Goodman, Introduction to Fourier Optics, section 4.3). The
-    transform is a matrix product, which samples any angles. Zernike polynomials in the normalisation of Noll, J. Opt.
+    intensity :math:`|U|^2/\lambda^2` over the power that passes (Goodman, Introduction to Fourier Optics, section 4.3).
+    The transform is a matrix product, which samples any angles. Zernike polynomials in the normalisation of Noll, J. Opt.
     Soc. Am. 66, 207 (1976).
 
     Examples

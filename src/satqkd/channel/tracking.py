@@ -128,7 +128,7 @@ def rejection(frequency_hz: ArrayLike, loop: Loop) -> np.ndarray:
 
 
 def residual_spectrum(frequency_hz: ArrayLike, *, platform_rms_rad: float, coarse: Loop, fine: Loop) -> np.ndarray:
-    """Return the spectrum of the error that both loops leave [rad2 s].
+    r"""Return the spectrum of the error that both loops leave [rad2 s].
 
     Parameters
     ----------
@@ -145,8 +145,9 @@ def residual_spectrum(frequency_hz: ArrayLike, *, platform_rms_rad: float, coars
 
     Notes
     -----
-    Of the mean over a frame of the fine sensor: S sinc^2(f / frame) |E_coarse|^2 |E_fine|^2, and the noise of the fine
-    sensor, white below half of its frames a second, through the closed loop 1 - E_fine. The noise of the coarse sensor
+    Of the mean over a frame of the fine sensor: :math:`S\,\mathrm{sinc}^2(f/f_\mathrm{frame})\,|E_c|^2|E_f|^2`, and
+    the noise of the fine sensor, white below half of its frames a second, through the closed loop :math:`1 - E_f`, with
+    the errors :math:`E_c` and :math:`E_f` that the coarse and the fine loop leave. The noise of the coarse sensor
     and the steps of the coarse loop, which the fine one corrects, are left out.
 
     Examples
@@ -246,7 +247,7 @@ def drive_residual_rad(
 
     Notes
     -----
-    At the rate w the error has the frequency w / period, at which the loops leave |E_coarse E_fine| of it; the variance
+    At the rate w the error has the frequency w / period, at which the loops leave :math:`|E_c E_f|` of it; the variance
     of a sine is half of its squared amplitude. An integrator leaves more of a faster error: the scatter grows with the
     rate, and most of all near the culmination.
 
