@@ -75,8 +75,8 @@ def far_field(
     -----
     Fraunhofer diffraction: the field at an angle is the Fourier transform of that in the pupil, and the radiant
     intensity :math:`|U|^2/\lambda^2` over the power that passes (Goodman, Introduction to Fourier Optics, section 4.3).
-    The transform is a matrix product, which samples any angles. Zernike polynomials in the normalisation of Noll, J. Opt.
-    Soc. Am. 66, 207 (1976).
+    The transform is a matrix product, which samples any angles. Zernike polynomials in the normalisation of Noll,
+    J. Opt. Soc. Am. 66, 207 (1976).
 
     Examples
     --------
