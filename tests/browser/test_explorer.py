@@ -81,7 +81,7 @@ def test_a_slider_moves_the_numbers_and_the_curves(explorer):
     expect(rate).not_to_have_text(before, timeout=30_000)
     assert number(rate) > float(before.split()[0].replace(",", ""))
     expect(curve).not_to_have_attribute("d", drawn)
-    assert page.locator("svg[aria-label='secret key (bit) against aperture']").count() == 1
+    expect(page.locator("svg[aria-label='secret key (bit) against aperture']")).to_have_count(1, timeout=30_000)
     move(page, 1, 3)
     page.locator("svg[aria-label='secret key (bit) against divergence']").wait_for()
 
