@@ -84,7 +84,7 @@ def published():
 
 
 def test_the_scenarios_hold_the_medians_of_the_calibrated_parameters(draws):
-    """Within a quarter of their standard deviation: the median of so many draws is itself uncertain by a tenth."""
+    """Within a quarter of their standard deviation, because sampling alone moves a median by a tenth of it."""
     problem = calibration_problem(published())
     fixed = {target.fixes for target in problem.targets}
     for parameter in problem.parameters:

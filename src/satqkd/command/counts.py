@@ -58,7 +58,7 @@ def key_lengths(given: Mapping[str, Any], place: Path | str = "counts") -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Columns ``proof``, ``bits`` and ``no_key``, the reason where there is none.
+        Columns ``proof``, ``bits`` and ``no_key``, the reason if a proof gives no key.
 
     Raises
     ------

@@ -199,6 +199,17 @@ def chord_m(first_itrs_m: np.ndarray, second_itrs_m: np.ndarray) -> float:
     return float(np.linalg.norm(np.subtract(first_itrs_m, second_itrs_m)))
 
 
+def _terrestrial(times: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Return terrestrial time as two parts of a Julian date, and the rotation to the Earth's frame, (time, 3, 3)."""
+    utc = julian_date(times)
+    with warnings.catch_warnings():
+        # For years beyond the table of leap seconds ERFA warns; a second more turns the Sun by 0.04 arc seconds, and
+        # moves the Moon by half an arc second.
+        warnings.simplefilter("ignore", erfa.ErfaWarning)
+        tt = erfa.taitt(*erfa.utctai(*utc))
+    return tt, erfa.c2t00b(*tt, *utc, 0.0, 0.0)
+
+
 def sun_direction_teme(times: np.ndarray) -> np.ndarray:
     """Return the unit vector to the apparent Sun in the frame of SGP4, shape (time, 3), with aberration.
 
@@ -211,15 +222,10 @@ def sun_direction_teme(times: np.ndarray) -> np.ndarray:
     >>> sun_direction_teme(np.array(["2018-03-20T16:15"], "datetime64[ns]")).round(2) + 0.0
     array([[1., 0., 0.]])
     """
-    utc = julian_date(times)
-    with warnings.catch_warnings():
-        # For years beyond the table of leap seconds ERFA warns; a second more turns the Sun by 0.04 arc seconds.
-        warnings.simplefilter("ignore", erfa.ErfaWarning)
-        tt = erfa.taitt(*erfa.utctai(*utc))
+    tt, to_itrs = _terrestrial(times)
     heliocentric, barycentric = erfa.epv00(*tt)
     sun = -heliocentric["p"] / np.linalg.norm(heliocentric["p"], axis=-1, keepdims=True)
     sun = sun + barycentric["v"] / SPEED_OF_LIGHT_AU_DAY
-    to_itrs = erfa.c2t00b(*tt, *utc, 0.0, 0.0)
     sun_itrs = np.einsum("...ij,...j", to_itrs, sun / np.linalg.norm(sun, axis=-1, keepdims=True))
     return rotate_about_pole(sun_itrs, -sidereal_angle_rad(times))
 
@@ -280,12 +286,7 @@ def moon_position(times: np.ndarray) -> np.ndarray:
     >>> float(np.linalg.norm(position).round(-6) / 1e6)  # thousand km, near its apogee
     406.0
     """
-    utc = julian_date(np.asarray(times, dtype="datetime64[ns]"))
-    with warnings.catch_warnings():
-        # For years beyond the table of leap seconds ERFA warns; a second more moves the Moon by half an arc second.
-        warnings.simplefilter("ignore", erfa.ErfaWarning)
-        tt = erfa.taitt(*erfa.utctai(*utc))
-    to_itrs = erfa.c2t00b(*tt, *utc, 0.0, 0.0)
+    tt, to_itrs = _terrestrial(np.asarray(times, dtype="datetime64[ns]"))
     return np.einsum("...ij,...j", to_itrs, erfa.moon98(*tt)["p"]) * erfa.DAU
 
 

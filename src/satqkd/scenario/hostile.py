@@ -142,7 +142,7 @@ class SpatialMode(_Attack):
 
 
 class DoubleClicks(_Attack):
-    """Eve measures, and sends so many photons in that state that both outcomes click in the other basis."""
+    """Eve measures, and sends many photons in the state she found: in the other basis both outcomes click."""
 
     kind: Literal["double_clicks"]
 

@@ -48,7 +48,7 @@ def beside_or_provided(path: Path) -> Path:
 
 
 def neighbour(path: Path, name: str) -> Path:
-    """Return the path of another scenario: beside one, or in the data where there is none.
+    """Return the path of another scenario: in the folder of this one, or else in the package's data.
 
     Examples
     --------

@@ -142,7 +142,7 @@ def with_sigma(value: Any, sigma: Any) -> str:
 
 
 def with_interval(median: Any, low: Any, high: Any) -> str:
-    """Return each number of a prediction with its interval as text, and a dash where there is none.
+    """Return each number of a prediction with its interval as text, and a dash for a missing number.
 
     Parameters
     ----------
