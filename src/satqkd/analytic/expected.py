@@ -322,6 +322,26 @@ def chsh_s(pairs: np.ndarray, ideal: np.ndarray) -> float:
     return float(abs((np.sign(ideal) * correlation).sum()))
 
 
+def photons_of_pulse(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
+    """Return the mean photons of a pulse, of any intensity, that would click in each detector [1], (time, channel).
+
+    Parameters
+    ----------
+    scenario : Scenario
+    transmittance : ndarray, shape (time,)
+        Of the link, without detectors [1].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> photons_of_pulse(load_scenario("liao2017"), np.array([1e-3])).round(7)
+    array([[5.31e-05, 5.31e-05, 5.31e-05, 5.31e-05]])
+    """
+    assert isinstance(scenario.source, DecoySource)
+    photon = transmittance[:, None] * _efficiencies(scenario)[0]  # share of a sent photon, (time, channel)
+    return np.dot(scenario.source.shares, scenario.source.mu) * photon / 4
+
+
 def pulse_rates(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     """Return right and wrong sifted bits per pulse [1] of a source of pulses, shape (basis, 2, intensity, time).
 
@@ -350,7 +370,7 @@ def pulse_rates(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     after = afterpulse_share(**pulse, dead_s=dead_s, decay_s=1e-9 * (detection.afterpulse_decay_ns or 0.0))
     own_pulse, pulses = pulses_in_dead_time(dead_s=dead_s, jitter_s=pulse["jitter_s"], period_s=period_s)
     photon = transmittance[:, None] * _efficiencies(scenario)[0]  # share of a sent photon, (time, channel)
-    mean = np.dot(source.shares, source.mu) * photon / 4  # photons of a pulse at one detector
+    mean = photons_of_pulse(scenario, transmittance)
     noise = noise_hz(scenario, scenario.stations[0])
     gain, ready = detector_response(scenario, mean / period_s + noise)
 

@@ -12,7 +12,15 @@ import numpy as np
 import xarray as xr
 
 from satqkd import bell, channel, coincidence, fiber
-from satqkd.analytic.expected import detector_response, noise_hz, pair_rates, pulse_rates, require_compensated, singles
+from satqkd.analytic.expected import (
+    detector_response,
+    noise_hz,
+    pair_rates,
+    photons_of_pulse,
+    pulse_rates,
+    require_compensated,
+    singles,
+)
 from satqkd.analytic.links import changed_link
 from satqkd.analytic.sky import with_mean_sky
 from satqkd.calibration.draws import parameter_draws
@@ -213,9 +221,8 @@ def clicks_hz(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
     array([ True])
     """
     assert isinstance(scenario.source, DecoySource)
-    source, station = scenario.source, scenario.stations[0]
-    photons_hz = source.pulse_rate_hz * np.dot(source.shares, source.mu) * transmittance[:, None] / 4
-    arrivals_hz = photons_hz * [detector.efficiency for detector in station.detectors] + noise_hz(scenario, station)
+    photons_hz = scenario.source.pulse_rate_hz * photons_of_pulse(scenario, transmittance)
+    arrivals_hz = photons_hz + noise_hz(scenario, scenario.stations[0])
     gain, ready = detector_response(scenario, arrivals_hz)
     return (arrivals_hz * gain * ready).sum(axis=1)
 

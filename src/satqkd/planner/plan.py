@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from tqdm import tqdm
 
 from satqkd.analytic.forecast import Counts, expected_counts, no_key, pooled_secret_bits, secret_bits
@@ -165,13 +166,14 @@ class _Link:
         windows = self.windows(times, highest)
         is_open = windows[:, 1] > windows[:, 0]
         nodes = self.nodes(windows[is_open]) if is_open.any() else None
-        counts, interval = self.expected(windows[is_open], nodes) if nodes else (None, None)
+        seen = self.seen(windows[is_open]) if self.has_sky and nodes else None
+        counts, interval = self.expected(nodes, seen) if nodes else (None, None)
         reasons = self.reasons(times, windows, counts)
         table = pd.concat(
             [
                 self.geometry(times, highest),
                 self.opening(windows),
-                self.sky(windows),
+                self.sky(windows, seen),
                 self.yields(is_open, counts, interval),
                 reasons,
             ],
@@ -193,20 +195,22 @@ class _Link:
         windows[short, 1] = windows[short, 0]
         return windows
 
-    def expected(self, windows: np.ndarray, nodes: dict[str, np.ndarray]) -> tuple[Counts, KeyInterval]:
-        """Return the expected counts of each window, and the interval of its key."""
-        if not self.has_sky:
-            return expected_counts(self.scenario, **nodes), pass_intervals(self.scenario, **nodes)
-        return with_sky(self.scenario, seen_sky(self.path, self.stations, _nodes(windows)[0].ravel()), **nodes)
+    def seen(self, windows: np.ndarray) -> xr.Dataset:
+        """Return what stations see of the sky at the nodes of open windows."""
+        return seen_sky(self.path, self.stations, _nodes(windows)[0].ravel())
 
-    def sky(self, windows: np.ndarray) -> pd.DataFrame:
+    def expected(self, nodes: dict[str, np.ndarray], seen: xr.Dataset | None) -> tuple[Counts, KeyInterval]:
+        """Return the expected counts of each window, and the interval of its key."""
+        if seen is None:
+            return expected_counts(self.scenario, **nodes), pass_intervals(self.scenario, **nodes)
+        return with_sky(self.scenario, seen, **nodes)
+
+    def sky(self, windows: np.ndarray, seen: xr.Dataset | None) -> pd.DataFrame:
         """Return the light of the sky over each window; no column without a model of it."""
         table = pd.DataFrame(index=range(len(windows)))
-        is_open = windows[:, 1] > windows[:, 0]
-        if self.has_sky and is_open.any():
-            seconds, weights_s = _nodes(windows[is_open])
-            seen = seen_sky(self.path, self.stations, seconds.ravel())
-            columns = sky_columns(self.scenario, seen, weights_s).set_axis(np.flatnonzero(is_open))
+        if seen is not None:
+            is_open = windows[:, 1] > windows[:, 0]
+            columns = sky_columns(self.scenario, seen, _nodes(windows[is_open])[1]).set_axis(np.flatnonzero(is_open))
             table = table.join(columns)
             table["bright_sky"] = table.bright_sky.fillna("")
         return table
