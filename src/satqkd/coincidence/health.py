@@ -76,6 +76,17 @@ def clicks_by_second(time_ps: np.ndarray, detector: np.ndarray, seconds: int) ->
     return np.bincount(index, minlength=DETECTORS * seconds).reshape(-1, DETECTORS)[:seconds]
 
 
+def bin_middles_ps(bin_ps: int, bins: int) -> np.ndarray:
+    """Return the middles of the bins of a histogram of delays about zero [ps].
+
+    Examples
+    --------
+    >>> bin_middles_ps(100, 4).tolist()
+    [-150.0, -50.0, 50.0, 150.0]
+    """
+    return (np.arange(bins) - bins / 2 + 0.5) * bin_ps
+
+
 def delays_by_detector(
     a_ps: np.ndarray, detector_a: np.ndarray, b_ps: np.ndarray, detector_b: np.ndarray, *, bin_ps: int, bins: int
 ) -> np.ndarray:
@@ -244,8 +255,7 @@ def late_detectors(delays: np.ndarray, *, bin_ps: int, window_ps: int) -> list[F
     >>> [(one.kind, one.station, one.detector, one.text) for one in late_detectors(delays, bin_ps=100, window_ps=2000)]
     [('late', 1, 1, 'clicks 3.0 ns after the others, farther than half of the window')]
     """
-    bins = delays.shape[2]
-    middle_ps = (np.arange(bins) - bins / 2 + 0.5) * bin_ps
+    middle_ps = bin_middles_ps(bin_ps, delays.shape[2])
     half = max(int(window_ps / bin_ps / 2), 1)
     found = []
     for station in (0, 1):

@@ -9,6 +9,7 @@ import xarray as xr
 from satqkd.coincidence.health import (
     DETECTORS,
     Finding,
+    bin_middles_ps,
     blind_detectors,
     clicks_by_second,
     delay_jumps,
@@ -25,17 +26,6 @@ from satqkd.dataset import variable
 from satqkd.scenario import Recorded
 
 HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
-
-
-def bin_middles_ps(bin_ps: int, bins: int) -> np.ndarray:
-    """Return the middles of the bins of a histogram of delays about zero [ps].
-
-    Examples
-    --------
-    >>> bin_middles_ps(100, 4).tolist()
-    [-150.0, -50.0, 50.0, 150.0]
-    """
-    return (np.arange(bins) - bins / 2 + 0.5) * bin_ps
 
 
 def recording_health(
@@ -100,6 +90,7 @@ def _findings(scenario: Recorded, session: Session, data: xr.Dataset, coincidenc
     found = late_detectors(delays, bin_ps=HISTOGRAM_BIN_PS, window_ps=int(1e3 * window_ns))
     late = {(one.station, one.detector) for one in found}
     near = delays[:, :, np.abs(data.delay_bin.values) < 500 * window_ns].sum(axis=2)
+    dated: list[Finding] = []
     for station in (0, 1):
         of_station = clicks[:, station]
         blind = blind_detectors(of_station.sum(axis=0), near.sum(axis=1 - station))
@@ -107,10 +98,11 @@ def _findings(scenario: Recorded, session: Session, data: xr.Dataset, coincidenc
         found += [
             Finding("blind", station, d, 0, 0, text) for d in np.flatnonzero(blind).tolist() if (station, d) not in late
         ]
-        rates = rate_findings(of_station, station, dead_time_s=1e-9 * dead_time_ns)
-        found += [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in rates]
-    jumps = delay_jumps(data.clock_delay.values[used], data.clock_delay_sigma.values[used], window_s=1e-9 * window_ns)
-    found += [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in jumps]
+        dated += rate_findings(of_station, station, dead_time_s=1e-9 * dead_time_ns)
+    delay, sigma = data.clock_delay.values[used], data.clock_delay_sigma.values[used]
+    dated += delay_jumps(delay, sigma, window_s=1e-9 * window_ns)
+    # They count the seconds that are used: say which seconds of the session these are.
+    found += [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in dated]
     background = np.median(delays.sum(axis=(0, 1))) * 1e3 * window_ns / HISTOGRAM_BIN_PS / max(used.size, 1)
     for first, end in lost_stretches(coincidences[used], background):
         found.append(jump_finding(a[0], b[0], int(used[first]), int(used[end - 1]) + 1))

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from satqkd.coincidence.health import DETECTORS, blind_detectors
+from satqkd.coincidence.health import DETECTORS, bin_middles_ps, blind_detectors
 from satqkd.coincidence.matching import accidentals, beside_the_peak
-from satqkd.coincidence.report import HISTOGRAM_BIN_PS, HISTOGRAM_BINS, bin_middles_ps, recording_health
+from satqkd.coincidence.report import HISTOGRAM_BIN_PS, HISTOGRAM_BINS, recording_health
 from satqkd.coincidence.sessions import SECOND, Session, passes, recorded
 from satqkd.coincidence.sifting import ideal_correlation, sift
 from satqkd.coincidence.streams import PairStream, Tags, aligned
