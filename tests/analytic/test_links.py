@@ -5,6 +5,8 @@ import pytest
 
 from satqkd.analytic.links import changed_link
 from satqkd.channel import link_budget
+from satqkd.orbit import find_sessions
+from satqkd.scenario import load_scenario
 
 CHANGES = {
     "optics": {"transmitter.optics_efficiency": 0.3},
@@ -27,3 +29,20 @@ def test_it_is_that_of_the_changed_scenario(missions, orbits, changes):
     again = link_budget(changed, orbit)
     for name in ("loss", "attenuation", "transmittance", "fading_variance", "total_attenuation"):
         np.testing.assert_allclose(link[name].values, again[name].values, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+def test_a_stated_jitter_moves_nothing_where_the_loops_give_it(missions, orbits):
+    mission = missions["liao2017"].replaced({"transmitter.tracking.jitter": "loops"})
+    orbit = orbits["liao2017"].isel(time=slice(None, None, 20))
+    before = link_budget(mission, orbit)
+    changed, link = changed_link(mission, CHANGES["pointing"], channel=before, orbit=orbit)
+    np.testing.assert_allclose(link.loss.values, link_budget(changed, orbit).loss.values, rtol=1e-12)
+    np.testing.assert_array_equal(link.fading_variance.values, before.fading_variance.values)
+
+
+def test_a_bench_has_no_optics_to_change(root):
+    bench = load_scenario(root / "data/scenarios/bench_example.yaml")
+    orbit = find_sessions(bench)
+    changed, link = changed_link(bench, CHANGES["detectors"], channel=link_budget(bench, orbit), orbit=orbit)
+    assert changed.stations[0].detectors[0].efficiency == 0.9
+    assert link.equals(link_budget(changed, orbit))

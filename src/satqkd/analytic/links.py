@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from satqkd.channel import extinction_db, link_budget, mean_pointing_factor, pointing_variance, to_db
-from satqkd.scenario import Scenario
+from satqkd.scenario import Bench, Scenario
 
 # Keys of a scenario that a link budget depends on, and those among them whose effect on it is a factor.
 LINK = re.compile(r"transmitter\.|channel\.|stations\.\d\.(?!detectors|background|clock|name|utc)")
@@ -49,7 +49,7 @@ def changed_link(
     True
     """
     changed = scenario.replaced(changes)
-    if any(LINK.match(key) and not FACTORS.match(key) for key in changes):
+    if isinstance(changed, Bench) or any(LINK.match(key) and not FACTORS.match(key) for key in changes):
         return changed, link_budget(changed, orbit)
     if not any(FACTORS.match(key) for key in changes):
         return changed, channel
@@ -61,7 +61,8 @@ def changed_link(
     fading_variance = channel.fading_variance.values
     beam = tuple(scenario.transmitter.divergence_rad)
     jitters = [one.transmitter.pointing_jitter_urad * 1e-6 for one in (scenario, changed)]
-    if jitters[0] != jitters[1]:
+    tracking = scenario.transmitter.tracking
+    if jitters[0] != jitters[1] and (tracking is None or tracking.jitter == "stated"):
         means = [mean_pointing_factor(jitter, beam) for jitter in jitters]
         more[..., index["pointing"]] = to_db(means[1] / means[0])
         spreads = [1 + pointing_variance(jitter, beam) for jitter in jitters]
