@@ -26,6 +26,8 @@ from satqkd.detection.sky import (
     sky_radiance,
     sunlight_ratio,
     surface_magnitude,
+    towards_sun,
+    twilight_radiance,
 )
 from satqkd.orbit import find_sessions
 from satqkd.scenario import ScenarioError
@@ -88,6 +90,37 @@ def test_the_scattering_of_either_kind_follows_its_power_of_the_wavelength():
     near = scattering_function(1.0, wavelength_m=twice) / scattering_function(1.0)
     assert 2**-4 < far < 1.7 * 2**-4
     assert near == pytest.approx(2**-1.3, rel=0.01)
+
+
+def test_twilight_ends_with_the_sun_18_degrees_down_and_begins_where_it_sets():
+    def light(sun_deg):
+        return sky_radiance(**NIGHT | {"sun_elevation_deg": sun_deg})
+
+    assert float(light(-18.001).twilight) == 0.0 < float(light(-17.999).twilight)
+    assert float(light(-0.001).sun) == 0.0 < float(light(-0.001).twilight)
+    assert float(light(0.001).twilight) == 0.0 < float(light(0.001).sun)
+    # 2.29 times a zenith of 20.2 at 12 degrees, without the colour between 800 and 810 nm.
+    zenith = light(-12.0).twilight / 10 ** (0.3 * (optical_path(30.0) - 1))
+    dark = dark_sky_radiance(0.0, zenith_magnitude=20.2, extinction_mag=0.0, wavelength_m=810e-9)
+    two_percent = 0.02
+    towards_or_away = 10 ** (0.3 * (optical_path(30.0) - 1))
+    assert 2.29 * (1 - two_percent) < float(zenith / dark) < 2.29 * (1 + two_percent) * towards_or_away
+
+
+@given(st.floats(-18, -0.1), st.floats(0.05, 5), st.floats(0, 80), st.floats(-1, 1))
+def test_twilight_fades_as_the_sun_sinks_and_is_brighter_low_and_towards_it(sun_deg, less, zenith_deg, towards):
+    def light(sun_deg=sun_deg, zenith_deg=zenith_deg, towards=towards):
+        return float(twilight_radiance(zenith_deg, sun_elevation_deg=sun_deg, towards=towards, wavelength_m=810e-9))
+
+    assert light(sun_deg - less) < light()
+    assert light(zenith_deg=0.0) <= light() <= light(towards=1.0)
+
+
+def test_the_azimuth_from_the_sun_follows_from_the_angle_to_it():
+    # At the horizon, with the Sun on it, the angle is the azimuth; opposite to a Sun 12 degrees down, 30 high: 162.
+    assert towards_sun(elevation_deg=0.0, sun_elevation_deg=0.0, sun_separation_deg=60.0) == pytest.approx(0.5)
+    assert towards_sun(elevation_deg=30.0, sun_elevation_deg=-12.0, sun_separation_deg=162.0) == pytest.approx(-1.0)
+    assert towards_sun(elevation_deg=90.0, sun_elevation_deg=-12.0, sun_separation_deg=102.0) == 0.0
 
 
 def test_glow_goes_around_the_horizon_and_leaves_the_zenith_dark():

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 from scipy.interpolate import lagrange
 
@@ -17,6 +18,7 @@ from satqkd.planner import load_plan, make_plan
 from satqkd.planner.calendar import cumulative, nightly
 from satqkd.planner.icalendar import calendar, identifiers
 from satqkd.planner.nights import night_of
+from satqkd.planner.sky import sky_columns, with_sky
 from satqkd.planner.windows import CLOSED, TOO_SHORT
 from satqkd.planner.write import save_plan
 from satqkd.scenario import ScenarioError, load_scenario
@@ -387,3 +389,60 @@ def test_a_plan_warns_of_moonlight_and_counts_it(root, tmp_path, missions):
     assert (moonlit.bright_sky[full_moon] == "moon").any()
     warned = moonlit.sky_hz[moonlit.bright_sky == "moon"]
     assert warned.min() > moonlit.sky_hz[new_moon].median()
+
+
+def test_what_twilight_costs_a_pass(missions):
+    """With the Sun 15 degrees down a pass loses a hundredth of its key, at 12 a fifth and at 9 all of it."""
+    sky = {"stations.0.sky": {"filter_nm": 20, "dark_magnitude": 20.2}, "stations.0.field_of_view_urad": 100}
+    scenario, minute = missions["liao2017"].replaced(sky), np.full((1, 1), 270.0)
+    nodes = {"range_m": np.full((1, 1, 1), 8e5), "elevation_deg": np.full((1, 1, 1), 40.0)}
+    angles = {"elevation": 40, "azimuth": 0, "moon_elevation": -20, "moon_separation": 90, "moon_phase_angle": 90}
+    keys = {}
+    for sun_deg in (-30, -15, -12, -9):
+        seen = angles | {"sun_elevation": sun_deg, "sun_separation": 90}
+        seen = xr.Dataset({name: (("time", "station"), [[float(angle)]]) for name, angle in seen.items()})
+        keys[sun_deg] = with_sky(scenario, seen, **nodes, weights_s=minute)[1].key[0]
+        warned = sky_columns(scenario, seen, minute).bright_sky[0]
+        assert warned == ("twilight" if sun_deg > -13 else "")
+    assert 0.97 < keys[-15] / keys[-30] < 1
+    assert 0.7 < keys[-12] / keys[-30] < 0.9
+    assert keys[-9] == 0
+
+
+@pytest.mark.slow
+def test_a_plan_counts_twilight_and_names_it(root, tmp_path):
+    """In one night of May it is dark at 40 degrees of latitude, astronomical twilight at 58 and nautical at 66."""
+    tree = yaml.safe_load((root / "data/scenarios/liao2017.yaml").read_text())
+    del tree["reference"], tree["relay"], tree["orbit"]["survey"]
+    plan = {
+        "name": "own",
+        "title": "own",
+        "min_elevation_deg": 10,
+        "max_age_days": 60,
+        "start": "2017-05-04",
+        "days": 2,
+    }
+    plan["stations"] = [
+        {"name": name, "latitude_deg": latitude, "longitude_deg": 117, "altitude_m": 0}
+        for name, latitude in (("dark", 40), ("dusk", 58), ("bright", 66))
+    ]
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "scenarios").mkdir()
+    tables = []
+    for name, sky in (("without", None), ("modelled", {"filter_nm": 20, "dark_magnitude": 20.2})):
+        tree["stations"][0] |= {"field_of_view_urad": 100, "sky": sky}
+        (tmp_path / f"scenarios/{name}.yaml").write_text(yaml.safe_dump(tree | {"name": name}))
+        plan["satellites"] = [{"name": "it", "elements": "micius.csv", "scenario": name}]
+        (tmp_path / "plans/own.yaml").write_text(yaml.safe_dump(plan))
+        tables.append(make_plan(load_plan(tmp_path / "plans/own.yaml")).passes)
+    without, modelled = tables
+    assert (without.twilight == modelled.twilight).all()
+    is_open = modelled.window_s > 0
+    assert (modelled.twilight[~is_open] == "").all()
+    for name, twilight in (("dark", ""), ("dusk", "astronomical"), ("bright", "nautical")):
+        assert twilight in set(modelled.twilight[is_open & (modelled.stations == name)])
+    nautical = modelled.twilight == "nautical"
+    assert (modelled.bright_sky[nautical] == "twilight").all()
+    assert (modelled.bright_sky[is_open & (modelled.twilight == "")] != "twilight").all()
+    assert (modelled.secret_bits[nautical] <= without.secret_bits[nautical]).all()
+    assert (modelled.qber - without.qber)[nautical].min() > 0

@@ -1,4 +1,4 @@
-"""Light of the sky in a receiver: dark sky, glow of a town, and scattered light of Moon and Sun.
+"""Light of the sky in a receiver: dark sky, glow of a town, twilight, and scattered light of Moon and Sun.
 
 All brightness is that of the V band, carried to the wavelength of the link by the spectrum of sunlight and by the
 dependence of scattering on the wavelength. Angles are in degrees, as the formulas of the source have them.
@@ -21,6 +21,13 @@ SUN_V_MAGNITUDE = -26.74
 # Exponents of the wavelength: of molecules by Rayleigh, of aerosol by Angstrom.
 MOLECULES, AEROSOL = -4.0, -1.3
 GLOW_ZENITH_DEG = 70.0  # where the glow of a town has its stated ratio to the dark sky
+# Twilight in the I band, of which the source takes its values for the z band.
+TWILIGHT_RATIO = 2.29  # zenith with the Sun 12 degrees below the horizon, over the dark zenith
+TWILIGHT_DECADES_PER_RAD = 24.08  # of the Sun's elevation
+TWILIGHT_DECADES_PER_PATH = 0.3  # of the path less that at the zenith, and as much again towards the Sun
+TWILIGHT_DARK_MAGNITUDE = 20.2  # AB, of the dark zenith that the ratio refers to
+TWILIGHT_BAND_M = 800e-9
+TWILIGHT_ENDS_DEG = -18.0
 
 
 def optical_path(zenith_deg: ArrayLike) -> np.ndarray:
@@ -277,6 +284,74 @@ def scattered_radiance(brightness_nl: ArrayLike, *, wavelength_m: float) -> np.n
     return np.asarray(brightness_nl) * one_nl * sunlight_ratio(wavelength_m)
 
 
+def towards_sun(*, elevation_deg: ArrayLike, sun_elevation_deg: ArrayLike, sun_separation_deg: ArrayLike) -> np.ndarray:
+    r"""Return the cosine of the azimuth between a line of sight and the Sun [1]; 0 at the zenith, which has none.
+
+    Notes
+    -----
+    Law of cosines for sides: :math:`\cos\rho = \sin h\sin h_\odot + \cos h\cos h_\odot\cos\Delta A`.
+
+    Examples
+    --------
+    >>> towards_sun(elevation_deg=[30.0, 30.0, 90.0], sun_elevation_deg=-12.0, sun_separation_deg=[42.0, 162.0, 102.0])
+    array([ 1., -1.,  0.])
+    """
+    here, sun, between = (np.radians(angle) for angle in (elevation_deg, sun_elevation_deg, sun_separation_deg))
+    across = np.cos(here) * np.cos(sun)
+    known = across > 1e-9
+    cosine = (np.cos(between) - np.sin(here) * np.sin(sun)) / np.where(known, across, 1.0)
+    return np.where(known, np.clip(cosine, -1.0, 1.0), 0.0)
+
+
+def twilight_radiance(
+    zenith_deg: ArrayLike, *, sun_elevation_deg: ArrayLike, towards: ArrayLike, wavelength_m: float
+) -> np.ndarray:
+    r"""Return the radiance of twilight [1/(s m2 sr nm)], with the Sun 0 to 18 degrees below the horizon; else zero.
+
+    Parameters
+    ----------
+    zenith_deg : array_like
+        Of the line of sight [degree].
+    sun_elevation_deg : array_like
+        [degree].
+    towards : array_like
+        Cosine of the azimuth between line of sight and Sun, of `towards_sun` [1].
+    wavelength_m : float
+        Of the link [m].
+
+    Returns
+    -------
+    ndarray
+
+    Notes
+    -----
+    Form and values of the z band in the sky model of the Rubin Observatory (Yoachim et al., An optical to IR sky
+    brightness model for the LSST (2016), as its code has them): :math:`f = r f_0 10^{a(h_\odot + 12°) + b(X - 1) +
+    c\cos\Delta A (X - 1)}`, the last term only on the side of the Sun. r and a are there those of the I band of Patat,
+    Ugolnikov and Postylyakov (2006), doi 10.1051/0004-6361:20064992, who measured with the Sun 4 to 22 degrees below
+    the horizon at a site whose dark zenith has 20.2 AB. X is here `optical_path`. Other wavelengths have the spectrum
+    of sunlight. From 4 degrees up to the horizon it is extrapolated.
+
+    Examples
+    --------
+    Twilight falls by a factor of 330 from 12 to 18 degrees, and from 6 to 12.
+
+    >>> light = twilight_radiance(0.0, sun_elevation_deg=[-6, -12, -18], towards=0.0, wavelength_m=800e-9)
+    >>> (light / dark_sky_radiance(0.0, zenith_magnitude=20.2, extinction_mag=0.0, wavelength_m=800e-9)).round(3)
+    array([7.6020e+02, 2.2900e+00, 7.0000e-03])
+    """
+    sun_deg, more_path = np.asarray(sun_elevation_deg, float), optical_path(zenith_deg) - 1
+    decades = (
+        TWILIGHT_DECADES_PER_RAD * np.radians(sun_deg + 12)
+        + TWILIGHT_DECADES_PER_PATH * more_path
+        + TWILIGHT_DECADES_PER_PATH * more_path * np.maximum(towards, 0.0)
+    )
+    zenith = TWILIGHT_RATIO * photon_radiance(TWILIGHT_DARK_MAGNITUDE, wavelength_m=TWILIGHT_BAND_M)
+    colour = sunlight_ratio(wavelength_m) / sunlight_ratio(TWILIGHT_BAND_M)
+    lit = (sun_deg >= TWILIGHT_ENDS_DEG) & (sun_deg <= 0)
+    return np.where(lit, zenith * colour * 10.0 ** np.where(lit, decades, 0.0), 0.0)
+
+
 @dataclass(frozen=True)
 class SkyRadiance:
     """Radiance of the sky along a line of sight, by its cause; every attribute has shape (time,) [1/(s m2 sr nm)].
@@ -289,12 +364,15 @@ class SkyRadiance:
         Light of towns.
     moon, sun : ndarray
         Their scattered light.
+    twilight : ndarray
+        Light of the Sun below the horizon.
     """
 
     dark: np.ndarray
     glow: np.ndarray
     moon: np.ndarray
     sun: np.ndarray
+    twilight: np.ndarray
 
 
 def sky_radiance(
@@ -371,6 +449,16 @@ def sky_radiance(
         glow=dark_zenith * glow_ratio(azimuth_deg, zenith_deg, glow=glow),
         moon=scattered_radiance(moon_nl, wavelength_m=wavelength_m),
         sun=scattered_radiance(sun_nl, wavelength_m=wavelength_m),
+        twilight=twilight_radiance(
+            zenith_deg,
+            sun_elevation_deg=sun_elevation_deg,
+            towards=towards_sun(
+                elevation_deg=elevation_deg,
+                sun_elevation_deg=sun_elevation_deg,
+                sun_separation_deg=sun_separation_deg,
+            ),
+            wavelength_m=wavelength_m,
+        ),
     )
 
 

@@ -172,7 +172,7 @@ def sky_background(scenario: Scenario, orbit: xr.Dataset) -> xr.DataArray | None
     >>> mission = load_scenario("liao2017").replaced({"stations.0.sky": sky, "stations.0.field_of_view_urad": 100})
     >>> light = sky_background(mission, find_sessions(mission))
     >>> light.light.values.tolist(), bool((light.sel(light="sun") == 0).all())
-    (['dark', 'glow', 'moon', 'sun'], True)
+    (['dark', 'glow', 'moon', 'sun', 'twilight'], True)
     """
     if not any(station.sky for station in scenario.stations):
         return None

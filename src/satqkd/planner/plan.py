@@ -15,7 +15,7 @@ from satqkd.orbit.passes import pass_times
 from satqkd.orbit.propagation import Trajectory, trajectory
 from satqkd.planner.nights import one_a_night
 from satqkd.planner.planfile import DAY, Plan, PlanStation
-from satqkd.planner.sky import seen_sky, sky_columns, with_sky
+from satqkd.planner.sky import seen_sky, sky_columns, twilight_of, with_sky
 from satqkd.planner.windows import Sun, View, closing, joint_times_s, longest_windows, may_be_dark, usable, view
 from satqkd.scenario import Scenario, ScenarioError
 
@@ -249,9 +249,19 @@ class _Link:
                 "window_start_utc": start,
                 "window_end_utc": end,
                 "window_s": np.round(duration_s, 1),
+                "twilight": self.twilight(windows),
                 "clear_probability": self.clear_probability,
             }
         )
+
+    def twilight(self, windows: np.ndarray) -> np.ndarray:
+        """Return the brightest twilight in each open window, at the station where the Sun is highest; else empty."""
+        found = np.full(len(windows), "", dtype=object)
+        is_open = windows[:, 1] > windows[:, 0]
+        moments = np.linspace(*windows[is_open].T, 3, axis=1)
+        sun_deg = self.view(moments.ravel()).sun_elevation_deg.reshape(-1, 3 * len(self.stations))
+        found[is_open] = twilight_of(sun_deg.max(axis=1))
+        return found
 
     def yields(self, is_open: np.ndarray, counts: Counts | None, interval: KeyInterval | None) -> pd.DataFrame:
         """Return the yields under a clear sky with the key's interval, and the expected secret bits with the clouds."""

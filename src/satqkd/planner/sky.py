@@ -1,4 +1,7 @@
-"""Light of the sky over the windows of a link: what it adds to the counts, and when Moon or Sun are the most of it."""
+"""Light of the sky over the windows of a link: what it adds to the counts, and when Moon or Sun are the most of it.
+
+The Sun may be below the horizon: its light is then that of twilight, which ends 18 degrees below.
+"""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -116,7 +119,7 @@ def sky_columns(scenario: Scenario, seen: xr.Dataset, weights_s: np.ndarray) -> 
     pandas.DataFrame
         `sky_hz`, the mean clicks of the sky in each detector of the station where it is brightest [1/s];
         `moon_separation_deg`, the smallest angle between a line of sight and the Moon while that is up, else empty; and
-        `bright_sky`, "moon" or "sun" where its light is more than half of the sky's, else empty.
+        `bright_sky`, "moon", "sun" or "twilight" where its light is more than half of the sky's, else empty.
 
     Examples
     --------
@@ -134,7 +137,7 @@ def sky_columns(scenario: Scenario, seen: xr.Dataset, weights_s: np.ndarray) -> 
     brightest = by_light[np.arange(len(by_light)), by_light.sum(axis=2).argmax(axis=1)]
     total = brightest.sum(axis=1)
     bright = np.full(len(total), "", dtype=object)
-    for light in ("moon", "sun"):
+    for light in ("moon", "sun", "twilight"):
         bright[brightest[:, sky.light.values.tolist().index(light)] > total / 2] = light
     up = np.where(seen.moon_elevation.values > 0, seen.moon_separation.values, np.inf).reshape(shape).min(axis=(1, 2))
     return pd.DataFrame(
@@ -144,6 +147,21 @@ def sky_columns(scenario: Scenario, seen: xr.Dataset, weights_s: np.ndarray) -> 
             "bright_sky": bright,
         }
     )
+
+
+# Highest elevation of the Sun [degree] at which each of them ends, from the darkest.
+TWILIGHTS = {"": -18.0, "astronomical": -12.0, "nautical": -6.0, "civil": 0.0, "day": 90.0}
+
+
+def twilight_of(sun_elevation_deg: np.ndarray) -> np.ndarray:
+    """Return which twilight it is at elevations of the Sun [degree]: a key of `TWILIGHTS`, empty in the dark.
+
+    Examples
+    --------
+    >>> twilight_of(np.array([-30.0, -18.0, -15.0, -12.0, -7.0, 20.0])).tolist()
+    ['', '', 'astronomical', 'astronomical', 'nautical', 'day']
+    """
+    return np.array(list(TWILIGHTS))[np.searchsorted(list(TWILIGHTS.values()), sun_elevation_deg)]
 
 
 def _moonlit() -> xr.Dataset:
