@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 
 from satqkd.channel import COMPONENTS, link_budget, observables, to_db
-from satqkd.channel.atmosphere import extinction_db
+from satqkd.channel.atmosphere import air_mass, extinction_db
 from satqkd.channel.diffraction import captured_fraction
 from satqkd.channel.pointing import pointing_variance
 from satqkd.dataset import load, save
@@ -242,3 +242,23 @@ def test_the_loss_is_finite_at_every_elevation_that_a_scenario_may_ask_for(missi
     assert np.isfinite(channel.loss.values).all() and np.isfinite(fading).all() and (fading > 0).all()
     assert (np.diff(loss) <= 1e-9).all()
     assert float(channel.transmittance.min()) > 0
+
+
+def test_each_session_has_the_air_of_its_night(missions, orbits):
+    """Drawn sessions differ in the atmosphere alone, in proportion to the air mass, and hardly within a pass."""
+    scenario, orbit = missions["yin2020"], orbits["yin2020"]
+    stated = link_budget(scenario, orbit, seed=3)
+    assert (stated.loss == link_budget(scenario, orbit).loss).all()
+    drawn, again, other = (
+        link_budget(scenario.replaced({"channel.nights.sessions": "drawn"}), orbit, seed=seed) for seed in (3, 3, 4)
+    )
+    assert (drawn.loss == again.loss).all() and (drawn.loss != other.loss).any()
+    more = drawn.loss - stated.loss
+    others = [name for name in COMPONENTS if name != "atmosphere"]
+    assert (more.sel(component=others) == 0).all()
+    zenith_db = more.sel(component="atmosphere").values / air_mass(orbit.elevation.values)
+    nights = [zenith_db[orbit.session_number.values == session] for session in range(orbit.sizes["session"])]
+    within = max(float(np.ptp(night, axis=0).max()) for night in nights)
+    between = np.std([night.mean(axis=0) for night in nights], axis=0)
+    assert (between > 5 * within).all()
+    assert np.abs(zenith_db[:, 0] - zenith_db[:, 1]).max() > 5 * within  # the stations have skies of their own

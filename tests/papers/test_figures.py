@@ -39,7 +39,7 @@ def test_no_figure_is_forgotten_and_none_invented(references):
     assert set(CATALOGUE) == set(MISSIONS)
     for name, reference in references.items():
         assert [figure.title for figure in CATALOGUE[name].values()] == list(reference.figures)
-    assert sum(map(len, CATALOGUE.values())) == 24
+    assert sum(map(len, CATALOGUE.values())) == 26
 
 
 @pytest.mark.parametrize("title, name", [("ED Fig 5a: histogram", "ed_fig_5a"), ("Fig 4A: range", "fig_4a")])
@@ -65,6 +65,9 @@ def test_every_figure_is_held_against_something_published(tables, references, na
     known = observed(references[name])
     for figure, one in CATALOGUE[name].items():
         values = one.values(tables[name][figure])
+        if (name, figure) == ("yin2020", "ed_fig_2"):  # no value of it is printed in the text
+            assert values == {}
+            continue
         assert values and set(values) <= set(known), figure
 
 

@@ -12,6 +12,7 @@ from satqkd.files import MissingResult
 from satqkd.key.proofs.bbm92 import bbm92_key_length, qber_threshold
 from satqkd.papers import CATALOGUE, read_results
 from satqkd.papers.links import against_fiber, attenuation, counted_efficiency, efficiency, gain_db, single_links
+from satqkd.papers.nights import clear_and_hazy, through_the_season
 from satqkd.papers.pairs import basis_counts, chsh_of, correlations, key_rates, space_time, threshold, visibilities
 from satqkd.papers.passes import contrast, ranges, track, turn_rate_deg_s
 from satqkd.papers.pulses import arrival_times, qber, sifted_rate, spread_ns
@@ -196,3 +197,26 @@ def test_arrival_times_and_error_rates_of_nothing_are_no_numbers():
     blocks = pd.DataFrame({"qber": [0.0, 0.0], "sifted_bits": [0.0, 0.0]})
     (found,) = CATALOGUE["tiangong2"]["fig_2c"].values(blocks).values()
     assert np.isnan(found)
+
+
+def test_a_hazy_night_lets_less_light_through_than_a_clear_one(results):
+    table = clear_and_hazy(results["yin2020"])
+    assert (table.hazy < table["median"]).all() and (table["median"] < table.clear).all()
+    # Haze costs more where there is more air.
+    lowest, highest = table.elevation_deg.idxmin(), table.elevation_deg.idxmax()
+    cost = np.log(table.clear / table.hazy)
+    assert cost[lowest] > cost[highest]
+    assert table.range_km.min() == pytest.approx(853, abs=1)
+
+
+def test_every_night_of_the_season_has_its_interval(results):
+    table = through_the_season(results["yin2020"])
+    assert (table.night.iloc[0], table.night.iloc[-1], len(table)) == ("2018-10-01", "2019-04-30", 212)
+    assert (table.efficiency_low < table.efficiency_median).all()
+    assert (table.efficiency_median < table.efficiency_high).all()
+    # Decibels by the air mass of the pass's highest point, which is between that of 40 and that of 30 degrees.
+    mass, _ = np.polyfit(table.extinction_db, -10 * np.log10(table.efficiency), 1)
+    assert 1.55 < mass < 2.0
+    # Neighbouring nights are alike: their aerosol keeps its value for days.
+    steps = np.abs(np.diff(np.log(table.extinction_db)))
+    assert np.median(steps) < np.log(table.extinction_db).std()

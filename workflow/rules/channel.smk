@@ -24,6 +24,7 @@ rule channel:
     params:
         code=digest_of("notebooks/02_channel.ipynb"),
         figures="results/{scenario}/figures",
+        seed=SEED,
     shell:
         "python workflow/scripts/notebook.py {input.notebook} {output.notebook} --log {log}"
         "    -p scenario {input.scenario}"
@@ -31,3 +32,4 @@ rule channel:
         "    -p orbit_data {input.orbit}"
         "    -p output {output.data}"
         "    -p figures {params.figures}"
+        "    -p seed {params.seed}"

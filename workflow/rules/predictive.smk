@@ -7,6 +7,7 @@ rule predictive:
         scenario="data/scenarios/{scenario}.yaml",
         shared=shared_scenarios,
         draws="data/calibration/draws.csv",
+        elements=element_sets,  # for the passes of a survey
         orbit="results/{scenario}/orbit.nc",
         channel="results/{scenario}/channel.nc",
     output:

@@ -22,6 +22,7 @@ from satqkd.analytic.expected import (
     singles,
 )
 from satqkd.analytic.links import changed_link
+from satqkd.analytic.season import pass_draws, survey_draws
 from satqkd.analytic.sky import with_mean_sky
 from satqkd.calibration.draws import parameter_draws
 from satqkd.coincidence.sifting import ideal_correlation
@@ -98,12 +99,28 @@ def predictive(
             for name, (value, unit) in values.items():
                 rows.setdefault(f"{stage}.{name}", []).append(value)
                 units[f"{stage}.{name}"] = unit
+    for name, (column, unit) in _of_other_nights(scenario, draws, orbit, seed).items():
+        rows[name], units[name] = column, unit
     data = xr.Dataset()
     for name, column in rows.items():
         array = np.array(column, float)
         if np.isfinite(array).any():
             data[name] = variable(("draw", "end")[: array.ndim], array, units[name], "predictive distribution")
     return label(data, "predictive", scenario, seed)
+
+
+def _of_other_nights(
+    scenario: Scenario, draws: Sequence[dict[str, float]], orbit: xr.Dataset, seed: int
+) -> dict[str, tuple[list, str]]:
+    """Return draws of what depends on the night: a pass without a date, and a survey of many nights."""
+    found: dict[str, tuple[list, str]] = {}
+    if scenario.orbit.published_pass == "any":
+        of_pass = pass_draws(orbit, len(draws), stream(seed, scenario.name, "predictive", "pass"))
+        found |= {f"orbit.{name}": entry for name, entry in of_pass.items()}
+    if scenario.orbit.survey is not None and isinstance(scenario.source, DecoySource):
+        nights = survey_draws(scenario, draws, orbit=orbit, rng=stream(seed, scenario.name, "predictive", "nights"))
+        found |= {f"overview.{name}": entry for name, entry in nights.items()}
+    return found
 
 
 def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:

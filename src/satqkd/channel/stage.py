@@ -8,9 +8,17 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from satqkd.bench import still_channel
-from satqkd.channel.atmosphere import extinction_db
+from satqkd.channel.atmosphere import air_mass, extinction_db
 from satqkd.channel.diffraction import beam_diameter_m, captured_fraction, geometric_loss_db
 from satqkd.channel.far_field import FarField, captured_of_pattern, divergences_rad, far_field, scanned
+from satqkd.channel.nights import (
+    SEASONS,
+    NightAir,
+    angstrom_ratio,
+    log_normal_of,
+    molecular_extinction_db,
+    night_extinctions_db,
+)
 from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
 from satqkd.channel.tracking import (
     Loop,
@@ -33,7 +41,8 @@ from satqkd.channel.turbulence import (
 )
 from satqkd.dataset import label, variable
 from satqkd.scenario import Bench, Scenario
-from satqkd.scenario.mission import Station, Tracking, Transmitter
+from satqkd.scenario.mission import Nights, Station, Tracking, Transmitter
+from satqkd.streams import stream
 
 # Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
 PART = 4096
@@ -51,7 +60,7 @@ def to_db(transmittance: ArrayLike) -> np.ndarray:
     return -10 * np.log10(transmittance)
 
 
-def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
+def link_budget(scenario: Scenario, orbit: xr.Dataset, *, seed: int | None = None) -> xr.Dataset:
     """Compute the loss of every link, second by second and component by component.
 
     Parameters
@@ -59,6 +68,8 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
     scenario : Scenario
     orbit : xarray.Dataset
         Result of stage 1.
+    seed : int, optional
+        Of the extinction by night, where the scenario has it drawn; without one all nights have the stated extinction.
 
     Returns
     -------
@@ -80,6 +91,8 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
         return label(still_channel(orbit, scenario.losses_db[orbit.session_number.values]), "channel", scenario)
     orbit = orbit.assign(jitter=(("time", "station"), _jitter_rad(scenario, orbit)))
     loss = _in_parts(_losses, scenario, orbit)
+    if seed is not None:
+        loss[:, :, COMPONENTS.index("atmosphere")] += _more_by_night_db(scenario, orbit, seed)
     attenuation = loss.sum(axis=2)
     detectors = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
     beam_m = beam_diameter_m(orbit.range.values, np.sqrt(scenario.transmitter.divergence_rad.prod()))
@@ -137,6 +150,112 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset) -> xr.Dataset:
     if scenario.channel.quoted_range_m is not None:
         data.attrs["quoted_range_m"] = scenario.channel.quoted_range_m
     return label(data, "channel", scenario)
+
+
+def night_air(nights: Nights, *, wavelength_m: float) -> NightAir:
+    """Return the distribution of the air over the nights of a scenario, at the wavelength of its link.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> air = night_air(load_scenario("liao2017").channel.nights, wavelength_m=848.6e-9)
+    >>> air.depth_median.round(3).tolist()
+    [0.048, 0.098, 0.089, 0.05]
+    """
+    known = {str(season): values for season, values in nights.aerosol_depth.items()}
+    printed = np.array([known.get(season, (np.nan, np.nan)) for season in SEASONS])
+    median, log_sigma = log_normal_of(*printed.T)
+    ratio = angstrom_ratio(wavelength_m, measured_m=nights.depth_nm * 1e-9, exponent=nights.angstrom_exponent)
+    return NightAir(
+        depth_median=ratio * median,
+        depth_log_sigma=log_sigma,
+        decorrelation_s=86400 * nights.decorrelation_d,
+        cirrus_share=nights.cirrus_share,
+        cirrus_median=nights.cirrus_depth[0],
+        cirrus_log_sigma=float(np.log(nights.cirrus_depth[1])),
+    )
+
+
+def drawn_extinctions_db(
+    scenario: Scenario,
+    times: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    stated_time: np.datetime64,
+    zenith_extinction_db: ArrayLike,
+    station: int = 0,
+) -> np.ndarray:
+    """Draw the extinction of one air mass over a station at times of several nights [dB], shape (draw, time).
+
+    Parameters
+    ----------
+    scenario : Scenario
+    times : ndarray of datetime64, shape (time,)
+        UTC.
+    rng : numpy.random.Generator
+    stated_time : datetime64
+        Moment, or season, that the stated extinction belongs to, see `satqkd.channel.nights.night_extinctions_db`.
+    zenith_extinction_db : array_like, shape (draw,)
+        The stated extinction in each draw [dB].
+    station : int
+        Of the scenario, by number.
+
+    Returns
+    -------
+    ndarray
+        Without a model of the nights, or with `extinction: one`, the stated extinction at all times.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> night = np.array(["2016-12-19T16:49"], "datetime64[s]")
+    >>> arguments = {"stated_time": night[0], "zenith_extinction_db": [3.2, 3.3]}
+    >>> drawn_extinctions_db(load_scenario("liao2017"), night, np.random.default_rng(1), **arguments).round(3).tolist()
+    [[3.2], [3.3]]
+    """
+    stated_db = np.asarray(zenith_extinction_db, float)
+    nights, site = scenario.channel.nights, scenario.stations[station]
+    wavelength_m = scenario.transmitter.wavelength_nm * 1e-9
+    if nights is None or nights.extinction == "one":
+        return np.repeat(stated_db[:, None], len(times), axis=1)
+    return night_extinctions_db(
+        rng,
+        times,
+        air=night_air(nights, wavelength_m=wavelength_m),
+        zenith_extinction_db=stated_db,
+        molecular_db=molecular_extinction_db(wavelength_m, altitude_m=site.altitude_m),
+        stated=nights.stated,
+        stated_time=stated_time,
+        place_deg=(site.latitude_deg, site.longitude_deg),
+        draws=stated_db.size,
+    )
+
+
+def _more_by_night_db(scenario: Scenario, orbit: xr.Dataset, seed: int) -> np.ndarray:
+    """Return what the air of each night takes beyond the stated extinction [dB], shape (time, station).
+
+    It is drawn for start and end of each session, for each station by itself; a straight line lies in between.
+    """
+    nights, number = scenario.channel.nights, orbit.session_number.values
+    more = np.zeros(orbit.elevation.shape)
+    if nights is None or nights.sessions == "stated":
+        return more
+    sessions = [np.flatnonzero(number == session) for session in np.unique(number)]
+    times = orbit.time.values
+    edges = np.concatenate([times[rows[[0, -1]]] for rows in sessions])
+    for index, station in enumerate(scenario.stations):
+        drawn = drawn_extinctions_db(
+            scenario,
+            edges,
+            stream(seed, scenario.name, "channel", "nights", station.name),
+            stated_time=orbit.closest_approach.values[orbit.attrs["showcase"]],
+            zenith_extinction_db=[station.zenith_extinction_db],
+            station=index,
+        )[0]
+        seconds, at_s = ((part - times[0]) / np.timedelta64(1, "s") for part in (times, edges))
+        extinction = np.interp(seconds, at_s, drawn)
+        more[:, index] = (extinction - station.zenith_extinction_db) * air_mass(orbit.elevation.values[:, index])
+    return more
 
 
 def _distance(orbit: xr.Dataset) -> xr.Variable:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from satqkd.channel import to_db
-from satqkd.papers import beam, figures, links, monitor, pairs, passes, pulses, survey, tracking
+from satqkd.papers import beam, figures, links, monitor, nights, pairs, passes, pulses, survey, tracking
 from satqkd.papers.results import Results
 from satqkd.validation.reference import figure_id
 
@@ -125,6 +125,11 @@ def _keys(table: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _nothing_printed(table: pd.DataFrame) -> dict[str, Any]:
+    """Return no value: text and captions, as far as they are known, print none."""
+    return {}
+
+
 def _tracking(table: pd.DataFrame) -> dict[str, Any]:
     return {"residual_tracking_error": tracking.rms_urad(table)}
 
@@ -205,6 +210,18 @@ _FIGURES = {
         PaperFigure("Fig 2a: range to each station and their sum against time", passes.ranges, figures.ranges, _ranges),
         PaperFigure(
             "Fig 2b: two-downlink attenuation against time", links.attenuation, figures.attenuation, _attenuation
+        ),
+        PaperFigure(
+            "ED Fig 1: link efficiency on hazy and clear nights",
+            nights.clear_and_hazy,
+            figures.clear_and_hazy,
+            lambda table: {"range_delingha": extremes(table.range_km)},
+        ),
+        PaperFigure(
+            "ED Fig 2: link efficiency through the season, October 2018 to April 2019",
+            nights.through_the_season,
+            figures.through_the_season,
+            _nothing_printed,
         ),
         PaperFigure(
             "ED Fig 3: single-link efficiency against range, this work and the previous",

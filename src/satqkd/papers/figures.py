@@ -308,8 +308,44 @@ def orbits(table: pd.DataFrame, rows: dict) -> Figure:
     inset.set_ylabel("QBER (%)", fontsize=7)
     inset.tick_params(labelsize=7)
     inset.set_ylim(0, 3.5)
-    axis.set(yscale="log", xlabel="Shortest range of the orbit (km)", ylabel="Sifted bits per second", ylim=(60, 7e4))
+    axis.set(yscale="log", xlabel="Shortest range of the orbit (km)", ylabel="Sifted bits per second", ylim=(300, 7e4))
     legend_above(axis, columns=3)
+    return figure
+
+
+@in_style
+def clear_and_hazy(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the efficiency of one link through a pass, on clear, median and hazy nights of the season."""
+    figure, axis = new_figure()
+    axis.fill_between(table.elapsed_s, table.hazy, table.clear, color=BLUE, alpha=0.2, lw=0, label="90 % of the nights")
+    for name, style in (("clear", {"ls": "--"}), ("median", {"lw": 2}), ("hazy", {"ls": ":"})):
+        axis.plot(table.elapsed_s, table[name], color=BLUE, label=f"{name} night", **style)
+    axis.plot(table.elapsed_s, table.efficiency, color=ORANGE, lw=1, label="stated extinction")
+    axis.set(yscale="log", xlabel=SECONDS, ylabel="Efficiency of the link, without detectors")
+    legend_above(axis)
+    return figure
+
+
+@in_style
+def through_the_season(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the efficiency of one link at its nearest against the night: one drawn season, and the interval of many."""
+    figure, axis = new_figure()
+    nights = pd.to_datetime(table.night)
+    axis.fill_between(
+        nights,
+        table.efficiency_low,
+        table.efficiency_high,
+        color=BLUE,
+        alpha=0.2,
+        lw=0,
+        label="16 to 84 % of 400 seasons",
+    )
+    axis.plot(nights, table.efficiency_median, color=BLUE, label="median")
+    axis.plot(nights, table.efficiency, ".", color=VERMILION, ms=3, label="one season")
+    axis.set(yscale="log", xlabel="Night", ylabel="Efficiency at the closest approach")
+    months = nights[nights.dt.day == 1]
+    axis.set_xticks(months, [f"{month:%b %Y}" for month in months], rotation=30)
+    legend_above(axis)
     return figure
 
 

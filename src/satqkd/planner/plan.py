@@ -258,7 +258,7 @@ class _Link:
         """Return the brightest twilight in each open window, at the station where the Sun is highest; else empty."""
         found = np.full(len(windows), "", dtype=object)
         is_open = windows[:, 1] > windows[:, 0]
-        moments = np.linspace(*windows[is_open].T, 3, axis=1)
+        moments = np.linspace(windows[is_open, 0], windows[is_open, 1], 3, axis=1)
         sun_deg = self.view(moments.ravel()).sun_elevation_deg.reshape(-1, 3 * len(self.stations))
         found[is_open] = twilight_of(sun_deg.max(axis=1))
         return found

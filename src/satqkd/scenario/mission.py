@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedSource, RecordedStation
 
 Intensity = Literal["signal", "decoy", "vacuum"]
+Season = Literal["winter", "spring", "summer", "autumn"]
 ROUNDING = 1e-9  # relative, of a value on its bound
 INTENSITIES: tuple[Intensity, ...] = ("signal", "decoy", "vacuum")
 # The security proofs that apply to each kind of source.
@@ -78,6 +79,9 @@ class Orbit(Section):
     )
     satellite_in_shadow: bool = Field(False, description="require the satellite in the Earth's shadow")
     showcase: Time | None = Field(None, description="the figures show the session nearest to this time")
+    published_pass: Literal["shown", "any"] = Field(
+        "shown", description="any where a publication prints no night: it is one of the sessions, nobody knows which"
+    )
     survey: FileName | None = Field(None, description="nights and stations (CSV) whose highest passes are listed")
 
     @model_validator(mode="after")
@@ -196,6 +200,43 @@ class Transmitter(Section):
         return self
 
 
+class Nights(Section):
+    """How the extinction differs from night to night; counts where sessions of several nights are predicted."""
+
+    extinction: Literal["one", "log_normal"] = Field(
+        "log_normal", description="one for all nights, or drawn: aerosol of log-normal depth, cirrus and molecules"
+    )
+    stated: Literal["median", "night"] = Field(
+        "median", description="whether zenith_extinction_db is the median of the season, or that of the session shown"
+    )
+    aerosol_depth: dict[Season, tuple[Positive, Positive]] = Field(
+        {}, description="mean and standard deviation of the aerosol's optical depth at depth_nm, by season [1]"
+    )
+    depth_nm: Annotated[Number, Field(ge=300, le=2000)] = Field(440, description="wavelength of aerosol_depth [nm]")
+    angstrom_exponent: Annotated[Number, Field(ge=-1, le=4)] = Field(
+        1.1, description="power of the wavelength with which the aerosol's optical depth falls [1]"
+    )
+    decorrelation_d: Positive = Field(4, description="time over which the aerosol keeps its value [day]")
+    cirrus_share: Annotated[Number, Field(ge=0, le=1)] = Field(0, description="share of nights with thin cirrus [1]")
+    cirrus_depth: tuple[Positive, Annotated[Number, Field(ge=1)]] = Field(
+        (0.1, 2.0), description="optical depth of thin cirrus: median, and geometric standard deviation [1]"
+    )
+    sessions: Literal["stated", "drawn"] = Field(
+        "stated", description="whether the scenario's own sessions have the stated extinction, or one drawn by night"
+    )
+    season: tuple[Time, Time] | None = Field(None, description="first and last day of the nights that figures show")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.extinction == "log_normal" and not self.aerosol_depth:
+            raise ValueError(
+                "extinction=log_normal goes with aerosol_depth: give [mean, standard deviation] of each season"
+            )
+        if self.season is not None and self.season[1] <= self.season[0]:
+            raise ValueError(f"season ends at {self.season[1]}, not after {self.season[0]}: give first and last day")
+        return self
+
+
 class Channel(Section):
     """The atmosphere, and what the publication counts as attenuation."""
 
@@ -210,6 +251,7 @@ class Channel(Section):
     attenuation_includes_detectors: bool = Field(
         False, description="whether the attenuation that is compared with a publication includes the detectors"
     )
+    nights: Nights | None = Field(None, description="model of the nights; without it all have one extinction")
 
 
 class Detector(Section):
