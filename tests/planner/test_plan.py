@@ -13,12 +13,14 @@ import yaml
 from scipy.interpolate import lagrange
 
 from satqkd.analytic import expected
+from satqkd.analytic.forecast import expected_counts, secret_bits
+from satqkd.analytic.sky import with_mean_sky
 from satqkd.key.proofs.reasons import REASONS
 from satqkd.planner import load_plan, make_plan
 from satqkd.planner.calendar import cumulative, nightly
 from satqkd.planner.icalendar import calendar, identifiers
 from satqkd.planner.nights import night_of
-from satqkd.planner.sky import sky_columns, with_sky
+from satqkd.planner.sky import sky_columns
 from satqkd.planner.windows import CLOSED, TOO_SHORT
 from satqkd.planner.write import save_plan
 from satqkd.scenario import ScenarioError, load_scenario
@@ -391,19 +393,34 @@ def test_a_plan_warns_of_moonlight_and_counts_it(root, tmp_path, missions):
     assert warned.min() > moonlit.sky_hz[new_moon].median()
 
 
-def test_what_twilight_costs_a_pass(missions):
-    """With the Sun 15 degrees down a pass loses a hundredth of its key, at 12 a fifth and at 9 all of it."""
+def by_twilight(missions, sun_deg):
+    """A pass of liao2017 through a field of 100 urad: its scenario with the mean sky, counts, and the warning."""
     sky = {"stations.0.sky": {"filter_nm": 20, "dark_magnitude": 20.2}, "stations.0.field_of_view_urad": 100}
-    scenario, minute = missions["liao2017"].replaced(sky), np.full((1, 1), 270.0)
+    scenario, session_s = missions["liao2017"].replaced(sky), np.full((1, 1), 270.0)
     nodes = {"range_m": np.full((1, 1, 1), 8e5), "elevation_deg": np.full((1, 1, 1), 40.0)}
     angles = {"elevation": 40, "azimuth": 0, "moon_elevation": -20, "moon_separation": 90, "moon_phase_angle": 90}
+    angles |= {"sun_elevation": sun_deg, "sun_separation": 90}
+    seen = xr.Dataset({name: (("time", "station"), [[float(angle)]]) for name, angle in angles.items()})
+    constant = with_mean_sky(scenario, seen, weights_s=session_s[0])
+    counts = expected_counts(constant, **nodes, weights_s=session_s)
+    return constant, counts, sky_columns(scenario, seen, session_s).bright_sky[0]
+
+
+def test_twilight_makes_errors_and_a_warning_where_it_is_most_of_the_light(missions):
+    found = {sun_deg: by_twilight(missions, sun_deg) for sun_deg in (-30, -15, -12, -9)}
+    assert [warning for _, _, warning in found.values()] == ["", "", "twilight", "twilight"]
+    errors = [counts.qber()[0][0] for _, counts, _ in found.values()]
+    assert errors == sorted(errors)
+    assert errors[1] - errors[0] < 0.001 < errors[2] - errors[0] < 0.01 < errors[3] - errors[0]
+
+
+@pytest.mark.slow
+def test_what_twilight_costs_a_pass(missions):
+    """With the Sun 15 degrees down a pass loses a hundredth of its key, at 12 a fifth and at 9 all of it."""
     keys = {}
     for sun_deg in (-30, -15, -12, -9):
-        seen = angles | {"sun_elevation": sun_deg, "sun_separation": 90}
-        seen = xr.Dataset({name: (("time", "station"), [[float(angle)]]) for name, angle in seen.items()})
-        keys[sun_deg] = with_sky(scenario, seen, **nodes, weights_s=minute)[1].key[0]
-        warned = sky_columns(scenario, seen, minute).bright_sky[0]
-        assert warned == ("twilight" if sun_deg > -13 else "")
+        constant, counts, _ = by_twilight(missions, sun_deg)
+        keys[sun_deg] = secret_bits(constant, counts)[0][0]
     assert 0.97 < keys[-15] / keys[-30] < 1
     assert 0.7 < keys[-12] / keys[-30] < 0.9
     assert keys[-9] == 0
