@@ -45,7 +45,7 @@ def deviations(tables: dict[str, pd.DataFrame], scenario: Scenario, reference: R
     """
     parts = []
     for name, figure in CATALOGUE[reference.id].items():
-        rows = _compared(figure.values(tables[name]), reference, scenario.fitted)
+        rows = _compared(figure.values(tables[name]), reference, scenario.fitted_as_shown)
         frame = table(rows).drop(columns=["median", "low", "high", "z", "relative_width", "reason", "verdict"])
         frame["scenario"] = scenario.name
         frame.insert(0, "title", figure.title)

@@ -534,6 +534,12 @@ class Fiber(Section):
     ideal_sifting: Fraction = Field(1, description="share of the ideal source's detections that is kept [1]")
 
 
+def _ids(origins: dict[str, tuple[str, str]]) -> set[str]:
+    """Return the ids of the published values that calibrated values name."""
+    calibrated = [words for origin, words in origins.values() if origin == "calibrated"]
+    return {name.strip() for words in calibrated for name in words.split(",")}
+
+
 class AnyScenario(Section):
     """What every scenario file has, whatever its kind: base of `Experiment` and `Counts`."""
 
@@ -573,9 +579,13 @@ class AnyScenario(Section):
 
     @property
     def fitted(self) -> set[str]:
-        """Return the ids of the published values that calibrated parameters were fitted to."""
-        calibrated = [words for origin, words in self._origins.values() if origin == "calibrated"]
-        return {name.strip() for words in calibrated for name in words.split(",")}
+        """Return the ids of the published values that predictions were fitted to."""
+        return self.fitted_as_shown
+
+    @property
+    def fitted_as_shown(self) -> set[str]:
+        """Return the ids of the published values that calibrated parameters were fitted to, the pass shown included."""
+        return _ids(self._origins)
 
     @property
     def transferred(self) -> dict[str, str]:
@@ -802,6 +812,17 @@ class Scenario(Experiment):
     attack: Annotated[Attack, Field(discriminator="kind")] | None = Field(
         None, description="what Eve does at the last station; leave out if nobody attacks"
     )
+
+    @property
+    def fitted(self) -> set[str]:
+        """Return the ids of the published values that predictions were fitted to.
+
+        Where any session may be the published pass, its prediction is over all of them: the one that is shown does not
+        count.
+        """
+        if self.orbit and self.orbit.published_pass == "any":
+            return _ids({key: origin for key, origin in self._origins.items() if key != "orbit.showcase"})
+        return self.fitted_as_shown
 
     @model_validator(mode="after")
     def _of_a_mission(self) -> Self:
