@@ -308,7 +308,7 @@ def orbits(table: pd.DataFrame, rows: dict) -> Figure:
     inset.set_ylabel("QBER (%)", fontsize=7)
     inset.tick_params(labelsize=7)
     inset.set_ylim(0, 3.5)
-    axis.set(yscale="log", xlabel="Shortest range of the orbit (km)", ylabel="Sifted bits per second", ylim=(300, 7e4))
+    axis.set(yscale="log", xlabel="Shortest range of the orbit (km)", ylabel="Sifted bits per second", ylim=(100, 7e4))
     legend_above(axis, columns=3)
     return figure
 
