@@ -1,5 +1,6 @@
 """Scenarios, and what the stages make of them, computed once for all tests; copies of the project."""
 
+import json
 import os
 import shutil
 import signal
@@ -191,6 +192,17 @@ def whole_run(project_in, tmp_path_factory) -> Project:
 def missions(root) -> dict[str, Scenario]:
     """The four experiments."""
     return {name: load_scenario(root / f"data/scenarios/{name}.yaml") for name in MISSIONS}
+
+
+@pytest.fixture(scope="session")
+def schema(root):
+    """The committed schema of a scenario, which is itself valid."""
+    import jsonschema  # after the line above that makes it fast
+
+    committed = json.loads((root / "data/scenarios/scenario.schema.json").read_text())
+    kind = jsonschema.validators.validator_for(committed)
+    kind.check_schema(committed)
+    return kind(committed)
 
 
 @pytest.fixture(scope="session")

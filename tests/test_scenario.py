@@ -492,11 +492,6 @@ _Texts.yaml_implicit_resolvers = {
 }
 
 
-@pytest.fixture(scope="module")
-def schema(root):
-    return json.loads((root / "data/scenarios/scenario.schema.json").read_text())
-
-
 def test_the_committed_schema_is_that_of_the_model(root):
     """Write it anew with json.dumps(satqkd.scenario.json_schema(), indent=1, sort_keys=True)."""
     committed = (root / "data/scenarios/scenario.schema.json").read_text()
@@ -505,7 +500,7 @@ def test_the_committed_schema_is_that_of_the_model(root):
 
 @pytest.mark.parametrize("name", MISSIONS)
 def test_the_experiments_follow_the_schema(schema, texts, name):
-    jsonschema.validate(yaml.load(texts[name], _Texts), schema)
+    schema.validate(yaml.load(texts[name], _Texts))
 
 
 @pytest.mark.parametrize(
@@ -514,7 +509,7 @@ def test_the_experiments_follow_the_schema(schema, texts, name):
 )
 def test_the_schema_takes_what_loads(schema, texts, changed, old, new):
     changed(old, new)
-    jsonschema.validate(yaml.load(texts["yin2020"].replace(old, new, 1), _Texts), schema)
+    schema.validate(yaml.load(texts["yin2020"].replace(old, new, 1), _Texts))
 
 
 @pytest.mark.parametrize(
@@ -533,4 +528,4 @@ def test_the_schema_takes_what_loads(schema, texts, changed, old, new):
 def test_the_schema_refuses_what_does_not_load(schema, texts, message, old, new):
     message(old, new)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(yaml.load(texts["yin2020"].replace(old, new, 1), _Texts), schema)
+        schema.validate(yaml.load(texts["yin2020"].replace(old, new, 1), _Texts))

@@ -1,7 +1,6 @@
 """Scenarios of recordings: what loads, what does not, and what is said about it."""
 
 import inspect
-import json
 import re
 from pathlib import Path
 
@@ -175,14 +174,13 @@ _Texts.yaml_implicit_resolvers = {
 
 
 @pytest.mark.parametrize("changes", [[], PLACED])
-def test_the_schema_takes_recordings(root, text, changes):
-    schema = json.loads((root / "data/scenarios/scenario.schema.json").read_text())
+def test_the_schema_takes_recordings(schema, text, changes):
     for old, new in changes:
         text = text.replace(old, new, 1)
-    jsonschema.validate(yaml.load(text, _Texts), schema)
+    schema.validate(yaml.load(text, _Texts))
     for old, new in (("kind: recorded", "kind: mission"), ("window_ns", "window_s"), ("[0, 1, 2, 3]", "[0, 1, 2]")):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(yaml.load(text.replace(old, new, 1), _Texts), schema)
+            schema.validate(yaml.load(text.replace(old, new, 1), _Texts))
 
 
 def test_the_documents_example_is_a_scenario(root, tmp_path):

@@ -58,7 +58,12 @@ def of_binomial(found, expectation, trials):
     return abs(found - expectation) < FOUR_SIGMA * np.sqrt(expectation * (1 - expectation) / trials)
 
 
-@pytest.fixture(scope="module", params=["passive", "active", "setting", "detector"])
+def dear(*names):
+    """The first of several cases, which stands for all in the fast tests, and the others, which are slow."""
+    return [names[0], *(pytest.param(name, marks=pytest.mark.slow) for name in names[1:])]
+
+
+@pytest.fixture(scope="module", params=dear("passive", "active", "setting", "detector"))
 def busy(request, missions, tmp_path_factory):
     """Five million arrivals per second at a passive station, unequal detectors, and unequal errors by basis.
 
@@ -112,7 +117,7 @@ def test_s_of_the_bell_test(busy):
     assert abs(float(found.s) - expectation["chsh_s"]) < FOUR_SIGMA * float(found.sigma)
 
 
-@pytest.fixture(scope="module", params=["after-pulses", "wide pulses"])
+@pytest.fixture(scope="module", params=dear("after-pulses", "wide pulses"))
 def pulsed(request, missions, tmp_path_factory):
     """Unequal detectors: 2.7 million clicks per second with after-pulses, or pulses that reach into other windows."""
     transmittance, options = {

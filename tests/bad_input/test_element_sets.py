@@ -20,6 +20,7 @@ from satqkd.workflow.check import check
 DATA = Path(__file__).parents[2] / "data"
 ROWS = (DATA / "orbits/micius.csv").read_text().splitlines()
 NAMES = ROWS[0].split(",")
+TREE = yaml.load((DATA / "scenarios/yin2020.yaml").read_text(), yaml.CSafeLoader)
 # The set that the sessions of yin2020, in October 2018, are computed from.
 ROW = dict(zip(NAMES, next(row for row in ROWS if "2018-09-15T" in row).split(","), strict=True))
 LINE_1 = "1 41731U 16051A   18258.22623667  .00000384  00000-0  18801-4 0  9991"
@@ -54,10 +55,9 @@ def asked(tmp_path, refusal):
     (tmp_path / "scenarios").mkdir()
     (tmp_path / "orbits").mkdir()
     scenario, elements = tmp_path / "scenarios/yin2020.yaml", tmp_path / "orbits/micius.csv"
-    tree = yaml.safe_load((DATA / "scenarios/yin2020.yaml").read_text())
 
     def asked(content, **orbit):
-        scenario.write_text(yaml.safe_dump(tree | {"orbit": tree["orbit"] | orbit}))
+        scenario.write_text(yaml.dump(TREE | {"orbit": TREE["orbit"] | orbit}, Dumper=yaml.CSafeDumper))
         elements.write_bytes(content if isinstance(content, bytes) else content.encode())
         sentence = refusal(check, scenario, ScenarioError)
         assert sentence.startswith(f"{scenario}: orbit.elements=micius.csv: ") and sentence.isprintable()

@@ -60,6 +60,7 @@ def found(scenario, path):
 SHORT = [("duration_s: 20", "duration_s: 2"), ("duration_s: 10", "duration_s: 1")]
 
 
+@pytest.mark.slow
 def test_a_late_start_is_found_with_the_keys_that_the_message_names(scenario, tmp_path):
     path, short = tags(tmp_path, starts_s=(0.0, 4.5)), scenario(*SHORT)
     with pytest.raises(ValueError, match=r"up to 2 s away from what start_s says: .*start_uncertainty_s$"):

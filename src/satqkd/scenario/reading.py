@@ -92,6 +92,7 @@ class _Sources:
     path: Path
     origins: dict[str, tuple[str, str]] = field(default_factory=dict)
     widths: dict[str, Uncertainty] = field(default_factory=dict)
+    others: dict[Path, dict] = field(default_factory=dict)  # files of the scenarios that values come from, each read once
 
 
 def _unwrapped(node: Any, key: str, sources: _Sources) -> Any:
@@ -126,7 +127,9 @@ def _transferred(node: dict, key: str, sources: _Sources) -> Any:
     if len(node) != 1 or not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ScenarioError(f"{key}.from={str(name)[:60]} is wrong: write {{from: name}}, the name of another scenario")
     path = neighbour(sources.path, name)
-    there: Any = read_tree(path, "a scenario", "data/scenarios/yin2020.yaml")
+    if path not in sources.others:
+        sources.others[path] = read_tree(path, "a scenario", "data/scenarios/yin2020.yaml")
+    there: Any = sources.others[path]
     try:
         for part in key.split("."):
             there = there[int(part)] if isinstance(there, list) else there[part]
