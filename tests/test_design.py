@@ -1,6 +1,7 @@
 """What docs/design.md promises of the package's build."""
 
 import ast
+import functools
 import importlib
 
 import pytest
@@ -35,9 +36,15 @@ PROMISED = {
 }
 
 
+@functools.cache
+def tree_of(path):
+    """A file's syntax tree; each is parsed once."""
+    return ast.parse(path.read_text())
+
+
 def imported(path, package):
     """Names of satqkd's modules that a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -88,7 +95,7 @@ def test_stages_after_detection_never_open_the_truth(root):
         for file in (root / "src/satqkd" / stage).rglob("*.py"):
             texts = [
                 node.value
-                for node in ast.walk(ast.parse(file.read_text()))
+                for node in ast.walk(tree_of(file))
                 if isinstance(node, ast.Constant) and isinstance(node.value, str)
             ]
             assert not [text for text in texts if "truth.nc" in text or text.strip() == "truth"], file

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import functools
 import io
 import json
 import os
@@ -260,6 +261,12 @@ def test_what_the_key_stage_publishes_holds_no_bits_at_all(results):
     assert any(cell.get("outputs") for cell in cells)
 
 
+@functools.cache
+def called_in(path):
+    """What a file of Python or a notebook imports or uses; each is read once."""
+    return list(called(ast.parse(code_of(path))))
+
+
 def called(tree):
     """Dotted names of all that a file imports or uses."""
     for node in ast.walk(tree):
@@ -291,7 +298,7 @@ def test_the_systems_randomness_is_asked_for_in_one_place():
     places = {
         path.relative_to(ROOT / "src/satqkd").as_posix()
         for path in SOURCES
-        for name, _ in called(ast.parse(path.read_text()))
+        for name, _ in called_in(path)
         if SYSTEM.fullmatch(name)
     }
     assert places == {"key/custody/keyfile.py"}
@@ -301,13 +308,13 @@ def test_the_systems_randomness_is_asked_for_in_one_place():
     "name", ["custody/keyfile", "custody/ledger", "postprocessing/authentication", "custody/relay"]
 )
 def test_what_handles_secrets_knows_no_seed(name):
-    names = {name for name, _ in called(ast.parse((ROOT / f"src/satqkd/key/{name}.py").read_text()))}
+    names = {name for name, _ in called_in(ROOT / f"src/satqkd/key/{name}.py")}
     assert not [n for n in names if re.search(r"random\.|default_rng|streams\.stream|\bstream$|record_key", n)]
 
 
 @pytest.mark.parametrize("path", ALL_CODE, ids=lambda path: path.stem)
 def test_nothing_is_drawn_without_a_seed(path):
-    for name, call in called(ast.parse(code_of(path))):
+    for name, call in called_in(path):
         assert name != "random" and not name.startswith("random."), name
         if (match := re.fullmatch(r"(?:np|numpy)\.random\.(\w+)(?:\..*)?", name)) and match[1] not in SEEDED:
             pytest.fail(f"{name} draws from a state that nobody seeded")
@@ -339,7 +346,7 @@ def test_streams_are_opened_by_name_from_the_one_seed():
     users = {
         path.relative_to(ROOT / "src/satqkd").as_posix()
         for path in SOURCES
-        for name, call in called(ast.parse(path.read_text()))
+        for name, call in called_in(path)
         if call is not None and re.fullmatch(r"(np|numpy)\.random\.(default_rng|Generator|SFC64|SeedSequence)", name)
     }
     assert users == {"streams.py"} | constant

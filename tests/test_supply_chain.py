@@ -1,6 +1,7 @@
 """What the package takes from others: declared, locked, and under licences that go together."""
 
 import ast
+import functools
 import importlib.metadata
 import importlib.util
 import re
@@ -45,18 +46,28 @@ def locked_versions(lock):
     return found
 
 
+@functools.cache
+def imported_in(file):
+    """Top-level names that a file imports, wherever in it; each file is read once."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
 def imported(folder, but=()):
-    """Top-level names that files import, wherever in them; some files may be left out."""
-    for file in set(folder.rglob("*.py")) - set(but):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                yield from (alias.name.split(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                yield node.module.split(".")[0]
+    """Top-level names that files import; some files may be left out."""
+    return set().union(*(imported_in(file) for file in set(folder.rglob("*.py")) - set(but)))
+
+
+owners_of_modules = functools.cache(importlib.metadata.packages_distributions)  # reads all that is installed
 
 
 def undeclared(folder, declared, own, but=()):
-    owners = importlib.metadata.packages_distributions()
+    owners = owners_of_modules()
     foreign = set(imported(folder, but)) - set(sys.stdlib_module_names) - own
     return {name for name in foreign if not {d.lower().replace("_", "-") for d in owners.get(name, [])} & declared}
 
