@@ -23,7 +23,8 @@ from satqkd.scenario import Scenario, load_scenario
 from satqkd.workflow.preloaded import leave_out_format_checks
 
 leave_out_format_checks()  # three seconds of every worker
-settings.register_profile("full", deadline=None)  # the first example waits for numba's compiler
+# The first example waits for numba's compiler. Each run draws other examples, so that many runs see many of them.
+settings.register_profile("full", deadline=None, max_examples=50)
 settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("full")
 
@@ -58,15 +59,23 @@ BRIGHT = {
 BEING_WRITTEN = shutil.ignore_patterns("*.pyc.*", "*.tmp.*")
 # In a copy of the project: a tenth of the draws of what is not known, all of which `make results` takes.
 FEW_DRAWS = 40
+# Folders whose tests share a fixture that takes seconds; elsewhere the tests of a file share what takes long.
+DEAR_FOLDERS = ("papers",)
 # Folders whose tests are a layer of their own, which has its own target of make.
 LAYERS = ("workflow", "browser", "slurm", "long")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark the tests of a layer; whole workflows come first, or one would go on when everything else is done."""
+    """Mark the tests of a layer, and those that stay on one core so that their fixtures are made once.
+
+    Whole workflows come first, or one would go on when everything else is done.
+    """
     for item in items:
-        folders = set(item.path.relative_to(item.config.rootpath).parts)
+        path = item.path.relative_to(item.config.rootpath)
+        folders = set(path.parts)
+        together = path.parent if path.parent.name in DEAR_FOLDERS else path
+        item.add_marker(pytest.mark.xdist_group(str(together)))
         if "whole_run" in item.fixturenames:
             folders.add("workflow")
         for layer in folders.intersection(LAYERS):

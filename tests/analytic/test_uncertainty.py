@@ -43,6 +43,7 @@ def test_without_unknowns_only_counting_remains(mission):
     assert interval.shares() == {COUNTING: 1.0}
 
 
+@pytest.mark.slow
 def test_the_interval_is_that_of_monte_carlo(mission):
     """Each unknown is drawn from its distribution; counting adds little to so large a key."""
     rng = np.random.default_rng(3)

@@ -175,7 +175,7 @@ def test_element_sets_that_are_damaged(path, lines):
     refused(path, check)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     place=st.sampled_from(PLACES),
     value=st.one_of(

@@ -20,7 +20,7 @@ FORMATS = (*OPEN, "ptu", "ht3")
 TAGS = 300
 MEGABYTE = 1 << 20
 EXAMPLES = settings(
-    max_examples=150,
+    max_examples=75,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -108,7 +108,7 @@ def test_a_scan_adds_the_jitter_in_quadrature_to_a_gaussian():
 
 def test_the_fit_of_a_scan_knows_its_deviation():
     rng, offset = np.random.default_rng(1), np.linspace(-1.2e-5, 1.2e-5, 25)
-    fits = [fitted_divergence_rad(offset, rng.poisson(500 * np.exp(-8 * (offset / 9e-6) ** 2))) for _ in range(300)]
+    fits = [fitted_divergence_rad(offset, rng.poisson(500 * np.exp(-8 * (offset / 9e-6) ** 2))) for _ in range(150)]
     widths, sigmas = np.array(fits).T
     assert widths.mean() == pytest.approx(9e-6, rel=5e-3)
     assert sigmas.mean() == pytest.approx(widths.std(), rel=0.15)

@@ -17,7 +17,10 @@ SOUND = {"decoy": ("multinomial", "multinomial_two_way"), "entangled": ("project
 LABELS = [*(setting.label for setting in settings_of(load_scenario("yin2020"))), CUT]
 
 
-@pytest.fixture(scope="module", params=["yin2017", "liao2017", "yin2020", "tiangong2"])
+@pytest.fixture(
+    scope="module",
+    params=["yin2020", "tiangong2", *(pytest.param(name, marks=pytest.mark.slow) for name in ("yin2017", "liao2017"))],
+)
 def mission(request, missions, orbits):
     return missions[request.param], orbits[request.param]
 

@@ -10,6 +10,7 @@ import zarr
 from satqkd.analytic.expected import pair_rates, pulse_rates
 from satqkd.bell.locality import along_baseline_m, trial_timing
 from satqkd.dataset import save
+from satqkd.papers import figure_tables, read_results
 
 RUNS = 3
 ACCIDENTALS = 7.0
@@ -133,3 +134,13 @@ def simulated(tmp_path_factory, missions, orbits, channels) -> dict[str, Path]:
                     tag_run(scenario, orbit, channel, run / "detection.zarr")
         results[name] = folder
     return results
+
+
+@pytest.fixture(scope="session")
+def tables(simulated, missions):
+    """Tables of all figures by experiment."""
+    previous = simulated["yin2017"] / "channel.nc"
+    return {
+        name: figure_tables(read_results(scenario, simulated[name], previous if name == "yin2020" else None))
+        for name, scenario in missions.items()
+    }

@@ -10,8 +10,6 @@ from satqkd.papers import (
     CATALOGUE,
     deviations,
     draw_figures,
-    figure_tables,
-    read_results,
 )
 from satqkd.papers.figures import ranges
 from satqkd.papers.marks import error_bar
@@ -24,15 +22,6 @@ MISSIONS = ("yin2017", "liao2017", "yin2020", "tiangong2")
 @pytest.fixture(scope="module")
 def references():
     return {name: load_reference(name) for name in MISSIONS}
-
-
-@pytest.fixture(scope="module")
-def tables(simulated, missions):
-    previous = simulated["yin2017"] / "channel.nc"
-    return {
-        name: figure_tables(read_results(missions[name], simulated[name], previous if name == "yin2020" else None))
-        for name in MISSIONS
-    }
 
 
 def test_no_figure_is_forgotten_and_none_invented(references):

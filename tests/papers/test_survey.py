@@ -2,13 +2,12 @@
 
 import pytest
 
-from satqkd.papers import read_results
-from satqkd.papers.survey import observables, orbits
+from satqkd.papers.survey import observables
 
 
 @pytest.fixture(scope="module")
-def table(simulated, missions):
-    return orbits(read_results(missions["liao2017"], simulated["liao2017"]))
+def table(tables):
+    return tables["liao2017"]["ed_fig_1"]
 
 
 def test_every_known_orbit_is_there_with_the_range_of_its_pass(table, orbits):

@@ -1,6 +1,8 @@
 """The workflow and sweeps through a real Slurm give the local bytes, also after jobs were killed: make test-slurm."""
 
 import csv
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,8 +10,9 @@ import yaml
 pytestmark = pytest.mark.slurm
 SLURM = (
     *("--profile", "workflow/profiles/slurm", "--jobs", "2", "--latency-wait", "10"),
-    *("--seconds-between-status-checks", "2", "--slurm-init-seconds-before-status-checks", "1"),
+    *("--slurm-init-seconds-before-status-checks", "1"),
 )
+POLL_OFTEN = Path(__file__).with_name("poll_often.py")
 WHOLE = ("all", "sweep", "--config", "sweep=events")
 SHORT = ("sweep", "--config", "sweep=short")
 APERTURE = {"name": "aperture", "keys": ["stations.0.aperture_m"], "unit": "m"}
@@ -50,7 +53,7 @@ def local_results(project, arguments):
 
 def through_slurm(cluster, project, arguments):
     """A run that has begun."""
-    return project.start("snakemake", *SLURM, *arguments, environment=cluster.environment)
+    return project.start(sys.executable, str(POLL_OFTEN), *SLURM, *arguments, environment=cluster.environment)
 
 
 @pytest.fixture(scope="module")
