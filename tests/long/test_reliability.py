@@ -9,6 +9,7 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -63,15 +64,32 @@ def project(new_project):
     shutil.rmtree(made.folder)
 
 
+class Undisturbed(NamedTuple):
+    """A run to which nothing happens: its results, its time [s], and the logs of its jobs."""
+
+    results: dict[str, bytes]
+    seconds: float
+    logs: list[str]
+
+
 @pytest.fixture(scope="module")
 def undisturbed(new_project):
-    """Results of a run to which nothing happens, and how long it takes [s]."""
     project, start = new_project(), time.monotonic()
     status, said = project.run(*RESULTS)
     assert status == 0, said
+    seconds = time.monotonic() - start
     assert (project.folder / "results/report.html").is_file()
     assert (project.folder / "results/report-snakemake.html").is_file()
-    return project.results(), time.monotonic() - start
+    logs = sorted(str(path.relative_to(project.folder)) for path in project.folder.glob("results/**/logs/*.log"))
+    assert len(logs) > 10
+    return Undisturbed(project.results(), seconds, logs)
+
+
+def wait_for(process, log):
+    """Wait until a job of a run begins, however long the machine takes."""
+    while process.poll() is None and not log.exists():
+        time.sleep(0.05)
+    assert log.exists(), f"the run ended before {log} was there"
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +99,7 @@ def table(request, renew, undisturbed):
     yield rows
     if not request.session.testsfailed and len(rows) == KILLS + OTHERS:
         lines = "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
-        renew("disturbances", TABLE.format(seconds=undisturbed[1], files=len(undisturbed[0]), rows=lines))
+        renew("disturbances", TABLE.format(seconds=undisturbed.seconds, files=len(undisturbed.results), rows=lines))
 
 
 def assert_plain_second_run(project, expected):
@@ -124,28 +142,35 @@ def disturb(process, how):
 
 @pytest.mark.parametrize("number", range(KILLS))
 def test_killed_at_a_random_moment(project, undisturbed, table, number):
-    """All processes at once, as when the power fails, and Snakemake alone, whose jobs go on without it."""
-    expected, seconds = undisturbed
+    """All processes at once, as when the power fails, and Snakemake alone, whose jobs go on without it.
+
+    The moment is in a job that is drawn, or before the first: no two runs take the same time.
+    """
+    expected = undisturbed.results
     how, what = [("all", "SIGKILL for all processes"), ("snakemake", "SIGKILL for Snakemake alone")][number % 2]
-    after = random.Random(number).uniform(0, 0.8 * seconds)  # a run is never as long as another
+    drawn, start = random.Random(number), time.monotonic()
+    log, later_s = drawn.choice(["", *undisturbed.logs]), drawn.uniform(0, 0.5)
     process = project.start(*RESULTS)
-    try:
-        process.wait(after)
-    except subprocess.TimeoutExpired:
+    if log:
+        wait_for(process, project.folder / log)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(later_s)
+    after = f"{time.monotonic() - start:.1f} s, in {Path(log).stem}" if log else f"{later_s:.1f} s"
+    if process.poll() is None:
         disturb(process, how)
     status, said = project.end(process)
     ended, whole = ending(status, said), project.whole(expected)
-    table.append(Row(what, f"{after:.1f} s", ended, whole, assert_plain_second_run(project, expected)))
+    table.append(Row(what, after, ended, whole, assert_plain_second_run(project, expected)))
 
 
 @pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "stage"])
 def test_ended_from_outside(project, undisturbed, table, how):
     """Ctrl-C, a scheduler's end, and one stage killed as the system does for want of memory."""
-    expected, seconds = undisturbed
+    expected = undisturbed.results
     process = project.start(*RESULTS)
     log = project.folder / "results/tiangong2/run1/logs/03_detection.log"
     while process.poll() is None and not (log.exists() and log.stat().st_size):
-        time.sleep(0.1)
+        time.sleep(0.05)
     start = time.monotonic()
     disturb(process, how)
     status, said = project.end(process)
@@ -166,7 +191,7 @@ def in_namespace(project, script, kinds="m"):
 @pytest.mark.parametrize(("place", "share"), [("results", 0.4), (".", 0.7)])
 def test_a_full_disk(project, new_project, undisturbed, table, place, share):
     """A file system that holds a part of the results, for these alone or for the project with Snakemake's records."""
-    expected, _ = undisturbed
+    expected = undisturbed.results
     source, kept = new_project().folder, project.folder.parent
     (project.folder / "results").mkdir()
     sources = [path for path in source.rglob("*") if path.is_file()] if place == "." else []
@@ -196,7 +221,7 @@ def test_a_full_disk(project, new_project, undisturbed, table, place, share):
 
 
 def test_results_that_cannot_be_written(project, undisturbed, table):
-    expected, _ = undisturbed
+    expected = undisturbed.results
     results = project.folder / "results"
     results.mkdir()
     start = time.monotonic()
@@ -209,11 +234,11 @@ def test_results_that_cannot_be_written(project, undisturbed, table):
 
 def test_two_runs_in_one_folder(project, undisturbed, table):
     """One that begins at the same moment and one that comes later are refused; the first goes on."""
-    expected, seconds = undisturbed
+    expected = undisturbed.results
     first, twin = project.start(*RESULTS), project.start(*RESULTS)
     start, log = time.monotonic(), project.folder / "results/tiangong2/run1/logs/03_detection.log"
-    while not log.exists() and time.monotonic() - start < seconds:
-        time.sleep(0.1)
+    while not log.exists() and None in (first.poll(), twin.poll()):
+        time.sleep(0.05)
     third = time.monotonic() - start
     ends = [project.run(*RESULTS), *(project.end(process) for process in (first, twin))]
     refused = [said for status, said in ends if status != 0]
@@ -227,7 +252,7 @@ def test_two_runs_in_one_folder(project, undisturbed, table):
 
 def test_no_network(project, undisturbed, table):
     """Not even the loopback."""
-    expected, _ = undisturbed
+    expected = undisturbed.results
     status, said = in_namespace(project, f"cd {project.folder}; make results CORES=2", "n")
     assert status == 0, said
     whole = project.whole(expected)
