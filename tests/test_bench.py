@@ -78,6 +78,7 @@ def test_pairs_go_through_every_stage_as_the_analytic_chain_expects(bench, tmp_p
     assert answer(scenario, orbit).qber == pytest.approx(expectation["qber"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_pulses_go_through_every_stage(bench, tmp_path):
     station = bench.stations[0].model_dump(mode="json") | {"loss_db": 20}
     scenario = changed(

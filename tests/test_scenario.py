@@ -407,7 +407,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_in_a_file_it_loads_or_is_refused_in_one_sentence(data, trees):
     """Random mutations of valid trees: nothing but a ScenarioError comes out, on one line, naming the file first."""

@@ -134,6 +134,7 @@ def test_nothing_is_found_in_noise(seeds, cells, monkeypatch):
             recover_clock(a, b, reach_s=0.01)
 
 
+@pytest.mark.slow
 def test_nothing_is_found_in_light_that_swells_and_fades_together():
     """Rates that change alike in both streams make broad hills in their correlation, and no peak."""
     rng = np.random.default_rng(3)
@@ -182,7 +183,10 @@ def beacon_clock(beacon, gps, link, rate_hz=BEACON_HZ):
     return recover_clock(pulses, beacon, prior=prior, reach_s=0.5 / rate_hz, **link)
 
 
-@pytest.mark.parametrize("dark", [(), range(100, 180), range(1, 272, 2), range(20, 272)])
+@pytest.mark.parametrize(
+    "dark",
+    [range(1, 272, 2), *(pytest.param(dark, marks=pytest.mark.slow) for dark in ((), range(100, 180), range(20, 272)))],
+)
 def test_offset_and_drift_of_a_beacon_are_found_within_their_errors(link, dark):
     """Many clocks: deviations over the stated sigma are normal, with missing seconds too, and at the bound."""
     rng = np.random.default_rng(1)
@@ -305,6 +309,7 @@ def test_wrong_arguments_are_refused():
         recover_clock(tags / 1e12, tags)
 
 
+@pytest.mark.slow
 def test_few_tags_far_wider_than_the_bin_that_found_them():
     """Of 188 GPS seconds with 50 ns of jitter some fall together by chance: the fit has to see that there are more."""
     for seed in range(40):

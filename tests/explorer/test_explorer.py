@@ -97,6 +97,7 @@ def test_moving_a_slider_changes_the_numbers_shown(explorer):
     assert f"{explorer.shown.result.key:,.0f}" in explorer.numbers.value
 
 
+@pytest.mark.slow
 def test_another_scenario_brings_its_own_sliders(explorer):
     explorer.choice.value = "liao2017"
     assert explorer.scenario.name == "liao2017"

@@ -88,7 +88,7 @@ def excluded_key_errors(n_key, n_sample, errors_sample, tail):
     return allowed
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.integers(1, 80), st.integers(1, 80), st.floats(0.0, 1.0), st.floats(1e-25, 0.2))
 def test_hypergeometric_limit_equals_its_definition(n_key, n_sample, fraction, tail):
     errors = round(fraction * n_sample)

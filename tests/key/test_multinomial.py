@@ -49,7 +49,7 @@ def divided(p):
     return np.array([p[0], (1.0 - p[0]) * p[1], (1.0 - p[0]) * (1.0 - p[1])])
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(
     sources, shares, st.floats(-4.0, 1.0), st.floats(0.0, 0.08), st.booleans(), st.sampled_from([0.0, 0.6, 1.0]),
     st.floats(0.8, 1.0), st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)),
@@ -73,7 +73,7 @@ def test_no_photon_number_gains_from_weights_of_events(mu, p, scale, width, sign
     assert multinomial.credit(x, signal_only, empty, single, low, high) == theta
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     sources, shares, st.floats(-6.0, 1.5), st.booleans(), st.floats(0.0, 0.08),
     st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)),
@@ -91,7 +91,7 @@ def test_no_photon_number_gains_from_weights_of_empty_events(mu, p, scale, signa
     assert mean.max() <= 1.0 + 1e-15
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     sources, shares, st.floats(-6.0, 1.5), st.floats(0.0, 1.0), st.floats(0.0, 0.08),
     st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)),
@@ -196,7 +196,7 @@ def test_the_linear_program_over_photon_numbers_agrees():
     assert (weights @ counts - price) / theta <= least.fun * (1.0 + 1e-9)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0.0, 0.3), st.floats(-60.0, -7.0))
 def test_phase_errors_are_those_of_the_exact_tail(n_key, n_sample, rate, log_tail):
     errors = int(rate * n_sample)

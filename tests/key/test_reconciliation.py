@@ -120,7 +120,7 @@ def plain_cascade(oracle, bob, plan, reuse):
     return bob, messages
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     n=st.integers(64, 400),
     error_rate=st.sampled_from([0.0, 0.01, 0.03, 0.1, 0.2]),
@@ -139,7 +139,7 @@ def test_equals_the_protocol_told_one_parity_at_a_time(n, error_rate, estimate, 
     assert ours.round_trips == messages + 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     n=st.integers(64, 5000),
     error_rate=st.floats(0.0, 0.15),
@@ -257,7 +257,7 @@ def test_orders_are_permutations_and_halves(n, qber, variant, seed):
     assert plan.first_order.size == len(block_sizes(variant, qber, n)) + 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(n=st.integers(65, 1000), share=st.sampled_from([0.0, 0.01, 0.5]), data=st.data())
 def test_ranges_of_packed_bits(n, share, data):
     low = data.draw(st.integers(0, n - 1))

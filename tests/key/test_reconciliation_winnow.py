@@ -40,7 +40,7 @@ def plain_winnow(alice, bob, exponents, rng):
     return np.array(bob), disclosed
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(n=st.integers(64, 600), error_rate=st.sampled_from([0.0, 0.02, 0.1, 0.3]), seed=st.integers(0, 2**32))
 def test_equals_the_protocol_told_block_by_block(n, error_rate, seed):
     alice, bob = sifted(n, error_rate, np.random.default_rng(seed))
@@ -50,7 +50,7 @@ def test_equals_the_protocol_told_block_by_block(n, error_rate, seed):
     assert ours.parity_bits == disclosed
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     n=st.integers(64, 5000),
     error_rate=st.floats(0.0, 0.15),

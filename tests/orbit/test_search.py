@@ -35,7 +35,7 @@ def from_definition(path, station, lowest_deg):
     lowest_deg=st.floats(0, 85),
     nodes=st.integers(2, len(PATH.position_m)),
 )
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_equals_its_definition(latitude_deg, longitude_deg, altitude_m, lowest_deg, nodes):
     path = replace(
         PATH,
