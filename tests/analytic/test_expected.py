@@ -27,7 +27,7 @@ def agrees(found, expectation, run, seconds):
     return abs(found - expectation) < FOUR_SIGMA * sigma + HALF_A_SECOND * expectation
 
 
-@pytest.fixture(params=["bright", "bright_active"])
+@pytest.fixture(scope="module", params=["bright", "bright_active"])
 def pairs(request):
     """A run with its expectation and what the stages found."""
     run = request.getfixturevalue(request.param)
