@@ -57,8 +57,6 @@ BRIGHT = {
 
 # What Python and numba are just writing into their caches, for another test: it takes another name at any moment.
 BEING_WRITTEN = shutil.ignore_patterns("*.pyc.*", "*.tmp.*")
-# In a copy of the project: a tenth of the draws of what is not known, all of which `make results` takes.
-FEW_DRAWS = 40
 # Folders whose tests share a fixture that takes seconds; elsewhere the tests of a file share what takes long.
 DEAR_FOLDERS = ("papers",)
 # Folders whose tests are a layer of their own, which has its own target of make.
@@ -176,8 +174,6 @@ def project_in(root):
             shutil.copytree(root / name, folder / name, ignore=BEING_WRITTEN)
         for name in ("Snakefile", "environment.yml"):
             shutil.copy(root / name, folder)
-        draws = folder / "data/calibration/draws.csv"
-        draws.write_text("".join(draws.read_text().splitlines(keepends=True)[: 1 + FEW_DRAWS]))
         project = Project(folder)
         project.configure(**configuration)
         return project
