@@ -63,9 +63,9 @@ lab: $(VENV)/.made  ## the notebooks in JupyterLab
 check: lint  ## lint, and the tests with few examples each: after every change
 	pytest $(BY_FILE) --hypothesis-profile=quick
 
-# On all cores. BY_FILE keeps the tests of a file, or of a folder with dear fixtures, on one core, so that its fixtures are
-# made once (tests/conftest.py). SHARED gives each test to the next free core, for whole workflows.
-BY_FILE := -n $(CORES) --dist loadgroup
+# On all cores. BY_FILE keeps the tests of a file on one core, so that its fixtures are made once. SHARED gives each test to
+# the next free core, for whole workflows.
+BY_FILE := -n $(CORES) --dist loadfile
 SHARED := -n $(CORES) --dist worksteal
 test: $(VENV)/.tests  ## the tests: units, properties, twins, published values
 	pytest $(BY_FILE)

@@ -57,23 +57,15 @@ BRIGHT = {
 
 # What Python and numba are just writing into their caches, for another test: it takes another name at any moment.
 BEING_WRITTEN = shutil.ignore_patterns("*.pyc.*", "*.tmp.*")
-# Folders whose tests share a fixture that takes seconds; elsewhere the tests of a file share what takes long.
-DEAR_FOLDERS = ("papers",)
 # Folders whose tests are a layer of their own, which has its own target of make.
 LAYERS = ("workflow", "browser", "slurm", "long")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark the tests of a layer, and those that stay on one core so that their fixtures are made once.
-
-    Whole workflows come first, or one would go on when everything else is done.
-    """
+    """Mark the tests of a layer; whole workflows come first, or one would go on when everything else is done."""
     for item in items:
-        path = item.path.relative_to(item.config.rootpath)
-        folders = set(path.parts)
-        together = path.parent if path.parent.name in DEAR_FOLDERS else path
-        item.add_marker(pytest.mark.xdist_group(str(together)))
+        folders = set(item.path.relative_to(item.config.rootpath).parts)
         if "whole_run" in item.fixturenames:
             folders.add("workflow")
         for layer in folders.intersection(LAYERS):
