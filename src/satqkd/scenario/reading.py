@@ -92,7 +92,7 @@ class _Sources:
     path: Path
     origins: dict[str, tuple[str, str]] = field(default_factory=dict)
     widths: dict[str, Uncertainty] = field(default_factory=dict)
-    others: dict[Path, dict] = field(default_factory=dict)  # files of the scenarios that values come from, each read once
+    others: dict[Path, dict] = field(default_factory=dict)  # scenarios that values come from; each file is read once
 
 
 def _unwrapped(node: Any, key: str, sources: _Sources) -> Any:
