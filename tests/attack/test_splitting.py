@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.attack.splitting import crossing_loss_db, split, trojan_horse
+from satqkd.attack.knowledge import information_bits
+from satqkd.attack.splitting import crossing_loss_db, seeded, split, trojan_horse
 
 
 @given(st.floats(0.05, 1.5), st.floats(0, 60), st.floats(0.01, 1.0), st.floats(0.0, 1.0))
@@ -46,9 +47,28 @@ def test_a_trojan_horse_changes_no_gain_and_knows_less_behind_more_isolation(iso
     light = {"transmittance": 1e-3, "input_photons": 1e12, "strength": strength}
     weak, strong = (trojan_horse([0.8, 0.1], isolation_db=db, **light) for db in (isolation_db, isolation_db + 10))
     assert weak.gain.tolist() == pytest.approx([8e-4, 1e-4])
-    assert (strong.known <= weak.known).all() and (weak.known <= strength).all()
+    assert (weak.known == strength).all()
+    assert 0.5 <= strong.certainty <= weak.certainty <= 1
 
 
 def test_one_returned_photon_in_a_million_pulses_by_hand():
+    """Certainty (1 + sqrt(2 m))/2 for m = 1e-6: m/ln 2 of a bit, more than the m that counting photons gives."""
     back = trojan_horse([0.8], transmittance=1e-3, input_photons=1e12, isolation_db=180, strength=1.0)
-    assert back.known[0] == pytest.approx(1e-6, rel=1e-5)
+    assert back.certainty == pytest.approx(0.5 + np.sqrt(2e-6) / 2, rel=1e-9)
+    assert information_bits(back.certainty) == pytest.approx(1e-6 / np.log(2), rel=1e-5)
+
+
+@given(st.floats(1.0, 10.0), st.floats(0.0, 1.0), st.floats(10, 60))
+def test_seeded_pulses_click_as_often_as_expected_at_every_intensity(gain, strength, loss_db):
+    link = {"transmittance": 0.08 * 10 ** (-loss_db / 10), "receiver_efficiency": 0.08, "strength": strength}
+    attack = seeded([0.8, 0.1], gain=gain, **link)
+    assert attack.gain == pytest.approx(-np.expm1(-np.array([0.8, 0.1]) * link["transmittance"]))
+    assert ((attack.known >= 0) & (attack.known <= strength * (1 + 1e-9))).all()
+    if gain > 1.1 and strength > 0:
+        assert (attack.known > seeded([0.8, 0.1], gain=1.0, **link).known).all()
+
+
+def test_the_bits_of_seeded_single_photons_are_left():
+    """Behind much loss a share exp(-gain mu) of the clicks is of single photons."""
+    attack = seeded([0.8], transmittance=1e-6, receiver_efficiency=0.08, gain=3.0, strength=1.0)
+    assert attack.known[0] == pytest.approx(1 - np.exp(-2.4), rel=1e-4)

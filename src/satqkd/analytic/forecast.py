@@ -222,6 +222,7 @@ def key_account(scenario: Scenario, bound: str) -> Callable[[np.ndarray, np.ndar
             key_basis="both",
             key_intensities="signal",
             intensity_fluctuation=source.intensity_fluctuation,
+            returned_photons=source.returned_photons,
             efficiency_mismatch=key.efficiency_mismatch,
         )
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtr
 
 # Direction of each detector's misalignment along two axes, by 2 * setting + outcome: outcomes of a basis are opposite.
 DIRECTIONS = np.array([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
@@ -37,6 +38,26 @@ def gate_efficiency(delay_ps: ArrayLike, *, offset_ps: float, width_ps: float) -
     centre = offset_ps * np.array([-0.5, 0.5])
     square = (np.asarray(delay_ps, float)[..., None] - centre) ** 2 - centre**2
     return np.exp(-square / (2 * width_ps**2))
+
+
+def window_acceptance(delay_ps: ArrayLike, *, window_ps: float, jitter_ps: float) -> np.ndarray:
+    """Return the probability that a click falls into a window, for a mean delay after its middle.
+
+    Parameters
+    ----------
+    delay_ps : array_like
+    window_ps : float
+        Full width [ps].
+    jitter_ps : float
+        Standard deviation of the delay [ps].
+
+    Examples
+    --------
+    >>> window_acceptance([0.0, 2000.0], window_ps=2500, jitter_ps=770).round(3).tolist()
+    [0.895, 0.165]
+    """
+    late = np.asarray(delay_ps, float)
+    return ndtr((window_ps / 2 - late) / jitter_ps) - ndtr((-window_ps / 2 - late) / jitter_ps)
 
 
 def split_to_first(wavelength_nm: ArrayLike, *, design_nm: float, order: float) -> np.ndarray:

@@ -11,6 +11,7 @@ from satqkd.attack.devices import (
     field_of_view_efficiency,
     gate_efficiency,
     linear_mode_click,
+    window_acceptance,
 )
 from satqkd.attack.responses import (
     Response,
@@ -22,7 +23,7 @@ from satqkd.attack.responses import (
     predicted,
     resent_click_table,
 )
-from satqkd.attack.splitting import Split, split, trojan_horse
+from satqkd.attack.splitting import Split, seeded, split, trojan_horse
 from satqkd.scenario.hostile import (
     Attack,
     Blinding,
@@ -30,6 +31,7 @@ from satqkd.scenario.hostile import (
     DetectorDamage,
     DoubleClicks,
     InterceptResend,
+    LaserSeeding,
     PhotonNumberSplitting,
     PredictableSettings,
     SpatialMode,
@@ -58,6 +60,8 @@ class Station:
         Mean of link, receiver and detectors together [1].
     receiver_efficiency : float
         Receiver and detectors, which she cannot replace [1].
+    window_ps, jitter_ps : float
+        Full width of the window in which clicks count, and standard deviation of their delay in it [ps].
     """
 
     wavelength_nm: float
@@ -66,6 +70,8 @@ class Station:
     dead_time_s: float
     transmittance: float
     receiver_efficiency: float
+    window_ps: float
+    jitter_ps: float
 
 
 class Eve:
@@ -92,11 +98,14 @@ class Eve:
         self._times: list[np.ndarray] = []
         self._beliefs: list[np.ndarray] = []
         self.gain, self.reach_s, self._last_s = 1.0, 0.0, -np.inf
+        self._click_delays_s = np.zeros(4)
         self._respond: Callable[[np.ndarray, np.ndarray, np.ndarray], Response] | None
         match attack:
             case TimeShift():
-                self.reach_s = 1e-9 * attack.shift_ns
-                self._filter(_gates(attack), np.array([-1, 1]) * self.reach_s)
+                self._click_delays_s = 1e-9 * attack.detector_delay_ns * np.array([-0.5, 0.5, -0.5, 0.5])
+                self.reach_s = 1e-9 * (attack.shift_ns + attack.detector_delay_ns / 2)
+                accepted, of_others = _accepted(attack, station)
+                self._filter(_gates(attack), 1e-9 * attack.shift_ns * np.array([-1, 1]), accepted / of_others)
             case DetectorDamage():
                 self._filter(np.array([[1.0, 1 - attack.strength] * 2]), np.zeros(1))
             case InterceptResend() | Blinding() | WavelengthDependence() | SpatialMode():
@@ -113,13 +122,13 @@ class Eve:
                 assert station.switch_rate_hz is not None  # the scenario is checked
                 known_after_s = attack.settings_in_record / station.switch_rate_hz
                 self._respond = lambda channel, time_s, _: predicted(channel, time_s, known_after_s=known_after_s)
-            case PhotonNumberSplitting() | TrojanHorse():
+            case PhotonNumberSplitting() | TrojanHorse() | LaserSeeding():
                 self._respond = None
 
-    def _filter(self, table: np.ndarray, delays_s: np.ndarray) -> None:
+    def _filter(self, table: np.ndarray, delays_s: np.ndarray, accepted: np.ndarray | float = 1.0) -> None:
         """Choose an attack that sends photons on."""
-        self.gain = 1 / mean_efficiency(table)
-        self._respond = lambda channel, _, draws: filtered(channel, draws, table, delays_s=delays_s)
+        self.gain = 1 / float(np.mean(table / table.max() * accepted))
+        self._respond = lambda channel, _, draws: filtered(channel, draws, table, delays_s=delays_s, accepted=accepted)
 
     def _put_to_sleep(self, channel: np.ndarray, time_s: np.ndarray, draws: np.ndarray) -> Response:
         """Attack photons by the dead time, none of them before the detectors are ready again."""
@@ -131,7 +140,7 @@ class Eve:
     @property
     def knows(self) -> str:
         """Return whose bit her record is about: "sent", by the transmitter, or "received", by the attacked station."""
-        return "sent" if isinstance(self._attack, PhotonNumberSplitting | TrojanHorse) else "received"
+        return "sent" if self._respond is None else "received"
 
     @property
     def settings_in_record(self) -> int | None:
@@ -148,6 +157,14 @@ class Eve:
                 isolation_db=self._attack.isolation_db,
                 strength=self._attack.strength,
             )
+        if isinstance(self._attack, LaserSeeding):
+            return seeded(
+                mean_photon_numbers,
+                transmittance=self._station.transmittance,
+                receiver_efficiency=self._station.receiver_efficiency,
+                gain=1 + brightening(self._attack),
+                strength=self._attack.strength,
+            )
         if not isinstance(self._attack, PhotonNumberSplitting):
             return None
         return split(
@@ -158,21 +175,27 @@ class Eve:
             strength=self._attack.strength,
         )
 
-    def keep(self, emission_s: np.ndarray, *, known: np.ndarray, basis: np.ndarray, bit: np.ndarray) -> None:
-        """Record the photons that she has kept of detected pulses, and measures when the bases are public.
+    def keep(
+        self, emission_s: np.ndarray, *, known: np.ndarray, certainty: float, basis: np.ndarray, bit: np.ndarray
+    ) -> None:
+        """Record what she has kept of detected pulses, and measures when the bases are public.
 
         Parameters
         ----------
         emission_s : ndarray, shape (n,)
             Since the session's start [s].
         known : ndarray, shape (n,)
-            Probability that she has a photon of the pulse [1].
+            Probability that she has kept something of the pulse [1].
+        certainty : float
+            Probability that measuring it gives the bit [1].
         basis, bit : ndarray of uint8, shape (n,)
             What was sent.
         """
-        has = self._rng.random(emission_s.size) < known
+        draw = self._rng.random(emission_s.size)
+        has = draw < known
         belief = np.full((emission_s.size, 2), 0.5)
-        belief[np.arange(emission_s.size), basis] = bit
+        found = np.where(draw < known * certainty, bit, 1 - bit)
+        belief[np.arange(emission_s.size), basis] = np.where(found == 1, certainty, 1 - certainty)
         self._record(emission_s[has], belief[has])
 
     def touch(self, emission_s: np.ndarray, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -201,10 +224,11 @@ class Eve:
         answer = self._respond(where, time_s, draws[attacked, 2:])
         arrival_s, kept, extra = time_s + answer.delay_s, answer.kept, answer.extra
         extra_s = time_s[extra] + answer.extra_delay_s
-        self._record(arrival_s[kept], answer.belief[kept])
+        self._record(arrival_s[kept] + self._click_delays_s[answer.channel[kept]], answer.belief[kept])
         self._record(extra_s, answer.extra_belief)
         times = np.concatenate([emission_s[passed], arrival_s[kept], extra_s])
         channels = np.concatenate([channel[passed], answer.channel[kept], answer.extra_channel])
+        times += self._click_delays_s[channels]
         order = np.argsort(times, kind="stable")
         return times[order], channels[order]
 
@@ -219,15 +243,15 @@ class Eve:
         return times[order], np.concatenate([*self._beliefs, np.empty((0, 2))])[order]
 
 
-def mean_efficiency(table: np.ndarray) -> float:
-    """Return the share of photons that still click, the best way and channel being 1.
+def brightening(attack: LaserSeeding) -> float:
+    """Return the relative increase of a pulse's photon number, which is proportional to the light that gets in [1].
 
     Examples
     --------
-    >>> mean_efficiency(np.array([[1.0, 0.5, 1.0, 0.5]]))
-    0.75
+    >>> brightening(LaserSeeding(kind="laser_seeding", brightening=2, isolation_db=20))
+    0.02
     """
-    return float(np.mean(table / table.max()))
+    return attack.brightening * 10 ** (-attack.isolation_db / 10)
 
 
 def _gates(attack: TimeShift) -> np.ndarray:
@@ -237,6 +261,17 @@ def _gates(attack: TimeShift) -> np.ndarray:
     early_and_late_ps = 1e3 * attack.shift_ns * np.array([-1, 1])
     gates = gate_efficiency(early_and_late_ps, offset_ps=attack.gate_offset_ps, width_ps=attack.gate_width_ps)
     return np.tile(gates, 2)
+
+
+def _accepted(attack: TimeShift, station: Station) -> tuple[np.ndarray, float]:
+    """Return the shares of clicks in the window: of photons that come early and late, and the mean of all others.
+
+    The first has the shape (delay, channel).
+    """
+    late_ps = 1e3 * attack.detector_delay_ns * np.array([-0.5, 0.5, -0.5, 0.5])
+    shifts_ps = 1e3 * attack.shift_ns * np.array([[-1], [1], [0]])
+    shares = window_acceptance(shifts_ps + late_ps, window_ps=station.window_ps, jitter_ps=station.jitter_ps)
+    return shares[:2], float(shares[2].mean())
 
 
 def _click_table(

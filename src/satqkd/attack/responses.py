@@ -128,7 +128,14 @@ def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray) -> Response
     return Response(kept, sent, _belief(table)[target], np.zeros(channel.size))
 
 
-def filtered(channel: np.ndarray, draws: np.ndarray, table: np.ndarray, *, delays_s: np.ndarray) -> Response:
+def filtered(
+    channel: np.ndarray,
+    draws: np.ndarray,
+    table: np.ndarray,
+    *,
+    delays_s: np.ndarray,
+    accepted: np.ndarray | float = 1.0,
+) -> Response:
     """Let Eve choose at random among ways to send a photon on, for which detectors have different efficiencies.
 
     Parameters
@@ -140,6 +147,8 @@ def filtered(channel: np.ndarray, draws: np.ndarray, table: np.ndarray, *, delay
         Relative efficiency of each detector for each way.
     delays_s : ndarray, shape (way,)
         Delay of each way [s].
+    accepted : ndarray, shape (way, channel)
+        Relative share of the clicks that the station counts.
 
     Notes
     -----
@@ -155,7 +164,7 @@ def filtered(channel: np.ndarray, draws: np.ndarray, table: np.ndarray, *, delay
     """
     way = (draws[:, 0] * len(table)).astype(np.int64)
     kept = draws[:, 2] < (table / table.max())[way, channel]
-    return Response(kept, channel, _belief(table)[way], delays_s[way])
+    return Response(kept, channel, _belief(table * accepted)[way], delays_s[way])
 
 
 def one_awake(channel: np.ndarray, draws: np.ndarray, *, rested: np.ndarray, lead_s: float) -> Response:

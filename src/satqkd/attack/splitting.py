@@ -19,11 +19,14 @@ class Split:
     gain : ndarray, shape (intensity,)
         Probability that a pulse is detected [1].
     known : ndarray, shape (intensity,)
-        Share of the detected pulses of which Eve has a photon [1].
+        Share of the detected pulses that she measures when the bases are public [1].
+    certainty : float
+        Probability that such a measurement gives the bit: 1 if she has a photon with it.
     """
 
     gain: np.ndarray
     known: np.ndarray
+    certainty: float = 1.0
 
 
 def _yields(photons: np.ndarray, transmittance: float) -> np.ndarray:
@@ -80,7 +83,7 @@ def split(
 def trojan_horse(
     mean_photon_numbers: ArrayLike, *, transmittance: float, input_photons: float, isolation_db: float, strength: float
 ) -> Split:
-    """Return gains and Eve's knowledge if the source sends back a part of her light, which carries the bit.
+    """Return gains and Eve's knowledge if the source sends back a part of her light, polarised like the pulse.
 
     Parameters
     ----------
@@ -97,19 +100,61 @@ def trojan_horse(
 
     Notes
     -----
-    Gisin et al., Phys. Rev. A 73, 022320 (2006). She knows the bit if at least one photon of the coherent light comes
-    back, with probability 1 - exp(-mu). An Eve who keeps the phase of her light learns more of weak light: Lucamarini
-    et al., Phys. Rev. X 5, 031030 (2015).
+    Gisin et al., Phys. Rev. A 73, 022320 (2006). What comes back is coherent light of mean photon number m in one of
+    two orthogonal polarisations; the two states have the overlap exp(-m), and Helstrom's measurement (Quantum Detection
+    and Estimation Theory, 1976) tells them apart with probability (1 + sqrt(1 - exp(-2 m)))/2, better than counting
+    photons does. It is the best measurement of single pulses.
 
     Examples
     --------
     >>> back = trojan_horse([0.8], transmittance=1e-3, input_photons=1e12, isolation_db=120, strength=1.0)
-    >>> back.known.round(3).tolist()
-    [0.632]
+    >>> back.known.tolist(), round(back.certainty, 3)
+    ([1.0], 0.965)
     """
     mu = np.asarray(mean_photon_numbers, float)
     returned = input_photons * 10 ** (-isolation_db / 10)
-    return Split(mu * transmittance, np.full(mu.shape, strength * -np.expm1(-returned)))
+    certainty = 0.5 * (1 + float(np.sqrt(-np.expm1(-2 * returned))))
+    return Split(mu * transmittance, np.full(mu.shape, strength), certainty)
+
+
+def seeded(
+    mean_photon_numbers: ArrayLike, *, transmittance: float, receiver_efficiency: float, gain: float, strength: float
+) -> Split:
+    """Return gains and Eve's knowledge if her light makes pulses brighter, and she splits those of several photons.
+
+    Parameters
+    ----------
+    mean_photon_numbers : array_like, shape (intensity,)
+        As the source expects them [1].
+    transmittance : float
+        Of link, receiver and detectors together, as the station expects it [1].
+    receiver_efficiency : float
+        The part of it that Eve cannot replace [1].
+    gain : float
+        Factor by which her light makes pulses brighter [1].
+    strength : float
+        Share of the pulses that she attacks [1].
+
+    Notes
+    -----
+    Huang et al., Phys. Rev. Applied 12, 064043 (2019). She lets a pulse of n photons click as often as a link that
+    loses more by the same factor would, 1 - (1 - eta/gain)^n. Every intensity then clicks as often as expected, so that
+    decoys notice nothing. Of n > 1 photons she keeps one and sends the others without loss.
+
+    Examples
+    --------
+    >>> light = {"transmittance": 1e-3, "receiver_efficiency": 0.08, "strength": 1.0}
+    >>> attack = seeded([0.8, 0.1], gain=3.0, **light)
+    >>> (1e3 * attack.gain).round(3).tolist(), attack.known.round(2).tolist()
+    ([0.8, 0.1], [0.91, 0.26])
+    """
+    mu = np.asarray(mean_photon_numbers, float)
+    n = np.arange(MOST_PHOTONS + 1)
+    clicks = _yields(n, transmittance / gain)
+    with_one_kept = np.where(n > 1, np.minimum(clicks, _yields(np.maximum(n - 1, 0), receiver_efficiency)), 0.0)
+    several = poisson.pmf(n, gain * mu[:, None]) @ with_one_kept
+    untouched = -np.expm1(-mu * transmittance)
+    return Split(untouched, np.divide(strength * several, untouched, out=np.zeros_like(mu), where=untouched > 0))
 
 
 def crossing_loss_db(mean_photon_number: float, *, receiver_efficiency: float) -> float:

@@ -89,6 +89,7 @@ def _pulses(scenario: Counts, table: CountTable) -> CountedKey:
         key_basis="both",
         key_intensities="signal",
         intensity_fluctuation=scenario.source.intensity_fluctuation,
+        returned_photons=scenario.source.returned_photons,
         **_security(scenario),
     )
 

@@ -307,7 +307,8 @@ def _attacked(light: Light, station: "_Receiver", source: EntangledSource | Deco
     if isinstance(source, DecoySource) and (attack := station.eve.split(source.mu)) is not None:
         pulse = station.session * SESSION_PULSES + np.floor(light.emission_s * source.pulse_rate_hz).astype(np.int64)
         log = transmitter_log(record_key(*station.run_names, "log"), pulse, source.shares)
-        station.eve.keep(light.emission_s, known=attack.known[log[0]], basis=log[1], bit=log[2])
+        known, certainty = attack.known[log[0]], attack.certainty
+        station.eve.keep(light.emission_s, known=known, certainty=certainty, basis=log[1], bit=log[2])
     return Light(*station.eve.touch(light.emission_s, light.channel))
 
 
@@ -402,6 +403,8 @@ class _Receiver:
             dead_time_s=1e-9 * scenario.detection.dead_time_ns,
             transmittance=self.transmittance,
             receiver_efficiency=self.section.receiver_efficiency * detectors,
+            window_ps=1e3 * scenario.coincidence.window_ns,
+            jitter_ps=scenario.detection.timing_jitter_ps * np.sqrt(len(scenario.stations)),
         )
         assert scenario.attack is not None
         self.eve = Eve(scenario.attack, target, self._stream("eve"))

@@ -82,8 +82,7 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
     """
     bounds = scenario.proofs
     coincidence = _with_key_measurement(coincidence)
-    data, length = sifted_and_length(scenario, coincidence)
-    alarm = _alarm(scenario, coincidence)
+    data, length, alarm = _counted(scenario, coincidence)
     allowed = [alarm.allowed_mismatch(bound) for bound in bounds]
     granted = np.array([mismatch is not None for mismatch in allowed])
     # Where no key may be granted, the account shows what the equations give for the detectors as declared.
@@ -151,8 +150,15 @@ def sifted_and_length(scenario: Scenario | Recorded, coincidence: xr.Dataset) ->
         Proof, secrecy, correctness and, where it is not the scenario's, mismatch of the detectors to the account of the
         key.
     """
+    data, length, _ = _counted(scenario, coincidence)
+    return data, length
+
+
+def _counted(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength, Alarm]:
+    """Return what `sifted_and_length` does, and what the counts say against the assumptions of the proofs."""
+    alarm = _alarm(scenario, coincidence)
     of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
-    return of_source(scenario, coincidence)
+    return *of_source(scenario, coincidence, alarm), alarm
 
 
 def _real_keys(
@@ -487,13 +493,13 @@ def _key_measurement(coincidence: xr.Dataset) -> int:
     return names.index("key") if "key" in names else names.index("state")
 
 
-def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
+def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alarm) -> tuple[xr.Dataset, KeyLength]:
     """Return what pairs counted for the key, and its length as a function of the proof."""
     which = _key_measurement(coincidence)
     counts = sifted_pairs(coincidence.counts.values[which], coincidence.ideal_correlation.values[which])
     sifted, errors = np.array([counts.n_z, counts.n_x]), np.array([counts.errors_z, counts.errors_x])
     data = _rates(("basis",), sifted, errors, float(coincidence.duration.values[which]))
-    mismatch = _alarm(scenario, coincidence).allowed_mismatch(scenario.key.bound)
+    mismatch = alarm.allowed_mismatch(scenario.key.bound)
     threshold = np.nan
     # So few bits that there is no key even without errors leave it undefined, as do detectors that allow no key.
     with suppress(ValueError):
@@ -525,7 +531,7 @@ def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.D
     )
 
 
-def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength]:
+def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alarm) -> tuple[xr.Dataset, KeyLength]:
     """Return what pulses counted for the key, and its length as a function of the proof."""
     assert isinstance(scenario.source, DecoySource)
     counts = coincidence.counts.values[:, [0, 1], [0, 1]]
@@ -548,8 +554,9 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.
         f_ec=scenario.key.f_ec,
         key_intensities="signal",
         intensity_fluctuation=source.intensity_fluctuation,
+        returned_photons=source.returned_photons,
     )
-    allowed = _alarm(scenario, coincidence).allowed_mismatch(scenario.key.bound)
+    allowed = alarm.allowed_mismatch(scenario.key.bound)
     declared = scenario.key.efficiency_mismatch
     pooled = length(
         counts=pool_bases(counted),

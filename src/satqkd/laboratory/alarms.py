@@ -5,9 +5,10 @@ import xarray as xr
 from scipy.stats import binomtest
 
 from satqkd.attack.devices import voltage_v
+from satqkd.attack.eve import brightening
 from satqkd.detection import read_tags
 from satqkd.scenario import Scenario
-from satqkd.scenario.hostile import Blinding, DetectorDamage, PredictableSettings
+from satqkd.scenario.hostile import Blinding, DetectorDamage, LaserSeeding, PredictableSettings
 
 
 def monitor_voltage_v(attack: Blinding) -> float:
@@ -19,6 +20,17 @@ def monitor_voltage_v(attack: Blinding) -> float:
     0.4
     """
     return voltage_v(attack.photocurrent_ua, attack.sampling_kohm) if attack.strength > 0 else 0.0
+
+
+def power_rise(attack: LaserSeeding) -> float:
+    """Return the relative rise of the mean power behind a source whose laser is seeded in a share of the pulses.
+
+    Examples
+    --------
+    >>> power_rise(LaserSeeding(kind="laser_seeding", brightening=2, strength=0.25))
+    0.5
+    """
+    return attack.strength * brightening(attack)
 
 
 def imbalance_p_value(counts: np.ndarray, efficiencies: np.ndarray) -> float:
@@ -92,6 +104,8 @@ def alarms(scenario: Scenario, tags: str) -> list[str]:
     if isinstance(attack, Blinding) and attack.monitor_threshold_v is not None:
         voltage = monitor_voltage_v(attack)
         return [f"monitor at {voltage:.2g} V"] if voltage >= attack.monitor_threshold_v else []
+    if isinstance(attack, LaserSeeding) and attack.power_alarm is not None:
+        return [f"power up by {power_rise(attack):.2g}"] if power_rise(attack) >= attack.power_alarm else []
     if isinstance(attack, DetectorDamage) and attack.balance_alarm is not None:
         outcome = read_tags(tags, station.name).detector.values & 1
         efficiencies = np.array([d.efficiency for d in station.detectors]).reshape(2, 2).mean(axis=0)

@@ -67,6 +67,17 @@ class Experiment:
         return mission.replaced(self.laboratory | {"attack": attack}).replaced(self.setups[setup])
 
 
+def _within_the_proof(*, isolation_db: float, input_photons: float = 1e12) -> dict[str, Any]:
+    """Return keys of an isolated source, and of a proof that knows how many photons come back through the isolation."""
+    returned = input_photons * 10 ** (-isolation_db / 10)
+    return {
+        "attack.input_photons": input_photons,
+        "attack.isolation_db": isolation_db,
+        "key.bound": "multinomial",
+        "source.returned_photons": returned,
+    }
+
+
 EXPERIMENTS = {
     "intercept_resend": Experiment(
         "Intercept and resend",
@@ -98,9 +109,25 @@ EXPERIMENTS = {
         "Trojan horse",
         "liao2017",
         {"kind": "trojan_horse"},
-        {"none": {"attack.isolation_db": 115}, "isolation of 180 dB": {"attack.isolation_db": 180}},
+        {
+            "none": {"attack.isolation_db": 115},
+            "isolation of 180 dB, 10⁻⁶ photons in the proof": _within_the_proof(isolation_db=180),
+            "isolation of 250 dB, 10⁻¹³ photons in the proof": _within_the_proof(isolation_db=250),
+        },
         PULSES,
-        transmittances=(1e-3,),
+        transmittances=(4e-3,),
+    ),
+    "laser_seeding": Experiment(
+        "Laser seeding",
+        "liao2017",
+        {"kind": "laser_seeding", "brightening": 2},
+        {
+            "none": {},
+            "power behind the source watched": {"attack.power_alarm": 0.05},
+            "17 dB more: 4 %, with 5 % in the proof": {"attack.isolation_db": 17, "source.intensity_fluctuation": 0.05},
+        },
+        PULSES,
+        transmittances=(4e-3,),
     ),
     "time_shift": Experiment(
         "Time shift",
@@ -111,6 +138,13 @@ EXPERIMENTS = {
             "mismatch of 99 % in the proof": {"key.efficiency_mismatch": 0.99},
             "free-running detectors": {"attack.gate_width_ps": None},
         },
+        PAIRS,
+    ),
+    "time_shift_delays": Experiment(
+        "Time shift, unequal delays",
+        "yin2020",
+        {"kind": "time_shift", "shift_ns": 2},
+        {"none": {"attack.detector_delay_ns": 1}, "delays aligned": {"attack.detector_delay_ns": 0}},
         PAIRS,
     ),
     "blinding": Experiment(

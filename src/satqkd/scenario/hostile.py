@@ -45,8 +45,23 @@ class TrojanHorse(_Attack):
     )
 
 
+class LaserSeeding(_Attack):
+    """Eve sends light into the source's laser: pulses come out brighter, and she splits those of several photons."""
+
+    kind: Literal["laser_seeding"]
+    brightening: Annotated[Number, Field(ge=0, le=20)] = Field(
+        2, description="relative increase of a pulse's photon number by her light, without further isolation [1]"
+    )
+    isolation_db: Annotated[Number, Field(ge=0, le=400)] = Field(
+        0, description="countermeasure: further isolation of the laser, which takes from her light on its way in [dB]"
+    )
+    power_alarm: Positive | None = Field(
+        None, description="countermeasure: relative rise of the mean power behind the source that raises an alarm [1]"
+    )
+
+
 class TimeShift(_Attack):
-    """Eve delays or advances photons to where one outcome's detectors are more efficient than the other's."""
+    """Eve delays or advances photons to where one outcome's clicks count more often than the other's."""
 
     kind: Literal["time_shift"]
     shift_ns: Annotated[Number, Field(ge=0, le=10)] = Field(0.8, description="how far photons are shifted [ns]")
@@ -57,6 +72,11 @@ class TimeShift(_Attack):
     )
     gate_offset_ps: Annotated[Number, Field(ge=0, le=1e4)] = Field(
         400, description="by how much the gates of outcome 1 are later than those of outcome 0 [ps]"
+    )
+    detector_delay_ns: Annotated[Number, Field(ge=0, le=10)] = Field(
+        0,
+        description="by how much clicks of outcome 1 are later than those of outcome 0, so that the coincidence window "
+        "cuts them differently; aligned delays are the countermeasure [ns]",
     )
 
 
@@ -162,6 +182,7 @@ Attack: TypeAlias = (
     InterceptResend
     | PhotonNumberSplitting
     | TrojanHorse
+    | LaserSeeding
     | TimeShift
     | Blinding
     | DetectorDamage

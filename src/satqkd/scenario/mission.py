@@ -54,6 +54,8 @@ PROOFS = {
         "tiangong2",
     ),
 }
+# Those of them that accept a source that sends light back with its settings on it.
+LEAKAGE_PROOFS = ("asymptotic", "multinomial", "multinomial_two_way")
 
 
 # The smallest 1/e2 full angle of a Gaussian beam, in wavelengths over the clear aperture: cut at 1.12 times its 1/e2
@@ -381,6 +383,11 @@ class DecoySource(Section):
     mean_photon_numbers: dict[Intensity, NonNegative] = Field(description="mean photon number by intensity [1]")
     intensity_probabilities: dict[Intensity, Probability] = Field(description="share of the pulses by intensity [1]")
     intensity_fluctuation: Annotated[Number, Field(ge=0, lt=1)] = Field(0, description="relative uncertainty [1]")
+    returned_photons: Annotated[Number, Field(ge=0, le=1e3)] = Field(
+        0,
+        description="largest mean photon number of an eavesdropper's light that comes back in a pulse with the "
+        "settings on it, which the proof takes into account [1]",
+    )
     polarization_contrast: Annotated[Number, Field(gt=1)] | None = Field(
         None, description="contrast of the channel, ratio to 1"
     )
@@ -568,9 +575,16 @@ class AnyScenario(Section):
 
     @property
     def proofs(self) -> tuple[str, ...]:
-        """Return the proofs that apply to the source: the formulas of tiangong2 require a true vacuum."""
-        dim_vacuum = isinstance(self.source, DecoySource) and self.source.mean_photon_numbers["vacuum"] > 0
-        return tuple(bound for bound in PROOFS[self.source.kind] if not (dim_vacuum and bound == "tiangong2"))
+        """Return the proofs that apply to the source.
+
+        The formulas of tiangong2 require a true vacuum, and few proofs accept a source that sends light back.
+        """
+        source, bounds = self.source, PROOFS[self.source.kind]
+        if isinstance(source, DecoySource) and source.mean_photon_numbers["vacuum"] > 0:
+            bounds = tuple(bound for bound in bounds if bound != "tiangong2")
+        if isinstance(source, DecoySource) and source.returned_photons > 0:
+            bounds = tuple(bound for bound in bounds if bound in LEAKAGE_PROOFS)
+        return bounds
 
     @property
     def origins(self) -> dict[str, tuple[str, str]]:
@@ -619,6 +633,7 @@ class AnyScenario(Section):
         usual = [
             (values.get("orbit"), "norad_id", None),
             (values.get("source"), "bell_weights", None),
+            (values.get("source"), "returned_photons", 0),
             (values.get("transmitter"), "tracking", None),
             (values.get("transmitter"), "far_field", None),
             (values.get("channel"), "fading", "cells"),
@@ -859,7 +874,7 @@ class Scenario(Experiment):
         if self.attack is None:
             return self
         kind, source, active = self.attack.kind, self.source.kind, self.detection.basis_choice == "active"
-        if kind in ("photon_number_splitting", "trojan_horse") and source != "decoy":
+        if kind in ("photon_number_splitting", "trojan_horse", "laser_seeding") and source != "decoy":
             raise ValueError(f"attack.kind={kind} requires pulses: take a source of kind decoy, not {source}")
         if kind in ("double_clicks", "predictable_settings") and not (active and source == "entangled"):
             raise ValueError(f"attack.kind={kind} requires pairs and detection.basis_choice active")

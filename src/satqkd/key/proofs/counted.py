@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.bbm92 import PROOFS as PAIR_PROOFS
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length
+from satqkd.key.proofs.decoy import LEAKAGE_PROOFS, DecoyCounts, DecoyKey, decoy_key_length
 from satqkd.key.proofs.decoy import PROOFS as PULSE_PROOFS
-from satqkd.key.proofs.decoy import DecoyCounts, DecoyKey, decoy_key_length
 from satqkd.key.proofs.entropy import check_errors
 from satqkd.key.proofs.reasons import no_key_reason
 from satqkd.result import Result
@@ -179,6 +179,8 @@ def _of_pulses(counts: DecoyCounts, choices: dict[str, Any]) -> CountedKey:
         proofs = ("rusca2018",)
     elif counts.pulses is None or np.any(intensities[..., 2] > 0) or choices.get("key_intensities") != "signal":
         proofs = tuple(bound for bound in proofs if bound != "tiangong2")
+    if np.any(np.asarray(choices.get("returned_photons", 0.0)) > 0.0):
+        proofs = tuple(bound for bound in proofs if bound in LEAKAGE_PROOFS)
 
     def length(bound: str) -> DecoyKey:
         return decoy_key_length(counts=counts, **choices, bound=bound)

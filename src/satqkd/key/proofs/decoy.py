@@ -33,7 +33,7 @@ from satqkd.key.proofs.entropy import (
     check_security,
     named_bound,
 )
-from satqkd.key.proofs.multinomial import ESTIMATE, ESTIMATES, HASHING, security_bits
+from satqkd.key.proofs.multinomial import ESTIMATE, ESTIMATES, HASHING, leakage_terms, security_bits
 from satqkd.key.proofs.multinomial import accounts_of as weighed_accounts_of
 from satqkd.result import Result
 
@@ -246,6 +246,8 @@ class WeighedProof(Proof):
 
 # A fourth way to bound single photons, in addition to those of `satqkd.key.proofs.decoy_bounds`.
 WEIGHED = 3
+# Proofs that accept a source that sends light back: theorem 6 of docs/proofs.md. "asymptotic" leaves the light out.
+LEAKAGE_PROOFS = ("asymptotic", "multinomial", "multinomial_two_way")
 # The proof that replaces another one where Cascade really corrects.
 TWO_WAY = {"multinomial": "multinomial_two_way"}
 PROOFS = {
@@ -317,6 +319,22 @@ def _check_gains(pulses: np.ndarray | None, mu: np.ndarray, signal_only: bool) -
         )
 
 
+def _check_leakage(bound: str, pulses: np.ndarray | None, returned_photons: np.ndarray) -> None:
+    """Refuse a leaking source for a proof without a term for it, and without the number of pulses."""
+    if not np.any(returned_photons > 0.0):
+        return
+    if bound not in LEAKAGE_PROOFS:
+        raise ValueError(
+            f"returned_photons={np.max(returned_photons):g} with bound={bound!r}, which has no term for light that "
+            f"comes back: take one of {', '.join(LEAKAGE_PROOFS)}"
+        )
+    if pulses is None:
+        raise ValueError(
+            f"returned_photons={np.max(returned_photons):g} needs the number of pulses, but pulses=None: give those "
+            "sent at each intensity"
+        )
+
+
 def _check_probabilities(p: np.ndarray) -> None:
     """Refuse intensities that are never sent, and probabilities that do not add up to 1."""
     check_range(_ROUNDING, 1.0, "each intensity must be sent sometimes", intensity_probabilities=p)
@@ -370,6 +388,7 @@ def decoy_key_length(
     key_intensities: str = "all",
     intensity_fluctuation: ArrayLike = 0.0,
     efficiency_mismatch: ArrayLike = 0.0,
+    returned_photons: ArrayLike = 0.0,
 ) -> DecoyKey:
     """Return the length of a decoy-state BB84 key with signal, weak decoy and vacuum, or without the vacuum.
 
@@ -398,6 +417,10 @@ def decoy_key_length(
         is the shortest over the corners of that box; the vacuum is taken as stated.
     efficiency_mismatch : array_like
         Relative difference of the detector efficiencies; widens the phase error as in `satqkd.key.proofs.bbm92`.
+    returned_photons : array_like
+        Largest mean photon number of light that the source sends back to Eve in a pulse with the settings on it.
+        Only "multinomial" and "multinomial_two_way" have a term for it, "asymptotic" leaves it out, and all others
+        accept only 0.
 
     Returns
     -------
@@ -417,7 +440,8 @@ def decoy_key_length(
     may change from pulse to pulse.
     "multinomial_two_way": the same when error correction makes public where the errors were, as Cascade does: an empty
     event's bit is then known to whoever knows what Bob detected, so it is not secret. All other proofs that credit
-    empty events assume that nothing but Alice's parities is public.
+    empty events assume that nothing but Alice's parities is public. With `returned_photons` "multinomial" credits no
+    empty events either: theorem 6.
     "lim2014": Lim, Curty, Walenta, Xu, Zbinden, Phys. Rev. A 89, 022307 (2014), with Hoeffding's tail. Two changes.
     The single-photon errors never exceed all errors seen, which only lengthens the key. The sampling term, which as
     printed vanishes without errors, is a bound at every size, see
@@ -463,6 +487,8 @@ def decoy_key_length(
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
     check_range(0.0, 0.5, "give a fraction, not percent", intensity_fluctuation=intensity_fluctuation)
     check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
+    check_range(0.0, 1e3, "give the mean number of a pulse", returned_photons=returned_photons)
+    _check_leakage(bound, counts.pulses, np.asarray(returned_photons, dtype=float))
     for name, value, known in (
         ("key_basis", key_basis, _KEY_BASES),
         ("key_intensities", key_intensities, _KEY_INTENSITIES),
@@ -486,12 +512,18 @@ def decoy_key_length(
     common = (eps_sec, sigmas, f_ec, mismatch, security)
     kind = (proof.photons, proof.tail, proof.shares(signal_only), signal_only)
 
+    leaks = np.asarray(returned_photons) > 0.0
+    tagged, patterns = np.zeros(()), np.zeros(())
+    if leaks.any() and isinstance(proof, WeighedProof):
+        sent = columns["pulses"].sum(axis=-1)
+        tagged, patterns = leakage_terms(sent, returned_photons=returned_photons, eps_sec=eps_sec)
+
     def key(basis: str) -> DecoyBasisKey:
         other = "z" if basis == "x" else "x"
         counted = [columns[f"{what}_{side}"] for side in (basis, other) for what in ("detections", "errors")]
         if isinstance(proof, WeighedProof):
-            weighed = (eps_sec, f_ec, mismatch, security, fluctuation, signal_only, proof.two_way)
-            filled = weighed_accounts_of(*counted, mu, columns["p"], *weighed)
+            weighed = (eps_sec, f_ec, mismatch, security, fluctuation, signal_only, proof.two_way | leaks)
+            filled = weighed_accounts_of(*counted, mu, columns["p"], *weighed, tagged=tagged, patterns=patterns)
         else:
             pulses = columns.get("pulses", columns["p"])
             accounts = [accounts_of(*counted, pulses, corner, columns["p"], *common, *kind) for corner in corners]

@@ -18,6 +18,7 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.decoy_bounds import ACCOUNT
+from satqkd.key.proofs.leakage import log_patterns, most_tagged
 from satqkd.key.proofs.points import rows_of
 
 compiled = njit(cache=True, error_model="numpy")
@@ -335,6 +336,7 @@ def least_events(
     low: np.ndarray,
     high: np.ndarray,
     searched: bool = True,
+    tagged: float = 0.0,
 ) -> float:
     """Return a lower bound on the credited events of at most one photon; theorem 2 of docs/proofs.md.
 
@@ -348,6 +350,8 @@ def least_events(
         As of `credit`.
     searched : bool
         Whether to look for the best scale of the weights; the guess is nearly as good, and three times as fast.
+    tagged : float
+        Largest number of counted events of which Eve knows everything; theorem 6.
 
     Returns
     -------
@@ -375,7 +379,11 @@ def least_events(
     start = math.log(math.sqrt(2.0 * price / variance) * decoy)
     rest = (price, signal_only, share_empty, share_single, low, high, x)
     scale = _best_scale(start, EVENTS, 0.0, plan, *rest) if searched else start
-    return min(max(_value(scale, EVENTS, 0.0, counts, *rest), 0.0), _eligible(counts, signal_only))
+    found = _value(scale, EVENTS, 0.0, counts, *rest)
+    if tagged > 0.0 and found > 0.0:  # x holds the weights of the scale, and each tagged event has the greatest of them
+        theta = credit(x, signal_only, share_empty, share_single, low, high)
+        found -= tagged * math.log1p(max(x[0], x[1], x[2], 0.0)) / theta
+    return min(max(found, 0.0), _eligible(counts, signal_only))
 
 
 @compiled
@@ -417,8 +425,25 @@ def _errors_scale(plan: np.ndarray, part: float, price: float, high: np.ndarray)
 
 
 @compiled
+def _with_tagged(
+    errors: float, tagged: float, scale: float, part: float, low: np.ndarray, high: np.ndarray, x: np.ndarray
+) -> float:
+    """Return a bound on errors of single photons if some errors may have any intensity; theorem 6."""
+    if tagged <= 0.0:
+        return errors
+    alpha = weigh_errors(math.exp(scale), part, low, high, x)
+    return errors + tagged * math.log1p(max(x[0], x[1], x[2], 0.0)) / alpha if alpha > 0.0 else np.inf
+
+
+@compiled
 def most_errors(
-    counts: np.ndarray, plan: np.ndarray, price: float, low: np.ndarray, high: np.ndarray, searched: bool = True
+    counts: np.ndarray,
+    plan: np.ndarray,
+    price: float,
+    low: np.ndarray,
+    high: np.ndarray,
+    searched: bool = True,
+    tagged: float = 0.0,
 ) -> float:
     """Return an upper bound on the errors of single photons among some errors; theorem 3 of docs/proofs.md.
 
@@ -439,7 +464,7 @@ def most_errors(
         start = _errors_scale(plan, 1.0, price, high)
         less, more = start + _LIKELY_SHIFTS[0], start + _LIKELY_SHIFTS[1]
         scale = less if _value(less, ERRORS, 1.0, plan, *rest) >= _value(more, ERRORS, 1.0, plan, *rest) else more
-        return max(-_value(scale, ERRORS, 1.0, counts, *rest), 0.0)
+        return max(_with_tagged(-_value(scale, ERRORS, 1.0, counts, *rest), tagged, scale, 1.0, low, high, x), 0.0)
     best, best_part, best_start = -np.inf, 0.0, 0.0
     for part in _SIGNAL_PARTS:
         start = _errors_scale(plan, part, price, high)
@@ -450,7 +475,9 @@ def most_errors(
     if best == -np.inf:
         return np.inf
     scale = _best_scale(best_start, ERRORS, best_part, plan, *rest)
-    return max(-_value(scale, ERRORS, best_part, counts, *rest), 0.0)
+    return max(
+        _with_tagged(-_value(scale, ERRORS, best_part, counts, *rest), tagged, scale, best_part, low, high, x), 0.0
+    )
 
 
 @compiled
@@ -575,6 +602,12 @@ def _shares_of_empty(kept: float, signal_only: bool, low: np.ndarray, high: np.n
 
 
 @compiled
+def _log_phase_tail(eps_sec: float) -> float:
+    """Return the logarithm of the failure probability of either way to bound the phase errors."""
+    return 2.0 * math.log(PHASE * eps_sec) + math.log1p(-PHASE * eps_sec) - math.log(2.0)
+
+
+@compiled
 def account(
     key: np.ndarray,
     key_errors: np.ndarray,
@@ -591,6 +624,8 @@ def account(
     two_way: bool,
     searched: bool,
     ways: int,
+    tagged: float,
+    patterns: float,
 ) -> tuple[float, ...]:
     """Return the account of the key from one basis, in the order of `satqkd.key.proofs.decoy_bounds.ACCOUNT`.
 
@@ -609,32 +644,35 @@ def account(
         As of `least_events`.
     ways : int
         How to bound the phase errors: `DECOYS`, `CAPPED`, or the better of `BOTH`.
+    tagged, patterns : float
+        Pulses of which Eve may know everything, and the logarithm of four times the ways to choose them; theorem 6.
+        Both are 0 for a source that sends no light back. Otherwise `two_way` has to be set.
     """
     low, high = np.empty((3, 3)), np.empty((3, 3))
     plan, planned = np.empty(3), np.empty(3)
     photon_shares(mu, p, fluctuation, low, high)
-    price, kept = -math.log(ESTIMATE * eps_sec), 1.0 / (1.0 + mismatch)
+    price, kept = patterns - math.log(ESTIMATE * eps_sec), 1.0 / (1.0 + mismatch)
     share_key, share_sample = _shares_of_empty(kept, signal_only, low, high)
     seen = sample_errors[0] + sample_errors[1] + sample_errors[2]
     # The phase errors may be wrong with (PHASE eps_sec)^2, shared by the two ways to bound them.
-    log_tail = 2.0 * math.log(PHASE * eps_sec) + math.log1p(-PHASE * eps_sec) - math.log(2.0)
+    log_tail = _log_phase_tail(eps_sec) - patterns
     secret, empty, photons, phase_error, sample_of, errors_of = -1.0, 0.0, 0.0, 0.5, 0.0, seen
     for way in (DECOYS, CAPPED):
         if not ways & way:
             continue
         _planned(sample, key[0] + key[1] + key[2], p, plan)
         in_key = 1.0 if not two_way else share_key if way == CAPPED else 0.0
-        credited = least_events(key, plan, price, signal_only, in_key, kept, low, high, searched)
+        credited = least_events(key, plan, price, signal_only, in_key, kept, low, high, searched, tagged)
         free = 0.0 if two_way else min(least_empty(key, plan, price, signal_only, low, high, searched), credited)
         _planned(key, sample[0] + sample[1] + sample[2], p, plan)
         in_sample, among, errors = (share_sample, credited, seen) if way == CAPPED else (0.0, credited - free, seen)
-        held = least_events(sample, plan, price, 0, in_sample, kept, low, high, searched)
+        held = least_events(sample, plan, price, 0, in_sample, kept, low, high, searched, tagged)
         if way == DECOYS:
             _planned_errors(plan, seen, p, planned)
-            errors = min(most_errors(sample_errors, planned, price, low, high, searched), seen)
+            errors = min(most_errors(sample_errors, planned, price, low, high, searched, tagged), seen)
         rate, single = 0.5, credited - free
         if single > 0.0:
-            rate = min(most_phase_errors(among, held, errors, log_tail) / single, 0.5)
+            rate = min((most_phase_errors(among, held, errors, log_tail) + tagged) / single, 0.5)
         if free + single * (1.0 - entropy(rate)) > secret:
             secret, empty, photons = free + single * (1.0 - entropy(rate)), free, single
             phase_error, sample_of, errors_of = rate, held, errors
@@ -665,6 +703,8 @@ def _each(
     mismatch: np.ndarray,
     security: np.ndarray,
     fluctuation: np.ndarray,
+    tagged: np.ndarray,
+    patterns: np.ndarray,
     signal_only: np.ndarray,
     two_way: np.ndarray,
     ways: np.ndarray,
@@ -675,13 +715,15 @@ def _each(
         filled = account(
             _row(key, i), _row(key_errors, i), _row(sample, i), _row(sample_errors, i), _row(mu, i), _row(p, i),
             _row(eps_sec, i), _row(f_ec, i), _row(mismatch, i), _row(security, i), _row(fluctuation, i),
-            _row(signal_only, i), _row(two_way, i), 1, _row(ways, i),
+            _row(signal_only, i), _row(two_way, i), 1, _row(ways, i), _row(tagged, i), _row(patterns, i),
         )  # fmt: skip
         for place in range(TERMS):
             out[i, place] = filled[place]
 
 
-def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
+def accounts_of(
+    *arguments: ArrayLike, ways: int = BOTH, tagged: ArrayLike = 0.0, patterns: ArrayLike = 0.0
+) -> np.ndarray:
     """Return the account of every point of arguments that broadcast, in the order of `account`; shape (..., 9).
 
     Examples
@@ -692,7 +734,7 @@ def accounts_of(*arguments: ArrayLike, ways: int = BOTH) -> np.ndarray:
     >>> round(found[UNFLOORED].item())
     262037
     """
-    shape, rows = rows_of(arguments[:6], arguments[6:11], (*arguments[11:], ways))
+    shape, rows = rows_of(arguments[:6], (*arguments[6:11], tagged, patterns), (*arguments[11:], ways))
     out = np.empty((math.prod(shape), TERMS))
     _each(*rows, out)
     return out.reshape(*shape, TERMS)
@@ -738,7 +780,7 @@ def pass_lengths(
     """
     mu, p = np.empty(3), np.empty(3)
     x, x_errors, z, z_errors = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    rest = (mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way, 0, ways)
+    rest = (mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way, 0, ways, 0.0, 0.0)
     for i in range(len(settings)):
         mu[0], mu[1], mu[2] = settings[i, 0], settings[i, 1], vacuum
         p[0], p[1], p[2] = settings[i, 2], settings[i, 3], 1.0 - settings[i, 2] - settings[i, 3]
@@ -758,6 +800,35 @@ def pass_lengths(
             other = account(z, z_errors, x, x_errors, *rest)[UNFLOORED]
             nearest = max(out[i], other)
             out[i] = max(out[i], 0.0) + max(other, 0.0) if nearest > 0.0 else nearest
+
+
+def leakage_terms(
+    pulses: ArrayLike, *, returned_photons: ArrayLike, eps_sec: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tagged pulses, and the logarithm of four times the ways to choose them; theorem 6 of docs/proofs.md.
+
+    Parameters
+    ----------
+    pulses : array_like
+        Pulses of the session, of all intensities [1].
+    returned_photons : array_like
+        Mean photon number of the light that comes back in a pulse with the settings on it, at most [1].
+    eps_sec : array_like
+
+    Returns
+    -------
+    tagged, patterns : ndarray
+        Both 0 where nothing comes back.
+
+    Examples
+    --------
+    >>> tagged, patterns = leakage_terms(1e9, returned_photons=1e-12, eps_sec=1e-10)
+    >>> tagged.item(), patterns.round(1).item()
+    (7.0, 139.8)
+    """
+    log_tail = np.vectorize(_log_phase_tail.py_func)(eps_sec) - np.log(4.0)
+    tagged = most_tagged(pulses, returned_photons=returned_photons, log_tail=log_tail)
+    return tagged, np.where(np.asarray(returned_photons) > 0.0, np.log(4.0) + log_patterns(pulses, tagged), 0.0)
 
 
 def security_bits(eps_sec: np.ndarray, eps_cor: np.ndarray) -> np.ndarray:
