@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from satqkd.files import finished
-from soundness import photons, sampling, tails
+from soundness import leakage, photons, sampling, tails
 from soundness.findings import Finding
 from soundness.page import page
 
@@ -17,8 +17,11 @@ PAGE = Path("docs/soundness.md")
 EPS = (1e-1, 1e-2, 1e-3)
 SEED = 20140210
 DRAWS, WEIGHED_DRAWS, SAMPLE_DRAWS, BOX_POINTS = 40_000, 4000, 1_000_000, 200_000
-PROOFS = (*sampling.PAIR_PROOFS, sampling.SERFLING, *photons.SOUND, *photons.WEIGHED, sampling.SOUND, tails.HOEFFDING)
-NO_PROOFS = (*sampling.PAIR_FORMULAS, *photons.UNSOUND, sampling.PRINTED)
+PROOFS = (
+    *sampling.PAIR_PROOFS, sampling.SERFLING, *photons.SOUND, *photons.WEIGHED, leakage.SOUND, sampling.SOUND,
+    tails.HOEFFDING,
+)  # fmt: skip
+NO_PROOFS = (*sampling.PAIR_FORMULAS, *photons.UNSOUND, sampling.PRINTED, *leakage.UNSOUND)
 
 
 def findings() -> list[Finding]:
@@ -41,7 +44,7 @@ def findings() -> list[Finding]:
         found += photons.drawn_population(population, EPS, rng, WEIGHED_DRAWS, photons.WEIGHED)
         if number % 20 == 19:
             print(f"{number + 1} of {len(made)} populations: {len(found)} cells", flush=True)
-    return found
+    return found + list(leakage.everything(EPS, rng, WEIGHED_DRAWS))
 
 
 def misjudged(found: list[Finding]) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import hypergeom
 from soundness import __main__ as laboratory
-from soundness import photons, sampling, tails
+from soundness import leakage, photons, sampling, tails
 from soundness.findings import worst
 from soundness.photons import Population
 
@@ -42,7 +42,7 @@ def found():
     for population in POPULATIONS:
         result += photons.drawn_population(population, EPS, rng, 4000)
         result += photons.drawn_population(population, EPS, rng, 400, photons.WEIGHED)
-    return result
+    return result + list(leakage.everything(EPS, rng, 400, leakage.POPULATIONS[:1]))
 
 
 def test_every_proof_keeps_what_it_promises(found):
@@ -67,6 +67,8 @@ def test_every_bound_and_estimate_is_in_the_part_that_runs_here(found):
         ("tiangong2", "phase errors, given the single photons", 100.0),
         ("tiangong2", "phase error rate", 2.0),
         (sampling.PRINTED, "phase errors, given the single photons", 10_000.0),
+        (leakage.INCOHERENT, "probability of an event of many pulses", 1000.0),
+        (leakage.UNTAGGED, "secret bits", 100.0),
     ],
 )
 def test_what_is_no_proof_is_seen_to_fail(found, bound, estimate, at_least):

@@ -124,9 +124,37 @@ def field_of_view_efficiency(*, angle_urad: float, misalignment_urad: float, acc
     >>> field_of_view_efficiency(angle_urad=120, misalignment_urad=4, acceptance_urad=15)[0].round(4).tolist()
     [1.0, 0.0002, 0.014, 0.014]
     """
-    light, centres = angle_urad * DIRECTIONS, misalignment_urad * DIRECTIONS
-    square = ((light[:, None] - centres) ** 2).sum(axis=2)
-    return np.exp(-(square - np.diag(square)[:, None]) / (2 * acceptance_urad**2))
+    seen = _squared_distance(angle_urad * DIRECTIONS, misalignment_urad)
+    return np.exp(-(seen - np.diag(seen)[:, None]) / (2 * acceptance_urad**2))
+
+
+def field_of_view_efficiency_at(
+    angles_urad: ArrayLike, *, misalignment_urad: float, acceptance_urad: float
+) -> np.ndarray:
+    """Return how well each detector sees light from some directions, relative to the best direction of each.
+
+    Parameters
+    ----------
+    angles_urad : array_like, shape (..., 2)
+        To the optical axis, along two directions [urad].
+    misalignment_urad, acceptance_urad : float
+        As of `field_of_view_efficiency`.
+
+    Returns
+    -------
+    ndarray, shape (..., channel)
+
+    Examples
+    --------
+    >>> field_of_view_efficiency_at([4.0, 4.0], misalignment_urad=4, acceptance_urad=15).round(3).tolist()
+    [1.0, 0.752, 0.867, 0.867]
+    """
+    return np.exp(-_squared_distance(np.asarray(angles_urad, float), misalignment_urad) / (2 * acceptance_urad**2))
+
+
+def _squared_distance(light_urad: np.ndarray, misalignment_urad: float) -> np.ndarray:
+    """Return the squared angle between light and each detector's direction, shape (..., channel)."""
+    return ((light_urad[..., None, :] - misalignment_urad * DIRECTIONS) ** 2).sum(axis=-1)
 
 
 def angle_through(angle_urad: float, field_of_view_urad: float | None) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from satqkd.channel import to_db
-from satqkd.papers import beam, figures, links, monitor, nights, pairs, passes, pulses, survey, tracking
+from satqkd.papers import beam, figures, links, monitor, nights, pairs, passes, pulses, receiver, survey, tracking
 from satqkd.papers.results import Results
 from satqkd.validation.reference import figure_id
 
@@ -30,12 +30,15 @@ class PaperFigure:
     values : callable
         From the table to what it says about published values: id to a number, a pair (lowest, highest), or the number
         and its standard deviation as {value, sigma}, in the published unit.
+    inputs : tuple of str
+        Printed properties of the apparatus that the figure shows, where no outcome is printed in numbers.
     """
 
     title: str
     table: Callable[[Results], pd.DataFrame]
     draw: Callable[[pd.DataFrame, dict], Figure]
-    values: Callable[[pd.DataFrame], dict]
+    values: Callable[[pd.DataFrame], dict] = lambda table: {}
+    inputs: tuple[str, ...] = ()
 
 
 def extremes(values: pd.Series) -> tuple[float, float]:
@@ -212,6 +215,24 @@ _FIGURES = {
             "Fig 2b: two-downlink attenuation against time", links.attenuation, figures.attenuation, _attenuation
         ),
         PaperFigure(
+            "Fig 3a: splitting of the receiver's beam splitter against wavelength, filter of 5 nm",
+            receiver.splitting,
+            figures.splitting,
+            inputs=("wavelength", "filter_bandwidth"),
+        ),
+        PaperFigure(
+            "Fig 3b: output of the monitor of blinding, alarm at 1.2 V",
+            receiver.blinding_monitor,
+            figures.blinding_monitor,
+            inputs=("monitor_alarm", "sampling_resistance", "quenching_resistance", "monitor_sampling_rate"),
+        ),
+        PaperFigure(
+            "Fig 3c: efficiency of the detectors against the angle of the light, field of view of 27 µrad",
+            receiver.spatial_modes,
+            figures.spatial_modes,
+            inputs=("receiver_field_of_view",),
+        ),
+        PaperFigure(
             "ED Fig 1: link efficiency on hazy and clear nights",
             nights.clear_and_hazy,
             figures.clear_and_hazy,
@@ -234,6 +255,12 @@ _FIGURES = {
             pairs.key_rates,
             figures.key_rates,
             _keys,
+        ),
+        PaperFigure(
+            "ED Fig 6: narrow and broad filter against wavelength",
+            receiver.filters,
+            figures.filters,
+            inputs=("wavelength", "filter_bandwidth"),
         ),
         PaperFigure("ED Table 4: E at the four CHSH settings", pairs.correlations, figures.correlations, _bell),
     ],

@@ -407,6 +407,76 @@ def key_rates(table: pd.DataFrame, rows: dict) -> Figure:
     return figure
 
 
+def _band(axis: Axes, middle: float, width: float, label: str) -> None:
+    """Shade a printed range of a filter."""
+    axis.axvspan(middle - width / 2, middle + width / 2, color=ORANGE, alpha=0.35, lw=0, label=label)
+
+
+@in_style
+def splitting(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the shares of the light that a beam splitter sends to each basis, and the band of the filter."""
+    figure, axis = new_figure()
+    axis.plot(table.wavelength_nm, 100 * table.to_first, color=BLUE, label="to basis 0, model (assumed)")
+    axis.plot(table.wavelength_nm, 100 * table.to_second, color=GREEN, ls="--", label="to basis 1")
+    if (row := rows.get("filter_bandwidth")) is not None:
+        least, most = 100 * table.to_first[table.in_band].min(), 100 * table.to_first[table.in_band].max()
+        label = f"filter of {row.value:g} nm, printed: {least:.1f} to {most:.1f} % left"
+        _band(axis, rows["wavelength"].value, row.value, label)
+    axis.set(xlabel="Wavelength (nm)", ylabel="Share of the light (%)")
+    legend_above(axis, 2)
+    return figure
+
+
+@in_style
+def filters(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the transmittance of both filters, and how much of what they pass goes to one basis."""
+    figure, (axis, below) = new_figure(2, 1, height_cm=12, sharex=True, height_ratios=(2, 1))
+    row = rows.get("filter_bandwidth")
+    narrow = "narrow filter" if row is None else f"narrow filter, {row.value:g} nm (printed width)"
+    axis.plot(table.wavelength_nm, table.narrow_db, color=BLUE, lw=1.2, label=narrow)
+    axis.plot(table.wavelength_nm, table.broad_db, color=ORANGE, lw=1.2, ls="--", label="broad filter (assumed)")
+    axis.plot(table.wavelength_nm, table.both_db, color=BLACK, lw=1.2, ls=":", label="both")
+    axis.set(ylabel="Transmittance (dB)")
+    legend_above(axis, 3)
+    below.plot(table.wavelength_nm, 100 * table.steered, color=GREEN)
+    below.set(xlabel="Wavelength (nm)", ylabel="To one basis (%)", ylim=(45, 105))
+    return figure
+
+
+@in_style
+def blinding_monitor(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the monitor's voltage while light begins to blind a detector, with the printed alarm."""
+    figure, axis = new_figure()
+    for (current_ua, one), color in zip(table.groupby("photocurrent_ua"), (BLUE, VERMILION), strict=True):
+        state = "blind" if one.blind.iloc[0] else "not blind"
+        axis.plot(1e3 * one.seconds, one.monitor_v, ".-", ms=3, lw=1, color=color, label=f"{current_ua:g} µA: {state}")
+    if (row := rows.get("monitor_alarm")) is not None:
+        axis.axhline(row.value, color=BLACK, ls="--", label=f"alarm at {row.value:g} V, printed")
+    blind_v = table.blind_v.iloc[0]
+    axis.axhline(blind_v, color=GREEN, ls=":", label=f"blind above {blind_v:.2f} V (excess bias assumed)")
+    axis.set(xlabel="Time since the light is on (ms)", ylabel="Monitor (V)")
+    legend_above(axis, 2)
+    return figure
+
+
+@in_style
+def spatial_modes(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw each detector's efficiency against the angle of the light, and the ratio of the best to the worst one."""
+    figure, (axis, below) = new_figure(2, 1, height_cm=12, sharex=True, height_ratios=(2, 1))
+    names = [name for name in table if name.startswith("detector_")]
+    for name, color, style in zip(names, (BLUE, ORANGE, GREEN, VERMILION), ("-", "-", "-", ":"), strict=True):
+        axis.plot(table.angle_urad, table[name], color=color, ls=style, label=name.replace("_", " "))
+    below.plot(table.angle_urad, table.ratio, color=BLACK)
+    if (row := rows.get("receiver_field_of_view")) is not None:
+        inside = table.ratio[table.in_view].max()
+        _band(axis, 0.0, row.value, f"{row.value:g} µrad, printed: ratio up to {inside:.1f}")
+        _band(below, 0.0, row.value, "")
+    axis.set(ylabel="Efficiency (own best = 1)")
+    below.set(xlabel="Angle to the optical axis (µrad)", ylabel="Best over worst", yscale="log")
+    legend_above(axis, 3)
+    return figure
+
+
 @in_style
 def efficiency(table: pd.DataFrame, rows: dict) -> Figure:
     """Draw range and efficiency of the link against time."""

@@ -246,7 +246,7 @@ class WeighedProof(Proof):
 
 # A fourth way to bound single photons, in addition to those of `satqkd.key.proofs.decoy_bounds`.
 WEIGHED = 3
-# Proofs that accept a source that sends light back: theorem 6 of docs/proofs.md. "asymptotic" leaves the light out.
+# Proofs that accept a source that sends light back: theorem 7 of docs/proofs.md. "asymptotic" leaves the light out.
 LEAKAGE_PROOFS = ("asymptotic", "multinomial", "multinomial_two_way")
 # The proof that replaces another one where Cascade really corrects.
 TWO_WAY = {"multinomial": "multinomial_two_way"}
@@ -441,7 +441,7 @@ def decoy_key_length(
     "multinomial_two_way": the same when error correction makes public where the errors were, as Cascade does: an empty
     event's bit is then known to whoever knows what Bob detected, so it is not secret. All other proofs that credit
     empty events assume that nothing but Alice's parities is public. With `returned_photons` "multinomial" credits no
-    empty events either: theorem 6.
+    empty events either: theorem 7.
     "lim2014": Lim, Curty, Walenta, Xu, Zbinden, Phys. Rev. A 89, 022307 (2014), with Hoeffding's tail. Two changes.
     The single-photon errors never exceed all errors seen, which only lengthens the key. The sampling term, which as
     printed vanishes without errors, is a bound at every size, see

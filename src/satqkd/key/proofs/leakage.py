@@ -1,4 +1,4 @@
-"""Light that a source sends back to Eve with its settings on it: the term of theorem 6 of docs/proofs.md."""
+"""Light that a source sends back to Eve with its settings on it: the term of theorem 7 of docs/proofs.md."""
 
 import numpy as np
 from numpy.typing import ArrayLike

@@ -351,7 +351,7 @@ def least_events(
     searched : bool
         Whether to look for the best scale of the weights; the guess is nearly as good, and three times as fast.
     tagged : float
-        Largest number of counted events of which Eve knows everything; theorem 6.
+        Largest number of counted events of which Eve knows everything; theorem 7.
 
     Returns
     -------
@@ -428,7 +428,7 @@ def _errors_scale(plan: np.ndarray, part: float, price: float, high: np.ndarray)
 def _with_tagged(
     errors: float, tagged: float, scale: float, part: float, low: np.ndarray, high: np.ndarray, x: np.ndarray
 ) -> float:
-    """Return a bound on errors of single photons if some errors may have any intensity; theorem 6."""
+    """Return a bound on errors of single photons if some errors may have any intensity; theorem 7."""
     if tagged <= 0.0:
         return errors
     alpha = weigh_errors(math.exp(scale), part, low, high, x)
@@ -645,7 +645,7 @@ def account(
     ways : int
         How to bound the phase errors: `DECOYS`, `CAPPED`, or the better of `BOTH`.
     tagged, patterns : float
-        Pulses of which Eve may know everything, and the logarithm of four times the ways to choose them; theorem 6.
+        Pulses of which Eve may know everything, and the logarithm of four times the ways to choose them; theorem 7.
         Both are 0 for a source that sends no light back. Otherwise `two_way` has to be set.
     """
     low, high = np.empty((3, 3)), np.empty((3, 3))
@@ -805,7 +805,7 @@ def pass_lengths(
 def leakage_terms(
     pulses: ArrayLike, *, returned_photons: ArrayLike, eps_sec: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tagged pulses, and the logarithm of four times the ways to choose them; theorem 6 of docs/proofs.md.
+    """Return the tagged pulses, and the logarithm of four times the ways to choose them; theorem 7 of docs/proofs.md.
 
     Parameters
     ----------
