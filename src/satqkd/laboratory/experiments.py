@@ -11,9 +11,10 @@ PAIRS: dict[str, Any] = {
     "source.pair_rate_hz": 1e6,
     "measurements.0.duration_s": 4,
     "measurements.1.duration_s": 1,
+    "public_link": None,  # what messages take on it decides no verdict
 }
 ACTIVE: dict[str, Any] = {"detection.basis_choice": "active", "detection.switch_rate_hz": 5e3}
-PULSES: dict[str, Any] = {"measurements.0.duration_s": 10}
+PULSES: dict[str, Any] = {"measurements.0.duration_s": 10, "public_link": None}
 STRENGTHS = (0.0, 0.05, 0.2, 0.5, 1.0)
 
 
