@@ -5,11 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.attack.devices import field_of_view_efficiency, linear_mode_click, split_to_first, voltage_v
+from satqkd.attack.devices import (
+    field_of_view_efficiency,
+    field_of_view_efficiency_at,
+    linear_mode_click,
+    split_to_first,
+    voltage_v,
+    window_acceptance,
+)
+from satqkd.attack.eve import Eve, Station
 from satqkd.attack.knowledge import guesses, information_bits, success_probability
 from satqkd.attack.responses import doubled, faked, filtered, mean_click_probability, one_awake, resent_click_table
+from satqkd.scenario.hostile import TimeShift
 
-MANY = 40_000
+MANY = 10_000
 
 
 def photons(seed, n=MANY):
@@ -67,6 +76,31 @@ def test_a_filter_changes_no_outcome_and_tells_how_unequal_it_is():
     assert np.mean((channel & 1)[answer.kept]) == pytest.approx(0.2, abs=5 * 0.4 / np.sqrt(answer.kept.sum()))
 
 
+def test_the_window_tells_eve_what_late_detectors_click():
+    """One outcome is always in the window, the other one never: the belief is certain, and no photon is lost for it."""
+    channel, draws = photons(6)
+    accepted = np.array([[1.0, 0.0, 1.0, 0.0]])
+    answer = filtered(channel, draws, np.ones((1, 4)), delays_s=np.zeros(1), accepted=accepted)
+    assert answer.kept.all() and (answer.belief == 0).all()
+
+
+def test_the_share_in_a_window_by_hand():
+    # Two standard deviations to either side of the middle, and one beyond an edge that is far from the other one.
+    within = window_acceptance([0.0, 3000.0], window_ps=4000, jitter_ps=1000)
+    assert within == pytest.approx([0.9545, 0.1587], abs=1e-4)
+
+
+def test_clicks_of_outcome_1_are_late_with_and_without_eve():
+    station = Station(810.0, False, None, 0.0, 0.1, 0.5, window_ps=2500.0, jitter_ps=770.0)
+    emission_s, channel = np.arange(4.0), np.array([0, 1, 2, 3], np.uint8)
+    for strength, shift_ns in ((0.0, 2.0), (1.0, 0.0)):
+        attack = TimeShift(kind="time_shift", strength=strength, shift_ns=shift_ns, detector_delay_ns=1.0)
+        eve = Eve(attack, station, np.random.default_rng(1))
+        time_s, seen = eve.touch(emission_s, channel)
+        delay_s = time_s - np.round(time_s)
+        assert delay_s == pytest.approx(np.where(seen & 1, 0.5e-9, -0.5e-9), abs=1e-15)
+
+
 def test_one_detector_stays_awake():
     channel, draws = photons(5, 1000)
     answer = one_awake(channel, draws, rested=np.arange(1000) % 2 == 0, lead_s=20e-9)
@@ -93,6 +127,9 @@ def test_devices_by_hand():
     # exp(2 angle misalignment / acceptance^2) for the detector that differs along one axis, the square for both.
     seen = field_of_view_efficiency(angle_urad=50, misalignment_urad=3, acceptance_urad=15)
     one_axis = np.exp(-2 * 50 * 3 / 15**2)
+    # Its own misalignment away, a detector sees best.
+    at = field_of_view_efficiency_at([[3.0, 3.0], [0.0, 0.0]], misalignment_urad=3, acceptance_urad=15)
+    assert at[0].argmax() == 0 and at[0, 0] == 1 and at[1] == pytest.approx(np.exp(-(3**2) / 15**2))
     assert seen[2] == pytest.approx([one_axis, one_axis, 1, one_axis**2])
 
 

@@ -11,14 +11,16 @@ from satqkd.laboratory import EXPERIMENTS
 from satqkd.laboratory.cell import link_of
 from satqkd.scenario import ScenarioError, load_scenario
 
-SHORT = {"measurements.0.duration_s": 2, "measurements.1.duration_s": 1}
+SHORT = {"measurements.0.duration_s": 1, "measurements.1.duration_s": 1}
 
 
 def simulated(name, path, **options):
     experiment = EXPERIMENTS[name]
     mission = experiment.scenario("none", 0.5)
     faint = (
-        SHORT | {"source.pair_rate_hz": 2e4} if mission.source.kind == "entangled" else {"measurements.0.duration_s": 2}
+        SHORT | {"source.pair_rate_hz": 2e4}
+        if mission.source.kind == "entangled"
+        else {"measurements.0.duration_s": 1, "source.pulse_rate_hz": 5e6}
     )
     bench = mission.replaced(faint)
     orbit, channel = link_of(bench, experiment.transmittances)

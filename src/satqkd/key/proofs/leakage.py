@@ -47,7 +47,7 @@ def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: Arr
     Examples
     --------
     >>> most_tagged(1e9, returned_photons=[0.0, 1e-12, 1e-9], log_tail=np.log(1e-20)).tolist()
-    [0.0, 7.0, 21.0]
+    [0.0, 5.0, 21.0]
     """
     pulses, log_tail = np.asarray(pulses, float), np.asarray(log_tail, float)
     mean = pulses * leaking_share(returned_photons)

@@ -824,7 +824,7 @@ def leakage_terms(
     --------
     >>> tagged, patterns = leakage_terms(1e9, returned_photons=1e-12, eps_sec=1e-10)
     >>> tagged.item(), patterns.round(1).item()
-    (7.0, 139.8)
+    (6.0, 121.0)
     """
     log_tail = np.vectorize(_log_phase_tail.py_func)(eps_sec) - np.log(4.0)
     tagged = most_tagged(pulses, returned_photons=returned_photons, log_tail=log_tail)
