@@ -24,8 +24,9 @@ ALARMING_UA = 150.0  # photocurrent of a second, brighter Eve
 def _printed(results: Results, name: str) -> float:
     """Return a printed property of the apparatus, in its printed unit."""
     assert results.scenario.reference is not None
-    values = {one.id: one.value for one in load_reference(results.scenario.reference).values}
-    return float(values[name])
+    (value,) = (one.value for one in load_reference(results.scenario.reference).values if one.id == name)
+    assert isinstance(value, int | float)
+    return float(value)
 
 
 def splitting(results: Results) -> pd.DataFrame:
