@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satqkd.attack.knowledge import information_bits
-from satqkd.attack.splitting import crossing_loss_db, seeded, split, trojan_horse
+from satqkd.attack.splitting import crossing_loss_db, seeded, split, split_by_intensity, trojan_horse
 
 
 @given(st.floats(0.05, 1.5), st.floats(0, 60), st.floats(0.01, 1.0), st.floats(0.0, 1.0))
@@ -40,6 +40,13 @@ def test_the_crossing_of_a_weak_receiver_is_where_the_photons_left_over_are_as_m
 def test_decoys_click_too_rarely():
     attack = split([0.8, 0.1], transmittance=1e-4, receiver_efficiency=0.08, lossless=True, strength=1.0)
     assert attack.gain[1] / attack.gain[0] < 0.25 * (0.1 / 0.8)
+
+
+def test_decoys_click_as_often_as_expected_if_eve_knows_which_they_are():
+    link = {"transmittance": 1e-4, "receiver_efficiency": 0.08, "lossless": True, "strength": 1.0}
+    attack = split_by_intensity([0.8, 0.1, 0.0], **link)
+    assert attack.gain == pytest.approx(-np.expm1(-np.array([0.8, 0.1, 0.0]) * 1e-4))
+    assert attack.known == pytest.approx([1, 1, 0])
 
 
 @given(st.floats(0, 200), st.floats(0, 1))

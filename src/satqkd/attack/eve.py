@@ -23,7 +23,7 @@ from satqkd.attack.responses import (
     predicted,
     resent_click_table,
 )
-from satqkd.attack.splitting import Split, seeded, split, trojan_horse
+from satqkd.attack.splitting import Split, seeded, split, split_by_intensity, trojan_horse
 from satqkd.scenario.hostile import (
     Attack,
     Blinding,
@@ -167,7 +167,8 @@ class Eve:
             )
         if not isinstance(self._attack, PhotonNumberSplitting):
             return None
-        return split(
+        of_pulses = split_by_intensity if self._attack.knows_intensities else split
+        return of_pulses(
             mean_photon_numbers,
             transmittance=self._station.transmittance,
             receiver_efficiency=self._station.receiver_efficiency,

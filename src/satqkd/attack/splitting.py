@@ -1,6 +1,7 @@
 """Attacks on pulses: Eve keeps a photon of a pulse that has several, or gets one back from the source."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -78,6 +79,29 @@ def split(
     gain = (1 - strength) * untouched + strength * (of_several + of_single)
     known = np.divide(strength * of_several, gain, out=np.zeros_like(gain), where=gain > 0)
     return Split(gain, known)
+
+
+def split_by_intensity(mean_photon_numbers: ArrayLike, **choices: Any) -> Split:
+    """Return gains and Eve's knowledge if she knows each pulse's intensity, and keeps the gain of every one.
+
+    Parameters
+    ----------
+    mean_photon_numbers : array_like, shape (intensity,)
+        A vacuum is left alone [1].
+    **choices
+        Parameters of `split`.
+
+    Examples
+    --------
+    >>> link = {"transmittance": 1e-3, "receiver_efficiency": 0.08, "lossless": True, "strength": 1.0}
+    >>> attack = split_by_intensity([0.8, 0.1, 0.0], **link)
+    >>> (1e3 * attack.gain).round(3).tolist(), attack.known.tolist()
+    ([0.8, 0.1, 0.0], [1.0, 1.0, 0.0])
+    """
+    each = [
+        split([mu], **choices) if mu > 0 else Split(np.zeros(1), np.zeros(1)) for mu in np.asarray(mean_photon_numbers)
+    ]
+    return Split(np.concatenate([one.gain for one in each]), np.concatenate([one.known for one in each]))
 
 
 def trojan_horse(

@@ -106,6 +106,14 @@ EXPERIMENTS = {
         PULSES,
         transmittances=(1e-3,),
     ),
+    "predictable_intensities": Experiment(
+        "Predictable intensities",
+        "liao2017",
+        {"kind": "photon_number_splitting"},
+        {"none": {"attack.knows_intensities": True}, "fresh random numbers": {"attack.knows_intensities": False}},
+        PULSES,
+        transmittances=(4e-3,),
+    ),
     "trojan_horse": Experiment(
         "Trojan horse",
         "liao2017",

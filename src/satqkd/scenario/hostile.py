@@ -29,6 +29,11 @@ class PhotonNumberSplitting(_Attack):
 
     kind: Literal["photon_number_splitting"]
     lossless_channel: bool = Field(True, description="whether Eve sends the rest through a channel without loss")
+    knows_intensities: bool = Field(
+        False,
+        description="whether Eve can predict the record of intensities, and keeps the gain of each; intensities from "
+        "fresh random numbers are the countermeasure",
+    )
     decoys: bool = Field(
         True, description="countermeasure: decoy states; without them every pulse is taken for a single photon"
     )
