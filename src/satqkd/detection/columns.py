@@ -19,7 +19,8 @@ LONGEST_LINE = 4096
 DELIMITERS = (",", "\t", ";")
 BUFFER_BYTES = 1 << 20  # of a column to read at a time; by default pyarrow reads a whole row group
 
-Pieces = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
+Record = np.ndarray | range
+Pieces = Iterator[tuple[np.ndarray, np.ndarray, Record]]
 
 
 def read_npy(path: Path, size: int, notes: Counter) -> Pieces:

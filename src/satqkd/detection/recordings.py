@@ -23,6 +23,7 @@ from satqkd.detection.columns import (
     write_npy,
     write_parquet,
 )
+from satqkd.detection.ordering import EARLIEST_PS, ascending
 from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
 from satqkd.files import finished
@@ -32,7 +33,6 @@ CHUNK = 1 << 20
 # Inputs of a tagger have different delays, so tags out of order by up to this are sorted by default; more is a fault of
 # the file.
 DISORDER_PS = 1_000_000
-EARLIEST_PS = np.iinfo(np.int64).min
 LARGEST_ZARR_CHUNK = 1 << 26
 IGNORED, UNKNOWN = 254, 255
 
@@ -175,8 +175,8 @@ def read_tags(
     if _format(path, format) == "zarr":
         group = _zarr_group(path, station, kind)
         return xr.open_zarr(path, group=group, consolidated=False, chunks=None)
-    pieces = list(tag_chunks(path, station, format=format, disorder_ps=disorder_ps))
-    return xr.concat(pieces, "tag", combine_attrs="override").assign_attrs(pieces[-1].attrs)
+    times, detectors, attrs = zip(*_checked(path, station, format=format, disorder_ps=disorder_ps), strict=True)
+    return _dataset(np.concatenate(times), np.concatenate(detectors), attrs[-1])
 
 
 def tag_chunks(
@@ -207,7 +207,14 @@ def tag_chunks(
     ...     [piece.sizes["tag"] for piece in tag_chunks(f"{folder}/alice.npy")]
     [2]
     """
-    path = Path(path)
+    for piece in _checked(Path(path), station, format=format, disorder_ps=disorder_ps):
+        yield _dataset(*piece)
+
+
+def _checked(
+    path: Path, station: str | None, *, format: str | None, disorder_ps: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, Any]]]:
+    """Yield times, detectors and the attributes that count the repairs up to here."""
     notes: Counter[str] = Counter()
     name = _format(path, format)
     if name == "zarr":
@@ -220,10 +227,10 @@ def tag_chunks(
         pieces = READERS[name](path, CHUNK, notes)
     found = False
     earliest_ps = EARLIEST_PS if name == "zarr" else 0
-    for time, detector in _ascending(path, pieces, notes, earliest_ps=earliest_ps, disorder_ps=disorder_ps):
+    for time, detector in ascending(path, pieces, notes, earliest_ps=earliest_ps, disorder_ps=disorder_ps):
         if time.size:
             found = True
-            yield _dataset(time, detector, {"format": name} | {key: int(notes[key]) for key in REPAIRS if notes[key]})
+            yield time, detector, {"format": name} | {key: int(notes[key]) for key in REPAIRS if notes[key]}
     if not found and name != "zarr":
         raise ValueError(f"{path}: holds no tags: nothing was recorded, or the file is truncated")
 
@@ -326,8 +333,8 @@ def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Gr
 
     def kept() -> Pieces:
         own = station.name if path.is_dir() else None
-        for piece in tag_chunks(path, own, format=station.format, disorder_ps=int(1e3 * station.disorder_ns)):
-            time, channel = piece.time.values, piece.detector.values
+        disorder_ps = int(1e3 * station.disorder_ns)
+        for time, channel, attrs in _checked(path, own, format=station.format, disorder_ps=disorder_ps):
             detector = outcome[channel]
             if UNKNOWN in detector:
                 first = np.argmax(detector == UNKNOWN)
@@ -336,14 +343,14 @@ def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Gr
                     f"ignored_channels of station {station.name}: add it to one of them"
                 )
             time, detector = time[detector != IGNORED], detector[detector != IGNORED]
-            found.update(piece.attrs)
-            yield time - delays_ps[detector], detector, np.arange(time.size)
+            found.update(attrs)
+            yield time - delays_ps[detector], detector, range(time.size)
 
     def counted() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         pieces: Iterable[tuple[np.ndarray, ...]] = kept()
         if delays_ps.any():  # tags of inputs with different delays change their order
             disorder_ps = int(np.ptp(delays_ps))
-            pieces = _ascending(path, kept(), Counter(), earliest_ps=EARLIEST_PS, disorder_ps=disorder_ps)
+            pieces = ascending(path, kept(), Counter(), earliest_ps=EARLIEST_PS, disorder_ps=disorder_ps)
         for time, detector, *_ in pieces:
             if time.size:
                 found["clicks"] += np.bincount(detector, minlength=4)
@@ -446,58 +453,7 @@ def _zarr_pieces(path: Path, station: str | None) -> Pieces:
     for first in range(0, group["time"].shape[0], CHUNK):
         with _told_of_zarr(path):
             time, detector = (group[name][first : first + CHUNK].astype(np.int64) for name in ("time", "detector"))
-        yield time, detector, first + np.arange(time.size)
-
-
-def _ascending(
-    path: Path, pieces: Pieces, notes: Counter, *, earliest_ps: int, disorder_ps: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Check each piece, and sort tags that are slightly out of order, also across pieces."""
-    time, detector = np.empty(0, np.int64), np.empty(0, np.uint8)
-    latest = EARLIEST_PS
-    for new_time, new_detector, new_record in pieces:
-        if not new_time.size:
-            continue
-        _check_values(path, new_time, new_detector, new_record, earliest_ps)
-        # How far each tag is behind the latest one before it; unsigned, so that no difference of two times overflows.
-        behind = (np.maximum(np.maximum.accumulate(new_time), latest) - new_time).view(np.uint64)
-        latest = max(latest, int(new_time.max()))
-        if behind.max() > disorder_ps:
-            _refuse_disorder(path, behind, new_record, disorder_ps)
-        notes["sorted_tags"] += int(np.count_nonzero(behind))
-        notes["largest_disorder_ps"] = max(notes["largest_disorder_ps"], int(behind.max()))
-        time, detector = np.concatenate([time, new_time]), np.concatenate([detector, new_detector.astype(np.uint8)])
-        order = np.argsort(time, kind="stable")
-        time, detector = time[order], detector[order]
-        ready = np.searchsorted(time, max(latest - disorder_ps, EARLIEST_PS))
-        yield time[:ready], detector[:ready]
-        time, detector = time[ready:], detector[ready:]
-    yield time, detector
-
-
-def _check_values(path: Path, time: np.ndarray, detector: np.ndarray, record: np.ndarray, earliest_ps: int) -> None:
-    """Refuse detectors outside of 8 bits, and times before the earliest possible one."""
-    if detector.min() < 0 or detector.max() > 255:
-        worst = np.argmax((detector < 0) | (detector > 255))
-        raise ValueError(
-            f"{path}: record {record[worst]} has detector {detector[worst]}, outside [0, 255]: wrong column?"
-        )
-    if time.min() < earliest_ps:
-        worst = np.argmax(time < earliest_ps)
-        raise ValueError(
-            f"{path}: record {record[worst]} has the time {time[worst]} ps, below {earliest_ps}: give times that count "
-            "from the tagger's start, in ps"
-        )
-
-
-def _refuse_disorder(path: Path, behind: np.ndarray, record: np.ndarray, disorder_ps: int) -> None:
-    """Raise the error of tags that are too far out of order, with the first of them."""
-    worst = np.argmax(behind > disorder_ps)
-    raise ValueError(
-        f"{path}: record {record[worst]} lies {behind[worst]} ps before an earlier one, more than the {disorder_ps} ps "
-        "that are sorted: is it the right format, did its counter roll over, or are these two recordings in one? Where "
-        "the instrument writes them so, raise disorder_ns of its station"
-    )
+        yield time, detector, range(first, first + time.size)
 
 
 def _checked_pieces(

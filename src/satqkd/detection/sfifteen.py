@@ -7,8 +7,11 @@ reports that the counter rolled over. Written from the vendor's public usage tex
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import numba
 import numpy as np
+from numba.extending import register_jitable
 
 from satqkd.detection.columns import Pieces
 
@@ -33,8 +36,8 @@ def read_sfifteen(path: Path, size: int, notes: Counter, *, swapped: bool = Fals
     Yields
     ------
     time_ps, detector, record : ndarray of int64, uint8, int64, shape (tag,)
-        Time since the counter's zero [ps], input from 0, and number of the word from 0. A word that names several
-        inputs gives one tag for each.
+        Time since the counter's zero [ps], input from 0, and number of the word from 0 (a range where each word gives
+        one tag). A word that names several inputs gives one tag for each.
 
     Raises
     ------
@@ -54,41 +57,92 @@ def read_sfifteen(path: Path, size: int, notes: Counter, *, swapped: bool = Fals
         raise ValueError(
             f"{path}: ends {rest} bytes into record {path.stat().st_size // 8}: it is truncated, copy it again"
         )
-    rolled, last, first = 0, np.empty(0, np.int64), 0
+    rolled, last, first = 0, -1, 0
     with path.open("rb") as handle:
         while (words := np.fromfile(handle, "<u8", size)).size:
-            if swapped:
-                words = words << np.uint64(32) | words >> np.uint64(32)
-            fired = words[:, None] >> np.arange(INPUTS, dtype=np.uint64) & np.uint64(1)
-            fired[(words & np.uint64(1 << INPUTS)) != 0] = 0
-            event = np.flatnonzero(fired.any(axis=1))
-            notes["dummy_words"] += words.size - event.size
-            notes["words_of_several_inputs"] += int(np.count_nonzero(fired.sum(axis=1) > 1))
-            ticks = (words[event] >> np.uint64(FLAG_BITS)).astype(np.int64)
-            rolls = rolled + np.cumsum(_rolls(np.diff(ticks, prepend=last if last.size else ticks[:1])))
-            rolls -= np.minimum(np.minimum.accumulate(rolls), 0)  # no tag is from before the first word's turn
-            if rolls.size and rolls.max() > MOST_ROLLS:
+            time, detector, which, rolled, last, dummies, several, late = unpack(words, swapped, rolled, last)
+            if late >= 0:
                 raise ValueError(
-                    f"{path}: record {first + event[rolls.argmax()]} comes after more than {MOST_ROLLS} roll-overs "
+                    f"{path}: record {first + late} comes after more than {MOST_ROLLS} roll-overs "
                     "of the counter, that is 106 days: is it the right format, or sfifteen_swapped?"
                 )
-            if event.size:
-                rolled, last = int(rolls[-1]), ticks[-1:]
+            notes["dummy_words"] += dummies
+            notes["words_of_several_inputs"] += several
             notes["counter_rollovers"] = rolled
-            which, detector = np.nonzero(fired[event])
-            yield time_ps(ticks + (rolls << TIME_BITS))[which], detector.astype(np.uint8), first + event[which]
+            yield time, detector, first + which if dummies or several else range(first, first + time.size)
             first += words.size
 
 
-def _rolls(step: np.ndarray) -> np.ndarray:
-    """Return +1 where the counter fell by more than half its range, and -1 where it rose by it: a tag from before the
-    roll-over that comes after it.
+@numba.njit(cache=True, nogil=True)
+def unpack(
+    words: np.ndarray, swapped: bool, rolled: int, last: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int, int, int, int]:
+    """Unpack words, and undo the roll-overs of their counter.
+
+    Parameters
+    ----------
+    words : ndarray of uint64, shape (n,)
+    swapped : bool
+        Whether the upper half of each word comes first.
+    rolled, last : int
+        Roll-overs before these words, and the count of the last tag, -1 before the first one.
+
+    Returns
+    -------
+    time_ps, detector, which : ndarray of int64, uint8, int64, shape (tag,)
+        Time [ps], input and index of the word, which is not filled where each word gives one tag.
+    rolled, last, dummies, several, late : int
+        As given, after these words; words of no input and of several inputs; first word after too many roll-overs,
+        or -1.
+
+    Examples
+    --------
+    >>> time, detector, *_ = unpack(np.array([256 << 10 | 1, 512 << 10 | 8], np.uint64), False, 0, -1)
+    >>> time.tolist(), detector.tolist()
+    ([1000, 2000], [0, 3])
     """
-    half = 1 << (TIME_BITS - 1)
-    return (step < -half).astype(np.int64) - (step > half)
+    tags = dummies = several = 0
+    for word in words:
+        flags = np.int64((word >> np.uint64(32) if swapped else word) & np.uint64(31))
+        fired = (flags & 1) + (flags >> 1 & 1) + (flags >> 2 & 1) + (flags >> 3 & 1) if flags < 16 else 0
+        tags += fired
+        dummies += fired == 0
+        several += fired > 1
+    time, detector = np.empty(tags, np.int64), np.empty(tags, np.uint8)
+    plain = dummies == 0 and several == 0
+    which = np.empty(0 if plain else tags, np.int64)
+    half, n = np.int64(1 << (TIME_BITS - 1)), 0
+    for i in range(words.size):
+        word = words[i]
+        if swapped:
+            word = word << np.uint64(32) | word >> np.uint64(32)
+        flags = np.int64(word & np.uint64(31))
+        if flags == 0 or flags >= 16:
+            continue
+        ticks = np.int64(word >> np.uint64(FLAG_BITS))
+        if last >= 0:
+            # A fall by more than half the range is a roll-over. A rise by as much is a tag from before the roll-over
+            # that comes after it; no tag is from before the first word's turn.
+            if ticks < last - half:
+                rolled += 1
+            elif ticks > last + half:
+                rolled = max(rolled - 1, 0)
+            if rolled > MOST_ROLLS:
+                return time[:n], detector[:n], which[:n], rolled, last, dummies, several, i
+        last = ticks
+        t = time_ps(ticks + (rolled << TIME_BITS))
+        for k in range(INPUTS):
+            if flags >> k & 1:
+                time[n] = t
+                detector[n] = k
+                if not plain:
+                    which[n] = i
+                n += 1
+    return time, detector, which, rolled, last, dummies, several, -1
 
 
-def time_ps(ticks: np.ndarray) -> np.ndarray:
+@register_jitable
+def time_ps(ticks: Any) -> Any:
     """Return times [ps, int64] from counts of 1/256 ns, that is 125/32 ps, rounded.
 
     Examples
