@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from satqkd.detection import recordings, tag_chunks, write_tags
-from satqkd.detection.columns import LONGEST_LINE
+from satqkd.detection.text import LONGEST_LINE
 
 OPEN = ("npy", "csv", "parquet", "a1")
 FORMATS = (*OPEN, "ptu", "ht3")

@@ -1,22 +1,14 @@
-"""Time tags as two columns, ``time_ps`` and ``detector``: NPY, CSV and Parquet."""
+"""Time tags as two columns, ``time_ps`` and ``detector``: NPY and Parquet."""
 
-import gzip
-import warnings
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 
 NAMES = ("time_ps", "detector")
 FIELDS = np.dtype([("time_ps", "<i8"), ("detector", "u1")])
 ADVICE = "give whole numbers in the columns time_ps and detector"
-LONGEST_LINE = 4096
-DELIMITERS = (",", "\t", ";")
 BUFFER_BYTES = 1 << 20  # of a column to read at a time; by default pyarrow reads a whole row group
 
 Record = np.ndarray | range
@@ -36,8 +28,10 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
 
     Yields
     ------
-    time_ps, detector, record : ndarray of whole numbers, shape (tag,)
-        The columns unchanged, and the number of the row from 0.
+    time_ps, detector : ndarray of whole numbers, shape (tag,)
+        The columns unchanged.
+    record : range
+        Numbers of the rows from 0.
 
     Raises
     ------
@@ -50,7 +44,7 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.save(f"{folder}/tags.npy", [[100, 0], [250, 3]])
     ...     time, detector, record = next(read_npy(Path(folder, "tags.npy"), 10, Counter()))
-    >>> time.tolist(), detector.tolist(), record.tolist()
+    >>> time.tolist(), detector.tolist(), list(record)
     ([100, 250], [0, 3], [0, 1])
     """
     try:
@@ -71,88 +65,7 @@ def read_npy(path: Path, size: int, notes: Counter) -> Pieces:
     for first in range(0, len(rows), size):
         piece = rows[first : first + size]
         columns = [piece[name] for name in NAMES] if named else piece.T
-        yield *_integers(path, *columns), first + np.arange(len(piece))
-
-
-def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
-    """Yield the tags of a CSV file whose first line names its columns; see `read_npy`.
-
-    Columns are separated by commas, tabs or semicolons, and may be in quotes. The file may be compressed by gzip, and
-    its last line may lack an end, which is counted in `notes`, since a file that was cut looks the same.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_csv(Path(folder, "tags.csv"), [(np.array([100, 250]), np.array([0, 3]))])
-    ...     time, detector, record = next(read_csv(Path(folder, "tags.csv"), 10, Counter()))
-    >>> time.tolist(), detector.tolist(), record.tolist()
-    ([100, 250], [0, 3], [0, 1])
-    """
-    with _opened_text(path) as handle:
-        try:
-            header = handle.readline(LONGEST_LINE)
-            delimiter = next((mark for mark in DELIMITERS if mark in header), ",")
-            names = [name.strip().strip('"') for name in header.split(delimiter)]
-            if not set(NAMES) <= set(names):
-                raise ValueError(f"{path}: line 1 is {header.rstrip()[:60]!r}: {ADVICE}, and their names in line 1")
-            places = [names.index(name) for name in NAMES]
-            first = 0
-            while lines := list(islice(iter(partial(handle.readline, LONGEST_LINE), ""), size)):
-                lines = _finished_lines(path, lines, handle, first, notes)
-                if lines:
-                    rows = _parsed(path, lines, delimiter, places, first)
-                    yield rows[:, 0], rows[:, 1], first + np.arange(len(lines))
-                first += len(lines)
-        except UnicodeDecodeError:
-            raise ValueError(f"{path}: is not a CSV file: it contains more than text") from None
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"{path}: cannot be uncompressed ({first_line(error)}): copy it again") from None
-
-
-def _opened_text(path: Path) -> TextIO:
-    """Open a file of text, which may be compressed by gzip."""
-    with path.open("rb") as handle:
-        compressed = handle.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rt", encoding="utf-8-sig") if compressed else path.open(encoding="utf-8-sig")
-
-
-def _finished_lines(path: Path, lines: list[str], handle: TextIO, first: int, notes: Counter) -> list[str]:
-    """Return lines without the blank ones at the end of the file; refuse too long ones, count one without an end."""
-    longest = max(range(len(lines)), key=lambda n: len(lines[n]))
-    if len(lines[longest]) == LONGEST_LINE:
-        raise ValueError(f"{path}: line {first + longest + 2} is longer than {LONGEST_LINE - 1} characters: {ADVICE}")
-    if not lines[-1].strip():
-        if handle.read(LONGEST_LINE).strip():
-            return lines  # with a blank line, which is refused
-        filled = [n for n, line in enumerate(lines) if line.strip()]
-        return lines[: filled[-1] + 1] if filled else []
-    notes["unfinished_lines"] += not lines[-1].endswith("\n")
-    return lines
-
-
-def _parsed(path: Path, lines: list[str], delimiter: str, places: list[int], first: int) -> np.ndarray:
-    """Return two columns of numbers, or name the first line that has none."""
-    rows = _numbers(lines, delimiter, places)
-    if rows is None:
-        while len(lines) > 1:  # by bisection: finding the line costs no more than reading all
-            half = lines[: len(lines) // 2]
-            sound = _numbers(half, delimiter, places) is not None
-            first, lines = (first + len(half), lines[len(half) :]) if sound else (first, half)
-        raise ValueError(f"{path}: line {first + 2} is {lines[0].rstrip()[:60]!r}: {ADVICE} [ps, int64]")
-    return rows
-
-
-def _numbers(lines: list[str], delimiter: str, places: list[int]) -> np.ndarray | None:
-    """Return two columns of numbers, or None if any line has none."""
-    with warnings.catch_warnings(action="ignore"):  # numpy warns if all lines are empty
-        try:
-            rows = np.loadtxt(
-                lines, np.int64, comments=None, delimiter=delimiter, usecols=places, ndmin=2, quotechar='"'
-            )
-        except ValueError:
-            return None
-    return rows if len(rows) == len(lines) else None
+        yield *_integers(path, *columns), range(first, first + len(piece))
 
 
 def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
@@ -164,7 +77,7 @@ def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_parquet(Path(folder, "tags.parquet"), [(np.array([100, 250]), np.array([0, 3], np.uint8))])
     ...     time, detector, record = next(read_parquet(Path(folder, "tags.parquet"), 10, Counter()))
-    >>> time.tolist(), detector.tolist(), record.tolist()
+    >>> time.tolist(), detector.tolist(), list(record)
     ([100, 250], [0, 3], [0, 1])
     """
     from pyarrow import parquet
@@ -177,7 +90,7 @@ def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
                 raise ValueError(f"has the columns {', '.join(names)[:60]}: {ADVICE}")
             for batch in file.iter_batches(size, columns=list(NAMES), use_threads=False):
                 time, detector = (batch[name].to_numpy(zero_copy_only=False) for name in NAMES)
-                yield *_integers(path, time, detector), first + np.arange(time.size)
+                yield *_integers(path, time, detector), range(first, first + time.size)
                 first += time.size
         if first != rows:
             raise ValueError(f"the footer states {rows} rows, its row groups have {first}: copy it again")
@@ -236,14 +149,6 @@ def write_npy(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> No
                 rows["time_ps"], rows["detector"] = time, detector
                 rows.tofile(handle)
                 count += rows.size
-
-
-def write_csv(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write tags as lines of a CSV file below ``time_ps,detector``; see `write_npy`."""
-    with path.open("w", encoding="ascii", newline="\n") as handle:
-        handle.write(",".join(NAMES) + "\n")
-        for time, detector in pieces:
-            handle.writelines(f"{t},{d}\n" for t, d in zip(time.tolist(), detector.tolist(), strict=True))
 
 
 def write_parquet(path: Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:

@@ -16,16 +16,15 @@ from satqkd.dataset import label, variable
 from satqkd.detection.columns import (
     Pieces,
     first_line,
-    read_csv,
     read_npy,
     read_parquet,
-    write_csv,
     write_npy,
     write_parquet,
 )
 from satqkd.detection.ordering import EARLIEST_PS, ascending
 from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
+from satqkd.detection.text import read_csv, read_qutag, write_csv
 from satqkd.files import finished
 from satqkd.scenario import Recorded, RecordedStation
 
@@ -44,9 +43,13 @@ READERS: dict[str, Callable[[Path, int, Counter], Pieces]] = {
     "ht3": read_ht3,
     "sfifteen": read_sfifteen,
     "sfifteen_swapped": partial(read_sfifteen, swapped=True),
+    "qutag": read_qutag,
 }
 WRITERS = {"npy": write_npy, "csv": write_csv, "parquet": write_parquet, "sfifteen": write_sfifteen}
-SUFFIXES = {f".{name}": name for name in ("zarr", "npy", "csv", "parquet", "ptu", "ht3")} | {".a1": "sfifteen"}
+SUFFIXES = {f".{name}": name for name in ("zarr", "npy", "csv", "parquet", "ptu", "ht3")} | {
+    ".a1": "sfifteen",
+    ".txt": "qutag",
+}
 # Repairs of a recording, counted in the attributes of the tags that are read.
 REPAIRS = {
     "sorted_tags": "tags that came after a later one",
@@ -347,7 +350,7 @@ def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Gr
             yield time - delays_ps[detector], detector, range(time.size)
 
     def counted() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        pieces: Iterable[tuple[np.ndarray, ...]] = kept()
+        pieces: Iterable[tuple[Any, ...]] = kept()
         if delays_ps.any():  # tags of inputs with different delays change their order
             disorder_ps = int(np.ptp(delays_ps))
             pieces = ascending(path, kept(), Counter(), earliest_ps=EARLIEST_PS, disorder_ps=disorder_ps)

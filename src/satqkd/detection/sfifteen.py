@@ -101,7 +101,10 @@ def unpack(
     >>> time.tolist(), detector.tolist()
     ([1000, 2000], [0, 3])
     """
-    tags = dummies = several = 0
+    tags: Any = 0
+    dummies: Any = 0
+    several: Any = 0
+    ticks: Any
     for word in words:
         flags = np.int64((word >> np.uint64(32) if swapped else word) & np.uint64(31))
         fired = (flags & 1) + (flags >> 1 & 1) + (flags >> 2 & 1) + (flags >> 3 & 1) if flags < 16 else 0
@@ -131,12 +134,18 @@ def unpack(
                 return time[:n], detector[:n], which[:n], rolled, last, dummies, several, i
         last = ticks
         t = time_ps(ticks + (rolled << TIME_BITS))
+        if flags & (flags - 1) == 0:  # one input, without a branch that depends on which
+            time[n] = t
+            detector[n] = (flags >> 1) - (flags >> 3)
+            if not plain:
+                which[n] = i
+            n += 1
+            continue
         for k in range(INPUTS):
             if flags >> k & 1:
                 time[n] = t
                 detector[n] = k
-                if not plain:
-                    which[n] = i
+                which[n] = i
                 n += 1
     return time, detector, which, rolled, last, dummies, several, -1
 
