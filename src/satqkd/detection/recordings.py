@@ -22,6 +22,7 @@ from satqkd.detection.columns import (
     write_parquet,
 )
 from satqkd.detection.ordering import EARLIEST_PS, ascending
+from satqkd.detection.photon_hdf5 import read_photon_hdf5
 from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
 from satqkd.detection.text import read_csv, read_qutag, write_csv
@@ -44,11 +45,14 @@ READERS: dict[str, Callable[[Path, int, Counter], Pieces]] = {
     "sfifteen": read_sfifteen,
     "sfifteen_swapped": partial(read_sfifteen, swapped=True),
     "qutag": read_qutag,
+    "photon_hdf5": read_photon_hdf5,
 }
 WRITERS = {"npy": write_npy, "csv": write_csv, "parquet": write_parquet, "sfifteen": write_sfifteen}
 SUFFIXES = {f".{name}": name for name in ("zarr", "npy", "csv", "parquet", "ptu", "ht3")} | {
     ".a1": "sfifteen",
     ".txt": "qutag",
+    ".h5": "photon_hdf5",
+    ".hdf5": "photon_hdf5",
 }
 # Repairs of a recording, counted in the attributes of the tags that are read.
 REPAIRS = {
@@ -68,6 +72,7 @@ CLOSED = {
     ".pt3": "open it with PicoQuant's software and save it as PTU",
     ".ht2": "open it with PicoQuant's software and save it as PTU",
     ".thd": "open it with PicoQuant's software and save it as PTU",
+    ".bin": "load a quTAG's into its program, or with TDC_readTimestamps of its library, and write it as text (.txt)",
 }
 
 
@@ -143,8 +148,8 @@ def read_tags(
     Parameters
     ----------
     path : str or Path
-        A ``detection.zarr``, or a file of PicoQuant's (PTU, HT3), S-Fifteen's (a1), or NPY, CSV or Parquet with the
-        columns ``time_ps`` and ``detector``; see docs/recordings.md.
+        A ``detection.zarr``, or a file of PicoQuant's (PTU, HT3) or S-Fifteen's (a1), a quTAG's text, Photon-HDF5, or
+        NPY, CSV or Parquet with the columns ``time_ps`` and ``detector``; see docs/recordings.md.
     station : str, optional
         Name of the station, for a Zarr store only.
     kind : {"photons", "beacon", "gps"}
@@ -185,7 +190,7 @@ def read_tags(
 def tag_chunks(
     path: str | Path, station: str | None = None, *, format: str | None = None, disorder_ps: int = DISORDER_PS
 ) -> Iterator[xr.Dataset]:
-    """Yield the photons of a recording in pieces of about a million tags, for files larger than the memory.
+    """Yield the photons of a recording in pieces of up to a million tags, for files larger than the memory.
 
     Parameters
     ----------

@@ -27,9 +27,10 @@ class RecordedStation(Section):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40, description="name in lower case")
     recording: FileName = Field(description="its tags, below data/recordings or beside the scenario")
-    format: Literal["zarr", "npy", "csv", "parquet", "ptu", "ht3", "sfifteen", "sfifteen_swapped"] | None = Field(
-        None, description="format of the recording; by default that of its suffix"
-    )
+    format: (
+        Literal["zarr", "npy", "csv", "parquet", "ptu", "ht3", "sfifteen", "sfifteen_swapped", "qutag", "photon_hdf5"]
+        | None
+    ) = Field(None, description="format of the recording; by default that of its suffix")
     channels: Annotated[tuple[ChannelNumber, ...], Field(min_length=4, max_length=4)] = Field(
         description="the recording's channel by (setting, outcome): 0+, 0-, 1+, 1-"
     )
