@@ -84,7 +84,10 @@ def read_parquet(path: Path, size: int, notes: Counter) -> Pieces:
 
     first = 0
     try:
-        with parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, page_checksum_verification=True) as file:
+        # Without pre_buffer=False pyarrow keeps what it has read until the end.
+        with parquet.ParquetFile(
+            path, buffer_size=BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
+        ) as file:
             names, rows = file.schema_arrow.names, file.metadata.num_rows
             if not set(NAMES) <= set(names):
                 raise ValueError(f"has the columns {', '.join(names)[:60]}: {ADVICE}")
