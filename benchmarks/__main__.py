@@ -11,7 +11,8 @@ from pathlib import Path
 from satqkd.files import finished
 
 PARTS = (
-    "workflow", "generation", "matching", "clock", "reconciliation", "amplification", "finite_key", "passes", "growth",
+    "workflow", "generation", "recordings", "matching", "clock", "reconciliation", "amplification", "finite_key",
+    "passes", "growth",
 )  # fmt: skip
 TABLE = Path("results/benchmarks.csv")
 COLUMNS = (

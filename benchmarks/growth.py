@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import yaml
 from tqdm import tqdm
 
+from benchmarks.pair import memory_mb
 from satqkd.plot import in_style, new_figure, save_figure
 from satqkd.scenario.reading import read_yaml
 
@@ -245,7 +246,7 @@ def _run(notebook: str, given: dict) -> dict:
     exec(parameters, names)
     exec(imports, names)
     names |= given
-    start_mb, wall, cpu = _memory_mb("VmRSS"), time.perf_counter(), time.process_time()
+    start_mb, wall, cpu = memory_mb("VmRSS"), time.perf_counter(), time.process_time()
     for cell in cells:
         exec(cell, names)
     return {
@@ -253,7 +254,7 @@ def _run(notebook: str, given: dict) -> dict:
         "wall": time.perf_counter() - wall,
         "start_cpu": cpu,
         "start_mb": start_mb,
-        "peak_mb": _memory_mb("VmHWM"),
+        "peak_mb": memory_mb("VmHWM"),
     }
 
 
@@ -269,12 +270,6 @@ def _cells(notebook: str) -> list[str]:
         ]
     cells = json.loads(Path(f"notebooks/{notebook}.ipynb").read_text())["cells"]
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-
-
-def _memory_mb(name: str) -> int:
-    """Return memory [MB] of this process alone; getrusage would include the process that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return round(int(next(line.split()[1] for line in lines if line.startswith(name))) * 1024 / 1e6)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 def side_by_side(
@@ -52,6 +53,14 @@ def side_by_side(
 def peak_mb() -> int:
     """Return the largest resident memory of this process so far [MB]."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+
+
+def memory_mb(name: str) -> int:
+    """Return an entry of /proc/self/status of this process alone [MB], such as VmHWM, the peak; getrusage would include
+    the process that started it.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return round(int(next(line.split()[1] for line in lines if line.startswith(name))) * 1024 / 1e6)
 
 
 def _seconds(call: Callable) -> float:
