@@ -46,7 +46,6 @@ print(memory_mb("VmHWM"))
     [
         ("ptu", WRITE, READ),
         ("csv", WRITE, READ),
-        ("csv.gz", WRITE, READ),
         ("h5", WRITE, READ),
         ("parquet", WRITE_IN_ONE_GROUP, READ),
         ("a1", WRITE, CONVERT),
@@ -59,5 +58,4 @@ def test_memory_does_not_grow_with_the_tags(name, writing, reading, root, tmp_pa
 
     run(writing, sizes=SIZES)
     few_mb, many_mb = (int(run(reading, size=size)) for size in SIZES)
-    print(name, few_mb, many_mb)
     assert many_mb - few_mb < A_QUARTER * MB_A_TAG * (SIZES[1] - SIZES[0]), (few_mb, many_mb)

@@ -16,6 +16,7 @@ FS = 1e15
 LONGEST_S = 2.0**63 / PS  # 106 days: 64 bits of picoseconds hold no more
 # A unit this near to whole femtoseconds was meant to be: its times are exact.
 ROUNDING = 1e-9
+CACHE_BYTES = 1 << 24  # of each column; the library's own limit is 64 MB
 
 
 def read_photon_hdf5(path: Path, size: int, notes: Counter) -> Pieces:
@@ -59,6 +60,8 @@ def read_photon_hdf5(path: Path, size: int, notes: Counter) -> Pieces:
             for name in {"detectors", "nanotimes"} & set(group.variables):
                 if group[name].size != count:
                     raise ValueError(f"has {count} timestamps and {group[name].size} {name}: copy it again")
+            for column in group.variables.values():
+                column.set_var_chunk_cache(CACHE_BYTES)
             for first in range(0, count, size):
                 time = whole_ps(_column(group, "timestamps", first, size), unit_s)
                 if fine_unit_s:
