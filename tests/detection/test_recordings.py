@@ -271,7 +271,14 @@ def test_a_compressed_file_that_was_cut_is_refused(tmp_path):
         read_tags(tmp_path / "a.csv.gz")
 
 
-@pytest.mark.parametrize(("name", "words"), [("a.ttbin", "FileReader of Swabian's"), ("a.pt3", "save it as PTU")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.ttbin", "FileReader of Swabian's"),
+        ("a.pt3", "save it as PTU"),
+        ("a.bin", "TDC_readTimestamps of its library, and write it as text"),
+    ],
+)
 def test_closed_formats_name_their_converter(name, words, tmp_path):
     (tmp_path / name).write_bytes(b"0123")
     with pytest.raises(ValueError, match=f"{name}: .* is read by its vendor's software only: .*{words}"):
