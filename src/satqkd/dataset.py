@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,18 @@ def variable(dims: str | tuple[str, ...], values: ArrayLike, units: str, long_na
     {'units': 'm', 'long_name': 'range'}
     """
     return xr.Variable(dims, values, {"units": units, "long_name": long_name})
+
+
+@cache
+def own_version() -> str:
+    """Return the version of the installed package, which is read from its metadata once.
+
+    Examples
+    --------
+    >>> own_version().count(".") >= 1
+    True
+    """
+    return version("satqkd")
 
 
 def label(data: xr.Dataset, stage: str, scenario: AnyScenario, seed: int | None = None) -> xr.Dataset:
@@ -50,7 +63,7 @@ def label(data: xr.Dataset, stage: str, scenario: AnyScenario, seed: int | None 
             "stage": stage,
             "scenario": scenario.name,
             "scenario_hash": scenario.content_hash,
-            "satqkd_version": version("satqkd"),
+            "satqkd_version": own_version(),
         }
         | ({} if seed is None else {"seed": seed})
         | data.attrs

@@ -33,34 +33,35 @@ def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | N
     names = list(coincidence.measurement_name.values)
     data = xr.Dataset()
     if "bell" in names:
-        _chsh(data, coincidence.isel(measurement=names.index("bell")))
+        data = xr.Dataset(_chsh(coincidence, names.index("bell")))
         if orbit is not None and scenario.detection.measurement_delay_ns is not None:
             _locality(data, scenario.detection, orbit)
     bases = [name for name in names if name != "bell"]
     if bases:
-        _visibilities(data, coincidence.isel(measurement=names.index(bases[0])))
+        data = data.assign(_visibilities(coincidence, names.index(bases[0])))
     data.attrs["run"] = coincidence.attrs["run"]
     return label(data, "bell", scenario, coincidence.attrs["seed"])
 
 
-def _chsh(data: xr.Dataset, counted: xr.Dataset) -> None:
-    counts = counted.counts.values.reshape(4, 4)
+def _chsh(coincidence: xr.Dataset, measurement: int) -> dict[str, xr.Variable]:
+    """Return the variables of a CHSH test."""
+    counts = coincidence.counts.values[measurement].reshape(4, 4)
+    ideal = coincidence.ideal_correlation.values[measurement].ravel()
     # The intended state fixes the signs before the first trial.
-    signs = np.sign(counted.ideal_correlation.values).ravel().astype(int)
+    signs = np.sign(ideal).astype(int)
     result = chsh(counts, signs=tuple(signs)) if counts.any(axis=1).all() else _unfinished(counts)
-    data["counts"] = variable(("setting", "outcome"), counts, "1", "coincidences by setting and outcome ++, +-, -+, --")
-    data["e"] = variable("setting", result.e, "1", "correlation")
-    data["e_sigma"] = variable("setting", result.e_sigma, "1", "its Poisson standard deviation")
-    data["ideal"] = variable("setting", counted.ideal_correlation.values.ravel(), "1", "correlation of the ideal state")
-    data["sign"] = variable("setting", signs, "1", "sign of the setting in S")
-    for name, value, text in [
-        ("s", result.s, "CHSH sum"),
-        ("sigma", result.sigma, "its standard deviation"),
-        ("p_value", result.p_value, "highest probability under local realism"),
-        ("n_sigma", result.n_sigma, "standard deviations above 2"),
-        ("trials", result.trials, "coincidences in all settings"),
-    ]:
-        data[name] = variable((), value, "1", text)
+    return {
+        "counts": variable(("setting", "outcome"), counts, "1", "coincidences by setting and outcome ++, +-, -+, --"),
+        "e": variable("setting", result.e, "1", "correlation"),
+        "e_sigma": variable("setting", result.e_sigma, "1", "its Poisson standard deviation"),
+        "ideal": variable("setting", ideal, "1", "correlation of the ideal state"),
+        "sign": variable("setting", signs, "1", "sign of the setting in S"),
+        "s": variable((), result.s, "1", "CHSH sum"),
+        "sigma": variable((), result.sigma, "1", "its standard deviation"),
+        "p_value": variable((), result.p_value, "1", "highest probability under local realism"),
+        "n_sigma": variable((), result.n_sigma, "1", "standard deviations above 2"),
+        "trials": variable((), result.trials, "1", "coincidences in all settings"),
+    }
 
 
 def _unfinished(counts: np.ndarray) -> Chsh:
@@ -109,10 +110,11 @@ def _locality(data: xr.Dataset, detection: Detection, orbit: xr.Dataset) -> None
     data.attrs["showcase"] = orbit.attrs["showcase"]
 
 
-def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
-    counts = counted.counts.values[[0, 1], [0, 1]]
+def _visibilities(coincidence: xr.Dataset, measurement: int) -> dict[str, xr.Variable]:
+    """Return the variables of visibility and fidelity in equal bases."""
+    counts = coincidence.counts.values[measurement][[0, 1], [0, 1]]
     equal, unequal = counts[:, 0, 0] + counts[:, 1, 1], counts[:, 0, 1] + counts[:, 1, 0]
-    right = np.where(np.diag(counted.ideal_correlation.values) > 0, equal, unequal)
+    right = np.where(np.diag(coincidence.ideal_correlation.values[measurement]) > 0, equal, unequal)
     total = equal + unequal
     visibility, sigma, fidelity = np.full(2, np.nan), np.full(2, np.nan), Fidelity(*np.full(4, np.nan))
     seen = total > 0
@@ -120,18 +122,19 @@ def _visibilities(data: xr.Dataset, counted: xr.Dataset) -> None:
     sigma[seen] = np.sqrt((1 - visibility[seen] ** 2) / total[seen])
     if seen.all():
         fidelity = fidelity_from_visibilities(*visibility, sigma_z=sigma[0], sigma_x=sigma[1])
-    data["basis_counts"] = variable(
-        ("basis", "alice_outcome", "bob_outcome"), counts, "1", "coincidences in equal bases"
-    )
-    data["visibility"] = variable("basis", visibility, "1", "visibility of the correlation")
-    data["visibility_sigma"] = variable("basis", sigma, "1", "its standard deviation")
-    for name, value, text in [
-        ("fidelity_bound", fidelity.lower_bound, "lower bound on the fidelity with the Bell state, of any state"),
-        ("fidelity_bound_sigma", fidelity.sigma, "its standard deviation"),
-        ("fidelity_white_noise", fidelity.white_noise, "fidelity with the Bell state if all noise is white"),
-        ("fidelity_white_noise_sigma", fidelity.white_noise_sigma, "its standard deviation"),
-    ]:
-        data[name] = variable((), value, "1", text)
+    return {
+        "basis_counts": variable(("basis", "alice_outcome", "bob_outcome"), counts, "1", "coincidences in equal bases"),
+        "visibility": variable("basis", visibility, "1", "visibility of the correlation"),
+        "visibility_sigma": variable("basis", sigma, "1", "its standard deviation"),
+        "fidelity_bound": variable(
+            (), fidelity.lower_bound, "1", "lower bound on the fidelity with the Bell state, of any state"
+        ),
+        "fidelity_bound_sigma": variable((), fidelity.sigma, "1", "its standard deviation"),
+        "fidelity_white_noise": variable(
+            (), fidelity.white_noise, "1", "fidelity with the Bell state if all noise is white"
+        ),
+        "fidelity_white_noise_sigma": variable((), fidelity.white_noise_sigma, "1", "its standard deviation"),
+    }
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:

@@ -36,10 +36,10 @@ def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Data
     distance_m = float(channel.distance)
     per_km = np.array(scenario.fiber.attenuation_db_km)
     eta = fiber_transmittance(distance_m, attenuation_db_per_km=per_km)
-    used = channel.isel(time=channel.measurement.values >= 0)
+    total_db, range_m = (channel[n].values[channel.measurement.values >= 0] for n in ("total_attenuation", "range"))
     if isinstance(scenario.source, EntangledSource):
         repetition = scenario.source.pair_rate_hz
-        satellite_db = -10 * np.log10(np.mean(10 ** (-used.total_attenuation.values / 10)))
+        satellite_db = -10 * np.log10(np.mean(10 ** (-total_db / 10)))
         first, second = (np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations)
         half = np.sqrt(eta)
         rate = (
@@ -47,7 +47,7 @@ def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Data
         )
     else:
         repetition = scenario.source.pulse_rate_hz
-        satellite_db = float(used.total_attenuation.values[np.argmax(used.range.values[:, 0])])
+        satellite_db = float(total_db[np.argmax(range_m[:, 0])])
         efficiency = np.mean([d.efficiency for d in scenario.stations[0].detectors])
         signal = scenario.source.pulse_rate_hz * scenario.source.shares[0] * scenario.source.mu[0]
         rate = sifted_rate_hz(signal, transmittance=eta * efficiency)
