@@ -28,7 +28,7 @@ def test_no_figure_is_forgotten_and_none_invented(references):
     assert set(CATALOGUE) == set(MISSIONS)
     for name, reference in references.items():
         assert [figure.title for figure in CATALOGUE[name].values()] == list(reference.figures)
-    assert sum(map(len, CATALOGUE.values())) == 30
+    assert sum(map(len, CATALOGUE.values())) == 32
 
 
 @pytest.mark.parametrize("title, name", [("ED Fig 5a: histogram", "ed_fig_5a"), ("Fig 4A: range", "fig_4a")])
@@ -71,12 +71,14 @@ def test_an_error_bar_is_the_papers_sigma_or_the_printed_digit(references):
 def test_deviations_are_fractions_of_what_is_printed(missions, references):
     """A table that lies 1 % off at one place, and one that agrees."""
     table = {figure: None for figure in CATALOGUE["tiangong2"]}
+    table["table_1"] = pd.DataFrame({"phase": ["acquisition", "communication"], "duration_s": [15.0, 117.0]})
     table["fig_2a"] = pd.DataFrame({"range_km": [388.0, 1.01 * 719], "efficiency": 10 ** -np.array([3.2, 4.2])})
     table["fig_2b"] = pd.DataFrame({"sifted_rate": [783.0], "sifted_rate_sigma": [9e3], "range_km": [400.0]})
     table["fig_2c"] = pd.DataFrame({"qber": [0.0184], "sifted_bits": [10.0]})
     by_id = deviations(table, missions["tiangong2"], references["tiangong2"]).set_index("id")
     assert by_id.relative_deviation["range"] == pytest.approx(0.01)
     assert by_id.relative_deviation["attenuation"] == pytest.approx(0, abs=1e-9)
+    assert by_id.relative_deviation[["acquisition_time", "communication_time"]].tolist() == pytest.approx([0, -0.1])
     assert by_id.relative_deviation["sifted_bits"] == pytest.approx(783 / 112031 - 1)
     assert by_id.role[["attenuation", "sifted_rate"]].tolist() == ["calibrated", "predicted"]
     assert "verdict" not in by_id and "z" not in by_id

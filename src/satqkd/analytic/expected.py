@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.sky import with_mean_sky
 from satqkd.channel import link_budget
 from satqkd.channel import observables as channel_observables
@@ -44,7 +45,8 @@ def expected_from_orbit(scenario: Scenario, orbit: xr.Dataset) -> dict[str, floa
     >>> round(expected_from_orbit(mission, orbit.find_sessions(mission))["qber_signal"], 4)
     0.011
     """
-    return expected(with_mean_sky(scenario, orbit), link_budget(scenario, orbit))
+    constant = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    return expected(constant, link_budget(constant, orbit))
 
 
 def expected(scenario: Scenario, channel: xr.Dataset) -> dict[str, float | list[float]]:
@@ -106,6 +108,11 @@ def require_compensated(scenario: Scenario) -> None:
         raise ScenarioError(
             f"{scenario.path}: polarization turns what analysers see, which the analytic chain leaves out: simulate "
             "instead, or set compensated: true and residual_deg: 0"
+        )
+    if scenario.polarization.has_own_contrast:
+        raise ScenarioError(
+            f"{scenario.path}: polarization.train.contrast=train changes by the second, which the analytic chain "
+            "leaves out: set it to stated, with a source.polarization_contrast such as the mean that stage 2 shows"
         )
 
 

@@ -6,12 +6,14 @@ tag: the clock and Cascade are left out.
 """
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import click
 import numpy as np
 import xarray as xr
 
 from satqkd import bell, channel, coincidence, fiber
+from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.expected import (
     detector_response,
     noise_hz,
@@ -25,19 +27,24 @@ from satqkd.analytic.links import changed_link
 from satqkd.analytic.season import pass_draws, survey_draws
 from satqkd.analytic.sky import with_mean_sky
 from satqkd.calibration.draws import parameter_draws
+from satqkd.channel.stage import contrast_observables, contrast_of, frames_of_plates, polarization_jones
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.dataset import label, load, save, variable
 from satqkd.files import save_provenance
 from satqkd.key.proofs.decoy import DecoyKey
 from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.key.stage import sifted_and_length
+from satqkd.orbit.stage import phase_durations, search
+from satqkd.orbit.timeline import phases_after
 from satqkd.scenario import Scenario, load_scenario
+from satqkd.scenario.fields import Section
 from satqkd.scenario.mission import DecoySource, EntangledSource
 from satqkd.streams import stream
 
 SIDE_WINDOWS = 40  # windows beside the peak from which stage 4 estimates the accidentals
 LEAST_SPREAD = 1e-12  # variance of fading that counts as none
 Values = dict[str, tuple[float | list[float], str]]
+Part = TypeVar("Part", bound=Section)
 
 
 def predictive(
@@ -78,12 +85,13 @@ def predictive(
     >>> found["coincidence.sifted_bits"].dims, found["channel.attenuation"].dims
     (('draw',), ('draw', 'end'))
     """
+    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
     require_compensated(scenario)
-    scenario = with_mean_sky(scenario, orbit)
+    beside = beside_draws(scenario, orbit, seed=seed, rows=len(draws))
     rng = stream(seed, scenario.name, "predictive")
     rows: dict[str, list] = {}
     units: dict[str, str] = {}
-    for changes in draws:
+    for changes, shown in zip(draws, beside, strict=True):
         changed, link = changed_link(scenario, changes, channel=budget, orbit=orbit)
         counted = drawn_coincidences(changed, link, rng)
         key = key_of(changed, counted)
@@ -95,6 +103,8 @@ def predictive(
         }
         if isinstance(scenario.source, EntangledSource):
             stages["bell"] = dict(bell.observables(bell.bell_test(changed, counted)))
+        for stage, values in shown.items():
+            stages[stage] = stages.get(stage, {}) | values
         for stage, values in stages.items():
             for name, (value, unit) in values.items():
                 rows.setdefault(f"{stage}.{name}", []).append(value)
@@ -121,6 +131,74 @@ def _of_other_nights(
         nights = survey_draws(scenario, draws, orbit=orbit, rng=stream(seed, scenario.name, "predictive", "nights"))
         found |= {f"overview.{name}": entry for name, entry in nights.items()}
     return found
+
+
+def beside_draws(scenario: Scenario, orbit: xr.Dataset, *, seed: int, rows: int) -> list[dict[str, Values]]:
+    """Return draws of what models show beside the link: the contrast of a polarisation train, and a timeline.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its `unknowns_beside` are drawn, independently of the rest.
+    orbit : xarray.Dataset
+        Result of stage 1.
+    seed : int
+    rows : int
+        Number of draws.
+
+    Returns
+    -------
+    list of dict
+        Observables by stage and name.
+
+    Examples
+    --------
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("tiangong2")
+    >>> [draw] = beside_draws(mission, find_sessions(mission), seed=1, rows=1)
+    >>> list(draw["orbit"])
+    ['acquisition_time', 'communication_time']
+    """
+    names = scenario.unknowns_beside
+    uniform = stream(seed, scenario.name, "beside").random((rows, len(names)))
+    shown = orbit.isel(time=orbit.session_number.values == orbit.attrs["showcase"])
+    found: list[dict[str, Values]] = []
+    for row in uniform:
+        drawn = zip(names, row, strict=True)
+        changes = {key: one.uncertainty.quantile(p) for one, p in drawn for key in one.keys}
+        values: dict[str, Values] = {}
+        if (train := scenario.polarization.train) is not None:
+            optics = _with(train, changes, "polarization.train.")
+            turned, late, standing = frames_of_plates(shown, delay_s=optics.plate_delay_s)
+            contrasts = (
+                contrast_of(optics, polarization_jones(optics, rotation_rad=turned, plate_rotation_rad=plates_rad))
+                for plates_rad in (late, standing)
+            )
+            values["channel"] = contrast_observables(*contrasts)
+        if scenario.orbit.acquisition is not None:
+            acquisition = _with(scenario.orbit.acquisition, changes, "orbit.acquisition.")
+            starts_s = phases_after(
+                orbit.phase_start.values[orbit.attrs["showcase"]],
+                initialisation_s=acquisition.initialisation_s,
+                acquisition_s=search(acquisition).mean_s(),
+                link_s=acquisition.link_s,
+            )
+            values["orbit"] = dict(phase_durations(starts_s))
+        found.append(values)
+    return found
+
+
+def _with(section: Part, changes: dict[str, float], prefix: str) -> Part:
+    """Return a section of a scenario with other values, by dotted key of the scenario."""
+    tree: Any = section.model_dump()
+    for key, value in changes.items():
+        if key.startswith(prefix):
+            *parents, leaf = key.removeprefix(prefix).split(".")
+            node = tree
+            for part in parents:
+                node = node[int(part)] if isinstance(node, list | tuple) else node[part]
+            node[leaf] = value
+    return type(section).model_validate(tree)
 
 
 def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
@@ -151,7 +229,8 @@ def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Gene
     >>> int(drawn_coincidences(mission, link, np.random.default_rng(1)).counts[2].sum()) < 5000
     True
     """
-    used = link.isel(time=link.measurement.values >= 0)
+    needed = ["transmittance", "fading_variance", "range", "measurement"]
+    used = link[needed].isel(time=link.measurement.values >= 0)
     spread = used.fading_variance.values * min(1e-3 * scenario.channel.fading_coherence_ms, 1.0)
     spread = np.maximum(spread, LEAST_SPREAD)
     faded = used.transmittance.values * rng.gamma(1 / spread, spread)

@@ -1,6 +1,7 @@
 """Stage 2: what does the link lose?"""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from satqkd.channel.nights import (
     night_extinctions_db,
 )
 from satqkd.channel.pointing import mean_pointing_factor, pointing_variance
+from satqkd.channel.polarization_train import Element, contrast_with, mirror, plate, setting_error, train, wrong_share
 from satqkd.channel.tracking import (
     Loop,
     correlation_time_s,
@@ -41,7 +43,7 @@ from satqkd.channel.turbulence import (
 )
 from satqkd.dataset import label, variable
 from satqkd.scenario import Bench, Scenario
-from satqkd.scenario.mission import Nights, Station, Tracking, Transmitter
+from satqkd.scenario.mission import Nights, Optic, PolarizationTrain, Station, Tracking, Transmitter
 from satqkd.streams import stream
 
 # Seconds to work out together: the quadratures along the path and over the mirror take hundreds of numbers for each.
@@ -136,7 +138,9 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset, *, seed: int | None = Non
         data["pointing_jitter"] = variable(each, orbit.jitter.values, "rad", "tracking error, per axis")
         speed_m_s = _angular_rate_rad_s(orbit) * orbit.range.values
         data["point_ahead"] = variable(each, point_ahead_rad(speed_m_s), "rad", "angle from the beacon to the downlink")
-        data["tracking_error"] = variable((), _residual(tracking)[0], "rad", "what the tracking loops leave, per axis")
+        data["tracking_error"] = variable(
+            (), _residual_rms_rad(tracking), "rad", "what the tracking loops leave, per axis"
+        )
     if scenario.transmitter.far_field is not None:
         pattern = telescope_pattern(scenario.transmitter)
         smeared = scanned(pattern, jitter_rad=scenario.transmitter.pointing_jitter_urad * 1e-6)
@@ -147,6 +151,8 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset, *, seed: int | None = Non
             data[name] = variable("axis", list(divergences_rad(one)), "rad", text)
     if scenario.channel.fading == "correlated":
         _add_correlation(scenario, orbit, data)
+    if (optics := scenario.polarization.train) is not None and "frame_rotation" in orbit:
+        data = data.merge(polarization_contrast(optics, orbit, compensated=scenario.polarization.compensated))
     if scenario.channel.quoted_range_m is not None:
         data.attrs["quoted_range_m"] = scenario.channel.quoted_range_m
     return label(data, "channel", scenario)
@@ -258,6 +264,156 @@ def _more_by_night_db(scenario: Scenario, orbit: xr.Dataset, seed: int) -> np.nd
     return more
 
 
+def polarization_contrast(optics: PolarizationTrain, orbit: xr.Dataset, *, compensated: bool = True) -> xr.Dataset:
+    """Return what a polarisation train does to the light, second by second.
+
+    Parameters
+    ----------
+    optics : PolarizationTrain
+    orbit : xarray.Dataset
+        Result of stage 1.
+    compensated : bool
+        Whether the light that stage 3 draws has passed plates that follow the frames, or standing ones.
+
+    Returns
+    -------
+    xarray.Dataset
+        contrast_compensated and contrast_uncompensated(time, station), ratios to 1; and for stage 3 the Jones matrix
+        jones(time, station, to, from, part) and the share of `polarization_flips`.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("liao2017")
+    >>> contrast = polarization_contrast(mission.polarization.train, find_sessions(mission))
+    >>> bool((contrast.contrast_compensated > 100).all()), bool(contrast.contrast_uncompensated.min() < 0.1)
+    (True, True)
+    """
+    turned, late, standing = frames_of_plates(orbit, delay_s=optics.plate_delay_s)
+    each, result = ("time", "station"), xr.Dataset()
+    for name, plates_rad in (("compensated", late), ("uncompensated", standing)):
+        jones = polarization_jones(optics, rotation_rad=turned, plate_rotation_rad=plates_rad)
+        result[f"contrast_{name}"] = variable(
+            each, contrast_of(optics, jones), "1", f"polarisation contrast, ratio to 1, {name}"
+        )
+        if optics.contrast == "train" and compensated == (name == "compensated"):
+            parts = np.stack([jones.real, jones.imag], axis=-1)
+            result["jones"] = variable((*each, "to", "from", "part"), parts, "1", "Jones matrix, source to analyser")
+            result["polarization_flips"] = variable(
+                (), polarization_flips(optics), "1", "share that leaves by the wrong port in addition"
+            )
+    return result
+
+
+def frames_of_plates(orbit: xr.Dataset, *, delay_s: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the turn of the frames, and that for which following and standing plates are set [rad].
+
+    Parameters
+    ----------
+    orbit : xarray.Dataset
+        Result of stage 1.
+    delay_s : float
+        Time by which following plates are late [s].
+
+    Returns
+    -------
+    tuple of ndarray, shape (time, station)
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> turned, late, standing = frames_of_plates(find_sessions(load_scenario("yin2017")), delay_s=1.0)
+    >>> bool((late[1:10] == turned[:9]).all()), bool((standing[0] == turned[0]).all())
+    (True, True)
+    """
+    turned = np.radians(orbit.frame_rotation.values)
+    standing = np.radians(orbit.fitting_rotation.values[orbit.session_number.values])
+    return turned, _late_rad(turned, orbit, delay_s), standing
+
+
+def polarization_flips(optics: PolarizationTrain) -> float:
+    """Return the share that source, analyser and the setting of plates send to the wrong port [1].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> round(polarization_flips(load_scenario("liao2017").polarization.train), 5)
+    0.0023
+    """
+    own, setting = 1 / (1 + optics.own_contrast), setting_error(float(np.radians(optics.plate_sigma_deg)))
+    return own + setting - 2 * own * setting
+
+
+def polarization_jones(
+    optics: PolarizationTrain, *, rotation_rad: np.ndarray, plate_rotation_rad: np.ndarray
+) -> np.ndarray:
+    """Return the Jones matrix of a scenario's optics, shape (..., 2, 2).
+
+    Parameters
+    ----------
+    optics : PolarizationTrain
+    rotation_rad, plate_rotation_rad : ndarray
+        Turn of the frames, and that for which the plates are set [rad].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> optics = load_scenario("liao2017").polarization.train
+    >>> polarization_jones(optics, rotation_rad=np.zeros(3), plate_rotation_rad=np.zeros(3)).shape
+    (3, 2, 2)
+    """
+    satellite, station = (tuple(map(_element, side)) for side in (optics.satellite, optics.station))
+    return train(
+        satellite,
+        station,
+        rotation_rad=rotation_rad,
+        plate_rotation_rad=plate_rotation_rad,
+        plates=optics.plates,
+        retardance_error_rad=float(np.radians(optics.plate_retardance_error_deg)),
+    )
+
+
+def contrast_of(optics: PolarizationTrain, jones: np.ndarray) -> np.ndarray:
+    """Return the contrast of a scenario's optics with its source and analyser, ratio to 1.
+
+    Parameters
+    ----------
+    optics : PolarizationTrain
+    jones : ndarray of complex, shape (..., 2, 2)
+        Of `polarization_jones`.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> contrast_of(load_scenario("liao2017").polarization.train, np.eye(2)).round()
+    np.float64(434.0)
+    """
+    return contrast_with(wrong_share(jones), flips=polarization_flips(optics))
+
+
+def _element(optic: Optic) -> Element:
+    """Return one of the scenario's optics."""
+    angle_rad = float(np.radians(optic.angle_deg))
+    if optic.index is not None:
+        return mirror(complex(*optic.index), float(np.radians(optic.incidence_deg)), angle_rad=angle_rad)
+    return plate(float(np.radians(optic.retardance_deg)), diattenuation=optic.diattenuation, angle_rad=angle_rad)
+
+
+def _late_rad(angle_rad: np.ndarray, orbit: xr.Dataset, delay_s: float) -> np.ndarray:
+    """Return the angle of a time before, shape (time, station); before a session begins, that of its start."""
+    if not delay_s:
+        return angle_rad
+    seconds, number = (orbit.time.values - orbit.time.values[0]) / np.timedelta64(1, "s"), orbit.session_number.values
+    late = np.empty_like(angle_rad)
+    for session in np.unique(number):
+        rows = number == session
+        for i in range(angle_rad.shape[1]):
+            late[rows, i] = np.interp(seconds[rows] - delay_s, seconds[rows], angle_rad[rows, i])
+    return late
+
+
 def _distance(orbit: xr.Dataset) -> xr.Variable:
     """Return the distance that a fibre would bridge [m]: the stations' baseline, or the longest range of a single
     downlink.
@@ -337,12 +493,30 @@ def telescope_pattern(transmitter: Transmitter) -> FarField:
     [8.0, 11.0]
     """
     assert transmitter.far_field is not None
+    return _pattern(
+        transmitter.wavelength_nm * 1e-9,
+        transmitter.aperture_m,
+        transmitter.far_field.obscuration_m,
+        transmitter.far_field.truncation,
+        tuple((str(name), waves) for name, waves in transmitter.far_field.wavefront_waves.items()),
+    )
+
+
+@lru_cache(maxsize=16)
+def _pattern(
+    wavelength_m: float,
+    aperture_m: float,
+    obscuration_m: float,
+    truncation: float,
+    waves: tuple[tuple[str, float], ...],
+) -> FarField:
+    """Return a telescope's far field, which is computed once: surveys and sensitivities ask for it for each link."""
     return far_field(
-        wavelength_m=transmitter.wavelength_nm * 1e-9,
-        aperture_m=transmitter.aperture_m,
-        obscuration_m=transmitter.far_field.obscuration_m,
-        truncation=transmitter.far_field.truncation,
-        wavefront_waves={str(name): waves for name, waves in transmitter.far_field.wavefront_waves.items()},
+        wavelength_m=wavelength_m,
+        aperture_m=aperture_m,
+        obscuration_m=obscuration_m,
+        truncation=truncation,
+        wavefront_waves=dict(waves),
     )
 
 
@@ -403,13 +577,18 @@ def control_loops(tracking: Tracking) -> tuple[Loop, Loop]:
     return coarse, fine
 
 
-def _residual(tracking: Tracking) -> tuple[float, float]:
-    """Return standard deviation [rad] and correlation time [s] of the error that the loops leave."""
+def _residual_rms_rad(tracking: Tracking) -> float:
+    """Return the standard deviation of the error that the loops leave [rad]."""
+    coarse, fine = control_loops(tracking)
+    return residual_rms_rad(platform_rms_rad=tracking.platform_rms_urad * 1e-6, coarse=coarse, fine=fine)
+
+
+def _residual_time_s(tracking: Tracking) -> float:
+    """Return the correlation time of the error that the loops leave [s]."""
     coarse, fine = control_loops(tracking)
     platform_rad, frequency = tracking.platform_rms_urad * 1e-6, frequencies_hz(fine)
     spectrum = residual_spectrum(frequency, platform_rms_rad=platform_rad, coarse=coarse, fine=fine)
-    rms_rad = residual_rms_rad(platform_rms_rad=platform_rad, coarse=coarse, fine=fine)
-    return rms_rad, correlation_time_s(frequency, spectrum)
+    return correlation_time_s(frequency, spectrum)
 
 
 def _jitter_rad(scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:
@@ -425,7 +604,7 @@ def _jitter_rad(scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:
         coarse=coarse,
         fine=fine,
     )
-    return np.hypot(_residual(tracking)[0], drive_rad)
+    return np.hypot(_residual_rms_rad(tracking), drive_rad)
 
 
 def _angular_rate_rad_s(orbit: xr.Dataset) -> np.ndarray:
@@ -462,7 +641,7 @@ def _add_correlation(scenario: Scenario, orbit: xr.Dataset, data: xr.Dataset) ->
             )
         )
     tracking = scenario.transmitter.tracking
-    pointing_s = scenario.channel.fading_coherence_ms * 1e-3 if tracking is None else _residual(tracking)[1]
+    pointing_s = scenario.channel.fading_coherence_ms * 1e-3 if tracking is None else _residual_time_s(tracking)
     for name, values, units, text in [
         ("scintillation_variance", _in_parts(_scintillation, scenario, orbit), "1", "variance of scintillation"),
         ("scintillation_time", np.stack(times, axis=1), "s", "its correlation time, by wind and slew"),
@@ -481,35 +660,68 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     """Return what a publication can be compared with: name to (value or [low, high], unit)."""
     if "diffraction" not in data.component:  # a bench
         return {"attenuation": ([float(data.total_attenuation.min()), float(data.total_attenuation.max())], "dB")}
-    shown = data.isel(time=data.session_number.values == data.attrs["showcase"])
-    total = shown.total_attenuation.values
+    # Arrays instead of a data set: the predictive distribution asks for these hundreds of times.
+    rows = data.session_number.values == data.attrs["showcase"]
+    total, loss, range_m = (data[name].values[rows] for name in ("total_attenuation", "loss", "range"))
+    by_name = dict(zip(data.component.values.tolist(), loss[:, 0].T, strict=True))
     result: dict[str, tuple[Any, str]] = {"attenuation": ([total.min(), total.max()], "dB")}
-    high = total[shown.elevation.values.min(axis=1) >= 15]
+    high = total[data.elevation.values[rows].min(axis=1) >= 15]
     result["attenuation_above_15deg"] = ([high.min(), high.max()] if high.size else [np.nan] * 2, "dB")
-    first = shown.isel(station=0)
-    diffraction = first.loss.sel(component="diffraction").values
+    diffraction, geometric = by_name["diffraction"], data.geometric_loss.values[rows, 0]
     result["diffraction_loss"] = ([diffraction.min(), diffraction.max()], "dB")
-    result["geometric_loss"] = ([first.geometric_loss.min(), first.geometric_loss.max()], "dB")
-    result["receiver_loss"] = (float(first.loss.sel(component="receiver").mean()), "dB")
+    result["geometric_loss"] = ([geometric.min(), geometric.max()], "dB")
+    result["receiver_loss"] = (float(by_name["receiver"].mean()), "dB")
     if "tracking_error" in data:
         result["tracking_error"] = (float(data.tracking_error) * 1e6, "urad")
     if "divergence_scanned" in data:
+        result["divergence_in_vacuum"] = (np.sort(data.divergence.values) * 1e6, "urad")
         result["divergence_scanned"] = (np.sort(data.divergence_scanned.values) * 1e6, "urad")
+    if "contrast_compensated" in data:
+        result |= contrast_observables(data.contrast_compensated.values[rows], data.contrast_uncompensated.values[rows])
     if "quoted_range_m" in data.attrs:
-        result |= _at_range(first, data.attrs["quoted_range_m"])
+        single = by_name | {"geometric": geometric}
+        diameter_m = data.beam_diameter.values[rows, 0]
+        result |= _at_range(single, range_m[:, 0], diameter_m=diameter_m, quoted_m=data.attrs["quoted_range_m"])
     return {name: (np.asarray(value, float).tolist(), unit) for name, (value, unit) in result.items()}
 
 
-def _at_range(link: xr.Dataset, range_m: float) -> dict:
+def contrast_observables(
+    compensated: np.ndarray, uncompensated: np.ndarray
+) -> dict[str, tuple[float | list[float], str]]:
+    """Return what a publication can be compared with of a polarisation train, as `observables` does.
+
+    Parameters
+    ----------
+    compensated, uncompensated : ndarray, shape (time, station)
+        Contrasts of the session shown, ratios to 1.
+
+    Examples
+    --------
+    >>> seen = contrast_observables(np.array([[280.0], [300.0]]), np.array([[150.0], [0.0]]))
+    >>> [value for value, _ in seen.values()]
+    [290.0, [0.0, 150.0]]
+    """
+    return {
+        "polarization_contrast_compensated": (float(compensated.mean()), "ratio to 1"),
+        "polarization_contrast_uncompensated": ([float(uncompensated.min()), float(uncompensated.max())], "ratio to 1"),
+    }
+
+
+def _at_range(
+    loss_db: dict[str, np.ndarray], range_m: np.ndarray, *, diameter_m: np.ndarray, quoted_m: float
+) -> dict[str, tuple[float, str]]:
     """Return single losses at a range, on the side of the pass on which the satellite recedes."""
-    nearest, farthest = int(np.argmin(link.range.values)), int(np.argmax(link.range.values))
-    side = link.isel(time=slice(min(nearest, farthest), max(nearest, farthest) + 1)).sortby("range")
-    loss = {name: np.interp(range_m, side.range, side.loss.sel(component=name)) for name in COMPONENTS}
+    nearest, farthest = int(np.argmin(range_m)), int(np.argmax(range_m))
+    side = slice(min(nearest, farthest), max(nearest, farthest) + 1)
+    order = np.argsort(range_m[side], kind="stable")
+    ascending = range_m[side][order]
+    loss = {name: float(np.interp(quoted_m, ascending, values[side][order])) for name, values in loss_db.items()}
     # The beam grows with the range from nothing, so that one second tells its width at any range.
-    diameter = float(side.beam_diameter[-1] / side.range[-1]) * range_m
+    last = order[-1]
+    diameter = float(diameter_m[side][last] / ascending[-1]) * quoted_m
     return {
         "diffraction_loss_quoted": (loss["diffraction"], "dB"),
-        "geometric_loss_quoted": (np.interp(range_m, side.range, side.geometric_loss), "dB"),
+        "geometric_loss_quoted": (loss["geometric"], "dB"),
         "atmosphere_and_turbulence_loss_quoted": (loss["atmosphere"] + loss["turbulence"], "dB"),
         "pointing_loss_quoted": (loss["pointing"], "dB"),
         "beam_diameter_quoted": (diameter, "m"),

@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from satqkd.detection.rates import PoissonProcess
-from satqkd.detection.source import PairState, contrast_error, joint_probabilities, source_state, with_flips
+from satqkd.detection.source import (
+    PairState,
+    contrast_error,
+    joint_probabilities,
+    second_port,
+    source_state,
+    with_flips,
+)
 from satqkd.streams import random_words, transmitter_log
 
 
@@ -110,6 +117,7 @@ def entangled_light(
     flights: Sequence[Callable[[np.ndarray], np.ndarray]],
     switch_keys: Sequence[int | None],
     repeats_after: Sequence[int | None] = (None, None),
+    optics: Sequence[np.ndarray] | None = None,
     emissions: PoissonProcess,
     rng: np.random.Generator,
 ) -> list[Light]:
@@ -136,6 +144,8 @@ def entangled_light(
         Keys of the stations' random settings; None for passive analysers.
     repeats_after : sequence of int or None
         Number of settings after which each station's record begins again; None if it never does.
+    optics : sequence of ndarray of complex, shape (2, cell, 2, 2), optional
+        Jones matrix of what the photons pass on their way to each station.
     emissions : PoissonProcess
         Draws the emission times of pairs.
     rng : numpy.random.Generator
@@ -170,7 +180,7 @@ def entangled_light(
     seen = np.minimum(transmittances * best[:, None], 1.0)
     angles = np.deg2rad(angles_deg)[:, None] - rotations_rad[..., None]  # by station, cell and setting
     probabilities = with_flips(
-        joint_probabilities(source_state(source), *angles),
+        joint_probabilities(source_state(source), *angles, optics=optics),
         contrast_error(source.polarization_contrast),
     )
     times = emissions.times(edges_s, source.pair_rate_hz * (seen[0] + seen[1] - seen[0] * seen[1]))
@@ -231,6 +241,7 @@ def decoy_light(
     rotation_rad: np.ndarray,
     first_pulse: int,
     log_key: int,
+    optics: np.ndarray | None = None,
     emissions: PoissonProcess,
     rng: np.random.Generator,
 ) -> Light:
@@ -258,6 +269,8 @@ def decoy_light(
         Number in the log of the pulse that begins at time zero.
     log_key : int
         Key of the transmitter's log.
+    optics : ndarray of complex, shape (cell, 2, 2), optional
+        Jones matrix of what the photons pass on their way, in place of the rotation.
     emissions : PoissonProcess
         Draws the emission times of photons.
     rng : numpy.random.Generator
@@ -292,11 +305,14 @@ def decoy_light(
     intensity, basis, bit = transmitter_log(log_key, first_pulse + pulse, source.shares)
     angles = np.deg2rad(angles_deg)
     sent = angles[:, None] + np.pi / 2 * np.arange(2)  # by basis and bit
-    arriving = rotation_rad[:, None, None] + sent  # by cell, basis and bit
     error = source.preparation_error
     slip = contrast_error(source.polarization_contrast)
     wrong = error + slip - 2 * error * slip
-    second = wrong + (1 - 2 * wrong) * np.sin(arriving[..., None] - angles) ** 2  # and by setting
+    if optics is None:  # by cell, basis, bit and setting
+        across = np.sin((rotation_rad[:, None, None] + sent)[..., None] - angles) ** 2
+    else:
+        across = second_port(optics, sent, angles)
+    second = wrong + (1 - 2 * wrong) * across
     channel = np.empty(pulse.size, np.uint8)
     kept = source.mu / source.mu.max()
     count = _detect_pulses(

@@ -1,6 +1,6 @@
 """The light that leaves the satellite: two-qubit states, and the probabilities of outcomes at analysers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -146,7 +146,9 @@ def linear_projectors(angle_rad: ArrayLike) -> np.ndarray:
     return both[..., :, None] * both[..., None, :]
 
 
-def joint_probabilities(state: np.ndarray, first_rad: ArrayLike, second_rad: ArrayLike) -> np.ndarray:
+def joint_probabilities(
+    state: np.ndarray, first_rad: ArrayLike, second_rad: ArrayLike, *, optics: Sequence[np.ndarray] | None = None
+) -> np.ndarray:
     """Return the Born probabilities of the four outcomes at every pair of analyser angles.
 
     Parameters
@@ -156,6 +158,8 @@ def joint_probabilities(state: np.ndarray, first_rad: ArrayLike, second_rad: Arr
     first_rad, second_rad : array_like, shape (..., setting)
         Analyser angles of the two stations [rad], relative to the polarisation that arrives. The leading axes of the
         two are common, such as times at which the frames of satellite and stations are rotated differently.
+    optics : sequence of ndarray, shape (2, ..., 2, 2), optional
+        Jones matrix of what each photon passes before its analyser. The probabilities are those of pairs that pass.
 
     Returns
     -------
@@ -169,8 +173,43 @@ def joint_probabilities(state: np.ndarray, first_rad: ArrayLike, second_rad: Arr
            [0.5, 0. ]])
     """
     first, second = linear_projectors(first_rad), linear_projectors(second_rad)
+    if optics is not None:
+        first, second = (
+            np.einsum("...ji,...sojk,...kl->...soil", jones.conj(), projectors, jones, optimize=True)
+            for jones, projectors in zip(optics, (first, second), strict=True)
+        )
     rho = np.asarray(state).reshape(2, 2, 2, 2)
-    return np.einsum("...soij,...tpkl,jlik->...stop", first, second, rho, optimize=True).real
+    result = np.einsum("...soij,...tpkl,jlik->...stop", first, second, rho, optimize=True).real
+    return result if optics is None else result / result.sum(axis=(-2, -1), keepdims=True)
+
+
+def second_port(optics: np.ndarray, sent_rad: np.ndarray, analyser_rad: np.ndarray) -> np.ndarray:
+    """Return the share of linearly polarised light behind optics that leaves an analyser across its angle [1].
+
+    Parameters
+    ----------
+    optics : ndarray of complex, shape (cell, 2, 2)
+        Jones matrices.
+    sent_rad : ndarray, shape (basis, bit)
+        Angles of the light that is sent [rad].
+    analyser_rad : ndarray, shape (setting,)
+        Angles of the analyser [rad].
+
+    Returns
+    -------
+    ndarray, shape (cell, basis, bit, setting)
+
+    Examples
+    --------
+    >>> second_port(np.eye(2)[None], np.array([[0.0, np.pi / 2]]), np.array([0.0, np.pi / 4])).round(3)
+    array([[[[0. , 0.5],
+             [1. , 0.5]]]])
+    """
+    sent = np.stack([np.cos(sent_rad), np.sin(sent_rad)], axis=-1)
+    across = np.stack([-np.sin(analyser_rad), np.cos(analyser_rad)], axis=-1)
+    arriving = np.einsum("cij,abj->cabi", optics, sent)
+    power = np.abs(np.einsum("si,cabi->cabs", across, arriving)) ** 2
+    return power / (np.abs(arriving) ** 2).sum(axis=-1)[..., None]
 
 
 def contrast_error(contrast: float | None) -> float:

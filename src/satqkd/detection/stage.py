@@ -259,6 +259,8 @@ def _lights(
 ) -> list[Light]:
     """Draw the photons that each station will detect in a block."""
     source, angles_deg, one = scenario.source, scenario.measurements[measurement].angles_deg, stations[0]
+    if one.flips is not None:
+        source = source.model_copy(update={"polarization_contrast": 1 / one.flips - 1})
     if isinstance(source, DecoySource):
         light = decoy_light(
             source=source if one.eve is None else _split(source, one),
@@ -267,6 +269,7 @@ def _lights(
             edges_s=one.edges_s(cells),
             transmittance=one.power[cells],
             rotation_rad=one.rotation_rad[cells],
+            optics=None if one.optics is None else one.optics[cells],
             first_pulse=one.session * SESSION_PULSES,
             log_key=record_key(*one.run_names, "log"),
             emissions=emissions,
@@ -281,6 +284,7 @@ def _lights(
         edges_s=one.edges_s(cells),
         transmittances=np.array([station.power[cells] for station in stations]),
         rotations_rad=np.array([station.rotation_rad[cells] for station in stations]),
+        optics=None if one.optics is None else [s.optics[cells] for s in stations if s.optics is not None],
         flights=[station.flight for station in stations],
         switch_keys=[station.switch_key for station in stations],
         repeats_after=[station.repeats_after for station in stations],
@@ -391,6 +395,15 @@ class _Receiver:
         self._sky_hz = None if seen is None else np.interp(middle, self._path["node_s"], seen)
         turned = np.radians(orbit.polarization_rotation.values[nodes, index])
         self.rotation_rad = np.interp(middle, self._path["node_s"], turned)
+        self.optics: np.ndarray | None = None  # Jones matrix of each cell, which contains the rotation
+        self.flips: float | None = None
+        if "jones" in channel:
+            parts = channel.jones.values[nodes, index]
+            flat = [np.interp(middle, self._path["node_s"], part) for part in parts.reshape(nodes.size, -1).T]
+            each = np.reshape(np.transpose(flat), (middle.size, *parts.shape[1:]))
+            self.optics = each[..., 0] + 1j * each[..., 1]
+            self.flips = float(channel.polarization_flips)
+            self.rotation_rad = np.zeros_like(self.rotation_rad)
         self._begin_tags()
 
     def _attack(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.forecast import counts_through, key_length
 from satqkd.analytic.prospect import middle_seconds
 from satqkd.analytic.sky import with_mean_sky
@@ -208,7 +209,7 @@ def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float]
     >>> bool(curve.key[0] > curve.key[-1])
     True
     """
-    scenario = with_mean_sky(scenario, orbit)
+    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
     seconds, step_s = middle_seconds(orbit, NODES)
     lowest_deg = seconds.elevation.values.min(axis=1)
     setting = next((one for one in SETTINGS if one.label == label), None)

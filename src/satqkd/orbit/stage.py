@@ -15,13 +15,15 @@ from satqkd.orbit.lights import lights
 from satqkd.orbit.passes import JointPass, joint_passes, passes
 from satqkd.orbit.polarization import frame_rotation_deg, rotated_contrast, satellite_axis, station_axis
 from satqkd.orbit.propagation import LookAngles, Place, look_angles, propagate
+from satqkd.orbit.timeline import PHASES, Search, crossing_s, phase_starts_s, signed_zenith_deg
 from satqkd.scenario import Bench, Experiment, Recorded, Scenario, ScenarioError
-from satqkd.scenario.mission import Orbit, Relay
+from satqkd.scenario.mission import Acquisition, Orbit, Relay
 
 LEAD_S = 1800  # before a session, in which the satellite rises
 FINE_STEP = np.timedelta64(100_000_000, "ns")  # within which a session's start and end are found
 SECOND = np.timedelta64(1_000_000_000, "ns")
 LONGEST_DAYS = 1.0  # that a satellite, a slow one, may be in view in one session
+COMMUNICATION = PHASES.index("communication")
 MOST_DAYS = 106.0  # from the first session's start, which picoseconds of 64 bits count
 
 
@@ -182,6 +184,10 @@ def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dat
     usable = np.ones(fine.size, bool)
     for view in views:
         usable &= _usable(conditions, view)
+    if conditions.acquisition is not None and conditions.acquisition.sessions == "timeline":
+        starts_s, _ = _phases(scenario, elements, conditions.acquisition, start=fine[0], end=fine[-1])
+        elapsed_s = (fine - fine[0]) / SECOND
+        usable &= (elapsed_s >= starts_s[:, COMMUNICATION].max()) & (elapsed_s <= starts_s[:, -1].min())
     first, last = _longest_run(usable)
     if conditions.max_duration_s is not None:
         last = min(last, first + round(conditions.max_duration_s * SECOND / FINE_STEP))
@@ -195,9 +201,66 @@ def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dat
     first_row, end_row = _longest_run(followed.elevation.values.min(axis=1) >= 0)
     if end_row - first_row < 2:
         return None
-    return followed.isel(time=slice(first_row, end_row)).merge(
+    session = followed.isel(time=slice(first_row, end_row)).merge(
         _extent(fine[first:last], [_cut(v, first, last) for v in views], duration_s)
     )
+    if conditions.acquisition is not None:
+        starts_s, zenith_deg = _phases(scenario, elements, conditions.acquisition, start=times[0], end=times[-1])
+        each = ("session", "station", "phase")
+        session["phase_start"] = variable(each, starts_s[None], "s", "begin of a phase, since the session's start")
+        session["phase_zenith"] = variable(each, zenith_deg[None], "degree", "zenith angle there, negative rising")
+        session = session.assign_coords(phase=list(PHASES))
+    return session
+
+
+def search(acquisition: Acquisition) -> Search:
+    """Return the search of a scenario's terminals in SI units.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> search(load_scenario("tiangong2").orbit.acquisition).dwell_s
+    1.0
+    """
+    return Search(
+        pointing_sigma_rad=acquisition.pointing_sigma_urad * 1e-6,
+        look_rad=acquisition.look_urad * 1e-6,
+        overlap=acquisition.overlap,
+        dwell_s=acquisition.dwell_s,
+        coarse_bandwidth_hz=acquisition.coarse_bandwidth_hz,
+        fine_field_rad=acquisition.fine_field_urad * 1e-6,
+        fine_bandwidth_hz=acquisition.fine_bandwidth_hz,
+        residual_rad=acquisition.residual_urad * 1e-6,
+    )
+
+
+def _phases(
+    scenario: Scenario, elements: Elements, acquisition: Acquisition, *, start: np.datetime64, end: np.datetime64
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return when the phases of a pass begin [s after the start] and the zenith angles there, shape (station, phase).
+
+    The search takes its mean time. The pass is followed from before the start to after the end.
+    """
+    duration_s = float((end - start) / SECOND)
+    seconds = np.arange(-LEAD_S, np.ceil(duration_s) + LEAD_S)
+    views = _views(elements, scenario, start + seconds.astype(np.int64) * SECOND)
+    acquisition_s, starts_s, zenith_deg = search(acquisition).mean_s(), [], []
+    for view in views:
+        begin_s = crossing_s(seconds, view.elevation_deg, acquisition.begin_elevation_deg, rising=True)
+        end_s = duration_s
+        if acquisition.end_elevation_deg is not None:
+            end_s = crossing_s(seconds, view.elevation_deg, acquisition.end_elevation_deg, rising=False)
+        starts_s.append(
+            phase_starts_s(
+                begin_s=begin_s,
+                end_s=end_s,
+                initialisation_s=acquisition.initialisation_s,
+                acquisition_s=acquisition_s,
+                link_s=acquisition.link_s,
+            )
+        )
+        zenith_deg.append(signed_zenith_deg(seconds, view.elevation_deg, starts_s[-1]))
+    return np.array(starts_s), np.array(zenith_deg)
 
 
 def _usable(conditions: Orbit, view: LookAngles) -> np.ndarray:
@@ -321,14 +384,14 @@ def _follow(scenario: Experiment, elements: Elements, times: np.ndarray) -> xr.D
     )
     if isinstance(scenario, Scenario) and any(station.sky for station in scenario.stations):
         _add_lights(scenario, data, times)
+    fitting_deg = data.frame_rotation.values[0]  # at the start of the session, unless an elevation is given
     if (elevation_deg := scenario.polarization.plate_elevation_deg) is not None:
-        first_deg = data.frame_rotation.values[0]
         fitting_deg = _fitting_rotations_deg(
-            elements, scenario, times=times, elevation_deg=elevation_deg, first_deg=first_deg
+            elements, scenario, times=times, elevation_deg=elevation_deg, first_deg=fitting_deg
         )
-        data["fitting_rotation"] = variable(
-            ("session", "station"), fitting_deg[None], "degree", "frame rotation at which a standing plate fits"
-        )
+    data["fitting_rotation"] = variable(
+        ("session", "station"), fitting_deg[None], "degree", "frame rotation at which a standing plate fits"
+    )
     _, velocity = propagate(elements, times)
     data["speed"] = variable("time", np.linalg.norm(velocity, axis=1), "m s-1", "orbital speed")
     for name, units in (("latitude_deg", "degree"), ("longitude_deg", "degree"), ("altitude_m", "m")):
@@ -386,8 +449,7 @@ def _polarization(scenario: Experiment, data: xr.Dataset) -> None:
     """Add the rotation that the analysers see, and the contrast with and without a plate that follows it."""
     rotation, number = data.frame_rotation.values, data.session_number.values
     # Without compensation the plate stays where it fits at one elevation, or at the start of each session.
-    at_start = rotation[np.searchsorted(number, number)]
-    standing = rotation - (data.fitting_rotation.values[number] if "fitting_rotation" in data else at_start)
+    standing = rotation - data.fitting_rotation.values[number]
     followed = np.full_like(rotation, scenario.polarization.residual_deg)
     each = ("time", "station")
     seen = followed if scenario.polarization.compensated else standing
@@ -520,6 +582,8 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
         result[f"frame_rotation_{station}"] = (float(turned.max() - turned.min()), "degree")
         seen = shown.sel(station=station)
         result[f"range_{station}"] = ([float(seen.shortest_range) / 1e3, float(seen.longest_range) / 1e3], "km")
+    if "phase_start" in data:
+        result |= phase_durations(shown.phase_start.values)
     if np.isfinite(data.baseline):
         result["baseline"] = (float(data.baseline) / 1e3, "km")
     if "relay_delay" in data:
@@ -531,6 +595,24 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
             "km",
         )
     return result
+
+
+def phase_durations(starts_s: np.ndarray) -> dict[str, tuple[float, str]]:
+    """Return how long stations acquire the satellite, and how long all of them have the link, as `observables` does.
+
+    Parameters
+    ----------
+    starts_s : ndarray, shape (station, phase)
+        Begin of each phase of `satqkd.orbit.timeline.PHASES` [s].
+
+    Examples
+    --------
+    >>> phase_durations(np.array([[0.0, 30.0, 45.0, 72.0, 200.0]]))
+    {'acquisition_time': (15.0, 's'), 'communication_time': (128.0, 's')}
+    """
+    acquired_s = starts_s[:, PHASES.index("link")] - starts_s[:, PHASES.index("acquisition")]
+    open_s = starts_s[:, -1].min() - starts_s[:, COMMUNICATION].max()
+    return {"acquisition_time": (float(acquired_s.max()), "s"), "communication_time": (max(float(open_s), 0.0), "s")}
 
 
 def _hours(time: np.datetime64) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.forecast import expected_counts, key_length
 from satqkd.analytic.sky import with_mean_sky
 from satqkd.scenario import Scenario
@@ -71,7 +72,7 @@ def sensitivity(scenario: Scenario, orbit: xr.Dataset) -> pd.DataFrame:
     that are for the key are distilled together and their bits shared out: one pass of pairs alone gives none. Each
     parameter is changed alone: with a narrower beam the same pointing error costs more.
     """
-    scenario = with_mean_sky(scenario, orbit)
+    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
     names = [m.name for m in scenario.measurements]
     used = np.flatnonzero(orbit.measurement.values == names.index("key" if "key" in names else names[0]))
     passes = np.unique(orbit.session_number.values[used]).size

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from satqkd.channel.far_field import fitted_divergence_rad, scanned
+from satqkd.channel.far_field import divergences_rad, fitted_divergence_rad, scanned
 from satqkd.channel.stage import telescope_pattern
 from satqkd.papers.results import Results
 from satqkd.streams import stream
@@ -35,6 +35,25 @@ def scan(results: Results) -> pd.DataFrame:
         columns |= {"counts_sigma": np.sqrt(counts), "still": CLICKS * np.interp(offset_rad, pattern.angle_rad, still)}
         columns |= {"divergence_urad": 1e6 * width_rad, "divergence_sigma_urad": 1e6 * sigma_rad}
         parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def pattern(results: Results) -> pd.DataFrame:
+    """Return the far field through its peak along x and y, without jitter, as in a collimator's focus.
+
+    Columns: axis, offset_urad (from the peak), intensity (1 at the peak); equal for all rows of an axis
+    divergence_urad, the full angle at 1/e2 of the peak.
+    """
+    field = telescope_pattern(results.scenario.transmitter)
+    peak = np.unravel_index(field.intensity.argmax(), field.intensity.shape)
+    parts = []
+    for number, (axis, width_rad) in enumerate(zip(("x", "y"), divergences_rad(field), strict=True)):
+        place = tuple(slice(None) if n == number else peak[n] for n in range(2))
+        offset_urad = 1e6 * (field.angle_rad - field.angle_rad[peak[number]])
+        near = np.abs(offset_urad) <= OFFSETS_URAD[-1]
+        columns = {"axis": axis, "offset_urad": offset_urad[near]}
+        columns["intensity"] = field.intensity[place][near] / field.intensity.max()
+        parts.append(pd.DataFrame(columns | {"divergence_urad": 1e6 * width_rad}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -137,6 +137,17 @@ def _tracking(table: pd.DataFrame) -> dict[str, Any]:
     return {"residual_tracking_error": tracking.rms_urad(table)}
 
 
+def _contrast(table: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "polarization_contrast_uncompensated": extremes(table.uncompensated),
+        "polarization_contrast_of_optics": table.compensated.mean(),
+    }
+
+
+def _timeline(table: pd.DataFrame) -> dict[str, Any]:
+    return {f"{phase}_time": passes.duration_s(table, phase) for phase in ("acquisition", "communication")}
+
+
 _FIGURES = {
     "yin2017": [
         PaperFigure(
@@ -177,7 +188,7 @@ _FIGURES = {
             "Fig 2c: polarisation contrast over one orbit, with and without compensation",
             passes.contrast,
             figures.contrast,
-            lambda table: {"polarization_contrast_uncompensated": extremes(table.uncompensated)},
+            _contrast,
         ),
         PaperFigure("Fig 3a: track of the satellite over the station (sky plot)", passes.track, figures.sky, _sky),
         PaperFigure(
@@ -201,6 +212,12 @@ _FIGURES = {
             pulses.arrival_times,
             figures.arrival_times,
             lambda table: {"arrival_time_spread": pulses.spread_ns(table, window_ns=2.0)},
+        ),
+        PaperFigure(
+            "ED Fig 5b: far field of the transmitter, in a thermal vacuum",
+            beam.pattern,
+            figures.beam_pattern,
+            lambda table: {"divergence_in_vacuum": beam.divergences_urad(table)},
         ),
         PaperFigure(
             "ED Fig 5c: far field of the transmitter, scanned from the ground",
@@ -265,6 +282,7 @@ _FIGURES = {
         PaperFigure("ED Table 4: E at the four CHSH settings", pairs.correlations, figures.correlations, _bell),
     ],
     "tiangong2": [
+        PaperFigure("Table 1: phases of a pass, by zenith angle", passes.timeline, figures.timeline, _timeline),
         PaperFigure(
             "Fig 2a: range and link efficiency against time", links.efficiency, figures.efficiency, _efficiency
         ),

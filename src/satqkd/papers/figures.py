@@ -14,6 +14,7 @@ from satqkd.plot import (
     BLUE,
     GREEN,
     ORANGE,
+    SKY,
     STATION_STYLES,
     TOTAL_STYLE,
     VERMILION,
@@ -151,17 +152,71 @@ def correlations(table: pd.DataFrame, rows: dict) -> Figure:
 
 @in_style
 def contrast(table: pd.DataFrame, rows: dict) -> Figure:
-    """Draw the polarisation contrast against time, with and without compensation."""
+    """Draw the polarisation contrast against time, with and without compensation, of the optics and of one contrast."""
     figure, axis = new_figure()
     axis.plot(table.elapsed_s, table.compensated, color=BLUE, lw=2, label="compensated")
     axis.plot(table.elapsed_s, table.uncompensated, color=VERMILION, ls="--", label="not compensated")
-    mean = rows.get("polarization_contrast_compensated")
-    if mean is not None:
-        axis.plot(table.elapsed_s.mean(), mean.value, "*", color=BLACK, ms=10, label="printed mean, an input")
+    frames = {"ls": ":", "lw": 1, "color": BLACK}
+    axis.plot(table.elapsed_s, table.frames_compensated, **frames, label="one contrast, frames turned")
+    axis.plot(table.elapsed_s, table.frames_uncompensated, **frames)
+    mark(axis, table.elapsed_s.mean(), rows.get("polarization_contrast_of_optics"))
     row = rows.get("polarization_contrast_uncompensated")
     mark_extremes(axis, table.elapsed_s, table.uncompensated, row)
     axis.set(xlabel=SECONDS, ylabel="Polarisation contrast to 1")
     axis.margins(y=0.1)
+    legend_above(axis, columns=2)
+    return figure
+
+
+@in_style
+def timeline(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the phases of a pass as bars against time with their zenith angles, and the printed durations below.
+
+    The printed communication is drawn from the begin of the computed one on, and the other phases before it.
+    """
+    figure, axis = new_figure(width_cm=18, height_cm=7)
+    colors = dict(zip(table.phase, (SKY, ORANGE, GREEN, BLUE), strict=True))
+    begin_s = float(table.set_index("phase").start_s["communication"])
+    for one in table.itertuples():
+        bar = {"color": colors[one.phase], "label": f"{one.phase}, {one.duration_s:.0f} s"}
+        axis.barh(1, one.duration_s, left=one.start_s, height=0.5, **bar)
+        _zenith_angle(axis, one.start_s, one.zenith_deg, rises=one.phase == "acquisition")
+    last = table.iloc[-1]
+    end_s = float(last.start_s + last.duration_s)
+    _zenith_angle(axis, end_s, last.end_zenith_deg)
+    at_s = begin_s
+    for phase in ("link", "acquisition", "communication"):
+        row = rows.get(f"{phase}_time")
+        if row is not None:
+            left_s = begin_s if phase == "communication" else at_s - row.value
+            axis.barh(0, row.value, left=left_s, height=0.5, color=colors[phase], alpha=0.6)
+            axis.annotate(f"{row.value:g} s", (left_s + row.value / 2, 0), ha="center", va="center", fontsize=8)
+            at_s = left_s
+    axis.set(xlabel=SECONDS, xlim=(table.start_s.iloc[0] - 15, end_s + 15), ylim=(-0.5, 1.7))
+    axis.set_yticks([0, 1], ["printed", "computed"])
+    axis.grid(False, axis="y")
+    legend_above(axis, columns=4)
+    return figure
+
+
+def _zenith_angle(axis: Axes, at_s: float, zenith_deg: float, *, rises: bool = False) -> None:
+    """Write the zenith angle at which a phase begins above its bar; higher where that of the next is near."""
+    axis.annotate(f"{zenith_deg:.0f}°", (at_s, 1.45 if rises else 1.29), ha="center", fontsize=8)
+
+
+@in_style
+def beam_pattern(table: pd.DataFrame, rows: dict) -> Figure:
+    """Draw the far field of the transmitter along both axes, with the printed widths at 1/e2 of the peak."""
+    figure, axis = new_figure()
+    for (name, one), color in zip(table.groupby("axis"), (BLUE, VERMILION), strict=True):
+        width = one.divergence_urad.iloc[0]
+        axis.plot(one.offset_urad, one.intensity, color=color, label=f"{name}, {width:.1f} µrad at 1/e²")
+    axis.axhline(np.exp(-2), color=BLACK, lw=0.8, ls=":")
+    if (row := rows.get("divergence_in_vacuum")) is not None:
+        for width, color in zip(row.ends, (BLUE, VERMILION), strict=True):
+            ends = [-width / 2, width / 2]
+            axis.plot(ends, [np.exp(-2)] * 2, "|", ms=14, mew=2, color=color, label=f"{width:g} µrad, printed")
+    axis.set(xlabel="Angle from the peak (µrad)", ylabel="Irradiance over its peak")
     legend_above(axis, columns=2)
     return figure
 

@@ -49,13 +49,46 @@ def turn_rate_deg_s(table: pd.DataFrame) -> np.ndarray:
 def contrast(results: Results) -> pd.DataFrame:
     """Return the polarisation contrast with a plate that follows the frames and with a fixed one.
 
-    Columns: elapsed_s, compensated, uncompensated (ratios to 1).
+    Columns: elapsed_s, compensated, uncompensated (ratios to 1, of the optics in the path); frames_compensated,
+    frames_uncompensated (of the printed contrast with the frames turned, without a model of the optics).
     """
-    shown = showcase(results.orbit).isel(station=0)
+    shown, optics = (showcase(stage).isel(station=0) for stage in (results.orbit, results.channel))
     return pd.DataFrame(
         {
             "elapsed_s": shown.elapsed.values,
-            "compensated": shown.contrast_compensated.values,
-            "uncompensated": shown.contrast_uncompensated.values,
+            "compensated": optics.contrast_compensated.values,
+            "uncompensated": optics.contrast_uncompensated.values,
+            "frames_compensated": shown.contrast_compensated.values,
+            "frames_uncompensated": shown.contrast_uncompensated.values,
         }
     )
+
+
+def timeline(results: Results) -> pd.DataFrame:
+    """Return the phases of the session shown over its first station, from the rising satellite to the end of the link.
+
+    Columns: phase, start_s (since the session's start), duration_s, zenith_deg (negative before the highest point),
+    end_zenith_deg.
+    """
+    shown = results.orbit.isel(session=results.orbit.attrs["showcase"], station=0)
+    start_s, zenith_deg = shown.phase_start.values, shown.phase_zenith.values
+    return pd.DataFrame(
+        {
+            "phase": shown.phase.values[:-1],
+            "start_s": start_s[:-1],
+            "duration_s": np.diff(start_s),
+            "zenith_deg": zenith_deg[:-1],
+            "end_zenith_deg": zenith_deg[1:],
+        }
+    )
+
+
+def duration_s(table: pd.DataFrame, phase: str) -> float:
+    """Return how long a phase of a `timeline` lasts [s].
+
+    Examples
+    --------
+    >>> duration_s(pd.DataFrame({"phase": ["acquisition", "link"], "duration_s": [15.0, 27.0]}), "link")
+    27.0
+    """
+    return float(table.set_index("phase").duration_s[phase])

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 Intensity = Literal["signal", "decoy", "vacuum"]
 Season = Literal["winter", "spring", "summer", "autumn"]
 ROUNDING = 1e-9  # relative, of a value on its bound
+# Sections whose models stand beside what the counts follow from, unless the scenario names them for the counts; ranges
+# of their values are drawn for what they show, and no calibration fits them.
+BESIDE = ("orbit.acquisition.", "polarization.train.")
 INTENSITIES: tuple[Intensity, ...] = ("signal", "decoy", "vacuum")
 # The security proofs that apply to each kind of source.
 PROOFS = {
@@ -63,6 +66,36 @@ LEAKAGE_PROOFS = ("asymptotic", "multinomial", "multinomial_two_way")
 NARROWEST_DIVERGENCE = 1.8836
 
 
+class Acquisition(Section):
+    """How two terminals find each other: phases of a pass, from the rising satellite to the end of the link."""
+
+    begin_elevation_deg: Elevation = Field(
+        description="elevation of the rising satellite at which initialisation begins, at every station [degree]"
+    )
+    end_elevation_deg: Elevation | None = Field(
+        None, description="elevation of the setting satellite at which the link ends; with the session if left out"
+    )
+    initialisation_s: NonNegative = Field(description="until both telescopes are where the orbit predicts [s]")
+    pointing_sigma_urad: Positive = Field(
+        description="error of the predicted direction, standard deviation per axis [urad]"
+    )
+    look_urad: Positive = Field(
+        description="full angle that one look covers: the smaller of beacon and field of the coarse sensor [urad]"
+    )
+    overlap: Annotated[Number, Field(ge=0, lt=1)] = Field(
+        0.1, description="share by which neighbouring looks overlap [1]"
+    )
+    dwell_s: Positive = Field(description="time of a look [s]")
+    coarse_bandwidth_hz: Positive = Field(description="bandwidth of the coarse loop [1/s]")
+    fine_field_urad: Positive = Field(description="full angle of the fine sensor's field [urad]")
+    fine_bandwidth_hz: Positive = Field(description="bandwidth of the fine loop [1/s]")
+    residual_urad: Positive = Field(description="error at which the fine loop counts as settled [urad]")
+    link_s: NonNegative = Field(description="from settled loops to the first bits: clocks, polarisation, tests [s]")
+    sessions: Literal["stated", "timeline"] = Field(
+        "stated", description="whether a session is as the conditions of the orbit say, or also waits for the link"
+    )
+
+
 class Orbit(Section):
     """Which satellite flies, when to search for passes, and which seconds of a pass form a session."""
 
@@ -80,6 +113,7 @@ class Orbit(Section):
         -6, ge=-90, le=90, description="highest elevation of the Sun, at every station [degree]"
     )
     satellite_in_shadow: bool = Field(False, description="require the satellite in the Earth's shadow")
+    acquisition: Acquisition | None = Field(None, description="model of how the link is found")
     showcase: Time | None = Field(None, description="the figures show the session nearest to this time")
     published_pass: Literal["shown", "any"] = Field(
         "shown", description="any where a publication prints no night: it is one of the sessions, nobody knows which"
@@ -321,6 +355,59 @@ class Relay(Section):
     max_delay_h: Annotated[Number, Field(gt=0, le=240)] = Field(24, description="longest wait for its pass [h]")
 
 
+class Optic(Section):
+    """One of the optics that polarised light passes: a bare metal mirror, or a part of stated retardance."""
+
+    index: tuple[NonNegative, NonNegative] | None = Field(
+        None, description="n and k of a metal mirror; without it the part has retardance_deg and diattenuation"
+    )
+    incidence_deg: Annotated[Number, Field(ge=0, lt=90)] = Field(
+        45, description="angle of incidence on a metal mirror [degree]"
+    )
+    retardance_deg: Annotated[Number, Field(ge=-180, le=180)] = Field(
+        0, description="phase between the axis at angle_deg and the other, in addition to an ideal part's [degree]"
+    )
+    diattenuation: Annotated[Number, Field(gt=-1, lt=1)] = Field(
+        0, description="difference over sum of the transmittances of the axis at angle_deg and the other [1]"
+    )
+    angle_deg: Number = Field(
+        0, description="angle of the axis, or of the plane of incidence, from the horizontal of its telescope [degree]"
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.index is not None and (self.retardance_deg or self.diattenuation):
+            raise ValueError(
+                "index is that of a bare metal, from which retardance_deg and diattenuation follow: leave these out"
+            )
+        return self
+
+
+class PolarizationTrain(Section):
+    """The optics between source and analyser, and the plates that correct the polarisation."""
+
+    satellite: tuple[Optic, ...] = Field((), description="optics on the satellite, in the order of the light")
+    station: tuple[Optic, ...] = Field((), description="optics of every station, in the order of the light")
+    own_contrast: Annotated[Number, Field(gt=1)] = Field(
+        description="contrast of source and analyser without the optics between them, ratio to 1"
+    )
+    plates: Literal["half_wave", "three"] = Field(
+        "half_wave", description="a half-wave plate that follows the frames, or three plates that also undo the optics"
+    )
+    plate_sigma_deg: Annotated[Number, Field(ge=0, le=45)] = Field(
+        0, description="error of a half-wave plate's angle, standard deviation [degree]"
+    )
+    plate_delay_s: Annotated[Number, Field(ge=0, le=60)] = Field(
+        0, description="time by which the plates follow late [s]"
+    )
+    plate_retardance_error_deg: Annotated[Number, Field(ge=-180, le=180)] = Field(
+        0, description="retardance of the half-wave plate less half a wave [degree]"
+    )
+    contrast: Literal["stated", "train"] = Field(
+        "stated", description="whether the light has the source's polarization_contrast, or that of these optics"
+    )
+
+
 class Polarization(Section):
     """How the polarisation frames of satellite and stations rotate against each other, and how this is compensated."""
 
@@ -336,6 +423,12 @@ class Polarization(Section):
     residual_deg: Annotated[Number, Field(ge=-45, le=45)] = Field(
         0, description="rotation that the plate leaves at every station; 0 if the contrast includes it [degree]"
     )
+    train: PolarizationTrain | None = Field(None, description="model of the optics in the path of the polarised light")
+
+    @property
+    def has_own_contrast(self) -> bool:
+        """Return whether the light has the contrast of the train, not that of the source."""
+        return self.train is not None and self.train.contrast == "train"
 
 
 class EntangledSource(Section):
@@ -613,8 +706,23 @@ class AnyScenario(Section):
 
     @property
     def unknowns(self) -> list[Unknown]:
-        """Return the uncertain quantities; equal entries of several stations or detectors are one."""
-        return unknowns(self._origins, self._widths)
+        """Return the uncertain quantities that counts depend on; equal entries of several stations are one."""
+        return [one for one in unknowns(self._origins, self._widths) if not self._is_beside(one)]
+
+    @property
+    def unknowns_beside(self) -> list[Unknown]:
+        """Return the uncertain quantities of models that are only shown beside a stated value.
+
+        Examples
+        --------
+        >>> from satqkd import load_scenario
+        >>> {unknown.name.split(".")[1] for unknown in load_scenario("tiangong2").unknowns_beside}
+        {'acquisition'}
+        """
+        return [one for one in unknowns(self._origins, self._widths) if self._is_beside(one)]
+
+    def _is_beside(self, unknown: Unknown) -> bool:
+        return all(key.startswith(BESIDE) for key in unknown.keys)
 
     @property
     def path(self) -> Path:
@@ -636,6 +744,8 @@ class AnyScenario(Section):
             (values.get("source"), "returned_photons", 0),
             (values.get("transmitter"), "tracking", None),
             (values.get("transmitter"), "far_field", None),
+            (values.get("orbit"), "acquisition", None),
+            (values.get("polarization"), "train", None),
             (values.get("channel"), "fading", "cells"),
             (values.get("coincidence"), "dead_time_rule", "station"),
             (values.get("coincidence"), "double_clicks", "random"),
@@ -764,6 +874,12 @@ class Experiment(AnyScenario):
         names = [measurement.name for measurement in self.measurements]
         if len(set(names)) < len(names):
             raise ValueError(f"measurements have the names {', '.join(names)}: give each its own")
+        train = self.polarization.train
+        if train is not None and train.contrast == "train" and self.source.polarization_contrast is not None:
+            raise ValueError(
+                f"polarization.train.contrast=train replaces source.polarization_contrast="
+                f"{self.source.polarization_contrast:g}: leave that out, or set contrast: stated"
+            )
         if self.relay and (wanted != 1 or self.relay.name == self.stations[0].name):
             raise ValueError(
                 f"relay {self.relay.name} requires a scenario of one other station: a key is shared by two"
