@@ -14,7 +14,7 @@ PARTS = {
     "Eve": ["attack", "laboratory"],
     "What stages share": ["dataset", "bench", "result", "files", "flight", "streams", "tables", "plot"],
     "Above several stages": [
-        "analytic", "calibration", "counts", "planner", "sweep", "explorer", "papers", "overview", "report", "command",
+        "stages", "analytic", "calibration", "counts", "planner", "sweep", "explorer", "papers", "overview", "report", "command",
         "workflow",
     ],
 }  # fmt: skip

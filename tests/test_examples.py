@@ -2,10 +2,13 @@
 
 import ast
 import doctest
+import inspect
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import satqkd
 
 SOURCES = Path(__file__).parents[1] / "src"
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -40,3 +43,20 @@ def test_an_example_gives_what_it_shows(module, name, docstring):
 def test_an_example_that_is_wrong_is_found():
     with pytest.raises(AssertionError, match=r"Expected:\s+2\s+Got:\s+1"):
         test_an_example_gives_what_it_shows("satqkd", "wrong", ">>> 1\n2\n")
+
+
+def exported():
+    """Names and values that the parts of the package hand on, and those of parts that are one module."""
+    for part in satqkd._PARTS:
+        module = import_module(f"satqkd.{part}")
+        own = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        for name in getattr(module, "__all__", own):
+            if not name.startswith("_"):
+                yield f"satqkd.{part}.{name}", getattr(module, name)
+
+
+def test_every_exported_function_has_an_example():
+    functions = {name: inspect.unwrap(value) for name, value in exported() if not inspect.isclass(value)}
+    functions = {name: getattr(value, "py_func", value) for name, value in functions.items() if callable(value)}
+    assert len(functions) > 100
+    assert [name for name, value in functions.items() if ">>> " not in (value.__doc__ or "")] == []

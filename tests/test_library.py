@@ -220,6 +220,18 @@ def test_a_new_scenario_can_be_checked_at_once(command, tmp_path):
     assert status == 0 and said.startswith("mine.yaml: nothing is wrong with it")
 
 
+def test_a_bench_is_simulated_in_an_empty_folder(command, tmp_path):
+    bench = yaml.safe_load((ROOT / "data/scenarios/bench_example.yaml").read_text())
+    bench |= {"name": "mine", "source": bench["source"] | {"pair_rate_hz_per_mw": 4e4}}
+    bench["stations"][0]["loss_db"] = 3
+    bench["measurements"].append({"name": "bell", "duration_s": 2, "angles_deg": [[0, 45], [22.5, 67.5]]})
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(bench))
+    status, said = command("simulate", "mine.yaml", "out")
+    assert status == 0, said
+    assert "secret key by projected: " in said and "S = 2." in said
+    assert "out: bell.nc, channel.nc, coincidence.nc, key.nc, orbit.nc, truth.nc\n" in said
+
+
 def test_lengths_from_counts_on_the_command_line_or_in_a_file(command, tmp_path):
     counts = {"n_z": 1685, "n_x": 1415, "errors_z": 78, "errors_x": 62, "f_ec": 1.19, "efficiency_mismatch": 0.0147}
     status, table = command("key", *(f"{key}={value}" for key, value in counts.items()))
@@ -245,6 +257,8 @@ def test_lengths_of_pulses_are_those_of_the_function():
         (["new", "a b"], 1, "name=a b is wrong"),
         (["new", "../a"], 1, "name=../a is wrong"),
         (["run"], 1, "is not a checkout of satqkd"),
+        (["simulate", "lio2017", "out"], 1, "Error: lio2017: is not the name of a scenario: did you mean liao2017?"),
+        (["simulate", "counts_example", "out"], 1, "kind=counts is measured: only missions and benches are simulated"),
         (["plan", "none", "out"], 1, "Error: none: is not the name of a plan: known are example"),
         (["sweep", "none", "out.nc"], 1, "Error: none: is not the name of a sweep: known are example"),
         (["report", "none.csv", "out.html"], 1, "Error: none.csv: "),
@@ -326,4 +340,5 @@ def test_the_wheel_works_away_from_the_repository(tmp_path):
     assert version("satqkd") in call(satqkd, "--version")
     call(satqkd, "new", "mine")
     assert "nothing is wrong" in call(satqkd, "check", "mine.yaml")
-    assert {path.name for path in away.iterdir()} == {"mine.yaml"}
+    assert "S = 2." in call(satqkd, "simulate", "yin2020", "out")
+    assert {path.name for path in away.iterdir()} == {"mine.yaml", "out"}

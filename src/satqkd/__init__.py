@@ -46,6 +46,7 @@ _PARTS = (
     "report",
     "result",
     "scenario",
+    "stages",
     "streams",
     "sweep",
     "tables",

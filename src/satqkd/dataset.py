@@ -180,7 +180,15 @@ def load(path: str | Path, *, leave: str | None = None, names: Sequence[str] | N
     Raises
     ------
     MissingResult
-        If the file does not exist yet. `save` has an example.
+        If the file does not exist yet.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save(xr.Dataset({"range": ("time", [7e5, 8e5]), "baseline": 1.2e6}), f"{folder}/orbit.nc")
+    ...     sorted(load(f"{folder}/orbit.nc")), list(load(f"{folder}/orbit.nc", names=["baseline"]))
+    (['baseline', 'range'], ['baseline'])
     """
     require_result(path)
     with _two_chunks():

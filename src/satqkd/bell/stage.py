@@ -29,6 +29,23 @@ def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | N
     xarray.Dataset
         E, its error and counts by setting; S, sigma, p_value; separation of the events of a trial by second;
         visibility by basis, contrast and fidelity. Nan where a setting or a basis has no coincidence.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> dims = ("measurement", "alice_setting", "bob_setting")
+    >>> counts = [30, 5, 4, 31, 29, 6, 5, 30, 31, 4, 5, 30, 4, 31, 30, 5]
+    >>> counted = xr.Dataset(
+    ...     {
+    ...         "counts": ((*dims, "alice_outcome", "bob_outcome"), np.reshape(counts, (1, 2, 2, 2, 2))),
+    ...         "ideal_correlation": (dims, np.sqrt(0.5) * np.array([[[1, 1], [1, -1]]])),
+    ...     },
+    ...     coords={"measurement_name": ("measurement", ["bell"])},
+    ...     attrs={"run": 1, "seed": 1},
+    ... )
+    >>> bell = bell_test(load_scenario("yin2017"), counted)
+    >>> round(float(bell.s), 2), round(float(bell.sigma), 2)
+    (2.91, 0.16)
     """
     names = list(coincidence.measurement_name.values)
     data = xr.Dataset()
@@ -138,7 +155,13 @@ def _visibilities(coincidence: xr.Dataset, measurement: int) -> dict[str, xr.Var
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
-    """Return what a publication can be compared with: name to (value, unit)."""
+    """Return what a publication can be compared with: name to (value, unit).
+
+    Examples
+    --------
+    >>> observables(xr.Dataset({"s": 2.4, "n_sigma": 4.5, "trials": 1167}))["bell_violation"]
+    (4.5, 'standard deviations')
+    """
     result: dict[str, tuple[float, str]] = {}
     if "s" in data:
         result |= {

@@ -228,6 +228,14 @@ def sample(
     xarray.DataTree
         In ArviZ's layout: groups posterior and prior (a variable for each parameter), posterior_predictive (one for
         each target, ``scenario id``), all with dimensions chain and draw, and observed_data.
+
+    Examples
+    --------
+    >>> from satqkd.calibration import Parameter
+    >>> from satqkd.scenario.uncertain import Uncertainty
+    >>> problem = Problem((Parameter("efficiency", ("mine/key.f_ec",), Uncertainty(0.5, low=0.0, high=1.0)),), ())
+    >>> sample(problem, {}, seed=1, steps=5, warm_up=5)["posterior"]["efficiency"].dims
+    ('chain', 'draw')
     """
     groups: dict[str, xr.Dataset] = {name: xr.Dataset() for name in GROUPS}
     for block in problem.blocks():
@@ -268,7 +276,11 @@ def _chains(
     approximation = _approximation(block, flights, rng)
     begin: list[np.ndarray] = []
     while len(begin) < WALKERS:
-        begin += [point for point in approximation.rvs(WALKERS, rng) if np.isfinite(probability(point)[0])]
+        begin += [
+            point
+            for point in approximation.rvs(WALKERS, rng).reshape(WALKERS, -1)
+            if np.isfinite(probability(point)[0])
+        ]
 
     def independent(coordinates: np.ndarray, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         new = approximation.rvs(len(coordinates), random).reshape(coordinates.shape)
@@ -310,6 +322,13 @@ def diagnostics(tree: xr.DataTree) -> pd.DataFrame:
     -----
     Rank-normalised split R-hat and bulk effective sample size, Vehtari et al., Bayesian Anal. 16, 667 (2021), as in
     ArviZ.
+
+    Examples
+    --------
+    >>> draws = xr.Dataset({"pointing": (("chain", "draw"), np.random.default_rng(1).normal(size=(4, 1000)))})
+    >>> row = diagnostics(xr.DataTree.from_dict({"/posterior": draws})).iloc[0]
+    >>> bool(row.r_hat < 1.01), bool(row.ess > 3000)
+    (True, True)
     """
     from arviz_stats.base import array_stats
 

@@ -657,7 +657,16 @@ def _add_correlation(scenario: Scenario, orbit: xr.Dataset, data: xr.Dataset) ->
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
-    """Return what a publication can be compared with: name to (value or [low, high], unit)."""
+    """Return what a publication can be compared with: name to (value or [low, high], unit).
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("bench_example")
+    >>> observables(link_budget(mission, find_sessions(mission)))
+    {'attenuation': ([9.0, 18.0], 'dB')}
+    """
     if "diffraction" not in data.component:  # a bench
         return {"attenuation": ([float(data.total_attenuation.min()), float(data.total_attenuation.max())], "dB")}
     # Arrays instead of a data set: the predictive distribution asks for these hundreds of times.

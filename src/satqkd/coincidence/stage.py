@@ -52,6 +52,19 @@ def coincidences(
         Where there are no tags yet.
     ValueError
         Where a clock is not found, or recordings have less in common than the measurements want.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import channel, detection, load_scenario, orbit
+    >>> bench = load_scenario("bench_example").replaced({"stations.0.loss_db": 3, "source.pair_rate_hz_per_mw": 2e4})
+    >>> still = orbit.find_sessions(bench)
+    >>> with TemporaryDirectory() as folder:
+    ...     tags = f"{folder}/detection.zarr"
+    ...     truth = detection.simulate(bench, still, channel.link_budget(bench, still), path=tags, seed=1, run=1)
+    ...     data = coincidences(bench, still, tags, path=f"{folder}/coincidence.nc").load()
+    >>> data.sizes["coincidence"] == int(data.counts.sum()) > 10000
+    True
     """
     require_result(tags)
     store = zarr.open_group(tags, mode="r")
@@ -306,6 +319,21 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
 
     Rates at the ends of the range are means over the ten seconds nearest to the station and farthest from it: a paper
     reads them off a smooth curve. The count rate is that of all clicks, noise included, before the window.
+
+    Examples
+    --------
+    >>> outcomes = ("measurement", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
+    >>> data = xr.Dataset(
+    ...     {
+    ...         "duration": ("measurement", [100.0]),
+    ...         "accidentals": ("measurement", [16.0]),
+    ...         "counts": (outcomes, np.full((1, 2, 2, 2, 2), 50)),
+    ...     },
+    ...     coords={"measurement_name": ("measurement", ["key"])},
+    ... )
+    >>> found = observables(data)
+    >>> found["coincidence_rate"], found["signal_to_noise"], found["key_sifted"]
+    ((8.0, '1/s'), (49.0, 'ratio to 1'), (400.0, '1'))
     """
     duration = float(data.duration.sum())
     if "pulses" in data:

@@ -39,6 +39,7 @@ def main() -> None:
     Examples:
       satqkd new mine                 a scenario to start from, mine.yaml
       satqkd check mine.yaml          its values, its files, and whether there is a pass
+      satqkd simulate mine.yaml out   one run, from the orbit to the key
       satqkd plan example results     the passes of the coming days
       satqkd COMMAND --help           more of each
     """
@@ -86,6 +87,35 @@ def check(scenario: str) -> None:
 
 
 @main.command()
+@click.argument("scenario")
+@click.argument("folder")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Of all random numbers.")
+@_one_sentence
+def simulate(scenario: str, folder: str, seed: int) -> None:
+    """Run the stages of a SCENARIO once, from the orbit to the key, and write the data sets to FOLDER.
+
+    It makes no figures and no notebooks and compares nothing with publications: the workflow does (satqkd run --help).
+
+    \b
+    Examples:
+      satqkd simulate mine.yaml results/mine
+      satqkd simulate tiangong2 out --seed 7
+    """
+    from satqkd.key import in_words
+    from satqkd.scenario import Scenario
+    from satqkd.stages import run_stages
+
+    mission = satqkd.load_scenario(scenario)
+    if not isinstance(mission, Scenario):
+        raise ValueError(f"{mission.path}: kind={mission.kind} is measured: only missions and benches are simulated")
+    results = run_stages(mission, folder, seed=seed, progress=True)
+    click.echo(in_words(results.key))
+    if results.bell is not None and "s" in results.bell:
+        click.echo(f"S = {float(results.bell.s):.3f} ± {float(results.bell.sigma):.3f}")
+    click.echo(f"{folder}: {', '.join(sorted(path.name for path in Path(folder).glob('**/*.nc')))}")
+
+
+@main.command()
 @click.argument("scenario", required=False)
 @click.option("--cores", default=1, show_default=True, type=click.IntRange(min=1), help="Processor cores to use.")
 @_one_sentence
@@ -102,7 +132,7 @@ def run(scenario: str | None, cores: int) -> None:
     if not Path("Snakefile").is_file() or not Path("workflow/config.yaml").is_file():
         raise ValueError(
             f"{Path.cwd()}: is not a checkout of satqkd, and the workflow's files do not come with the package: clone "
-            "the repository and work there, or call the stages from Python"
+            "the repository and work there, or run one scenario here with satqkd simulate"
         )
     if shutil.which("snakemake") is None:
         raise ValueError("snakemake is not installed: pip install 'satqkd[workflow]'")

@@ -309,6 +309,24 @@ def import_recordings(scenario: Recorded, path: str | Path) -> xr.Dataset:
     ------
     ValueError
         For a faulty recording, a channel that is not in the scenario, and one that never clicked.
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.scenario import data_folder
+    >>> channel = np.tile(np.arange(4, dtype=np.uint8), 100)
+    >>> time = np.arange(400) * 10**6
+    >>> with TemporaryDirectory() as folder:
+    ...     mine = shutil.copy(data_folder() / "scenarios/recorded_example.yaml", folder)
+    ...     for name, first in [("example_alice.a1", 0), ("example_bob.npy", 1)]:
+    ...         write_tags(
+    ...             xr.Dataset({"time": ("tag", time), "detector": ("tag", channel + first)}), f"{folder}/{name}"
+    ...         )
+    ...     data = import_recordings(load_scenario(mine), f"{folder}/detection.zarr")
+    >>> data.clicks.values.tolist()
+    [[100, 100, 100, 100], [100, 100, 100, 100]]
     """
     with finished(path) as draft:
         store = zarr.open_group(draft, mode="w", zarr_format=3)

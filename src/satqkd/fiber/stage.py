@@ -32,6 +32,16 @@ def compare(scenario: Scenario, channel: xr.Dataset, key: xr.Dataset) -> xr.Data
         By fibre attenuation: loss, rate with the scenario's own source and detectors, years per bit, PLOB bound, and
         the orders of magnitude by which the satellite transmits more: over the session's mean for two downlinks, at the
         longest range for one.
+
+    Examples
+    --------
+    >>> from satqkd import channel, load_scenario, orbit
+    >>> mission = load_scenario("tiangong2")
+    >>> link = channel.link_budget(mission, orbit.find_sessions(mission))
+    >>> key = xr.Dataset({"length": ("bound", [60e3]), "duration": 150.0}, {"bound": ["tiangong2"]})
+    >>> fibre = compare(mission, link, key.assign_attrs(compared_bound="tiangong2"))
+    >>> float(fibre.satellite_key_rate), fibre.loss.round().values.tolist()
+    (400.0, [144.0, 115.0, 93.0, 68.0])
     """
     distance_m = float(channel.distance)
     per_km = np.array(scenario.fiber.attenuation_db_km)
@@ -93,6 +103,14 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     """Return what a publication can be compared with: name to (value or [low, high], unit).
 
     A paper that says "over 12 orders of magnitude" has counted whole ones: ``whole_advantage`` is cut off, not rounded.
+
+    Examples
+    --------
+    >>> data = xr.Dataset(
+    ...     {"advantage": ("fiber", [17.4]), "ideal_rate": 1e-9, "ideal_years_per_bit": 31.7}, {"fiber": [0.2]}
+    ... )
+    >>> observables(data)["advantage_0.2"], observables(data)["whole_advantage_0.2"]
+    ((17.4, 'orders of magnitude'), (17.0, 'orders of magnitude'))
     """
     unit = "orders of magnitude"
     result: dict[str, tuple[float | list[float], str]] = {}

@@ -79,6 +79,18 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         sifted, errors and qber by basis (and intensity), length(bound) at the scenario's failure probabilities with the
         account of its terms, length_by_eps(bound, eps), and the account of the real key under the scenario's proof. It
         contains no bit of the key.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.stages import run_stages
+    >>> mission = load_scenario("tiangong2").replaced({"orbit.max_duration_s": 4})
+    >>> with TemporaryDirectory() as folder:
+    ...     events = run_stages(mission, folder, seed=1).coincidence.load()
+    >>> key = distill(mission, events)
+    >>> key.sifted.dims, bool((key.length >= 0).all())
+    (('intensity_level', 'basis'), True)
     """
     bounds = scenario.proofs
     coincidence = _with_key_measurement(coincidence)
@@ -450,6 +462,16 @@ def in_words(data: xr.Dataset) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.stages import run_stages
+    >>> bench = load_scenario("bench_example").replaced({"stations.0.loss_db": 3, "source.pair_rate_hz_per_mw": 4e4})
+    >>> with TemporaryDirectory() as folder:
+    ...     print(in_words(run_stages(bench, folder, seed=1).key).splitlines()[0])
+    secret key by projected: 2,... bit
     """
     own = data.attrs["compared_bound"]
     bounds = [own, *(bound for bound in data.bound.values if bound != own)]
@@ -610,6 +632,17 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
 
     Rates without counts are nan. `no_key` is one of `satqkd.key.proofs.reasons.REASONS`, and `suggestion` says which
     labels may be swapped; both are empty where there is key.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.stages import run_stages
+    >>> bench = load_scenario("bench_example").replaced({"stations.0.loss_db": 3, "source.pair_rate_hz_per_mw": 4e4})
+    >>> with TemporaryDirectory() as folder:
+    ...     found = observables(run_stages(bench, folder, seed=1).key)
+    >>> found["key_length"][0] > 1000, round(found["qber"][0], 2)
+    (True, 0.02)
     """
     duration = float(data.duration) or np.nan
     compared = data.sel(bound=data.attrs["compared_bound"])

@@ -135,6 +135,17 @@ def run_cell(experiment: Experiment, *, setup: str, strength: float, seed: int) 
     strength : float
         Share of the light that Eve attacks [1].
     seed : int
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from satqkd.laboratory import EXPERIMENTS
+    >>> brief = {"measurements.0.duration_s": 3, "measurements.1.duration_s": 2}
+    >>> attacked = EXPERIMENTS["intercept_resend"]
+    >>> attacked = replace(attacked, laboratory=attacked.laboratory | brief)
+    >>> outcome = run_cell(attacked, setup="none", strength=1.0, seed=1)
+    >>> round(outcome.errors / outcome.sifted, 1), outcome.s < 2
+    (0.3, True)
     """
     scenario = experiment.scenario(setup, strength)
     orbit, channel = link_of(scenario, experiment.transmittances)

@@ -71,7 +71,21 @@ def map_figure(orbit: xr.Dataset, track: tuple[np.ndarray, ...], footprints: dic
 
 @in_style
 def sensitivity_figure(table: pd.DataFrame) -> Figure:
-    """Draw the secret bits per pass against one parameter a panel, zero without key; a dot marks the scenario."""
+    """Draw the secret bits per pass against one parameter a panel, zero without key; a dot marks the scenario.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     [
+    ...         (parameter, value, "asymptotic", 1e3 * value, value == 1.0)
+    ...         for parameter in ("aperture_m", "divergence_urad", "pair_rate_hz", "background_hz")
+    ...         for value in (0.5, 1.0, 2.0)
+    ...     ],
+    ...     columns=["parameter", "value", "bound", "bits_per_pass", "nominal"],
+    ... )
+    >>> len(sensitivity_figure(table).axes)
+    4
+    """
     styles = dict(
         zip(table.bound.unique(), ({"color": BLUE, "ls": "-"}, {"color": VERMILION, "ls": "--"}), strict=False)
     )

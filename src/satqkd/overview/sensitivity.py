@@ -71,6 +71,15 @@ def sensitivity(scenario: Scenario, orbit: xr.Dataset) -> pd.DataFrame:
     Expectations of the analytic chain (`satqkd.analytic.forecast`), every tenth second. All sessions of the scenario
     that are for the key are distilled together and their bits shared out: one pass of pairs alone gives none. Each
     parameter is changed alone: with a narrower beam the same pointing error costs more.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("tiangong2")
+    >>> table = sensitivity(mission, find_sessions(mission))
+    >>> table.parameter.unique().tolist()
+    ['aperture_m', 'divergence_urad', 'pulse_rate_hz', 'background_hz']
     """
     scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
     names = [m.name for m in scenario.measurements]

@@ -10,7 +10,16 @@ from satqkd.scenario import Scenario
 
 
 def world_map(scenario: Scenario, orbit: xr.Dataset) -> Figure:
-    """Draw the ground track about the session shown, and each station's footprint, on the map of the world."""
+    """Draw the ground track about the session shown, and each station's footprint, on the map of the world.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("tiangong2")
+    >>> len(world_map(mission, find_sessions(mission)).axes)
+    2
+    """
     elements = read_elements(scenario.file(scenario.orbit.elements), scenario.orbit.norad_id)
     middle = orbit.closest_approach.values[orbit.attrs["showcase"]]
     radius_rad = access_radius_rad(float(orbit.satellite_altitude.mean()), scenario.orbit.min_elevation_deg)

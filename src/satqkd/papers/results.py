@@ -68,6 +68,20 @@ def read_results(scenario: Scenario, folder: str | Path, previous: str | Path | 
     ------
     MissingResult
         There is no run yet, or one without coincidences.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.stages import run_stages
+    >>> mission = load_scenario("tiangong2").replaced({"orbit.max_duration_s": 4})
+    >>> with TemporaryDirectory() as folder:
+    ...     results = run_stages(mission, folder, seed=1)
+    ...     read_results(mission, folder).stacked("coincidence", "counts").shape == (
+    ...         1,
+    ...         *results.coincidence.counts.shape,
+    ...     )
+    True
     """
     folder = Path(folder)
     runs = tuple(sorted(folder.glob("run*"), key=lambda run: int(run.name.removeprefix("run"))))

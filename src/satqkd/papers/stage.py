@@ -15,13 +15,33 @@ from satqkd.validation.reference import Reference
 
 
 def figure_tables(results: Results) -> dict[str, pd.DataFrame]:
-    """Return the data behind each figure of the scenario's paper, by the figure's id."""
+    """Return the data behind each figure of the scenario's paper, by the figure's id.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.stages import run_stages
+    >>> mission = load_scenario("tiangong2").replaced({"orbit.max_duration_s": 4})
+    >>> from satqkd.papers import read_results
+    >>> with TemporaryDirectory() as folder:
+    ...     results = run_stages(mission, folder, seed=1)
+    ...     tables = figure_tables(read_results(mission, folder))
+    >>> {name: len(table) for name, table in tables.items()}
+    {'fig_2a': 4, 'fig_2b': 4, 'fig_2c': 0}
+    """
     assert results.scenario.reference is not None
     return {name: figure.table(results) for name, figure in CATALOGUE[results.scenario.reference].items()}
 
 
 def observables(tables: dict[str, pd.DataFrame]) -> dict[str, tuple[float | list[float], str]]:
-    """Return what only a survey of many orbits says of published values: name to (value, unit)."""
+    """Return what only a survey of many orbits says of published values: name to (value, unit).
+
+    Examples
+    --------
+    >>> observables({"fig_2a": pd.DataFrame()})
+    {}
+    """
     return survey.observables(tables["ed_fig_1"]) if "ed_fig_1" in tables else {}
 
 
@@ -42,6 +62,21 @@ def deviations(tables: dict[str, pd.DataFrame], scenario: Scenario, reference: R
         Columns figure, title, scenario, id, published, published_sigma, half_width, simulated, simulated_sigma, unit,
         role and relative_deviation; a row for each published value that a figure shows. There is no z and no verdict,
         since a table has no predictive distribution.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.stages import run_stages
+    >>> mission = load_scenario("tiangong2").replaced({"orbit.max_duration_s": 4})
+    >>> from satqkd.papers import read_results
+    >>> from satqkd.validation import load_reference
+    >>> with TemporaryDirectory() as folder:
+    ...     results = run_stages(mission, folder, seed=1)
+    ...     tables = figure_tables(read_results(mission, folder))
+    >>> frame = deviations(tables, mission, load_reference("tiangong2"))
+    >>> frame[["figure", "id", "unit"]].iloc[0].tolist()
+    ['fig_2a', 'range', 'km']
     """
     parts = []
     for name, figure in CATALOGUE[reference.id].items():
@@ -77,6 +112,21 @@ def draw_figures(tables: dict[str, pd.DataFrame], reference: Reference, folder: 
     -------
     dict
         Figures by id.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from satqkd import load_scenario
+    >>> from satqkd.stages import run_stages
+    >>> mission = load_scenario("tiangong2").replaced({"orbit.max_duration_s": 4})
+    >>> from satqkd.papers import read_results
+    >>> from satqkd.validation import load_reference
+    >>> with TemporaryDirectory() as folder:
+    ...     results = run_stages(mission, folder, seed=1)
+    ...     tables = figure_tables(read_results(mission, folder))
+    ...     drawn = draw_figures(tables, load_reference("tiangong2"), folder)
+    >>> sorted(drawn)
+    ['fig_2a', 'fig_2b', 'fig_2c']
     """
     published = {value.id: value for value in reference.values}
     drawn = {}

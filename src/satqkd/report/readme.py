@@ -117,7 +117,19 @@ def with_summary(text: str, frame: pd.DataFrame) -> str:
 
 
 def renew(table: pd.DataFrame, root: str | Path) -> None:
-    """Write docs/validation.csv and .svg, and the block of each page, from a table that the workflow made."""
+    """Write docs/validation.csv and .svg, and the block of each page, from a table that the workflow made.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> row = {"scenario": "mine", "id": "qber", "role": "predicted", "verdict": "within", "z": 0.5}
+    >>> table = pd.DataFrame([row | {"relative_deviation": 0.01, "relative_width": 0.02}])
+    >>> with TemporaryDirectory() as root:
+    ...     (Path(root) / "docs").mkdir()
+    ...     renew(table, root)
+    ...     sorted(path.name for path in Path(root, "docs").iterdir()), outdated(table, root)
+    (['validation.csv', 'validation.svg'], [])
+    """
     frame, docs = kept(table), Path(root) / "docs"
     pages = [path for path in (Path(root) / name for name in PAGES) if path.exists()]
     texts = [with_summary(path.read_text(), frame) for path in pages]
@@ -129,7 +141,19 @@ def renew(table: pd.DataFrame, root: str | Path) -> None:
 
 
 def outdated(table: pd.DataFrame, root: str | Path) -> list[str]:
-    """Return a sentence for each row of README.md's summary that is out of date; empty when it is current."""
+    """Return a sentence for each row of README.md's summary that is out of date; empty when it is current.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> row = {"scenario": "mine", "id": "qber", "role": "predicted", "verdict": "within", "z": 0.5}
+    >>> then = pd.DataFrame([row | {"relative_deviation": 0.01, "relative_width": 0.02}])
+    >>> with TemporaryDirectory() as root:
+    ...     (Path(root) / "docs").mkdir()
+    ...     then.to_csv(Path(root) / "docs/validation.csv", index=False)
+    ...     outdated(then.assign(z=2.5, verdict="outside"), root)
+    ['mine qber predicted: within, z = 0.5 in docs/validation.csv, outside, z = 2.5 now']
+    """
     now = kept(table).set_index(["scenario", "id", "role"])
     then = pd.read_csv(Path(root) / "docs" / "validation.csv").set_index(["scenario", "id", "role"])
     found = [f"{' '.join(key)} is not in both" for key in now.index.symmetric_difference(then.index)]
