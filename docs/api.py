@@ -14,8 +14,8 @@ PARTS = {
     "Eve": ["attack", "laboratory"],
     "What stages share": ["dataset", "bench", "result", "files", "flight", "streams", "tables", "plot"],
     "Above several stages": [
-        "stages", "analytic", "calibration", "counts", "planner", "sweep", "explorer", "papers", "overview", "report", "command",
-        "workflow",
+        "stages", "analytic", "calibration", "counts", "planner", "sweep", "explorer", "papers", "overview", "report",
+        "command", "workflow",
     ],
 }  # fmt: skip
 
