@@ -99,6 +99,19 @@ test-oldest: $(OLDEST)/.made  ## all tests except browser, cluster and long ones
 	    uv pip install --quiet --python ../bin/python --no-deps --editable . && python -m satqkd.workflow.warm && \
 	    pytest $(SHARED) -m "not browser and not slurm and not long and not locked"
 
+# What tells whether the package works on another Python, in a minute or two: its examples, the library, the published values that
+# functions give by themselves, and the bytes of a whole run, which may not depend on the Python.
+OTHER := .venv-other
+OTHER_PYTHON ?= python3.13
+test-python: $(VENV)/.made  ## examples, library, and the bytes of a run on another Python (OTHER_PYTHON=python3.13)
+	$(MAKE) VENV=$(OTHER) PYTHON=$(OTHER_PYTHON) $(OTHER)/.tests
+	$(OTHER)/bin/pytest $(BY_FILE) tests/test_examples.py tests/test_library.py tests/validation
+	@rm -rf $(OTHER)/run $(OTHER)/same
+	@$(OTHER)/bin/satqkd simulate tiangong2 $(OTHER)/run > /dev/null
+	@$(BIN)/satqkd simulate tiangong2 $(OTHER)/same > /dev/null
+	@diff -r $(OTHER)/run $(OTHER)/same
+	@echo "test-python: $$($(OTHER)/bin/python --version) and $$(python --version) give the same bytes"
+
 # Every bound of the key on populations whose truth is known; takes three minutes.
 soundness: $(VENV)/.made  ## every bound of the key compared with its failure probability; writes docs/soundness.md
 	python -m soundness
@@ -165,7 +178,7 @@ lock: $(VENV)/.made  ## renew the locks of all dependencies
 	$(LOCK) --extra slurm --constraint requirements.lock --output-file requirements-slurm.lock
 
 clean:  ## remove environments and results
-	rm -rf $(VENV) $(OLDEST) .snakemake docs/site
+	rm -rf $(VENV) $(OLDEST) $(OTHER) .snakemake docs/site
 	find results -mindepth 1 -not -name README.md -delete
 
-.PHONY: help results quick plan sweep attacks calibrate docs lab check test test-workflow test-browser test-slurm test-long test-oldest soundness bench lint lock clean
+.PHONY: help results quick plan sweep attacks calibrate docs lab check test test-workflow test-browser test-slurm test-long test-oldest test-python soundness bench lint lock clean

@@ -120,7 +120,7 @@ def test_the_example_names_the_rows_to_fit(example):
     [
         ([1], "do not determine the bench"),
         ([1, 4], "differ in power"),
-        ([1, 9, 9], "have one twice"),
+        ([1, 9, 9], "name a row twice"),
         ([13], "row 13 is not in the table"),
     ],
 )

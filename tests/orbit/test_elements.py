@@ -345,7 +345,7 @@ def test_missing_file_is_named():
         ('[{"BSTAR": 0, "BSTAR": 1}]', "is not a readable OMM in JSON .BSTAR twice in one object.: fetch it again"),
         ("CCSDS_OMM_VERS = 2.0\n", "message 1: the field NORAD_CAT_ID is missing"),
         ("CCSDS_OMM_VERS = 2.0\nBSTAR = 0\nBSTAR = 1\n", "line 3: BSTAR stands twice in one message: leave one"),
-        ("CCSDS_OMM_VERS = 2.0\nBSTAR 0\n", "line 2: BSTAR 0 is no line of an OMM in KVN"),
+        ("CCSDS_OMM_VERS = 2.0\nBSTAR 0\n", "line 2: BSTAR 0 is not a line of an OMM in KVN"),
         (XML[:-60], "not a readable OMM in XML"),
         (XML.replace("<data>", "<dat>").replace("</data>", "</dat>"), "not a readable OMM in XML"),
         (XML.replace("BSTAR", "BSTAER"), "message 1: the field BSTAR is missing"),

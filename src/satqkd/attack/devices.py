@@ -1,4 +1,4 @@
-"""How a receiver answers to light that it was not made for."""
+"""Response of a receiver to light that it was not made for."""
 
 import numpy as np
 from numpy.typing import ArrayLike

@@ -39,7 +39,7 @@ class Finding(Result):
     kind : str
         "bright", "silent", "noisy", "blind", "late", "lost" or "jump".
     station, detector : int
-        Which; -1 where it cannot be said.
+        Their numbers; -1 where the fault cannot be assigned.
     first_s, end_s : int
         Seconds in which it was seen, the last one excluded.
     text : str
@@ -186,7 +186,7 @@ def rate_findings(clicks: np.ndarray, station: int, *, dead_time_s: float) -> li
     """Return when a station was too bright, and when a detector fell silent or became noisy.
 
     A detector is compared with its usual share of the station's clicks, the 90th percentile or the median of all
-    seconds, so that a link that fades in all of them is no fault.
+    seconds, so that fading of the whole link is not a fault.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ def main(bench: str, table: str, *pump_mw: str) -> None:
     """Write the table."""
     scenario = load_scenario(bench)
     if not isinstance(scenario, Bench):
-        raise ScenarioError(f"{bench}: kind={scenario.kind} is no bench: give a scenario of kind: bench")
+        raise ScenarioError(f"{bench}: kind={scenario.kind} is not a bench: give a scenario of kind: bench")
     made = simulate_table(scenario, pump_mw=[float(power) for power in pump_mw], seed=SEED)
     command = f"python -m satqkd.counts {' '.join([bench, table, *pump_mw])}"
     with finished(table) as draft:

@@ -28,7 +28,7 @@ class WindowFactor(Result):
 
     @property
     def contradicts(self) -> bool:
-        """Return whether the ratio is nearer to a factor of two than to 1, and this is no accident of counting."""
+        """Return whether the ratio is nearer to a factor of two than to 1, beyond what counting explains."""
         low, high = self.factor - TELLING_SIGMA * self.sigma, self.factor + TELLING_SIGMA * self.sigma
         return bool((self.factor > TELLING_FACTOR and low > 1.0) or (self.factor < 1.0 / TELLING_FACTOR and high < 1.0))
 

@@ -50,7 +50,9 @@ def simulate_table(bench: Bench, *, pump_mw: Sequence[float], seed: int) -> pd.D
     ((1, 29), ['pump_mw', 'loss_alice_db', 'loss_bob_db', 'time_s'])
     """
     if not isinstance(bench.source, EntangledSource) or len(bench.measurements) > 1:
-        raise ScenarioError(f"{bench.name}: a table is of a source of pairs and one measurement: take such a bench")
+        raise ScenarioError(
+            f"{bench.name}: a simulated table requires a source of pairs and a single measurement: take such a bench"
+        )
     if any(station.clock_offset_s or station.clock_drift for station in bench.stations):
         raise ScenarioError(f"{bench.name}: clock_offset_s and clock_drift differ from 0: a counter has one clock")
     rows = []

@@ -132,7 +132,7 @@ def _pulses(
     for detected, wrong, name in zip(counts[:2], counts[2:], named[2:], strict=True):
         if (wrong > detected).any():
             row = int(np.argmax((wrong > detected).any(axis=1)))
-            raise ValueError(f"{columns.path}: row {row + 1}: {name} are more than the detections: check the columns")
+            raise ValueError(f"{columns.path}: row {row + 1}: there are more {name} than detections: check the columns")
     pulses = scenario.source.pulse_rate_hz * scenario.source.shares * duration_s[:, None]
     detections_x, detections_z, errors_x, errors_z = counts
     counted = DecoyCounts(detections_x, detections_z, errors_x, errors_z, pulses)

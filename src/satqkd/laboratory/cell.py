@@ -26,7 +26,7 @@ from satqkd.streams import stream
 
 @dataclass(frozen=True, repr=False)
 class Outcome(Result):
-    """What came of an attack.
+    """The outcome of an attack.
 
     Attributes
     ----------

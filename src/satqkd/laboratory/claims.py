@@ -1,4 +1,4 @@
-"""Key lengths that laboratories claim who leave a countermeasure out; the proofs of stage 5 are the others."""
+"""Key lengths that a laboratory claims if it leaves a countermeasure out; stage 5 gives all other lengths."""
 
 import numpy as np
 import xarray as xr

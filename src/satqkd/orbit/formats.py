@@ -197,7 +197,7 @@ def _read_kvn(path: Path, lines: list[str]) -> Iterator[dict[str, Any]]:
         key, equals, value = (part.strip() for part in line.partition("="))
         if not equals:
             raise ValueError(
-                f"{path}, line {number}: {_shown(line)} is no line of an OMM in KVN: write key = value, or fetch it "
+                f"{path}, line {number}: {_shown(line)} is not a line of an OMM in KVN: write key = value, or fetch it "
                 "again"
             )
         if key == "CCSDS_OMM_VERS" and fields:

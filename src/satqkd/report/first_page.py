@@ -38,7 +38,7 @@ OWN_VALUES = {
     "key.key_length": "secret key (bits)",
     "key.no_key": "no key",
 }
-# Folders of the results of scenarios that are no mission.
+# Folders of the results of scenarios that are not missions.
 OWN_FOLDERS = ("recorded", "counts", "bench")
 # The first of these figures that exists is shown where there is no figure of a paper, or before it is drawn.
 OWN_FIGURES = (

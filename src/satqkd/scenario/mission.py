@@ -165,7 +165,7 @@ class Tracking(Section):
         ratio = self.fine.frame_hz / self.coarse.frame_hz
         if ratio != round(ratio):
             raise ValueError(
-                f"fine.frame_hz={self.fine.frame_hz:g} is no multiple of coarse.frame_hz={self.coarse.frame_hz:g}: "
+                f"fine.frame_hz={self.fine.frame_hz:g} is not a multiple of coarse.frame_hz={self.coarse.frame_hz:g}: "
                 "choose one that is"
             )
         return self
