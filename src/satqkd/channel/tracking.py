@@ -342,7 +342,8 @@ def residual_series_rad(
     ratio = fine.frame_hz / coarse.frame_hz
     if ratio != int(ratio):
         raise ValueError(
-            f"fine frame_hz={fine.frame_hz:g} is not a multiple of coarse frame_hz={coarse.frame_hz:g}: choose one that is"
+            f"fine frame_hz={fine.frame_hz:g} is not a multiple of coarse frame_hz={coarse.frame_hz:g}: "
+            "choose one that is"
         )
     noise = fine.noise_rad * rng.standard_normal(disturbance_rad.size)
     coarse_noise = coarse.noise_rad * rng.standard_normal(int(disturbance_rad.size // ratio) + 1)

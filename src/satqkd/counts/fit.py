@@ -213,7 +213,8 @@ def fit_bench(scenario: Counts, *, table: CountTable | None = None, rows: Sequen
     asked = rows or scenario.fit_rows or range(1, size + 1)
     if len(set(asked)) < len(asked):
         raise ValueError(
-            f"{scenario.path}: rows {[*asked]} name a row twice, so that its counts would count twice: name each row once"
+            f"{scenario.path}: rows {[*asked]} name a row twice, so that its counts would count twice: "
+            "name each row once"
         )
     if wrong := [row for row in asked if not 1 <= row <= size]:
         raise ValueError(f"{scenario.path}: row {wrong[0]} is not in the table, which has rows 1 to {size}: fit others")

@@ -136,7 +136,8 @@ def uncertainty_of(node: Mapping[str, Any], key: str) -> Uncertainty | None:
         return Uncertainty(value[0], low=width[0], high=width[1])
     if len(width) != 1 or width[0] <= 0:
         raise ScenarioError(
-            f"{key}.sigma={str(node['sigma'])[:60]} is not a standard deviation: give a number above 0 in the key's unit"
+            f"{key}.sigma={str(node['sigma'])[:60]} is not a standard deviation: "
+            "give a number above 0 in the key's unit"
         )
     return Uncertainty(value[0], sigma=width[0])
 
