@@ -11,7 +11,6 @@ Parts are imported when they are first used:
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ def __getattr__(name: str) -> Any:
     if name in _PARTS:
         return import_module(f"satqkd.{name}")
     if name == "__version__":
+        from importlib.metadata import version  # takes longer than the rest of this file
+
         return version("satqkd")
     if name in __all__:
         return getattr(import_module("satqkd.scenario"), name)

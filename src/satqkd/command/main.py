@@ -45,7 +45,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Write a scenario to start from.")
 @click.argument("name")
 @_one_sentence
 def new(name: str) -> None:
@@ -69,7 +69,7 @@ def new(name: str) -> None:
     click.echo(f"{path}: edit it from the top down, then: satqkd check {path}")
 
 
-@main.command()
+@main.command(short_help="Check a scenario: values, files, passes.")
 @click.argument("scenario")
 @_one_sentence
 def check(scenario: str) -> None:
@@ -86,7 +86,7 @@ def check(scenario: str) -> None:
     click.echo(f"{mission.path}: nothing is wrong with it ({mission.title})")
 
 
-@main.command()
+@main.command(short_help="Run a scenario once, from orbit to key.")
 @click.argument("scenario")
 @click.argument("folder")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Of all random numbers.")
@@ -115,7 +115,7 @@ def simulate(scenario: str, folder: str, seed: int) -> None:
     click.echo(f"{folder}: {', '.join(sorted(path.name for path in Path(folder).glob('**/*.nc')))}")
 
 
-@main.command()
+@main.command(short_help="Run the workflow in a checkout.")
 @click.argument("scenario", required=False)
 @click.option("--cores", default=1, show_default=True, type=click.IntRange(min=1), help="Processor cores to use.")
 @_one_sentence
@@ -141,7 +141,7 @@ def run(scenario: str | None, cores: int) -> None:
     raise SystemExit(subprocess.run(words, check=False).returncode)
 
 
-@main.command()
+@main.command(short_help="Find the passes of days, and their yield.")
 @click.argument("plan")
 @click.argument("folder")
 @click.option("--start", help="First day, in place of the plan's.")
@@ -163,7 +163,7 @@ def plan(plan: str, folder: str, start: str | None, days: str | None) -> None:
     click.echo(forecast.links.to_string(index=False))
 
 
-@main.command()
+@main.command(short_help="Compute a grid of designs.")
 @click.argument("sweep")
 @click.argument("output", type=click.Path(dir_okay=False))
 @_one_sentence
@@ -189,7 +189,7 @@ def sweep(sweep: str, output: str) -> None:
     click.echo(f"{output}: {grid.size} designs; figure in {Path(output).with_suffix('.svg')}")
 
 
-@main.command()
+@main.command(short_help="Print the length of a key from counts.")
 @click.argument("counts", nargs=-1, required=True, metavar="[FILE] [KEY=VALUE]...")
 @_one_sentence
 def key(counts: tuple[str, ...]) -> None:
@@ -221,7 +221,7 @@ def key(counts: tuple[str, ...]) -> None:
     click.echo(key_lengths(given, file or "counts").to_string(index=False))
 
 
-@main.command()
+@main.command(short_help="Write a page of parameters or verdicts.")
 @click.argument("source")
 @click.argument("output", type=click.Path(dir_okay=False))
 @_one_sentence
