@@ -10,7 +10,7 @@ from satqkd import orbit as orbit_stage
 from satqkd.analytic.expected import pulse_rates
 from satqkd.files import MissingResult
 from satqkd.key.proofs.bbm92 import bbm92_key_length, qber_threshold
-from satqkd.papers import CATALOGUE, read_results
+from satqkd.papers import CATALOGUE, figures, read_results
 from satqkd.papers.links import against_fiber, attenuation, counted_efficiency, efficiency, gain_db, single_links
 from satqkd.papers.nights import clear_and_hazy, through_the_season
 from satqkd.papers.pairs import basis_counts, chsh_of, correlations, key_rates, space_time, threshold, visibilities
@@ -131,7 +131,9 @@ def test_the_gain_is_that_of_the_transmittances(results):
     half = one.channel.assign(transmittance=one.channel.transmittance / 2)
     table = single_links(type(one)(one.scenario, one.orbit, one.channel, one.runs, half))
     assert gain_db(table) == pytest.approx(10 * np.log10(2))
-    assert np.isnan(gain_db(table[table.apparatus == "this work"]))
+    alone = table[table.apparatus == "this work"]
+    assert np.isnan(gain_db(alone))
+    assert len(figures.single_links(alone, {}).axes) == 1  # without the results of the apparatus before
 
 
 def test_clicks_less_the_noise_tell_the_efficiency_of_a_link(results):

@@ -5,6 +5,7 @@ Parts of the package are imported where they are used, so that the help appears 
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -108,7 +109,7 @@ def simulate(scenario: str, folder: str, seed: int) -> None:
     mission = satqkd.load_scenario(scenario)
     if not isinstance(mission, Scenario):
         raise ValueError(f"{mission.path}: kind={mission.kind} is measured: only missions and benches are simulated")
-    results = run_stages(mission, folder, seed=seed, progress=True)
+    results = run_stages(mission, folder, seed=seed, progress=sys.stderr.isatty())
     click.echo(in_words(results.key))
     if results.bell is not None and "s" in results.bell:
         click.echo(f"S = {float(results.bell.s):.3f} ± {float(results.bell.sigma):.3f}")

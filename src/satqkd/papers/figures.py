@@ -409,7 +409,7 @@ def single_links(table: pd.DataFrame, rows: dict) -> Figure:
     """Draw the efficiency of each single link against its range, for this apparatus and the previous one."""
     figure, axis = new_figure()
     colors = dict(zip(dict.fromkeys(table.station), (BLUE, VERMILION, GREEN), strict=False))
-    widths = dict(zip(colors, (3.0, 1.5, 1.5), strict=True))  # two links that are alike lie upon each other
+    widths = dict(zip(colors, (3.0, 1.5, 1.5), strict=False))  # two links that are alike lie upon each other
     for (apparatus, station), one in table.groupby(["apparatus", "station"], sort=False):
         new = apparatus == "this work"
         one = one.sort_values("range_km")
