@@ -7,18 +7,18 @@ from scipy.constants import c
 from satqkd.bell.chsh import Chsh, Fidelity, chsh, correlation, fidelity_from_visibilities, qber_from_s
 from satqkd.bell.locality import along_baseline_m, separations_s, trial_timing
 from satqkd.dataset import label, variable
-from satqkd.scenario import Scenario
+from satqkd.scenario import Recorded, Scenario
 from satqkd.scenario.mission import Detection
 
 FREEDOM_OF_CHOICE = ("emission, choice a", "emission, choice b")
 
 
-def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | None = None) -> xr.Dataset:
+def bell_test(scenario: Scenario | Recorded, coincidence: xr.Dataset, orbit: xr.Dataset | None = None) -> xr.Dataset:
     """Run the CHSH test, the locality analysis and the fidelity estimate on the coincidences measured for them.
 
     Parameters
     ----------
-    scenario : Scenario
+    scenario : Scenario or Recorded
     coincidence : xarray.Dataset
         Result of stage 4, of an entangled source.
     orbit : xarray.Dataset, optional
@@ -50,7 +50,7 @@ def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | N
     names = list(coincidence.measurement_name.values)
     data = xr.Dataset()
     if "bell" in names:
-        data = xr.Dataset(_chsh(coincidence, names.index("bell")))
+        data = xr.Dataset(_chsh(coincidence, names.index("bell"), known_settings=scenario.turned))
         if orbit is not None and scenario.detection.measurement_delay_ns is not None:
             _locality(data, scenario.detection, orbit)
     bases = [name for name in names if name != "bell"]
@@ -60,7 +60,7 @@ def bell_test(scenario: Scenario, coincidence: xr.Dataset, orbit: xr.Dataset | N
     return label(data, "bell", scenario, coincidence.attrs["seed"])
 
 
-def _chsh(coincidence: xr.Dataset, measurement: int) -> dict[str, xr.Variable]:
+def _chsh(coincidence: xr.Dataset, measurement: int, *, known_settings: bool) -> dict[str, xr.Variable]:
     """Return the variables of a CHSH test."""
     counts = coincidence.counts.values[measurement].reshape(4, 4)
     ideal = coincidence.ideal_correlation.values[measurement].ravel()
@@ -75,7 +75,8 @@ def _chsh(coincidence: xr.Dataset, measurement: int) -> dict[str, xr.Variable]:
         "sign": variable("setting", signs, "1", "sign of the setting in S"),
         "s": variable((), result.s, "1", "CHSH sum"),
         "sigma": variable((), result.sigma, "1", "its standard deviation"),
-        "p_value": variable((), result.p_value, "1", "highest probability under local realism"),
+        # Settings that are known before the pairs come exclude no local model.
+        "p_value": variable((), 1.0 if known_settings else result.p_value, "1", "highest probability under local realism"),
         "n_sigma": variable((), result.n_sigma, "1", "standard deviations above 2"),
         "trials": variable((), result.trials, "1", "coincidences in all settings"),
     }

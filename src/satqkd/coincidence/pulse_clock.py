@@ -38,10 +38,13 @@ class PulseLog(Result):
         4 x intensity + 2 x basis + bit of each pulse.
     repeats : bool
         Whether the record is sent again and again.
+    first : int
+        Place in the record of the pulse that has the number 0.
     """
 
     states: np.ndarray
     repeats: bool = False
+    first: int = 0
 
     def at(self, pulse: np.ndarray) -> np.ndarray:
         """Return the states of pulses by their numbers; `NO_PULSE` where the log has none.
@@ -53,10 +56,11 @@ class PulseLog(Result):
         >>> PulseLog(np.array([0, 7, 3], np.uint8), repeats=True).at(np.array([1, 5])).tolist()
         [7, 3]
         """
+        place = pulse + self.first
         if self.repeats:
-            return self.states[pulse % self.states.size]
-        known = (pulse >= 0) & (pulse < self.states.size)
-        return np.where(known, self.states[np.where(known, pulse, 0)], np.uint8(NO_PULSE))
+            return self.states[place % self.states.size]
+        known = (place >= 0) & (place < self.states.size)
+        return np.where(known, self.states[np.where(known, place, 0)], np.uint8(NO_PULSE))
 
     def between(self, first: int, end: int) -> np.ndarray:
         """Return the states of successive pulses, as `at`, the last one excluded.
@@ -68,6 +72,7 @@ class PulseLog(Result):
         """
         if self.repeats:
             return self.at(np.arange(first, end))
+        first, end = first + self.first, end + self.first
         low, high = np.clip([first, end], 0, self.states.size)
         return np.pad(
             self.states[low:high],

@@ -1,5 +1,6 @@
 """The health report of a recorded session: what `health` finds in its tags, as variables of the stage's data set."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,12 +21,18 @@ from satqkd.coincidence.health import (
     lost_stretches,
     mean_delay_by_second,
     rate_findings,
+    runs,
 )
+from satqkd.coincidence.pulse_clock import PulseLog, log_scores, place_in_log
 from satqkd.coincidence.sessions import SECOND, Session
 from satqkd.dataset import variable
+from satqkd.flight import PS
 from satqkd.scenario import Recorded
+from satqkd.scenario.mission import DecoyPulses
 
 HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
+# Jumps of a receiver's clock against the transmitter's log are searched this far, in seconds with that many tags.
+LONGEST_SLIP_S, FEWEST_SLIPPED = 0.01, 50
 
 
 def recording_health(
@@ -39,7 +46,7 @@ def recording_health(
     session : Session
         With all of its tags in memory.
     measurement : ndarray of int, shape (second,)
-        Index of the measurement, -1 in pauses, which are left out.
+        Index of the measurement, -1 in pauses, which are left out; of the session.
     time_ps, delay_ps : ndarray of int64, shape (n,)
         Of the coincidences.
 
@@ -69,6 +76,14 @@ def recording_health(
     )
     counted = np.bincount(time_ps // SECOND, minlength=seconds)
     found = _findings(scenario, session, data, np.where(measurement >= 0, counted, -1))
+    return _with_findings(scenario, data, found, session.first)
+
+
+def _with_findings(scenario: Recorded, data: xr.Dataset, found: list[Finding], first: int) -> xr.Dataset:
+    """Add the findings of a session that begins at a row of all seconds, with their sentences."""
+    found = [
+        replace(one, first_s=one.first_s + first, end_s=one.end_s + first) if one.end_s else one for one in found
+    ]
     for name, units, text in [
         ("kind", "1", "kind of the fault"),
         ("station", "1", "index of the station, -1 where it cannot be said"),
@@ -107,6 +122,112 @@ def _findings(scenario: Recorded, session: Session, data: xr.Dataset, coincidenc
     for first, end in lost_stretches(coincidences[used], background):
         found.append(jump_finding(a[0], b[0], int(used[first]), int(used[end - 1]) + 1))
     return in_order(found)
+
+
+def joined_health(reports: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Return the reports of several runs as one: their seconds one after the other, their delays together."""
+    if len(reports) == 1:
+        return reports[0]
+    by_second = [[name for name in one if "second" in one[name].dims] for one in reports]
+    data = xr.concat([one[names] for one, names in zip(reports, by_second, strict=True)], "second")
+    found = xr.concat([one[[name for name in one if "finding" in one[name].dims]] for one in reports], "finding")
+    text = reports[0].delays_by_detector.attrs
+    delays = sum(one.delays_by_detector for one in reports)
+    return data.merge(found).assign(delays_by_detector=delays.assign_attrs(text))
+
+
+def pulse_health(
+    scenario: Recorded, session: Session, measurement: np.ndarray, log: PulseLog, events: dict[str, np.ndarray]
+) -> xr.Dataset:
+    """Return what is found in the tags of a receiver of pulses, second by second.
+
+    Parameters
+    ----------
+    scenario : Recorded
+        Of pulses.
+    session : Session
+        With all of its tags in memory.
+    measurement : ndarray of int, shape (second,)
+        -1 in pauses, which are left out.
+    log : PulseLog
+        From the session's start.
+    events : dict of str to ndarray
+        Columns of the detections in the window.
+
+    Returns
+    -------
+    xarray.Dataset
+        As of `recording_health`; in the place of the first station's detectors are the states that the log says were
+        sent, 2 x basis + bit.
+    """
+    assert isinstance(scenario.source, DecoyPulses)
+    seconds, period_ps = measurement.size, PS / scenario.source.pulse_rate_hz
+    ((tags,),) = session.tags
+    time_ps, detector = tags
+    pulse = np.floor(time_ps / period_ps).astype(np.int64)
+    centre_ps = np.rint((pulse + 0.5) * period_ps).astype(np.int64)
+    state = log.at(pulse)
+    within = events["time"] - session.start_ps
+    mean_s, sigma_s = mean_delay_by_second(within, events["delay"], seconds)
+    mean_s = mean_s + session.clocks[0].wander_at(session.clock_origin_s + np.arange(seconds) + 0.5)
+    edges_ps = (np.arange(HISTOGRAM_BINS + 1) - HISTOGRAM_BINS / 2) * HISTOGRAM_BIN_PS
+    delays = np.zeros((DETECTORS, DETECTORS, HISTOGRAM_BINS), np.int64)
+    for sent, d in np.ndindex(DETECTORS, DETECTORS):
+        own = (state % DETECTORS == sent) & (detector == d)
+        delays[sent, d] = np.histogram(time_ps[own] - centre_ps[own], edges_ps)[0]
+    clicks = clicks_by_second(time_ps, detector, seconds)
+    by_second, by_delay = ("second", "station", "detector"), ("alice_detector", "bob_detector", "delay_bin")
+    data = xr.Dataset(
+        {
+            "detector_clicks": variable(by_second, clicks[:, None], "s-1", "clicks in each second by 2 x setting + outcome"),
+            "clock_delay": variable("second", mean_s, "s", "delay of the pulses against a clock without wander"),
+            "clock_delay_sigma": variable("second", sigma_s, "s", "its standard deviation"),
+            "delays_by_detector": variable(by_delay, delays, "1", "tags by delay, sent basis and bit, and detector"),
+        },
+        {"delay_bin": variable("delay_bin", bin_middles_ps(HISTOGRAM_BIN_PS, HISTOGRAM_BINS), "ps", "delay")},
+    )
+    used = np.flatnonzero(measurement >= 0)
+    window_s = 1e-9 * scenario.coincidence.window_ns
+    near = np.bincount(2 * events["setting_b"] + events["outcome_b"], minlength=DETECTORS)
+    found = []
+    for one in late_detectors(delays, bin_ps=HISTOGRAM_BIN_PS, window_ps=int(PS * window_s)):
+        basis, bit = divmod(one.detector, 2)
+        said = one if one.station else replace(one, detector=-1, text=f"basis {basis}, bit {bit} {one.text}")
+        found.append(replace(said, station=0 if one.station else -1))
+    late = {one.detector for one in found}
+    text = "has clicks and hardly any in the window of the pulses: it sees other light, or it is late"
+    blind = np.flatnonzero(blind_detectors(clicks[used].sum(axis=0), near)).tolist()
+    found += [Finding("blind", 0, d, 0, 0, text) for d in blind if d not in late]
+    dated = rate_findings(clicks[used], 0, dead_time_s=1e-9 * scenario.detection.dead_time_ns)
+    dated += [
+        replace(one, station=0) for one in delay_jumps(mean_s[used], sigma_s[used], window_s=window_s)
+    ]
+    found += [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in dated]
+    found += _lost_pulses(scenario.source, log, pulse, detector, time_ps, seconds)
+    return _with_findings(scenario, data, in_order(found), session.first)
+
+
+def _lost_pulses(
+    source: DecoyPulses, log: PulseLog, pulse: np.ndarray, detector: np.ndarray, time_ps: np.ndarray, seconds: int
+) -> list[Finding]:
+    """Return when tags do not belong to the pulses that the clock says: it jumped by whole periods, or light is lost."""
+    scores = log_scores(log, source.mu)
+    second = time_ps // SECOND
+    evidence = np.bincount(second, scores[detector, log.at(pulse)], minlength=seconds)[:seconds]
+    tags = np.bincount(second, minlength=seconds)[:seconds]
+    found = []
+    reach = int(LONGEST_SLIP_S * source.pulse_rate_hz) + 1
+    for first, end in runs((evidence < 0) & (tags > FEWEST_SLIPPED)):
+        own = slice(*np.searchsorted(second, [first, end]))
+        try:
+            shift, _ = place_in_log(pulse[own], detector[own], log, scores, first=-reach, count=2 * reach + 1)
+        except ValueError:
+            text = "clicks go on and belong to no pulse of the log: the light path may be closed, or the log is another one"
+            found.append(Finding("lost", 0, -1, first, end, text))
+            continue
+        text = f"its clock jumps by {-shift / source.pulse_rate_hz:+.9f} s, {abs(shift)} pulses"
+        found.append(Finding("jump", 0, -1, first, end, text))
+    return found
 
 
 def balance_table(data: xr.Dataset) -> pd.DataFrame:
@@ -155,7 +276,8 @@ def sentence(scenario: Recorded, finding: Finding) -> str:
         who = f"{station.name}: "
         if finding.detector >= 0:
             setting, outcome = divmod(finding.detector, 2)
-            channel = station.channels[finding.detector]
+            # An analyser that is turned has the same two channels at both settings.
+            channel = station.channels[finding.detector % len(station.channels)]
             who = f"channel {channel} of {station.name} (setting {setting}, outcome {outcome}) "
     if last_s < 0:
         return f"{who}{finding.text}"

@@ -1,7 +1,7 @@
 """Prepare each session for stage 4: its clocks recovered, its tags in the satellite's time."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ from satqkd.coincidence.sifting import Clicks
 from satqkd.coincidence.streams import NONE, Recording, Tags
 from satqkd.flight import PS, emission_times
 from satqkd.scenario import Experiment, Recorded, RecordedStation, Scenario
+from satqkd.scenario.recorded import RecordedRun
 from satqkd.streams import record_key
 
 SECOND = int(PS)
@@ -97,13 +98,39 @@ def _beacon_clock(scenario: Scenario, beacon_ps: np.ndarray, gps_ps: np.ndarray,
 
 
 def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) -> tuple[list[Session], xr.Dataset]:
-    """Return the session that two recordings have in common, in the first one's time, and its seconds.
+    """Return the sessions that two recordings have in common, in the first one's time, and their seconds.
 
-    Without an orbit tags are counted from each recording's first one, and seconds from where both have begun.
+    Each run is a session with clocks of its own. Without an orbit tags are counted from each recording's first one, and
+    seconds from where both have begun.
     """
+    if scenario.runs is None:
+        session, orbit = _recorded_session(scenario, orbit, store)
+        return [session], orbit
+    sessions, measured, numbers = [], [], []
+    for number, run in enumerate(scenario.runs):
+        try:
+            session, seconds = _recorded_session(scenario, None, store[f"run{number}"], run)
+        except ValueError as error:
+            raise ValueError(f"run {number}: {error}") from None
+        first = sum(rows.size for rows in measured)
+        sessions.append(replace(session, number=number, first=first, start_ps=first * SECOND))
+        # As in an orbit's data set, a row closes the last second of each session.
+        measured.append(np.append(seconds.measurement.values, -1))
+        numbers.append(np.full(measured[-1].size, number))
+    names = [station.name for station in scenario.stations]
+    rows = still_orbit(names, np.concatenate(measured), session_number=np.concatenate(numbers))
+    return sessions, rows[["measurement"]]
+
+
+def _recorded_session(
+    scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group, run: RecordedRun | None = None
+) -> tuple[Session, xr.Dataset]:
+    """Return the session that two recordings have in common, in the first one's time, and its seconds."""
     times, channels = [], []
     recordings = [Recording(store[f"{station.name}/photons"]) for station in scenario.stations]
     wanted = max(round(sum(m.pause_s + (m.duration_s or 0) for m in scenario.measurements)), 1)
+    if run is not None:
+        wanted = max(round(run.duration_s or 0), 1)
     extents = [recording.extent(0) for recording in recordings]
     _require_duration(scenario, extents, wanted)
     for index, (station, recording) in enumerate(zip(scenario.stations, recordings, strict=True)):
@@ -134,7 +161,7 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
         )
     origin_s = 0.0
     if orbit is None:
-        orbit = _bench(scenario, round(common_s))
+        orbit = _bench(scenario, round(common_s), run)
         times, origin_s = [time - begin for time in times], begin / PS
     seconds = measured_seconds(orbit.measurement.values)
     for index, time in enumerate(times):
@@ -145,7 +172,7 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
         times[index], channels[index] = (time, channel) if measured.all() else (time[measured], channel[measured])
     reference = Clock(offset_sigma_s=0.0, drift_sigma=0.0, false_alarm=0.0, followed=1.0)
     tags = [[one] for one in zip(times, channels, strict=True)]
-    return [Session(0, 0, seconds, 0, tags, [reference, clock], origin_s)], orbit
+    return Session(0, 0, seconds, 0, tags, [reference, clock], origin_s), orbit
 
 
 def measured_seconds(measurement: np.ndarray) -> int:
@@ -194,9 +221,9 @@ def _unit_hint(extents: list[tuple[float, float]]) -> str:
     return f"; tags arrive at {' and '.join(f'{rate:.3g}' for rate in rates_mhz)} MHz: are times in ps?"
 
 
-def _bench(scenario: Recorded, seconds: int) -> xr.Dataset:
+def _bench(scenario: Recorded, seconds: int, run: RecordedRun | None = None) -> xr.Dataset:
     """Return an orbit data set for a bench, where nothing flies: seconds, and the measurement that each belongs to."""
-    measurement = scenario.schedule(seconds)
+    measurement = scenario.schedule(seconds, run)
     measured = measurement[: measured_seconds(measurement)]
     return still_orbit([station.name for station in scenario.stations], measured)[["measurement"]]
 

@@ -11,7 +11,15 @@ import zarr
 
 from satqkd.coincidence.health import DETECTORS, bin_middles_ps, blind_detectors
 from satqkd.coincidence.matching import accidentals, beside_the_peak
-from satqkd.coincidence.report import HISTOGRAM_BIN_PS, HISTOGRAM_BINS, recording_health
+from satqkd.coincidence.pulse_clock import PulseLog
+from satqkd.coincidence.pulse_sessions import pulses_sent, recorded_log, recorded_pulses
+from satqkd.coincidence.report import (
+    HISTOGRAM_BIN_PS,
+    HISTOGRAM_BINS,
+    joined_health,
+    pulse_health,
+    recording_health,
+)
 from satqkd.coincidence.sessions import SECOND, Session, passes, recorded
 from satqkd.coincidence.sifting import ideal_correlation, sift
 from satqkd.coincidence.streams import PairStream, Tags, aligned
@@ -19,7 +27,7 @@ from satqkd.dataset import growing, in_parts, label, load, variable
 from satqkd.files import require_result
 from satqkd.flight import PS
 from satqkd.scenario import INTENSITIES, Experiment, Recorded, Scenario
-from satqkd.scenario.mission import DecoySource
+from satqkd.scenario.mission import DecoyPulses
 from satqkd.streams import SESSION_PULSES, transmitter_log
 
 EXTREME_SECONDS = 10  # a paper reads the rates at the ends of a pass off a smooth curve
@@ -69,32 +77,43 @@ def coincidences(
     require_result(tags)
     store = zarr.open_group(tags, mode="r")
     sessions: Iterable[Session]
-    if isinstance(scenario, Recorded):
+    log: PulseLog | None = None
+    if isinstance(scenario, Recorded) and scenario.transmitter:
+        session, log, orbit = recorded_pulses(scenario, orbit, store, recorded_log(store))
+        sessions = [session]
+    elif isinstance(scenario, Recorded):
         sessions, orbit = recorded(scenario, orbit, store)
     elif orbit is not None:
         sessions = passes(scenario, orbit, store)
     else:
         raise ValueError(f"{scenario.path}: coincidences of a mission need its orbit: give the result of stage 1")
     matched: Callable[[_Part], Iterator[dict[str, np.ndarray]]]
-    if isinstance(scenario.source, DecoySource):
-        log_key = int(store["transmitter"].attrs["log_key"], 16)
-        matched = partial(_match_pulses, scenario, scenario.source, log_key)
+    if isinstance(scenario.source, DecoyPulses):
+        matched = partial(_match_pulses, scenario, scenario.source, _sent(scenario.source, store, log))
     else:
         matched = partial(_match_pairs, scenario, orbit)
     texts, parts = _texts(scenario.source.kind == "decoy"), []
-    report = xr.Dataset()
+    reports: list[xr.Dataset] = []
     with growing(path, "coincidence") as (append, finish):
         for session in sessions:
-            part, delays = _Part(session, len(scenario.stations)), []
+            part, seen = _Part(session, len(scenario.stations)), []
             for events in matched(part):
                 append({name: variable("coincidence", events[name], *texts[name]) for name in texts})
                 if isinstance(scenario, Recorded):
-                    delays.append((events["time"], events["delay"]))
+                    seen.append(events)
             parts.append(part)
             if isinstance(scenario, Recorded):
-                time, delay = (np.concatenate(columns) for columns in zip(*delays, strict=True))
-                report = recording_health(scenario, session, orbit.measurement.values, time, delay)
-        summary = _summary(scenario, parts, orbit).merge(report)
+                whole = {name: np.concatenate([events[name] for events in seen]) for name in texts}
+                measured = orbit.measurement.values
+                if scenario.runs is not None:
+                    measured = measured[session.first :][: session.seconds + 1]
+                if log is None:
+                    reports.append(recording_health(scenario, session, measured, whole["time"], whole["delay"]))
+                else:
+                    reports.append(pulse_health(scenario, session, measured, log, whole))
+        summary = _summary(scenario, parts, orbit, log)
+        if reports:
+            summary = summary.merge(joined_health(reports))
         rest = label(summary, "coincidence", scenario, int(store.attrs["seed"]))
         finish(rest.assign_attrs(run=int(store.attrs["run"])))
     return load(path, leave="coincidence")
@@ -146,8 +165,25 @@ def _match_pairs(scenario: Experiment, orbit: xr.Dataset, part: _Part) -> Iterat
     part.accidentals = accidentals(sides)
 
 
+# Which pulses of a session, by their numbers, had which intensity, basis and bit.
+Sent = Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def _sent(source: DecoyPulses, store: zarr.Group, log: PulseLog | None) -> Sent:
+    """Return the transmitter's log as a function of session and pulse numbers."""
+    if log is None:
+        log_key = int(store["transmitter"].attrs["log_key"], 16)
+        return lambda session, pulse: transmitter_log(log_key, session * SESSION_PULSES + pulse, source.shares)
+
+    def recorded_states(session: int, pulse: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        states = log.at(pulse)
+        return states >> 2, (states >> 1) & 1, states & 1
+
+    return recorded_states
+
+
 def _match_pulses(
-    scenario: Experiment, source: DecoySource, log_key: int, part: _Part
+    scenario: Experiment, source: DecoyPulses, sent: Sent, part: _Part
 ) -> Iterator[dict[str, np.ndarray]]:
     """Yield the columns of the session's detections in the window, piece by piece."""
     window_ps = int(scenario.coincidence.window_ns * 1e3)
@@ -162,7 +198,7 @@ def _match_pulses(
         part.clicks += np.bincount(time[in_session] // SECOND, minlength=part.seconds)
         inside = (2 * np.abs(delay) <= window_ps) & in_session
         time, pulse, delay, channel = (column[inside] for column in (time, pulse, delay, channel))
-        intensity, basis, bit = transmitter_log(log_key, part.number * SESSION_PULSES + pulse, source.shares)
+        intensity, basis, bit = sent(part.number, pulse)
         sifted = (basis == channel >> 1) & (intensity == INTENSITIES.index("signal"))
         part.rate += np.bincount(time // SECOND, minlength=part.seconds)
         part.sifted_rate += np.bincount(time[sifted] // SECOND, minlength=part.seconds)
@@ -211,7 +247,7 @@ def _table(events: dict[str, np.ndarray], first: str, size: int) -> np.ndarray:
 
 def _correlations(scenario: Experiment) -> np.ndarray:
     """Return the correlations of the ideal state, shape (measurement, setting, setting)."""
-    assert not isinstance(scenario.source, DecoySource)
+    assert not isinstance(scenario.source, DecoyPulses)
     angles = [np.deg2rad(m.angles_deg) for m in scenario.measurements]
     return np.array([ideal_correlation(scenario.source.bell_state, *pair) for pair in angles])
 
@@ -231,13 +267,13 @@ def _sifted(scenario: Experiment, correlation: np.ndarray, events: dict[str, np.
     return {"alice_bit": alice, "bob_bit": bob}
 
 
-def _summary(scenario: Experiment, parts: list[_Part], orbit: xr.Dataset) -> xr.Dataset:
+def _summary(scenario: Experiment, parts: list[_Part], orbit: xr.Dataset, log: PulseLog | None) -> xr.Dataset:
     """Return everything except the events."""
     histogram = variable("delay_bin", sum(part.histogram for part in parts), "1", "tags by delay")
     middles_ps = bin_middles_ps(HISTOGRAM_BIN_PS, HISTOGRAM_BINS)
     data = xr.Dataset({"delay_histogram": histogram}, {"delay_bin": variable("delay_bin", middles_ps, "ps", "delay")})
-    if isinstance(scenario.source, DecoySource):
-        _count_pulses(data, scenario.source, parts, orbit)
+    if isinstance(scenario.source, DecoyPulses):
+        _count_pulses(data, scenario.source, parts, orbit, log)
     else:
         _count_pairs(data, scenario, parts, orbit)
     singles = np.array([part.singles for part in parts])
@@ -293,7 +329,9 @@ def _count_pairs(data: xr.Dataset, scenario: Experiment, parts: list[_Part], orb
     )
 
 
-def _count_pulses(data: xr.Dataset, source: DecoySource, parts: list[_Part], orbit: xr.Dataset) -> None:
+def _count_pulses(
+    data: xr.Dataset, source: DecoyPulses, parts: list[_Part], orbit: xr.Dataset, log: PulseLog | None
+) -> None:
     counts = np.sum([part.counts for part in parts], axis=0)
     data["counts"] = variable(
         ("intensity_level", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome"),
@@ -302,7 +340,10 @@ def _count_pulses(data: xr.Dataset, source: DecoySource, parts: list[_Part], orb
         "detections in the window",
     )
     seconds = int(np.count_nonzero(orbit.measurement.values >= 0))
-    data["pulses"] = variable("intensity_level", source.pulse_rate_hz * seconds * source.shares, "1", "pulses sent")
+    pulses = source.pulse_rate_hz * seconds * source.shares
+    if log is not None:
+        pulses = pulses_sent(log, orbit.measurement.values, source.pulse_rate_hz).astype(float)
+    data["pulses"] = variable("intensity_level", pulses, "1", "pulses sent")
     data["mean_photon_number"] = variable("intensity_level", source.mu, "1", "mean photon number")
     data["duration"] = variable("measurement", [seconds], "s", "open link")
     for name, text in [
@@ -337,7 +378,9 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float, str]]:
     """
     duration = float(data.duration.sum())
     if "pulses" in data:
-        order = np.argsort(data.range.values[data.rate.values > 0])
+        # On a bench all seconds are equally far.
+        range_m = data.range.values if "range" in data else np.zeros(data.sizes["second"])
+        order = np.argsort(range_m[data.rate.values > 0])
         clicks, sifted_rate = (data[name].values[data.rate.values > 0] for name in ("clicks", "sifted_rate"))
         near, far = order[:EXTREME_SECONDS], order[-EXTREME_SECONDS:]
         counts = data.counts.values

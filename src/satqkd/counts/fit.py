@@ -213,11 +213,11 @@ def fit_bench(scenario: Counts, *, table: CountTable | None = None, rows: Sequen
     asked = rows or scenario.fit_rows or range(1, size + 1)
     if len(set(asked)) < len(asked):
         raise ValueError(
-            f"{scenario.path}: rows {[*asked]} name a row twice, so that its counts would count twice: "
+            f"rows {[*asked]} name a row twice, so that its counts would count twice: "
             "name each row once"
         )
     if wrong := [row for row in asked if not 1 <= row <= size]:
-        raise ValueError(f"{scenario.path}: row {wrong[0]} is not in the table, which has rows 1 to {size}: fit others")
+        raise ValueError(f"row {wrong[0]} is not in the table, which has rows 1 to {size}: fit others")
     chosen = [row - 1 for row in asked]
     settings = _rows(settings_of(scenario, table), chosen)
     counted = _independent(table.singles[chosen], table.coincidences[chosen])
@@ -234,7 +234,7 @@ def fit_bench(scenario: Counts, *, table: CountTable | None = None, rows: Sequen
     covariance = np.linalg.pinv(found.jac.T @ found.jac) * np.multiply.outer(SCALES, SCALES)
     if not (np.diag(covariance)[:9] < LARGEST_DEVIATION**2).all() or np.linalg.matrix_rank(found.jac) < SCALES.size:
         raise ValueError(
-            f"{scenario.path}: rows {[*asked]} do not determine the bench: fit rows that "
+            f"rows {[*asked]} do not determine the bench: fit rows that "
             "differ in power, or in the loss of both arms (pairs.pump_mw, pairs.loss_db)"
         )
     return _result(found.x * SCALES, covariance, float(np.sum(found.fun**2)), counted.size, tuple(asked))

@@ -27,7 +27,10 @@ from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
 from satqkd.detection.text import read_csv, read_qutag, write_csv
 from satqkd.files import finished
+from satqkd.detection.transmitter_log import import_log
+from satqkd.detection.turned import Turned, turned_by_table, turned_to
 from satqkd.scenario import Recorded, RecordedStation
+from satqkd.scenario.recorded import RecordedRun
 
 CHUNK = 1 << 20
 # Inputs of a tagger have different delays, so tags out of order by up to this are sorted by default; more is a fault of
@@ -332,7 +335,9 @@ def import_recordings(scenario: Recorded, path: str | Path) -> xr.Dataset:
         store = zarr.open_group(draft, mode="w", zarr_format=3)
         # Nothing was drawn here. Stage 4 reads the seed: it resolves double clicks at random.
         store.attrs.update(label(xr.Dataset(), "detection", scenario, 0).attrs | {"run": 1})
-        found = [_import_station(scenario, station, store) for station in scenario.stations]
+        found = [_import_all(scenario, station, store) for station in scenario.stations]
+        if scenario.transmitter:
+            import_log(scenario, store)
     data = xr.Dataset(
         {
             "clicks": variable(("station", "detector"), [f["clicks"] for f in found], "1", "tags by detector"),
@@ -348,12 +353,52 @@ def import_recordings(scenario: Recorded, path: str | Path) -> xr.Dataset:
     return label(data, "detection", scenario)
 
 
-def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Group) -> dict[str, Any]:
+def _import_all(scenario: Recorded, station: RecordedStation, store: zarr.Group) -> dict[str, Any]:
+    """Write the tags of all recordings of a station; return clicks, first and last tag, and repairs of all together."""
+    if scenario.runs is None:
+        return _import_station(scenario, station, store)
+    index = scenario.stations.index(station)
+    found = [
+        _import_station(scenario, station, store.require_group(run_group(number)), run, run.settings[index])
+        for number, run in enumerate(scenario.runs)
+    ]
+    total = {name: sum(one.get(name, 0) for one in found) for name in ("clicks", *REPAIRS)}
+    total["largest_disorder_ps"] = max(one.get("largest_disorder_ps", 0) for one in found)
+    return total | {"first_tag": found[0]["first_tag"], "last_tag": found[-1]["last_tag"]}
+
+
+def run_group(number: int) -> str:
+    """Return the group of a ``detection.zarr`` that has the tags of one of several runs.
+
+    Examples
+    --------
+    >>> run_group(0)
+    'run0'
+    """
+    return f"run{number}"
+
+
+def _turned(scenario: Recorded, station: RecordedStation, setting: int | None) -> Turned | None:
+    """Return what gives the tags of a station with two channels their settings; None for one with four."""
+    if setting is not None:
+        return turned_to(setting)
+    table = scenario.settings_file(station)
+    return turned_by_table(table) if table else None
+
+
+def _import_station(
+    scenario: Recorded,
+    station: RecordedStation,
+    store: zarr.Group,
+    run: RecordedRun | None = None,
+    setting: int | None = None,
+) -> dict[str, Any]:
     """Write the tags of a station with the numbers of its detectors; return clicks, first and last tag, and repairs."""
-    path = scenario.recording(station)
+    path = scenario.recording(station, run)
+    turned = _turned(scenario, station, setting)
     outcome = np.full(256, UNKNOWN, np.uint8)
     outcome[list(station.ignored_channels)] = IGNORED
-    outcome[list(station.channels)] = range(4)
+    outcome[list(station.channels)] = range(len(station.channels))
     found: dict[str, Any] = {"clicks": np.zeros(4, np.int64)}
     delays_ps = np.rint(1e3 * np.array(station.delays_ns)).astype(np.int64)
 
@@ -378,14 +423,21 @@ def _import_station(scenario: Recorded, station: RecordedStation, store: zarr.Gr
             disorder_ps = int(np.ptp(delays_ps))
             pieces = ascending(path, kept(), Counter(), earliest_ps=EARLIEST_PS, disorder_ps=disorder_ps)
         for time, detector, *_ in pieces:
+            if turned:
+                detector, known = turned(time, detector)
+                time, detector = time[known], detector[known]
             if time.size:
                 found["clicks"] += np.bincount(detector, minlength=4)
                 found.update(first_tag=found.get("first_tag", time[0]), last_tag=time[-1])
                 yield time, detector
 
     write_station(store, station.name, counted())
-    if not found["clicks"].all():
-        silent = station.channels[int(np.argmin(found["clicks"]))]
+    if not found["clicks"].any():
+        raise ValueError(f"{path}: no tag of station {station.name} has a setting: are the times of settings in its clock?")
+    # Detectors of settings that an analyser has not in this recording do not click.
+    expected = found["clicks"] if not turned else found["clicks"].reshape(2, 2)[found["clicks"].reshape(2, 2).any(axis=1)]
+    if not expected.all():
+        silent = station.channels[int(np.argmin(expected)) % len(station.channels)]
         raise ValueError(f"{path}: channel {silent} never clicks: correct channels of station {station.name}")
     return found
 

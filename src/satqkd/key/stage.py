@@ -29,7 +29,7 @@ from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_le
 from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
 from satqkd.scenario import INTENSITIES, Recorded, RecordedStation, Scenario
-from satqkd.scenario.mission import DecoySource
+from satqkd.scenario.mission import DecoyPulses
 from satqkd.streams import stream
 
 # The account of the key as a function of proof, secrecy, correctness and mismatch of the detectors.
@@ -106,7 +106,7 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
     data["length"] = variable("bound", granted * [float(key.length) for key in keys], "bit", "secret key")
     data["leak_ec"] = variable("bound", [float(key.leak_ec) for key in keys], "bit", "disclosed by error correction")
     parts = [[getattr(key, basis) for basis in ("z", "x")] for key in keys]
-    for name, units, text in TERMS + (PHOTON_TERMS if isinstance(scenario.source, DecoySource) else ()):
+    for name, units, text in TERMS + (PHOTON_TERMS if isinstance(scenario.source, DecoyPulses) else ()):
         data[name if name != "leak_ec" else "leak_ec_by_basis"] = variable(
             ("bound", "basis"), [[float(getattr(p, name)) for p in pair] for pair in parts], units, text
         )
@@ -128,7 +128,7 @@ def distill(scenario: Scenario | Recorded, coincidence: xr.Dataset, *, folder: s
         scenario,
         coincidence,
         data.sel(bound=TWO_WAY.get(scenario.key.bound, scenario.key.bound)),
-        granted=alarm.allowed_mismatch(scenario.key.bound) is not None,
+        granted=alarm.allowed_mismatch(scenario.key.bound) is not None and not scenario.turned,
     )
     _account(scenario, coincidence, data, real)
     _reasons(scenario, coincidence, data, real, alarm)
@@ -169,7 +169,7 @@ def sifted_and_length(scenario: Scenario | Recorded, coincidence: xr.Dataset) ->
 def _counted(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> tuple[xr.Dataset, KeyLength, Alarm]:
     """Return what `sifted_and_length` does, and what the counts say against the assumptions of the proofs."""
     alarm = _alarm(scenario, coincidence)
-    of_source = _pulses if isinstance(scenario.source, DecoySource) else _pairs
+    of_source = _pulses if isinstance(scenario.source, DecoyPulses) else _pairs
     return *of_source(scenario, coincidence, alarm), alarm
 
 
@@ -202,7 +202,7 @@ def _real_keys(
 
 def _sifted_bits(scenario: Scenario | Recorded, coincidence: xr.Dataset, basis: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the bits of both sides that become key in a basis; events on disk are read in parts."""
-    if isinstance(scenario.source, DecoySource):
+    if isinstance(scenario.source, DecoyPulses):
         column, which, sides = "intensity", INTENSITIES.index("signal"), ("outcome_a", "outcome_b")
     else:
         column, which, sides = "measurement_number", _key_measurement(coincidence), ("alice_bit", "bob_bit")
@@ -255,7 +255,7 @@ def _messages(
     names = [station.name for station in scenario.stations]
     detections = coincidence.singles.values.sum(axis=0)
     announcements = scenario.public_link.announcements if scenario.public_link else "plain"
-    if isinstance(scenario.source, DecoySource):
+    if isinstance(scenario.source, DecoyPulses):
         sifted = data.sifted.values
         by_intensity = coincidence.counts.values.sum(axis=(1, 2, 3, 4))
         return pulse_messages(
@@ -287,7 +287,7 @@ def _exchange(
     """Add how long the messages take on the scenario's link, and error correction alone with each code."""
     if scenario.public_link is None:
         return
-    names = ["transmitter"] * isinstance(scenario.source, DecoySource) + [one.name for one in scenario.stations]
+    names = ["transmitter"] * isinstance(scenario.source, DecoyPulses) + [one.name for one in scenario.stations]
     link = partial(
         exchange,
         rates_bit_s=dict(zip(names, (scenario.public_link.alice_bit_s, scenario.public_link.bob_bit_s), strict=True)),
@@ -347,6 +347,7 @@ def _reasons(
     in_hand = [
         not_in_hand_reason(
             held=int(bits),
+            turned=scenario.turned,
             begun=key.reconciliation is not None,
             verified=key.reconciliation is not None and key.reconciliation.verified,
             proof_reason=proof,
@@ -364,7 +365,7 @@ def _reasons(
 
 def _alarm(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> Alarm:
     """Return what the counts say against the assumptions of the proofs."""
-    pulses = isinstance(scenario.source, DecoySource)
+    pulses = isinstance(scenario.source, DecoyPulses)
     counts = coincidence.counts.values
     counts = counts.sum(axis=0) if pulses else counts[_key_measurement(coincidence)]
     return checked_assumptions(
@@ -372,6 +373,7 @@ def _alarm(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> Alarm:
         pairs=not pulses,
         declared=scenario.key.efficiency_mismatch,
         dead_time_rule=scenario.coincidence.dead_time_rule,
+        independent=not scenario.turned,
     )
 
 
@@ -424,7 +426,7 @@ def _detector(scenario: Scenario | Recorded, station: int, detector: int) -> str
     """Return the name of a detector: its channel where the scenario has channels."""
     party = scenario.stations[station]
     where = f"setting {detector >> 1}, outcome {detector & 1} of {party.name}"
-    return f"channel {party.channels[detector]} ({where})" if isinstance(party, RecordedStation) else where
+    return f"channel {party.channels[detector % len(party.channels)]} ({where})" if isinstance(party, RecordedStation) else where
 
 
 def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -435,7 +437,7 @@ def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 def _suggestion(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> str:
     """Return which keys of the scenario to compare when outcomes are not correlated as they should be."""
-    if isinstance(scenario.source, DecoySource):
+    if isinstance(scenario.source, DecoyPulses):
         suspect = suspected_swap(coincidence.counts.values[0], np.ones((2, 2)))
         keys = ["polarization.compensated", "polarization.residual_deg"]
     else:
@@ -555,7 +557,7 @@ def _pairs(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alarm)
 
 def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alarm) -> tuple[xr.Dataset, KeyLength]:
     """Return what pulses counted for the key, and its length as a function of the proof."""
-    assert isinstance(scenario.source, DecoySource)
+    assert isinstance(scenario.source, DecoyPulses)
     counts = coincidence.counts.values[:, [0, 1], [0, 1]]
     sifted, errors = counts.sum(axis=(2, 3)), counts[:, :, 0, 1] + counts[:, :, 1, 0]
     data = _rates(("intensity_level", "basis"), sifted, errors, float(coincidence.duration.sum()))

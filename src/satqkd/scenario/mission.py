@@ -33,7 +33,7 @@ from satqkd.scenario.uncertain import Uncertainty, Unknown, unknowns
 
 if TYPE_CHECKING:
     from satqkd.scenario.counts import CountedPairs
-    from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedSource, RecordedStation
+    from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedPairs, RecordedStation
 
 Intensity = Literal["signal", "decoy", "vacuum"]
 Season = Literal["winter", "spring", "summer", "autumn"]
@@ -467,12 +467,11 @@ class EntangledSource(Section):
         return self
 
 
-class DecoySource(Section):
-    """A source of phase-randomised weak coherent pulses at three intensities."""
+class DecoyPulses(Section):
+    """Phase-randomised weak coherent pulses at three intensities, simulated or recorded: what the proofs need of them."""
 
     kind: Literal["decoy"]
     pulse_rate_hz: Annotated[Number, Field(gt=0, le=1e11)] = Field(description="pulses [1/s]")
-    pulse_width_ps: Annotated[Number, Field(gt=0, le=1e5)] = Field(description="full width at half maximum [ps]")
     mean_photon_numbers: dict[Intensity, NonNegative] = Field(description="mean photon number by intensity [1]")
     intensity_probabilities: dict[Intensity, Probability] = Field(description="share of the pulses by intensity [1]")
     intensity_fluctuation: Annotated[Number, Field(ge=0, lt=1)] = Field(0, description="relative uncertainty [1]")
@@ -480,12 +479,6 @@ class DecoySource(Section):
         0,
         description="largest mean photon number of an eavesdropper's light that comes back in a pulse with the "
         "settings on it, which the proof takes into account [1]",
-    )
-    polarization_contrast: Annotated[Number, Field(gt=1)] | None = Field(
-        None, description="contrast of the channel, ratio to 1"
-    )
-    preparation_error: Annotated[Number, Field(ge=0, lt=0.5)] = Field(
-        0, description="probability that preparation and optics flip a bit, in addition to the contrast [1]"
     )
 
     @property
@@ -509,6 +502,18 @@ class DecoySource(Section):
         if abs(sum(share.values()) - 1) > 1e-9:
             raise ValueError(f"intensity_probabilities sum to {sum(share.values()):.6g}: they must sum to 1")
         return self
+
+
+class DecoySource(DecoyPulses):
+    """A source of decoy-state pulses that is simulated."""
+
+    pulse_width_ps: Annotated[Number, Field(gt=0, le=1e5)] = Field(description="full width at half maximum [ps]")
+    polarization_contrast: Annotated[Number, Field(gt=1)] | None = Field(
+        None, description="contrast of the channel, ratio to 1"
+    )
+    preparation_error: Annotated[Number, Field(ge=0, lt=0.5)] = Field(
+        0, description="probability that preparation and optics flip a bit, in addition to the contrast [1]"
+    )
 
 
 class Detection(Section):
@@ -651,7 +656,7 @@ class AnyScenario(Section):
         @property
         def kind(self) -> str: ...
         @property
-        def source(self) -> EntangledSource | DecoySource | RecordedSource | CountedPairs: ...
+        def source(self) -> EntangledSource | DecoyPulses | RecordedPairs | CountedPairs: ...
         @property
         def key(self) -> Key: ...
 
@@ -673,9 +678,9 @@ class AnyScenario(Section):
         The formulas of tiangong2 require a true vacuum, and few proofs accept a source that sends light back.
         """
         source, bounds = self.source, PROOFS[self.source.kind]
-        if isinstance(source, DecoySource) and source.mean_photon_numbers["vacuum"] > 0:
+        if isinstance(source, DecoyPulses) and source.mean_photon_numbers["vacuum"] > 0:
             bounds = tuple(bound for bound in bounds if bound != "tiangong2")
-        if isinstance(source, DecoySource) and source.returned_photons > 0:
+        if isinstance(source, DecoyPulses) and source.returned_photons > 0:
             bounds = tuple(bound for bound in bounds if bound in LEAKAGE_PROOFS)
         return bounds
 
@@ -752,6 +757,9 @@ class AnyScenario(Section):
             (values, "public_link", None),
             (values, "attack", None),
             *((station, "sky", None) for station in values.get("stations", ())),
+            *((station, "settings", None) for station in values.get("stations", ())),
+            (values, "runs", None),
+            (values, "transmitter", None),
             *((measurement, "pause_s", 0) for measurement in values.get("measurements", ())),
         ]
         for section, key, value in usual:
@@ -856,7 +864,7 @@ class Experiment(AnyScenario):
         @property
         def polarization(self) -> Polarization: ...
         @property
-        def source(self) -> EntangledSource | DecoySource | RecordedSource: ...
+        def source(self) -> EntangledSource | DecoyPulses | RecordedPairs: ...
         @property
         def detection(self) -> Detection | RecordedDetection: ...
         @property
@@ -884,13 +892,38 @@ class Experiment(AnyScenario):
             raise ValueError(
                 f"relay {self.relay.name} requires a scenario of one other station: a key is shared by two"
             )
-        if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
-            raise ValueError("measurements lack duration_s: only the last one may leave it out")
+        self._require_durations()
         for measurement in self.measurements:
             if len(measurement.angles_deg) != wanted:
                 raise ValueError(f"measurement {measurement.name} requires angles_deg for {wanted} station(s)")
+        if isinstance(self.source, DecoyPulses):
+            self._require_window_of_pulses(self.source)
         self._require_proof()
         return self
+
+    def _require_durations(self) -> None:
+        """Refuse measurements that do not say how long they last, before the last one."""
+        if any(measurement.duration_s is None for measurement in self.measurements[:-1]):
+            raise ValueError("measurements lack duration_s: only the last one may leave it out")
+
+    @property
+    def turned(self) -> bool:
+        """Return whether analysers were turned by hand, which only recordings can be."""
+        return False
+
+    def _require_window_of_pulses(self, source: DecoyPulses) -> None:
+        """Refuse rules of pairs, and windows in which a tag would belong to several pulses."""
+        rule, period_ns = self.coincidence.dead_time_rule, 1e9 / source.pulse_rate_hz
+        if rule != "station":
+            raise ValueError(
+                f"coincidence.dead_time_rule={rule} is for pairs: leave it out, no "
+                "detection of a pulse is dropped for a dead time"
+            )
+        if self.coincidence.window_ns > period_ns:
+            raise ValueError(
+                f"coincidence.window_ns={self.coincidence.window_ns:g} is longer than the {period_ns:g} ns between "
+                "pulses: a tag would belong to several, so give a shorter window"
+            )
 
     def schedule(self, seconds: int) -> np.ndarray:
         """Return which measurement each second of open link is for, in their order: its index, -1 for none.
@@ -971,18 +1004,6 @@ class Scenario(Experiment):
                 f"coincidence.dead_time_rule={rule} is for passive receivers: an active one has two detectors for both "
                 "settings, so take station"
             )
-        if isinstance(self.source, DecoySource):
-            if rule != "station":
-                raise ValueError(
-                    f"coincidence.dead_time_rule={rule} is for pairs: leave it out, no "
-                    "detection of a pulse is dropped for a dead time"
-                )
-            period_ns = 1e9 / self.source.pulse_rate_hz
-            if self.coincidence.window_ns > period_ns:
-                raise ValueError(
-                    f"coincidence.window_ns={self.coincidence.window_ns:g} is longer than the {period_ns:g} ns between "
-                    "pulses: a tag would belong to several, so give a shorter window"
-                )
         return self
 
     @model_validator(mode="after")

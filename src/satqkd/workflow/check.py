@@ -8,6 +8,7 @@ from pathlib import Path
 
 from satqkd.orbit.stage import find_sessions
 from satqkd.scenario import Counts, Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
+from satqkd.scenario.recorded import RecordedRun
 
 # The columns of a survey that stage 1 reads, and what reads them.
 NIGHT: dict[str, Callable[[str], object]] = {
@@ -23,7 +24,7 @@ NIGHT: dict[str, Callable[[str], object]] = {
 def check(path: str | Path) -> Scenario | Recorded | Counts:
     """Read a scenario, and make sure that its files exist and that there are passes that fulfil its conditions.
 
-    Of a recorded scenario also read the first million tags, and of a count table all of it.
+    Of a recorded scenario also read the first million tags, and of a count table all of it; its `fit_rows` are fitted.
 
     Parameters
     ----------
@@ -42,15 +43,21 @@ def check(path: str | Path) -> Scenario | Recorded | Counts:
     """
     scenario = load_scenario(path)
     if isinstance(scenario, Counts):
-        from satqkd.counts import read_table  # takes half a second, and missions do not need it
+        from satqkd.counts import fit_bench, read_table  # takes half a second, and missions do not need it
 
         with _blamed(path, f"table={scenario.table}"):
-            read_table(scenario)
+            table = read_table(scenario)
+        if scenario.fit_rows:
+            with _blamed(path, "fit_rows"):
+                fit_bench(scenario, table=table)
         return scenario
     if isinstance(scenario, Recorded):
-        for station in scenario.stations:
-            with _blamed(path, f"recording of station {station.name}"):
-                _require_tags(scenario, station)
+        for run in scenario.runs or (None,):
+            for station in scenario.stations:
+                with _blamed(path, f"recording of station {station.name}"):
+                    _require_tags(scenario, station, run)
+        with _blamed(path, "transmitter.log"):
+            _require_log(scenario)
     if scenario.orbit:
         if scenario.orbit.survey:
             with _blamed(path, f"orbit.survey={scenario.orbit.survey}"):
@@ -71,15 +78,28 @@ def _blamed(path: str | Path, key: str) -> Iterator[None]:
         raise ScenarioError(f"{path}: {key}: {error}") from None
 
 
-def _require_tags(scenario: Recorded, station: RecordedStation) -> None:
+def _require_tags(scenario: Recorded, station: RecordedStation, run: RecordedRun | None) -> None:
     """Refuse a recording whose first tags cannot be read, or that has none."""
     from satqkd.detection import tag_chunks  # takes half a second, and missions do not need it
 
-    recording = scenario.recording(station)
+    recording = scenario.recording(station, run)
     own = station.name if recording.is_dir() else None
     tags = tag_chunks(recording, own, format=station.format, disorder_ps=int(1e3 * station.disorder_ns))
     if next(tags, None) is None:
         raise ValueError(f"{recording}: holds no tags: nothing was recorded, or it is truncated")
+    if table := scenario.settings_file(station):
+        from satqkd.detection.turned import turned_by_table
+
+        turned_by_table(table)
+
+
+def _require_log(scenario: Recorded) -> None:
+    """Refuse a transmitter's log whose first million pulses cannot be read."""
+    if scenario.transmitter is None:
+        return
+    from satqkd.detection.transmitter_log import log_states  # takes half a second, and missions do not need it
+
+    next(log_states(scenario.log_file(), intensities=scenario.transmitter.log_intensities))
 
 
 def _require_nights(path: Path) -> None:

@@ -73,7 +73,9 @@ class Alarm(Result):
         return self.mismatch.most if covered else None
 
 
-def checked_assumptions(counts: ArrayLike, *, pairs: bool, declared: float, dead_time_rule: str = "station") -> Alarm:
+def checked_assumptions(
+    counts: ArrayLike, *, pairs: bool, declared: float, dead_time_rule: str = "station", independent: bool = True
+) -> Alarm:
     """Return whether counts contradict what the proofs assume: detectors as equal as declared, and in every basis.
 
     Parameters
@@ -84,6 +86,9 @@ def checked_assumptions(counts: ArrayLike, *, pairs: bool, declared: float, dead
         `efficiency_mismatch` of the scenario.
     dead_time_rule : str
         Rule by which events were left out: all detectors were ready at each only by "station".
+    independent : bool
+        Whether both sides chose their settings independently; of analysers turned by hand, the time spent at each pair
+        of settings says nothing.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def checked_assumptions(counts: ArrayLike, *, pairs: bool, declared: float, dead
     if dead_time_rule != "station":
         return Alarm("dead detectors", mismatch, declared)
     unequal = mismatch.least > declared
-    if bases_depend(counts, mismatch=mismatch.most if unequal else declared):
+    if independent and bases_depend(counts, mismatch=mismatch.most if unequal else declared):
         return Alarm("dependent bases", mismatch, declared)
     return Alarm("unequal detectors" if unequal else "", mismatch, declared)
 

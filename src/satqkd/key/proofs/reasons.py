@@ -12,6 +12,8 @@ REASONS = {
     "unequal detectors": "the counts show detectors that differ by more than the proof allows",
     "dependent bases": "detections depend on the basis, which the proofs exclude",
     "dead detectors": "events were counted while a detector was dead, which the proofs exclude",
+    "turned analysers": "analysers were turned by hand, so that an eavesdropper can know every setting; the length is what "
+    "the same counts give with random settings",
     "no single photons": "the counts of the three intensities show no sifted bit of a single photon",
     "too many errors": "the error rates leave nothing, however many bits there are",
     "block too small": "more bits at the same error rates would give key, these are too few for the proof",
@@ -107,7 +109,7 @@ def no_key_reason(
     return "no single photons" if single_photons <= 0.0 else "too many errors"
 
 
-def not_in_hand_reason(*, held: int, begun: bool, verified: bool, proof_reason: str) -> str:
+def not_in_hand_reason(*, held: int, begun: bool, verified: bool, proof_reason: str, turned: bool = False) -> str:
     """Return why a basis has no key in hand, one of `REASONS`; an empty word where it has key.
 
     Parameters
@@ -120,6 +122,8 @@ def not_in_hand_reason(*, held: int, begun: bool, verified: bool, proof_reason: 
         Whether the corrected bits were verified.
     proof_reason : str
         Of `no_key_reason` for the same proof.
+    turned : bool
+        Whether analysers were turned by hand.
 
     Returns
     -------
@@ -134,6 +138,8 @@ def not_in_hand_reason(*, held: int, begun: bool, verified: bool, proof_reason: 
         return ""
     if begun and not verified:
         return "not verified"
+    if turned and not proof_reason:
+        return "turned analysers"
     return proof_reason or ("real leak" if begun else "block too small")
 
 
