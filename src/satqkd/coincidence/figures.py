@@ -67,8 +67,8 @@ def rate_figure(coincidence: xr.Dataset) -> Figure:
 
 @in_style
 def health_figure(coincidence: xr.Dataset) -> Figure:
-    """Draw the health of two recordings: clicks by detector, delay of the pairs by second, and coincidences and delays
-    by pair of detectors.
+    """Draw the health of recordings: clicks by detector, delay of the pairs by second, and coincidences and delays by
+    pair of detectors. Of pulses the states that the transmitter sent take the place of one station's detectors.
 
     Parameters
     ----------
@@ -78,7 +78,13 @@ def health_figure(coincidence: xr.Dataset) -> Figure:
     figure, axes = new_figure(3, 2, height_cm=21)
     stations = coincidence.station.values.tolist()
     second = np.arange(coincidence.sizes["second"])
-    for axis, station, clicks in zip(axes[0], stations, coincidence.detector_clicks.values.swapaxes(0, 1), strict=True):
+    what = "pairs"
+    if len(stations) == 1:
+        _draw_error_rate(axes[0, 1], coincidence)
+        stations, what = ["sent", *stations], "pulses"
+    for axis, station, clicks in zip(
+        axes[0], coincidence.station.values, coincidence.detector_clicks.values.swapaxes(0, 1), strict=False
+    ):
         for detector, style in enumerate(DETECTOR_STYLES):
             axis.step(second, clicks[:, detector], where="mid", label=DETECTOR_NAMES[detector], **style)
         axis.set(title=station, xlabel="Second", ylabel="Clicks (1/s)", ylim=(0, 1.15 * max(clicks.max(), 1)))
@@ -86,13 +92,23 @@ def health_figure(coincidence: xr.Dataset) -> Figure:
     figure.legend(*names, loc="outside upper center", ncols=4, title="setting, outcome")
     delay_ns, sigma_ns = 1e9 * coincidence.clock_delay.values, 1e9 * coincidence.clock_delay_sigma.values
     axes[1, 0].errorbar(second, delay_ns, sigma_ns, fmt="o", ms=3, color=BLUE)
-    axes[1, 0].set(xlabel="Second", ylabel="Delay of the pairs (ns)", title="clock")
+    axes[1, 0].set(xlabel="Second", ylabel=f"Delay of the {what} (ns)", title="clock")
     rate = coincidence.rate.values
     axes[1, 1].step(second, rate, where="mid", color=BLUE)
-    axes[1, 1].set(xlabel="Second", ylabel="Coincidences (1/s)", ylim=(0, 1.15 * max(rate.max(), 1)), title="pairs")
+    counted = "Coincidences (1/s)" if what == "pairs" else "Detections in the window (1/s)"
+    axes[1, 1].set(xlabel="Second", ylabel=counted, ylim=(0, 1.15 * max(rate.max(), 1)), title=what)
     _draw_pairs_of_detectors(axes[2, 0], coincidence, stations)
     _draw_delays_by_detector(axes[2, 1], coincidence, stations)
     return figure
+
+
+def _draw_error_rate(axis: Axes, coincidence: xr.Dataset) -> None:
+    """Draw the error rate of sifted signal pulses by basis, with two standard deviations."""
+    counts = coincidence.counts.values[0, [0, 1], [0, 1]]
+    total = np.maximum(counts.sum(axis=(1, 2)), 1)
+    rate = (counts[:, 0, 1] + counts[:, 1, 0]) / total
+    axis.bar(["Z", "X"], 100 * rate, yerr=200 * np.sqrt(rate * (1 - rate) / total), color=BLUE, width=0.5, capsize=4)
+    axis.set(title="signal", ylabel="QBER (%)", ylim=(0, 130 * max(rate.max(), 0.01)))
 
 
 def _draw_pairs_of_detectors(axis: Axes, coincidence: xr.Dataset, stations: list[str]) -> None:

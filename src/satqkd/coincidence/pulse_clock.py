@@ -24,6 +24,7 @@ PLACE_TAGS, ALL_TAGS = (96, 384, 768), 20_000
 # Scores are added up in whole multiples of this, each at most so many: sums fit 16 bits.
 SCORE_UNIT, LARGEST_SCORE = 1 / 16, 42
 LEAST_SHIFTS, MOST_SHIFTS, BLOCK = 1 << 20, 1 << 26, 1 << 14
+MAD_TO_SIGMA = 1.4826  # median absolute deviation to standard deviation of a normal distribution
 # A state of a pulse in the log is 4 x intensity + 2 x basis + bit, or no pulse.
 NO_PULSE = 12
 
@@ -138,7 +139,10 @@ def recover_pulse_clock(
         raise ValueError(f"{local_ps.size} tags do not show a comb of pulses: it takes {FEWEST_TAGS}")
     drift = comb_drift(local_ps, period_ps)
     clock = _followed_comb(local_ps, period_ps, drift)
-    pulse = np.floor(clock.true_s(local_ps) * pulse_rate_hz).astype(np.int64)
+    place = clock.true_s(local_ps) * pulse_rate_hz
+    pulse = np.floor(place).astype(np.int64)
+    # The median hardly depends on noise between the pulses.
+    scatter_s = float(MAD_TO_SIGMA * np.median(np.abs(place - pulse - 0.5)) / pulse_rate_hz)
     scores = log_scores(log, mean_photon_numbers)
     # The comb leaves open which pulse is the first.
     centre, half = int(np.rint((clock.offset_s - prior_offset_s) * pulse_rate_hz)), int(np.ceil(reach_s * pulse_rate_hz))
@@ -147,6 +151,7 @@ def recover_pulse_clock(
     return replace(
         clock,
         offset_s=float(clock.offset_s - (1 + clock.drift) * moved_s),
+        residual_rms_s=scatter_s,
         false_alarm=false_alarm,
         node_s=clock.node_s + moved_s,
     )
@@ -243,14 +248,12 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float) -> Cloc
     slope, left = np.polyfit(time, delay, 1, w=variance**-0.5) if seen.size > 1 else (0.0, delay[0])
     rest = delay - left - slope * time
     total = 1 / np.sum(1 / variance)
-    scatter_ps = np.sqrt(-2 * np.log(np.clip(np.average(length[seen], weights=n[seen]), 1e-3, 1))) * period_ps / (2 * np.pi)
     full_drift = (1 + drift) / (1 - slope) - 1
     clock = Clock(
         offset_s=float(((1 + full_drift) * (left - period_ps / 2) + origin) / PS),
         drift=float(full_drift),
         offset_sigma_s=float(np.sqrt(total) / PS),
         drift_sigma=float(np.sqrt(total) / max(np.std(time), step_ps)),
-        residual_rms_s=float(scatter_ps / PS),
         pairs=float(np.abs(resultant[seen]).sum()),
         followed=seen.size / n.size,
     )

@@ -1,0 +1,178 @@
+"""Stage 4 on a receiver's tags and the transmitter's log: the counts are those of the simulation's own stages."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from satqkd.bench import still_link
+from satqkd.coincidence import coincidences, observables
+from satqkd.coincidence.figures import health_figure
+from satqkd.coincidence.report import balance_table
+from satqkd.detection import import_recordings, read_tags, simulate, write_tags
+from satqkd.key import distill
+from satqkd.scenario import load_scenario
+from satqkd.workflow.check import check
+from satqkd.workflow.example import laboratory_bench, record_example
+
+TRANSMITTANCE, SEED = 0.05, 5
+SECOND_PS = 10**12
+
+
+@pytest.fixture(scope="module")
+def laboratory(root, missions, tmp_path_factory):
+    """The example of pulses with fewer seconds: its scenario and its folder, the files imported."""
+    folder = tmp_path_factory.mktemp("pulses")
+    (folder / "scenarios").mkdir()
+    text = (root / "data/scenarios/pulses_example.yaml").read_text()
+    text = text.replace("duration_s: 10", "duration_s: 4").replace("pulse_rate_hz: 2.0e6", "pulse_rate_hz: 5.0e5")
+    (folder / "scenarios/pulses_example.yaml").write_text(text)
+    scenario = load_scenario(folder / "scenarios/pulses_example.yaml")
+    record_example(scenario, missions["liao2017"], transmittance=TRANSMITTANCE, seed=SEED)
+    import_recordings(scenario, folder / "detection.zarr")
+    return scenario, folder
+
+
+@pytest.fixture(scope="module")
+def found(laboratory):
+    scenario, folder = laboratory
+    return coincidences(scenario, None, folder / "detection.zarr", path=folder / "coincidence.nc")
+
+
+@pytest.fixture(scope="module")
+def simulated(laboratory, missions, tmp_path_factory):
+    """Stages 3 and 4 of the same laboratory, with beacon and GPS."""
+    scenario, _ = laboratory
+    folder = tmp_path_factory.mktemp("simulated")
+    bench = laboratory_bench(scenario, missions["liao2017"]).model_copy(update={"key": scenario.key})
+    room, link = still_link(["bob"], [4], transmittance=TRANSMITTANCE)
+    simulate(bench, room, link, path=folder / "detection.zarr", seed=SEED, run=1)
+    return bench, coincidences(bench, room, folder / "detection.zarr", path=folder / "coincidence.nc")
+
+
+def first_pulse(found):
+    """Number in the log of the pulse at which the session begins: the first after the first tag."""
+    return int(np.ceil(-float(found.clock_offset[0, 0]) * 5e5))
+
+
+def test_counts_are_those_of_the_simulated_stages(found, simulated):
+    """The clocks of both ways agree to within the jitter: a tag at the edge of the window may change sides."""
+    here, there = found.counts.values, simulated[1].counts.values
+    changed = 20e-12 / (2e-9 * np.sqrt(2)) * there.sum()  # the clocks differ by less than 20 ps
+    assert np.abs(here - there).sum() <= changed + 5
+    assert here.sum() == found.sizes["coincidence"] > 5000
+    sent = found.pulses.values
+    # The session begins with the first tag, and ends with the log.
+    assert sent.sum() == 5e5 * 4 - first_pulse(found) and abs(sent[0] / 1e6 - 1) < 5 / np.sqrt(1e6)
+    assert found.duration.values.tolist() == [4]
+
+
+def test_each_event_belongs_to_the_same_pulse(found, simulated):
+    """Events of both ways by time: intensity, basis and bit are those that the simulated transmitter sent."""
+    columns = ["intensity", "setting_a", "setting_b", "outcome_a", "outcome_b"]
+    here, there = ({int(t / 2_000_000): k for k, t in enumerate(d.time.values)} for d in (found, simulated[1]))
+    shift = first_pulse(found)
+    common = [(here[n], there[n + shift]) for n in here if n + shift in there]
+    assert len(common) > 0.99 * len(here)
+    first, second = (np.array(side) for side in zip(*common, strict=True))
+    for name in columns:
+        assert (found[name].values[first] == simulated[1][name].values[second]).all()
+
+
+def test_error_rate_and_key_are_those_of_the_simulated_stages(laboratory, found, simulated):
+    bench, there = simulated
+    # By the pulses that were sent, where the simulated stages take their expected numbers.
+    own, other = distill(laboratory[0], found), distill(bench, there.assign(pulses=found.pulses))
+    assert own.qber.values[:2] == pytest.approx(other.qber.values[:2], abs=2e-3)
+    expected = float(other.length.sel(bound="asymptotic"))
+    assert float(own.length.sel(bound="asymptotic")) == pytest.approx(expected, rel=0.02) and expected > 1000
+    assert observables(found)["sifted_bits"][0] == own.sifted.values[0].sum()
+
+
+def test_the_clock_is_the_receivers(found, missions):
+    station = missions["liao2017"].stations[0]
+    clock = found.isel(session=0, station=0)
+    assert abs(float(clock.clock_drift) - station.clock_drift) < 1e-10
+    jitter_s = np.hypot(550e-12, 200e-12 / np.sqrt(8 * np.log(2)))
+    assert float(clock.clock_residual_rms) == pytest.approx(jitter_s, rel=0.05)
+
+
+def test_a_sound_recording_has_no_finding_and_a_figure(found):
+    assert found.sizes["finding"] == 0
+    assert len(health_figure(found).axes) >= 5
+    assert balance_table(found).coincidences.sum() == found.sizes["coincidence"]
+
+
+@pytest.fixture
+def changed(laboratory, tmp_path):
+    """The laboratory with other tags, another log, or another text."""
+    scenario, folder = laboratory
+
+    def run(*, tags=lambda tags: tags, log=lambda frame: frame, text=lambda text: text):
+        (tmp_path / "scenarios").mkdir()
+        path = tmp_path / "scenarios/pulses_example.yaml"
+        path.write_text(text(scenario.path.read_text()))
+        write_tags(tags(read_tags(folder / "recordings/example_receiver.a1")), tmp_path / "recordings/example_receiver.a1")
+        log(pd.read_parquet(folder / "recordings/example_log.parquet")).to_parquet(
+            tmp_path / "recordings/example_log.parquet"
+        )
+        other = load_scenario(path)
+        import_recordings(other, tmp_path / "detection.zarr")
+        return coincidences(other, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
+
+    return run
+
+
+def test_jumps_silence_and_lateness_are_dated_and_named(changed):
+    """Channel 2 dies after two seconds, and channel 3 has a cable of 3 ns."""
+
+    def spoilt(tags):
+        time, detector = tags.time.values.copy(), tags.detector.values
+        time[detector == 3] += 3000
+        kept = (detector != 2) | (time < time[0] + 2 * SECOND_PS)
+        order = np.argsort(time[kept], kind="stable")
+        return tags.isel(tag=np.flatnonzero(kept)[order]).assign(time=("tag", time[kept][order]))
+
+    texts = changed(tags=spoilt).finding_text.values.tolist()
+    assert any("seconds 2 to 3: channel 2 of bob (setting 1, outcome 0) falls to 0 clicks" in text for text in texts)
+    late = "channel 3 of bob (setting 1, outcome 1) clicks "
+    (late_ns,) = [float(text.removeprefix(late).split()[0]) for text in texts if text.startswith(late)]
+    assert abs(late_ns - 3.0) < 0.11  # a bin of the histogram
+
+
+def test_a_clock_that_jumps_by_whole_periods_is_dated(changed):
+    def jumped(tags):
+        time = tags.time.values
+        return tags.assign(time=("tag", time + np.where(time > time[0] + 3 * SECOND_PS, 5 * 2_000_000, 0)))
+
+    texts = changed(tags=jumped).finding_text.values.tolist()
+    assert texts == ["second 3: bob: its clock jumps by +0.000010000 s, 5 pulses"]
+
+
+def test_words_name_the_intensities(changed):
+    words = np.array(["s", "d", "v"])
+    result = changed(
+        log=lambda frame: frame.assign(intensity=words[frame.intensity]),
+        text=lambda text: text.replace("[0, 1, 2]  ", '["s", "d", "v"]'),
+    )
+    assert result.counts.values.sum() > 5000
+
+
+def test_swapped_intensities_are_noticed_by_their_shares(changed):
+    with pytest.raises(ValueError, match=r"example_log.parquet: 0.5.* of 2000000 pulses are decoy, and intensity_pro"):
+        changed(text=lambda text: text.replace("log_intensities: [0, 1, 2]", "log_intensities: [1, 0, 2]"))
+
+
+def test_a_log_that_ends_early_is_told(changed):
+    with pytest.raises(ValueError, match="recording of bob and the log of the transmitter have 2.0 s in common where the"):
+        changed(log=lambda frame: frame[: 1_000_000])
+
+
+def test_the_files_are_looked_at_before_any_work(laboratory, tmp_path):
+    scenario, folder = laboratory
+    assert check(scenario.path).transmitter.log == "example_log.parquet"
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "recordings").symlink_to(folder / "recordings")
+    path = tmp_path / "scenarios/pulses_example.yaml"
+    path.write_text(scenario.path.read_text().replace("log: example_log.parquet", "log: example_receiver.a1"))
+    with pytest.raises(ValueError, match=r"transmitter.log: .*example_receiver.a1: cannot be read as a log of pulses: the"):
+        check(path)

@@ -1,0 +1,166 @@
+"""Stage 4 on analysers that are turned, between recordings or while one goes on."""
+
+import numpy as np
+import pytest
+
+from satqkd.bell import bell_test
+from satqkd.coincidence import coincidences
+from satqkd.coincidence.figures import health_figure, rate_figure
+from satqkd.detection import import_recordings, read_tags, write_tags
+from satqkd.key import distill, in_words
+from satqkd.scenario import load_scenario
+from satqkd.workflow.check import check
+from satqkd.workflow.example import record_example
+
+TRANSMITTANCE = 0.1
+FIVE_SIGMA = 5
+
+
+@pytest.fixture(scope="module")
+def laboratory(root, missions, tmp_path_factory):
+    """The example of turned analysers with a second a run, through more light."""
+    folder = tmp_path_factory.mktemp("turned")
+    (folder / "scenarios").mkdir()
+    (folder / "scenarios/turned_example.yaml").write_text((root / "data/scenarios/turned_example.yaml").read_text())
+    scenario = load_scenario(folder / "scenarios/turned_example.yaml")
+    record_example(scenario, missions["yin2020"], transmittance=TRANSMITTANCE, seed=5, run_s=1)
+    return scenario, folder
+
+
+@pytest.fixture(scope="module")
+def found(laboratory):
+    scenario, folder = laboratory
+    assert check(scenario.path).turned
+    import_recordings(scenario, folder / "detection.zarr")
+    return coincidences(scenario, None, folder / "detection.zarr", path=folder / "coincidence.nc")
+
+
+def test_each_run_counts_at_its_settings_alone(found):
+    by_setting = found.counts.values.sum(axis=(3, 4))
+    assert (by_setting[0] > 0).tolist() == [[True, False], [False, True]]
+    assert (by_setting[1] > 0).all()
+    assert found.duration.values.tolist() == [2, 4] and found.session_duration.values.tolist() == [1] * 6
+    assert found.session_number.values.max() == 5
+    assert np.bincount(found.session_number.values, minlength=6).sum() == int(found.rate.sum()) == found.counts.sum()
+
+
+def test_error_rate_s_and_fidelity_are_those_of_the_state(laboratory, found, missions):
+    """A Werner state: errors (1 - p) / 2, S = 2 sqrt(2) p, F = (1 + 3 p) / 4, less the accidentals."""
+    scenario, _ = laboratory
+    p = (4 * missions["yin2020"].source.fidelity - 1) / 3
+    p *= 1 - float(found.accidentals.sum()) / float(found.counts.sum())
+    key, bell = distill(scenario, found), bell_test(scenario, found)
+    sifted = int(key.sifted.sum())
+    assert abs(int(key.errors.sum()) / sifted - (1 - p) / 2) < FIVE_SIGMA * np.sqrt((1 - p**2) / 4 / sifted)
+    assert abs(float(bell.s) - 2 * np.sqrt(2) * p) < FIVE_SIGMA * float(bell.sigma)
+    fidelity = float(bell.fidelity_white_noise), float(bell.fidelity_white_noise_sigma)
+    assert abs(fidelity[0] - (1 + 3 * p) / 4) < FIVE_SIGMA * fidelity[1]
+
+
+def test_settings_that_are_known_give_no_key_in_hand_and_exclude_no_local_model(laboratory, found):
+    key, bell = distill(laboratory[0], found), bell_test(laboratory[0], found)
+    assert float(key.length.sel(bound="asymptotic")) > 0 and (key.no_key.sel(bound="asymptotic") == "").all()
+    assert not key.real_length.any() and set(key.no_key_in_hand.values) <= {"turned analysers", "block too small"}
+    assert "hand" in in_words(key)
+    assert float(bell.s) > 2 + FIVE_SIGMA * float(bell.sigma) and float(bell.p_value) == 1
+
+
+def test_its_health_and_figures_are_of_all_runs(found):
+    assert found.sizes["second"] == found.detector_clicks.sizes["second"] == 12  # a row closes each session
+    assert int(found.delays_by_detector.sum()) > int(found.counts.sum())
+    assert found.sizes["finding"] == 0
+    assert health_figure(found) and rate_figure(found)
+
+
+@pytest.fixture(scope="module")
+def tabled(root, missions, tmp_path_factory):
+    """One recording of either station: Bob's analyser is turned by hand, Alice's is passive with four channels."""
+    folder = tmp_path_factory.mktemp("tabled")
+    (folder / "scenarios").mkdir()
+    path = folder / "scenarios/recorded_example.yaml"
+    text = (root / "data/scenarios/recorded_example.yaml").read_text()
+    path.write_text(text.replace("duration_s: 20", "duration_s: 4").replace("duration_s: 10", "duration_s: 2"))
+    record_example(load_scenario(path), missions["yin2020"], transmittance=TRANSMITTANCE, seed=6)
+    tags = read_tags(folder / "recordings/example_bob.npy")
+    time, outcome = tags.time.values, np.zeros(9, np.uint8)
+    outcome[[4, 3, 2, 1]] = range(4)
+    first = int(time[0])
+    turns = first + np.array([0, 1_000, 1_050, 2_000, 2_050, 3_000, 3_050, 4_500, 4_550]) * 10**9
+    setting = np.array([0, -1, 1, -1, 0, -1, 1, -1, 0])
+    (folder / "recordings/example_turned.csv").write_text(
+        "time_ps,setting\n" + "".join(f"{t},{s}\n" for t, s in zip(turns, setting, strict=True))
+    )
+    own = setting[np.maximum(np.searchsorted(turns, time, "right") - 1, 0)]
+    detector = outcome[tags.detector.values]
+    seen = (tags.detector.values > 0) & ((own < 0) | (detector >> 1 == own))
+    data = tags.isel(tag=seen).assign(detector=("tag", (5 + (detector & 1)[seen]).astype(np.uint8)))
+    write_tags(data, folder / "recordings/example_bob.npy")
+    path.write_text(
+        path.read_text()
+        .replace("channels: [4, 3, 2, 1]", "channels: [5, 6]\n    settings: example_turned.csv")
+        .replace("ignored_channels: [0]", "#")
+    )
+    scenario = load_scenario(path)
+    import_recordings(scenario, folder / "detection.zarr")
+    return scenario, coincidences(scenario, None, folder / "detection.zarr", path=folder / "coincidence.nc")
+
+
+def test_a_table_of_settings_turns_two_detectors_into_four(tabled, missions):
+    scenario, found = tabled
+    assert scenario.turned and (found.counts.values.sum(axis=(3, 4)) > 0).all()
+    p = (4 * missions["yin2020"].source.fidelity - 1) / 3
+    p *= 1 - float(found.accidentals.sum()) / float(found.counts.sum())
+    bell = bell_test(scenario, found)
+    assert abs(float(bell.s) - 2 * np.sqrt(2) * p) < FIVE_SIGMA * float(bell.sigma)
+    assert found.detector_clicks.values[0, 1, 2:].sum() == 0  # Bob's first second is at setting 0
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("time,setting\n1,0\n", "has no column time_ps of whole numbers"),
+        ("time_ps,setting\n1,2\n", "row 1 has setting=2: give 0, 1, or -1 while the analyser moves"),
+        ("time_ps,setting\n5,0\n4,1\n", "row 2 has time_ps=4, not after the row before: sort the rows"),
+    ],
+)
+def test_a_wrong_table_is_named_before_any_work(tabled, table, message):
+    scenario, _ = tabled
+    path = scenario.settings_file(scenario.stations[1])
+    sound = path.read_text()
+    path.write_text(table)
+    try:
+        with pytest.raises(ValueError, match=f"recording of station bob: .*example_turned.csv: {message}"):
+            check(scenario.path)
+    finally:
+        path.write_text(sound)
+
+
+RUN = "  - {measurement: bell, settings: [1, 1], recordings: [example_b11_alice.npy, example_b11_bob.npy]}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("channels: [1, 2]}    #", "channels: [1, 2, 3]}  #", "channels are three: give four, or the two of an analyser"),
+        ("settings: [0, 1]", "settings: [0, null]", "runs.3 lacks a setting of bob: it goes with two channels"),
+        ("{name: bob, channels: [1, 2]}", "{name: bob, channels: [1, 2, 3, 4]}", "runs.0 has a setting of bob"),
+        ("{name: bob,", "{name: bob, recording: b.npy,", "station bob has a recording, which runs name"),
+        ("measurement: key, settings: [1, 1]", "measurement: state, settings: [1, 1]", "runs.1.measurement=state is not"),
+        ("- {name: bell,", "- {name: bell, duration_s: 3,", "measurement bell has a duration_s or pause_s: its runs have"),
+    ],
+)
+def test_what_does_not_go_together_is_said(laboratory, tmp_path, old, new, message):
+    text = laboratory[0].path.read_text()
+    assert RUN in text and old in text
+    path = tmp_path / "turned_example.yaml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        load_scenario(path)
+
+
+def test_two_channels_need_to_know_where_the_analyser_stood(root, tmp_path):
+    text = (root / "data/scenarios/recorded_example.yaml").read_text()
+    path = tmp_path / "recorded_example.yaml"
+    path.write_text(text.replace("channels: [0, 1, 2, 3] ", "channels: [0, 1] "))
+    with pytest.raises(ValueError, match="station alice has two channels: say where its analyser stood, by runs"):
+        load_scenario(path)
