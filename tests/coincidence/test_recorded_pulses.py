@@ -111,7 +111,9 @@ def changed(laboratory, tmp_path):
         (tmp_path / "scenarios").mkdir()
         path = tmp_path / "scenarios/pulses_example.yaml"
         path.write_text(text(scenario.path.read_text()))
-        write_tags(tags(read_tags(folder / "recordings/example_receiver.a1")), tmp_path / "recordings/example_receiver.a1")
+        write_tags(
+            tags(read_tags(folder / "recordings/example_receiver.a1")), tmp_path / "recordings/example_receiver.a1"
+        )
         log(pd.read_parquet(folder / "recordings/example_log.parquet")).to_parquet(
             tmp_path / "recordings/example_log.parquet"
         )
@@ -122,6 +124,7 @@ def changed(laboratory, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_jumps_silence_and_lateness_are_dated_and_named(changed):
     """Channel 2 dies after two seconds, and channel 3 has a cable of 3 ns."""
 
@@ -139,6 +142,7 @@ def test_jumps_silence_and_lateness_are_dated_and_named(changed):
     assert abs(late_ns - 3.0) < 0.11  # a bin of the histogram
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_by_whole_periods_is_dated(changed):
     def jumped(tags):
         time = tags.time.values
@@ -148,6 +152,7 @@ def test_a_clock_that_jumps_by_whole_periods_is_dated(changed):
     assert texts == ["second 3: bob: its clock jumps by +0.000010000 s, 5 pulses"]
 
 
+@pytest.mark.slow
 def test_words_name_the_intensities(changed):
     words = np.array(["s", "d", "v"])
     result = changed(
@@ -157,14 +162,18 @@ def test_words_name_the_intensities(changed):
     assert result.counts.values.sum() > 5000
 
 
+@pytest.mark.slow
 def test_swapped_intensities_are_noticed_by_their_shares(changed):
     with pytest.raises(ValueError, match=r"example_log.parquet: 0.5.* of 2000000 pulses are decoy, and intensity_pro"):
         changed(text=lambda text: text.replace("log_intensities: [0, 1, 2]", "log_intensities: [1, 0, 2]"))
 
 
+@pytest.mark.slow
 def test_a_log_that_ends_early_is_told(changed):
-    with pytest.raises(ValueError, match="recording of bob and the log of the transmitter have 2.0 s in common where the"):
-        changed(log=lambda frame: frame[: 1_000_000])
+    with pytest.raises(
+        ValueError, match="recording of bob and the log of the transmitter have 2.0 s in common where the"
+    ):
+        changed(log=lambda frame: frame[:1_000_000])
 
 
 def test_the_files_are_looked_at_before_any_work(laboratory, tmp_path):
@@ -174,5 +183,7 @@ def test_the_files_are_looked_at_before_any_work(laboratory, tmp_path):
     (tmp_path / "recordings").symlink_to(folder / "recordings")
     path = tmp_path / "scenarios/pulses_example.yaml"
     path.write_text(scenario.path.read_text().replace("log: example_log.parquet", "log: example_receiver.a1"))
-    with pytest.raises(ValueError, match=r"transmitter.log: .*example_receiver.a1: cannot be read as a log of pulses: the"):
+    with pytest.raises(
+        ValueError, match=r"transmitter.log: .*example_receiver.a1: cannot be read as a log of pulses: the"
+    ):
         check(path)

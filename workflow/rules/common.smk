@@ -154,7 +154,7 @@ def count_table(wildcards):
 def recordings(wildcards):
     """Return the recordings of a scenario, and its element sets if a satellite flew."""
     scenario = RECORDED[wildcards.scenario]
-    files = [scenario.recording(station) for station in scenario.stations]
+    files = scenario.recorded_files
     return [
         str(file)
         for file in files

@@ -1,6 +1,11 @@
-"""Stages 3 to 6 on the recordings of two laboratories."""
+"""Stages 3 to 6 on the recordings of laboratories."""
 
 RECORDED_FOLDER = "results/{scenario}/recorded"
+
+
+def scenarios_of(kind):
+    """Return a pattern for the names of recorded scenarios with sources of a kind; without any it matches nothing."""
+    return "|".join(n for n, s in RECORDED.items() if s.source.kind == kind) or "(?!)"
 
 
 rule recorded:
@@ -35,6 +40,8 @@ rule recorded:
         notebook=f"{RECORDED_FOLDER}/notebooks/recorded.ipynb",
     log:
         f"{RECORDED_FOLDER}/logs/recorded.log",
+    wildcard_constraints:
+        scenario=scenarios_of("entangled"),
     conda:
         "../../environment.yml"
     resources:
@@ -48,3 +55,29 @@ rule recorded:
         "    -p scenario {input.scenario}"
         "    -p output {params.folder}"
         "    -p simulated_with ''"
+
+
+use rule recorded as recorded_pulses with:
+    # From the tags of a receiver of pulses and the transmitter's log to the key.
+    output:
+        tags=directory(f"{RECORDED_FOLDER}/detection.zarr"),
+        recording=f"{RECORDED_FOLDER}/recording.nc",
+        coincidence=f"{RECORDED_FOLDER}/coincidence.nc",
+        key=f"{RECORDED_FOLDER}/key.nc",
+        observables=expand(
+            f"{RECORDED_FOLDER}/{{stage}}.observables.json",
+            stage=("coincidence", "key"),
+            allow_missing=True,
+        ),
+        figures=figures(
+            "recorded",
+            "health",
+            "delay",
+            "rate",
+            "qber",
+            "length",
+            folder=RECORDED_FOLDER,
+        ),
+        notebook=f"{RECORDED_FOLDER}/notebooks/recorded.ipynb",
+    wildcard_constraints:
+        scenario=scenarios_of("decoy"),

@@ -95,7 +95,7 @@ def health_figure(coincidence: xr.Dataset) -> Figure:
     axes[1, 0].set(xlabel="Second", ylabel=f"Delay of the {what} (ns)", title="clock")
     rate = coincidence.rate.values
     axes[1, 1].step(second, rate, where="mid", color=BLUE)
-    counted = "Coincidences (1/s)" if what == "pairs" else "Detections in the window (1/s)"
+    counted = "Coincidences (1/s)" if what == "pairs" else "In the window (1/s)"
     axes[1, 1].set(xlabel="Second", ylabel=counted, ylim=(0, 1.15 * max(rate.max(), 1)), title=what)
     _draw_pairs_of_detectors(axes[2, 0], coincidence, stations)
     _draw_delays_by_detector(axes[2, 1], coincidence, stations)

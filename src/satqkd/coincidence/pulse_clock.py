@@ -1,4 +1,4 @@
-"""Recover a receiver's clock against the transmitter's log: the comb of its pulses, and which pulse of the log is which."""
+"""Recover a receiver's clock against the transmitter's log: the comb of its pulses, and which pulse is which."""
 
 from dataclasses import dataclass, replace
 
@@ -24,6 +24,9 @@ PLACE_TAGS, ALL_TAGS = (96, 384, 768), 20_000
 # Scores are added up in whole multiples of this, each at most so many: sums fit 16 bits.
 SCORE_UNIT, LARGEST_SCORE = 1 / 16, 42
 LEAST_SHIFTS, MOST_SHIFTS, BLOCK = 1 << 20, 1 << 26, 1 << 14
+# Mean square of the departures from a line, in variances, from which a clock bends.
+BENT = 3.0
+PEAK_SIGMA = 5  # half width of the peak of the pulses
 MAD_TO_SIGMA = 1.4826  # median absolute deviation to standard deviation of a normal distribution
 # A state of a pulse in the log is 4 x intensity + 2 x basis + bit, or no pulse.
 NO_PULSE = 12
@@ -139,19 +142,20 @@ def recover_pulse_clock(
         raise ValueError(f"{local_ps.size} tags do not show a comb of pulses: it takes {FEWEST_TAGS}")
     drift = comb_drift(local_ps, period_ps)
     clock = _followed_comb(local_ps, period_ps, drift)
-    place = clock.true_s(local_ps) * pulse_rate_hz
-    pulse = np.floor(place).astype(np.int64)
-    # The median hardly depends on noise between the pulses.
-    scatter_s = float(MAD_TO_SIGMA * np.median(np.abs(place - pulse - 0.5)) / pulse_rate_hz)
+    pulse = np.floor(clock.true_s(local_ps) * pulse_rate_hz).astype(np.int64)
     scores = log_scores(log, mean_photon_numbers)
     # The comb leaves open which pulse is the first.
-    centre, half = int(np.rint((clock.offset_s - prior_offset_s) * pulse_rate_hz)), int(np.ceil(reach_s * pulse_rate_hz))
+    centre, half = (
+        int(np.rint((clock.offset_s - prior_offset_s) * pulse_rate_hz)),
+        int(np.ceil(reach_s * pulse_rate_hz)),
+    )
     shift, false_alarm = place_in_log(pulse, channel, log, scores, first=centre - half, count=2 * half + 1)
     moved_s = shift / pulse_rate_hz
+    middle_s = float(clock.true_s(local_ps[local_ps.size // 2 :][:1])[0]) + moved_s
     return replace(
         clock,
         offset_s=float(clock.offset_s - (1 + clock.drift) * moved_s),
-        residual_rms_s=scatter_s,
+        offset_sigma_s=float(np.hypot(clock.offset_sigma_s, middle_s * clock.drift_sigma)),
         false_alarm=false_alarm,
         node_s=clock.node_s + moved_s,
     )
@@ -199,8 +203,8 @@ def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
                 best = float(drifts[_squared_resultants(phase, turn, drifts / (1 + drifts)).argmax()])
             return best
     raise ValueError(
-        f"tags at {1e12 * local_ps.size / max(np.ptp(local_ps), 1):.3g} 1/s show no comb of {PS / period_ps:.9g} pulses a "
-        f"second within {1e6 * LARGEST_DRIFT:g} ppm: check source.pulse_rate_hz, and whether there is more than noise"
+        f"tags at {1e12 * local_ps.size / max(np.ptp(local_ps), 1):.3g} 1/s show no comb of {PS / period_ps:.9g} "
+        f"pulses a second within {1e6 * LARGEST_DRIFT:g} ppm: check source.pulse_rate_hz, and whether there is more than noise"
     )
 
 
@@ -244,8 +248,20 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float) -> Cloc
     time = np.bincount(number, since)[seen] / n[seen]
     delay = _unwrapped(time, np.angle(resultant[seen]) * period_ps / (2 * np.pi), period_ps)
     # Variance of a mean direction, with the second moment of a normal distribution.
-    variance = (1 - length[seen] ** 4) / (2 * n[seen] * length[seen] ** 2) * (period_ps / (2 * np.pi)) ** 2 + 0.01
-    slope, left = np.polyfit(time, delay, 1, w=variance**-0.5) if seen.size > 1 else (0.0, delay[0])
+    radians = (1 - length[seen] ** 4) / (2 * n[seen] * length[seen] ** 2)
+    variance = np.maximum(radians * (period_ps / (2 * np.pi)) ** 2, 1e-2)
+    for _ in range(2):  # again with the tags of the peak alone, without most of the noise between the pulses
+        slope, left = _line(time, delay, variance)
+        rest = delay - left - slope * time
+        rest = rest if _bends(rest, variance) else np.zeros(rest.size)
+        curve = left + slope * since + np.interp(since, time, rest)
+        off = (since - curve + period_ps / 2) % period_ps - period_ps / 2
+        scatter_ps = max(MAD_TO_SIGMA * float(np.median(np.abs(off))), 1.0)
+        near = np.abs(off) < PEAK_SIGMA * scatter_ps
+        n_near = np.maximum(np.bincount(number[near], minlength=n.size)[seen], 1)
+        delay = left + slope * time + rest + np.bincount(number[near], off[near], minlength=n.size)[seen] / n_near
+        variance = scatter_ps**2 / n_near
+    slope, left = _line(time, delay, variance)
     rest = delay - left - slope * time
     total = 1 / np.sum(1 / variance)
     full_drift = (1 + drift) / (1 - slope) - 1
@@ -254,15 +270,28 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float) -> Cloc
         drift=float(full_drift),
         offset_sigma_s=float(np.sqrt(total) / PS),
         drift_sigma=float(np.sqrt(total) / max(np.std(time), step_ps)),
+        residual_rms_s=scatter_ps / PS,
         pairs=float(np.abs(resultant[seen]).sum()),
         followed=seen.size / n.size,
     )
-    bends = seen.size > 2 and np.sum(rest**2 / variance) > 2 * seen.size
-    if not bends:
+    if not _bends(rest, variance):
         return clock
     # Times of the line: since the origin, turned by the slope of the delays.
     node_s, wander_s = ((1 - slope) * time - left + period_ps / 2) / PS, rest / PS
     return replace(clock, node_s=node_s, wander_s=wander_s, wander_rate=np.gradient(wander_s, node_s))
+
+
+def _line(time: np.ndarray, delay: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
+    """Return slope and value at zero of the line through delays."""
+    if time.size == 1:
+        return 0.0, float(delay[0])
+    slope, left = np.polyfit(time, delay, 1, w=variance**-0.5)
+    return float(slope), float(left)
+
+
+def _bends(rest: np.ndarray, variance: np.ndarray) -> bool:
+    """Return whether departures from a line are more than noise."""
+    return rest.size > 2 and bool(np.sum(rest**2 / variance) > BENT * rest.size)
 
 
 def _unwrapped(time: np.ndarray, delay: np.ndarray, period: float) -> np.ndarray:
@@ -296,7 +325,9 @@ def log_scores(log: PulseLog, mean_photon_numbers: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> log_scores(PulseLog(np.arange(12, dtype=np.uint8)), np.array([0.8, 0.1, 0.0]))[0, [0, 1, 2, 8]].round(2).tolist()
+    >>> log_scores(PulseLog(np.arange(12, dtype=np.uint8)), np.array([0.8, 0.1, 0.0]))[0, [0, 1, 2, 8]].round(
+    ...     2
+    ... ).tolist()
     [1.59, -0.22, 1.03, -2.3]
     """
     share = np.bincount(log.states >> 2, minlength=3)[:3] / log.states.size
@@ -311,7 +342,7 @@ def log_scores(log: PulseLog, mean_photon_numbers: np.ndarray) -> np.ndarray:
 def place_in_log(
     pulse: np.ndarray, channel: np.ndarray, log: PulseLog, scores: np.ndarray, *, first: int, count: int
 ) -> tuple[int, float]:
-    """Return which shift of the tags' pulse numbers fits a log, and a bound on the probability that chance fits as well.
+    """Return which shift of the tags' pulse numbers fits a log, and a bound on the probability that it is chance.
 
     Parameters
     ----------
@@ -338,7 +369,9 @@ def place_in_log(
     --------
     >>> log = PulseLog(np.random.default_rng(1).integers(0, 12, 5000).astype(np.uint8))
     >>> pulse = np.flatnonzero(log.states[:1000] < 4)
-    >>> place_in_log(pulse - 70, log.states[pulse], log, log_scores(log, np.array([0.5, 0.1, 0.0])), first=0, count=200)[0]
+    >>> place_in_log(
+    ...     pulse - 70, log.states[pulse], log, log_scores(log, np.array([0.5, 0.1, 0.0])), first=0, count=200
+    ... )[0]
     70
     """
     if log.repeats and count > log.states.size:  # of equal places the nearest to the middle
@@ -363,8 +396,8 @@ def place_in_log(
     near = shifts[evidence > evidence.max() - enough]
     if near.size > 1:
         raise ValueError(
-            f"places of the log that are {near[1] - near[0]} pulses apart fit the tags alike: if the record repeats after "
-            "so many pulses, give these once and repeats: true"
+            f"places of the log that are {near[1] - near[0]} pulses apart fit the tags alike: if "
+            "after so many pulses, give these once and repeats: true"
         )
     return int(near[0]), float(np.exp(limit - evidence.max()))
 

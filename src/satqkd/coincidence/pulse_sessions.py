@@ -57,7 +57,9 @@ def recorded_pulses(
     (station,), source = scenario.stations, scenario.source
     assert scenario.transmitter is not None and isinstance(source, DecoyPulses)
     period_ps = PS / source.pulse_rate_hz
-    time, channel = (np.concatenate(c) for c in zip(*Recording(store[f"{station.name}/photons"]).chunks(0), strict=True))
+    time, channel = (
+        np.concatenate(c) for c in zip(*Recording(store[f"{station.name}/photons"]).chunks(0), strict=True)
+    )
     if orbit is None:
         time = time - time[0]
     else:
@@ -75,8 +77,9 @@ def recorded_pulses(
     wanted = max(round(sum(m.pause_s + (m.duration_s or 0) for m in scenario.measurements)), 1)
     if round(common_s) < wanted:
         raise ValueError(
-            f"{scenario.name}: the recording of {station.name} and the log of the transmitter have {max(common_s, 0):.1f} s "
-            f"in common where the measurement wants {wanted}: give a shorter duration_s, or a log that is as long"
+            f"{scenario.name}: the recording of {station.name} and the log of the transmitter have "
+            f"{max(common_s, 0):.1f} s in common where the measurement "
+            f"wants {wanted}: give a shorter duration_s, or a log that is as long"
         )
     if orbit is None:
         schedule = scenario.schedule(round(common_s))
@@ -130,7 +133,7 @@ def pulses_sent(log: PulseLog, measurement: np.ndarray, pulse_rate_hz: float) ->
 def _emitted(
     time: np.ndarray, channel: np.ndarray, station: RecordedStation, transmitter: RecordedTransmitter, orbit: xr.Dataset
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return when tags left the satellite, from the first pulse on [ps], and their channels, near the orbit's seconds."""
+    """Return when tags near the orbit's seconds left the satellite since the first pulse [ps], and their channels."""
     assert station.time_zero is not None
     start = orbit.time.values[0]
     zero_s = (np.datetime64(station.time_zero.replace(tzinfo=None), "ns") - start) / np.timedelta64(1, "s")

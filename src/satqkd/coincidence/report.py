@@ -81,9 +81,7 @@ def recording_health(
 
 def _with_findings(scenario: Recorded, data: xr.Dataset, found: list[Finding], first: int) -> xr.Dataset:
     """Add the findings of a session that begins at a row of all seconds, with their sentences."""
-    found = [
-        replace(one, first_s=one.first_s + first, end_s=one.end_s + first) if one.end_s else one for one in found
-    ]
+    found = [replace(one, first_s=one.first_s + first, end_s=one.end_s + first) if one.end_s else one for one in found]
     for name, units, text in [
         ("kind", "1", "kind of the fault"),
         ("station", "1", "index of the station, -1 where it cannot be said"),
@@ -179,7 +177,9 @@ def pulse_health(
     by_second, by_delay = ("second", "station", "detector"), ("alice_detector", "bob_detector", "delay_bin")
     data = xr.Dataset(
         {
-            "detector_clicks": variable(by_second, clicks[:, None], "s-1", "clicks in each second by 2 x setting + outcome"),
+            "detector_clicks": variable(
+                by_second, clicks[:, None], "s-1", "clicks in each second by 2 x setting + outcome"
+            ),
             "clock_delay": variable("second", mean_s, "s", "delay of the pulses against a clock without wander"),
             "clock_delay_sigma": variable("second", sigma_s, "s", "its standard deviation"),
             "delays_by_detector": variable(by_delay, delays, "1", "tags by delay, sent basis and bit, and detector"),
@@ -199,9 +199,7 @@ def pulse_health(
     blind = np.flatnonzero(blind_detectors(clicks[used].sum(axis=0), near)).tolist()
     found += [Finding("blind", 0, d, 0, 0, text) for d in blind if d not in late]
     dated = rate_findings(clicks[used], 0, dead_time_s=1e-9 * scenario.detection.dead_time_ns)
-    dated += [
-        replace(one, station=0) for one in delay_jumps(mean_s[used], sigma_s[used], window_s=window_s)
-    ]
+    dated += [replace(one, station=0) for one in delay_jumps(mean_s[used], sigma_s[used], window_s=window_s)]
     found += [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in dated]
     found += _lost_pulses(scenario.source, log, pulse, detector, time_ps, seconds)
     return _with_findings(scenario, data, in_order(found), session.first)
@@ -210,7 +208,7 @@ def pulse_health(
 def _lost_pulses(
     source: DecoyPulses, log: PulseLog, pulse: np.ndarray, detector: np.ndarray, time_ps: np.ndarray, seconds: int
 ) -> list[Finding]:
-    """Return when tags do not belong to the pulses that the clock says: it jumped by whole periods, or light is lost."""
+    """Return when tags do not belong to the pulses that the clock says: it jumped by whole periods, or all is lost."""
     scores = log_scores(log, source.mu)
     second = time_ps // SECOND
     evidence = np.bincount(second, scores[detector, log.at(pulse)], minlength=seconds)[:seconds]
@@ -222,7 +220,7 @@ def _lost_pulses(
         try:
             shift, _ = place_in_log(pulse[own], detector[own], log, scores, first=-reach, count=2 * reach + 1)
         except ValueError:
-            text = "clicks go on and belong to no pulse of the log: the light path may be closed, or the log is another one"
+            text = "clicks go on and belong to no pulse of the log: the light path may be closed, or the log ends"
             found.append(Finding("lost", 0, -1, first, end, text))
             continue
         text = f"its clock jumps by {-shift / source.pulse_rate_hz:+.9f} s, {abs(shift)} pulses"

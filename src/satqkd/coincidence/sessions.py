@@ -106,7 +106,9 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
     if scenario.runs is None:
         session, orbit = _recorded_session(scenario, orbit, store)
         return [session], orbit
-    sessions, measured, numbers = [], [], []
+    sessions: list[Session] = []
+    measured: list[np.ndarray] = []
+    numbers: list[np.ndarray] = []
     for number, run in enumerate(scenario.runs):
         try:
             session, seconds = _recorded_session(scenario, None, store[f"run{number}"], run)

@@ -26,9 +26,9 @@ from satqkd.detection.photon_hdf5 import read_photon_hdf5
 from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
 from satqkd.detection.text import read_csv, read_qutag, write_csv
-from satqkd.files import finished
 from satqkd.detection.transmitter_log import import_log
 from satqkd.detection.turned import Turned, turned_by_table, turned_to
+from satqkd.files import finished
 from satqkd.scenario import Recorded, RecordedStation
 from satqkd.scenario.recorded import RecordedRun
 
@@ -433,9 +433,13 @@ def _import_station(
 
     write_station(store, station.name, counted())
     if not found["clicks"].any():
-        raise ValueError(f"{path}: no tag of station {station.name} has a setting: are the times of settings in its clock?")
+        raise ValueError(
+            f"{path}: no tag of station {station.name} has a setting: are the times of settings in its clock?"
+        )
     # Detectors of settings that an analyser has not in this recording do not click.
-    expected = found["clicks"] if not turned else found["clicks"].reshape(2, 2)[found["clicks"].reshape(2, 2).any(axis=1)]
+    expected = (
+        found["clicks"] if not turned else found["clicks"].reshape(2, 2)[found["clicks"].reshape(2, 2).any(axis=1)]
+    )
     if not expected.all():
         silent = station.channels[int(np.argmin(expected)) % len(station.channels)]
         raise ValueError(f"{path}: channel {silent} never clicks: correct channels of station {station.name}")

@@ -56,8 +56,9 @@ def log_states(path: Path, *, intensities: Sequence[int | str] = (0, 1, 2)) -> I
         for name, factor, known in (("intensity", 4, intensities), ("basis", 2, (0, 1)), ("bit", 1, (0, 1))):
             values, found = np.asarray(columns[name]), np.zeros(states.size, bool)
             for index, meant in enumerate(known):
+                numbers = values.dtype.kind in "iufb" and not isinstance(meant, str)
                 # A column of words also holds its numbers as words.
-                same = values == meant if values.dtype.kind in "iufb" and not isinstance(meant, str) else values.astype(str) == str(meant)
+                same = values == meant if numbers else values.astype(str) == str(meant)
                 states[same] += np.uint8(factor * index)
                 found |= same
             if not found.all():
@@ -86,7 +87,10 @@ def _pieces(path: Path) -> Iterator[dict[str, np.ndarray]]:
             yield from _cut({name: rows[name] for name in rows.dtype.names or ()})
         elif kind == [".parquet"]:
             for batch in pyarrow.parquet.ParquetFile(path).iter_batches(ROWS):
-                yield {name: column.to_numpy(zero_copy_only=False) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+                yield {
+                    name: column.to_numpy(zero_copy_only=False)
+                    for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                }
         elif kind == [".csv"]:
             head = pd.read_csv(path, comment="#", nrows=0, sep="\0", engine="python").columns[0]
             mark = next((mark for mark in DELIMITERS if mark in head), ",")
@@ -133,6 +137,7 @@ def import_log(scenario: Recorded, store: zarr.Group) -> None:
     if off.max() > TELLING_SIGMA:
         name = INTENSITIES[int(off.argmax())]
         raise ValueError(
-            f"{path}: {counts[off.argmax()] / total:.4g} of {total} pulses are {name}, and intensity_probabilities.{name}="
-            f"{share[off.argmax()]:g}: correct it, or the order of transmitter.log_intensities"
+            f"{path}: {counts[off.argmax()] / total:.4g} of {total} pulses are {name}, and "
+            f"intensity_probabilities.{name}={share[off.argmax()]:g}: correct it, or the order of "
+            "transmitter.log_intensities"
         )

@@ -426,7 +426,11 @@ def _detector(scenario: Scenario | Recorded, station: int, detector: int) -> str
     """Return the name of a detector: its channel where the scenario has channels."""
     party = scenario.stations[station]
     where = f"setting {detector >> 1}, outcome {detector & 1} of {party.name}"
-    return f"channel {party.channels[detector % len(party.channels)]} ({where})" if isinstance(party, RecordedStation) else where
+    return (
+        f"channel {party.channels[detector % len(party.channels)]} ({where})"
+        if isinstance(party, RecordedStation)
+        else where
+    )
 
 
 def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -33,7 +33,13 @@ from satqkd.scenario.uncertain import Uncertainty, Unknown, unknowns
 
 if TYPE_CHECKING:
     from satqkd.scenario.counts import CountedPairs
-    from satqkd.scenario.recorded import RecordedDetection, RecordedOrbit, RecordedPairs, RecordedStation
+    from satqkd.scenario.recorded import (
+        RecordedDetection,
+        RecordedOrbit,
+        RecordedPairs,
+        RecordedPulses,
+        RecordedStation,
+    )
 
 Intensity = Literal["signal", "decoy", "vacuum"]
 Season = Literal["winter", "spring", "summer", "autumn"]
@@ -468,7 +474,7 @@ class EntangledSource(Section):
 
 
 class DecoyPulses(Section):
-    """Phase-randomised weak coherent pulses at three intensities, simulated or recorded: what the proofs need of them."""
+    """Phase-randomised weak coherent pulses at three intensities, as the proofs need them."""
 
     kind: Literal["decoy"]
     pulse_rate_hz: Annotated[Number, Field(gt=0, le=1e11)] = Field(description="pulses [1/s]")
@@ -656,7 +662,7 @@ class AnyScenario(Section):
         @property
         def kind(self) -> str: ...
         @property
-        def source(self) -> EntangledSource | DecoyPulses | RecordedPairs | CountedPairs: ...
+        def source(self) -> EntangledSource | DecoySource | RecordedPulses | RecordedPairs | CountedPairs: ...
         @property
         def key(self) -> Key: ...
 
@@ -864,7 +870,7 @@ class Experiment(AnyScenario):
         @property
         def polarization(self) -> Polarization: ...
         @property
-        def source(self) -> EntangledSource | DecoyPulses | RecordedPairs: ...
+        def source(self) -> EntangledSource | DecoySource | RecordedPulses | RecordedPairs: ...
         @property
         def detection(self) -> Detection | RecordedDetection: ...
         @property

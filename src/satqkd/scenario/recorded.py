@@ -36,8 +36,8 @@ class RecordedStation(Section):
         | None
     ) = Field(None, description="format of the recording; by default that of its suffix")
     channels: Annotated[tuple[ChannelNumber, ...], Field(min_length=2, max_length=4)] = Field(
-        description="the recording's channel by (setting, outcome): 0+, 0-, 1+, 1-; or of the two outcomes, +, -, where "
-        "an analyser is turned"
+        description="the recording's channel by (setting, outcome): 0+, 0-, 1+, 1-; or by outcome, +, -, of an "
+        "analyser that is turned"
     )
     settings: FileName | None = Field(
         None, description="when the analyser was turned, a CSV with the columns time_ps and setting"
@@ -121,9 +121,9 @@ class RecordedTransmitter(Section):
         "data/recordings or beside the scenario"
     )
     repeats: bool = Field(False, description="whether the record is sent again and again")
-    log_intensities: Annotated[tuple[Annotated[int, Field(ge=0, le=255)] | str, ...], Field(min_length=3, max_length=3)] = (
-        Field((0, 1, 2), description="what the log writes for signal, decoy and vacuum: numbers or words")
-    )
+    log_intensities: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=255)] | str, ...], Field(min_length=3, max_length=3)
+    ] = Field((0, 1, 2), description="what the log writes for signal, decoy and vacuum: numbers or words")
     start_s: Number = Field(
         0, description="when the first pulse left, roughly, by the clock of the station's start_s, without an orbit [s]"
     )
@@ -135,7 +135,9 @@ class RecordedTransmitter(Section):
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
         if len(set(map(str, self.log_intensities))) < 3:
-            raise ValueError(f"log_intensities={list(self.log_intensities)} are not three different ones: name each once")
+            raise ValueError(
+                f"log_intensities={list(self.log_intensities)} are not three different ones: name each once"
+            )
         return self
 
 
@@ -222,8 +224,8 @@ class Recorded(Experiment):
             fixed = self.runs is not None and len(station.channels) == 2 and not station.settings
             if len(station.channels) == 2 and not fixed and not station.settings:
                 raise ValueError(
-                    f"station {station.name} has two channels: say where its analyser stood, by runs with settings or by "
-                    "a table in its key settings"
+                    f"station {station.name} has two channels: say where its analyser stood, by runs with settings or "
+                    "by a table in its key settings"
                 )
             for number, run in enumerate(self.runs or ()):
                 if (run.settings[index] is not None) != fixed:
@@ -236,7 +238,9 @@ class Recorded(Experiment):
             if idle := set(names) - {run.measurement for run in self.runs}:
                 raise ValueError(f"measurement {min(idle)} has no run: add one, or leave it out")
             if timed := [one.name for one in self.measurements if one.duration_s or one.pause_s]:
-                raise ValueError(f"measurement {timed[0]} has a duration_s or pause_s: its runs have theirs, so leave it out")
+                raise ValueError(
+                    f"measurement {timed[0]} has a duration_s or pause_s: its runs have theirs, so leave it out"
+                )
         return self
 
     def _require_durations(self) -> None:

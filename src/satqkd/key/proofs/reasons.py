@@ -12,8 +12,8 @@ REASONS = {
     "unequal detectors": "the counts show detectors that differ by more than the proof allows",
     "dependent bases": "detections depend on the basis, which the proofs exclude",
     "dead detectors": "events were counted while a detector was dead, which the proofs exclude",
-    "turned analysers": "analysers were turned by hand, so that an eavesdropper can know every setting; the length is what "
-    "the same counts give with random settings",
+    "turned analysers": "analysers were turned by hand, so that an eavesdropper can know every setting; the length is "
+    "what the same counts give with random settings",
     "no single photons": "the counts of the three intensities show no sifted bit of a single photon",
     "too many errors": "the error rates leave nothing, however many bits there are",
     "block too small": "more bits at the same error rates would give key, these are too few for the proof",
