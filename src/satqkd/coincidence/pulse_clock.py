@@ -204,7 +204,8 @@ def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
             return best
     raise ValueError(
         f"tags at {1e12 * local_ps.size / max(np.ptp(local_ps), 1):.3g} 1/s show no comb of {PS / period_ps:.9g} "
-        f"pulses a second within {1e6 * LARGEST_DRIFT:g} ppm: check source.pulse_rate_hz, and whether there is more than noise"
+        f"pulses a second within {1e6 * LARGEST_DRIFT:g} ppm: check source.pulse_rate_hz, and whether there is more "
+        "than noise"
     )
 
 
