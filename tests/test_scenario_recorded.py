@@ -89,7 +89,7 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
         ),
         (
             [("channels: [0, 1, 2, 3]", "channels: [0, 1, 2]")],
-            "stations.0.channels is wrong, tuple should have at least",
+            "stations.0 channels are three: give four, or the two of an analyser that is turned",
         ),
         (
             [("channels: [0, 1, 2, 3]", "channels: [0, 1, 2, 300]")],
@@ -117,7 +117,18 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
         ([("name: bob", "name: alice")], "the scenario stations have the same name"),
         ([("- name: key", "- name: bell")], "the scenario measurements have the names bell, bell: give each its own"),
         ([("bell_state: {", "pair_rate_hz: 1\n  bell_state: {")], "unknown key source.pair_rate_hz: "),
-        ([("detection:\n", "transmitter: {}\ndetection:\n")], "unknown key transmitter: "),
+        (
+            [("detection:\n", "transmitter: {log: a.csv}\ndetection:\n")],
+            "the scenario transmitter goes with a source of kind decoy, and only with it",
+        ),
+        (
+            [("  bell_state: {", "  kind: decoy\n  bell_state: {")],
+            "unknown key source.bell_state: known here: kind, pulse_rate_hz",
+        ),
+        (
+            [(ALICE, f"{ALICE}\n    settings: turned.csv")],
+            "stations.0 settings goes with two channels: of four the channel gives the setting",
+        ),
         ([("  dead_time_ns: {", "  # {")], "detection=None is wrong, input should be a valid dictionary"),
     ],
 )
@@ -178,16 +189,28 @@ def test_the_schema_takes_recordings(schema, text, changes):
     for old, new in changes:
         text = text.replace(old, new, 1)
     schema.validate(yaml.load(text, _Texts))
-    for old, new in (("kind: recorded", "kind: mission"), ("window_ns", "window_s"), ("[0, 1, 2, 3]", "[0, 1, 2]")):
+    for old, new in (("kind: recorded", "kind: mission"), ("window_ns", "window_s"), ("[0, 1, 2, 3]", "[0]")):
         with pytest.raises(jsonschema.ValidationError):
             schema.validate(yaml.load(text.replace(old, new, 1), _Texts))
 
 
 def test_the_documents_example_is_a_scenario(root, tmp_path):
     page = (root / "docs/recordings.md").read_text()
-    block = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    blocks = [part.split("```", 1)[0] for part in page.split("```yaml\n")[1:]]
+    whole = [block for block in blocks if "kind: recorded" in block]
+    block = whole[0]
     path = Path(tmp_path / "mine.yaml")
     path.write_text("\n".join(line.removeprefix("   ") for line in block.splitlines()))
     scenario = load_scenario(path)
     assert [station.format for station in scenario.stations] == [None, "sfifteen"]
     assert scenario.key.eps_sec == 1e-10
+    path.write_text(whole[1])
+    assert load_scenario(path).transmitter.log == "tuesday_log.parquet"
+    path.write_text(whole[2])
+    assert load_scenario(path).turned and len(load_scenario(path).runs) == 6
+    (stations,) = [block for block in blocks if "bob_turned.csv" in block]
+    scenarios = whole[0].split("   stations:")[0], whole[0].split("   source:")[1]
+    text = "\n".join(line.removeprefix("   ") for line in f"   source:{scenarios[1]}".splitlines())
+    head = "\n".join(line.removeprefix("   ") for line in scenarios[0].splitlines())
+    path.write_text(f"{head}\n{stations}{text}")
+    assert load_scenario(path).turned

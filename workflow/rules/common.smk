@@ -151,6 +151,11 @@ def count_table(wildcards):
     return str(scenario.file(scenario.table))
 
 
+def scenarios_of(kind):
+    """Return a pattern for the names of recorded scenarios with sources of a kind; without any it matches nothing."""
+    return "|".join(n for n, s in RECORDED.items() if s.source.kind == kind) or "(?!)"
+
+
 def recordings(wildcards):
     """Return the recordings of a scenario, and its element sets if a satellite flew."""
     scenario = RECORDED[wildcards.scenario]

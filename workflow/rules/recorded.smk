@@ -3,11 +3,6 @@
 RECORDED_FOLDER = "results/{scenario}/recorded"
 
 
-def scenarios_of(kind):
-    """Return a pattern for the names of recorded scenarios with sources of a kind; without any it matches nothing."""
-    return "|".join(n for n, s in RECORDED.items() if s.source.kind == kind) or "(?!)"
-
-
 rule recorded:
     """From the tags of two recordings to the key and the Bell test."""
     input:
