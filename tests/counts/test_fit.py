@@ -12,7 +12,8 @@ from satqkd.counts.figures import fit_figure
 from satqkd.counts.fit import DEAD_TIME, EFFICIENCY, NOISE, RATE, SCALES, VISIBILITY, expected_counts, settings_of
 from satqkd.counts.simulate import simulate_table
 from satqkd.key.optimise.downlink import window_acceptance
-from satqkd.scenario import load_scenario
+from satqkd.scenario import ScenarioError, load_scenario
+from satqkd.workflow.check import check
 
 ROWS = [1, 4, 9, 12]
 
@@ -128,6 +129,17 @@ def test_rows_that_do_not_tell_are_refused(example, rows, words):
     scenario, table = example
     with pytest.raises(ValueError, match=words):
         fit_bench(scenario, table=table, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"), [("[1, 4, 9, 13]", "row 13 is not in the table"), ("[1]", "do not determine")]
+)
+def test_rows_to_fit_are_tried_before_any_work(root, tmp_path, rows, words):
+    text = (root / "data/scenarios/counts_example.yaml").read_text()
+    path = tmp_path / "counts_example.yaml"
+    path.write_text(text.replace("fit_rows: [1, 4, 9, 12]", f"fit_rows: {rows}"))
+    with pytest.raises(ScenarioError, match=f"counts_example.yaml: fit_rows: .*{words}"):
+        check(path)
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """Recordings of a scenario in the form of stage 3."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 import zarr
 
 from satqkd.detection import import_recordings, read_tags, write_tags
 from satqkd.detection import recordings as module
+from satqkd.detection.transmitter_log import log_states
 from satqkd.scenario import load_scenario
 
 
@@ -115,3 +117,39 @@ def test_a_fault_of_a_file_leaves_nothing(scenario, tmp_path):
     with pytest.raises(ValueError, match="example_bob.npy: is not a complete NPY file"):
         import_recordings(scenario, tmp_path / "detection.zarr")
     assert {path.name for path in tmp_path.iterdir()} == {"recordings", "scenarios"}
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "parquet", "csv", "csv.gz"])
+def test_a_log_of_pulses_is_read_from_every_format(tmp_path, kind):
+    frame = pd.DataFrame({"intensity": [0, 2, 1, 0], "basis": [0, 1, 1, 0], "bit": [1, 0, 1, 0]})
+    path = tmp_path / f"log.{kind}"
+    if kind == "npz":
+        np.savez(path, **{name: frame[name] for name in frame})
+    elif kind == "npy":
+        np.save(path, frame.to_records(index=False))
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False, sep=";" if kind == "csv" else ",")
+    assert np.concatenate(list(log_states(path))).tolist() == [1, 10, 7, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("intensity,basis\n0,0\n", "has no bit: give intensity, basis and bit of each pulse"),
+        (
+            "intensity,basis,bit\n0,0,0\n3,0,0\n",
+            "row 2 has intensity=3, which is none of 0, 1, 2: name what it writes in",
+        ),
+        ("intensity,basis,bit\n0,0,0\n1,2,0\n", "row 2 has basis=2, which is none of 0, 1"),
+        ("intensity,basis,bit\n0,0,\n", "row 1 has bit=nan, which is none of 0, 1"),
+        ("intensity,basis,bit\n", "has no rows: give one for each pulse"),
+        ("", "cannot be read as a log of pulses"),
+    ],
+)
+def test_a_wrong_log_of_pulses_is_named_with_its_row(tmp_path, text, message):
+    path = tmp_path / "log.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"log.csv: {message}"):
+        list(log_states(path))

@@ -26,11 +26,11 @@ from satqkd.detection.photon_hdf5 import read_photon_hdf5
 from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
 from satqkd.detection.text import read_csv, read_qutag, write_csv
-from satqkd.detection.transmitter_log import import_log
+from satqkd.detection.transmitter_log import log_states
 from satqkd.detection.turned import Turned, turned_by_table, turned_to
 from satqkd.files import finished
-from satqkd.scenario import Recorded, RecordedStation
-from satqkd.scenario.recorded import RecordedRun
+from satqkd.scenario import INTENSITIES, Recorded, RecordedStation
+from satqkd.scenario.recorded import RecordedPulses, RecordedRun
 
 CHUNK = 1 << 20
 # Inputs of a tagger have different delays, so tags out of order by up to this are sorted by default; more is a fault of
@@ -38,6 +38,8 @@ CHUNK = 1 << 20
 DISORDER_PS = 1_000_000
 LARGEST_ZARR_CHUNK = 1 << 26
 IGNORED, UNKNOWN = 254, 255
+# Standard deviations at which the shares of a log of pulses contradict the scenario's.
+SHARES_SIGMA = 6.0
 
 READERS: dict[str, Callable[[Path, int, Counter], Pieces]] = {
     "npy": read_npy,
@@ -337,7 +339,7 @@ def import_recordings(scenario: Recorded, path: str | Path) -> xr.Dataset:
         store.attrs.update(label(xr.Dataset(), "detection", scenario, 0).attrs | {"run": 1})
         found = [_import_all(scenario, station, store) for station in scenario.stations]
         if scenario.transmitter:
-            import_log(scenario, store)
+            _import_log(scenario, store)
     data = xr.Dataset(
         {
             "clicks": variable(("station", "detector"), [f["clicks"] for f in found], "1", "tags by detector"),
@@ -444,6 +446,38 @@ def _import_station(
         silent = station.channels[int(np.argmin(expected)) % len(station.channels)]
         raise ValueError(f"{path}: channel {silent} never clicks: correct channels of station {station.name}")
     return found
+
+
+def _import_log(scenario: Recorded, store: zarr.Group) -> None:
+    """Write a transmitter's log to a ``detection.zarr`` as one byte a pulse, and check the shares of its intensities.
+
+    Parameters
+    ----------
+    scenario : Recorded
+        Of pulses.
+    store : zarr.Group
+
+    Raises
+    ------
+    ValueError
+        As `log_states`, and where the scenario's `intensity_probabilities` are not those of the log.
+    """
+    assert scenario.transmitter is not None and isinstance(scenario.source, RecordedPulses)
+    path = scenario.log_file()
+    group = store.create_group("transmitter/log")
+    states = np.concatenate(list(log_states(path, intensities=scenario.transmitter.log_intensities)))
+    group.create_array("state", data=states, chunks=(min(states.size, CHUNK),), dimension_names=("pulse",))
+    group.attrs["repeats"] = scenario.transmitter.repeats
+    counts = np.bincount(states >> 2, minlength=3)
+    share, total = scenario.source.shares, counts.sum()
+    off = np.abs(counts - total * share) / np.sqrt(total * share * (1 - share))
+    if off.max() > SHARES_SIGMA:
+        name = INTENSITIES[int(off.argmax())]
+        raise ValueError(
+            f"{path}: {counts[off.argmax()] / total:.4g} of {total} pulses are {name}, and "
+            f"intensity_probabilities.{name}={share[off.argmax()]:g}: correct it, or the order of "
+            "transmitter.log_intensities"
+        )
 
 
 def write_station(store: zarr.Group, station: str, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:

@@ -6,16 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.parquet
-import zarr
 
 from satqkd.detection.columns import DELIMITERS, first_line
-from satqkd.scenario import INTENSITIES, Recorded
-from satqkd.scenario.recorded import RecordedPulses
 
 COLUMNS = ("intensity", "basis", "bit")
 ROWS = 1 << 20
-# Standard deviations at which the shares of a log contradict the scenario's.
-TELLING_SIGMA = 6.0
 
 
 def log_states(path: Path, *, intensities: Sequence[int | str] = (0, 1, 2)) -> Iterator[np.ndarray]:
@@ -109,35 +104,3 @@ def _cut(whole: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
         raise ValueError(f"its columns have {', '.join(f'{size} ({name})' for name, size in sizes.items())} rows")
     for first in range(0, max(sizes.values(), default=1), ROWS):
         yield {name: column[first : first + ROWS] for name, column in whole.items() if column.ndim}
-
-
-def import_log(scenario: Recorded, store: zarr.Group) -> None:
-    """Write a transmitter's log to a ``detection.zarr`` as one byte a pulse, and check the shares of its intensities.
-
-    Parameters
-    ----------
-    scenario : Recorded
-        Of pulses.
-    store : zarr.Group
-
-    Raises
-    ------
-    ValueError
-        As `log_states`, and where the scenario's `intensity_probabilities` are not those of the log.
-    """
-    assert scenario.transmitter is not None and isinstance(scenario.source, RecordedPulses)
-    path = scenario.log_file()
-    group = store.create_group("transmitter/log")
-    states = np.concatenate(list(log_states(path, intensities=scenario.transmitter.log_intensities)))
-    group.create_array("state", data=states, chunks=(min(states.size, ROWS),), dimension_names=("pulse",))
-    group.attrs["repeats"] = scenario.transmitter.repeats
-    counts = np.bincount(states >> 2, minlength=3)
-    share, total = scenario.source.shares, counts.sum()
-    off = np.abs(counts - total * share) / np.sqrt(total * share * (1 - share))
-    if off.max() > TELLING_SIGMA:
-        name = INTENSITIES[int(off.argmax())]
-        raise ValueError(
-            f"{path}: {counts[off.argmax()] / total:.4g} of {total} pulses are {name}, and "
-            f"intensity_probabilities.{name}={share[off.argmax()]:g}: correct it, or the order of "
-            "transmitter.log_intensities"
-        )
