@@ -3,14 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 
 from satqkd.bench import still_link
+from satqkd.channel import link_budget
 from satqkd.coincidence import coincidences, observables
 from satqkd.coincidence.figures import health_figure
 from satqkd.coincidence.report import balance_table
 from satqkd.detection import import_recordings, read_tags, simulate, write_tags
 from satqkd.key import distill
+from satqkd.orbit import find_sessions
 from satqkd.scenario import load_scenario
+from satqkd.streams import transmitter_log
 from satqkd.workflow.check import check
 from satqkd.workflow.example import laboratory_bench, record_example
 
@@ -187,3 +191,38 @@ def test_the_files_are_looked_at_before_any_work(laboratory, tmp_path):
         ValueError, match=r"transmitter.log: .*example_receiver.a1: cannot be read as a log of pulses: the"
     ):
         check(path)
+
+
+@pytest.mark.slow
+def test_a_pass_is_counted_by_the_log_as_by_the_beacon(root, missions, tmp_path):
+    """Six seconds of a satellite through a better link: tags and log without beacon, known to a millisecond of UTC."""
+    better = {"stations.0.receiver_efficiency": 0.9, "stations.0.zenith_extinction_db": 0.3, "reference": None}
+    mission = missions["liao2017"].replaced(better | {"orbit.max_duration_s": 6, "source.pulse_rate_hz": 2e6})
+    sky = find_sessions(mission)
+    simulate(mission, sky, link_budget(mission, sky), path=tmp_path / "simulated.zarr", seed=3, run=1)
+    beacon = coincidences(mission, sky, tmp_path / "simulated.zarr", path=tmp_path / "simulated.nc")
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "orbits").symlink_to(root / "data/orbits")
+    tags = read_tags(tmp_path / "simulated.zarr", "xinglong")
+    write_tags(tags.assign(time=tags.time + SECOND_PS), tmp_path / "recordings/receiver.npy")
+    log_key = int(zarr.open_group(tmp_path / "simulated.zarr", mode="r")["transmitter"].attrs["log_key"], 16)
+    sent = transmitter_log(log_key, np.arange(14_000_000), mission.source.shares)
+    pd.DataFrame(dict(zip(("intensity", "basis", "bit"), sent, strict=True))).to_parquet(
+        tmp_path / "recordings/log.parquet"
+    )
+    station, start = mission.stations[0], sky.time.values[0]
+    zero = start - np.timedelta64(1000 + round(1000 * station.clock_offset_s), "ms")
+    first, zero = (f"{np.datetime_as_string(time, unit='ms')}Z" for time in (start, zero))
+    place = f"latitude_deg: {station.latitude_deg}\n    longitude_deg: {station.longitude_deg}\n    altitude_m: 890"
+    orbit = f"orbit: {{elements: micius.csv, start: {first}, duration_s: 6}}\ntransmitter:\n  time_zero: {first}\n"
+    text = (root / "data/scenarios/pulses_example.yaml").read_text().replace("transmitter:\n", orbit)
+    text = text.replace("- name: bob\n", f"- name: bob\n    {place}\n    time_zero: {zero}\n")
+    text = text.replace("example_receiver.a1", "receiver.npy").replace("example_log", "log")
+    (tmp_path / "scenarios/pulses_example.yaml").write_text(text.replace("duration_s: 10", "duration_s: 5"))
+    scenario = load_scenario(tmp_path / "scenarios/pulses_example.yaml")
+    import_recordings(scenario, tmp_path / "recorded.zarr")
+    found = coincidences(scenario, find_sessions(scenario), tmp_path / "recorded.zarr", path=tmp_path / "recorded.nc")
+    in_time = int(np.count_nonzero(beacon.time.values < 5 * SECOND_PS))
+    assert found.duration.values.tolist() == [5]
+    assert abs(found.sizes["coincidence"] - in_time) < 0.005 * in_time and in_time > 5000
+    assert float(distill(scenario, found).qber[0].max()) < 0.02

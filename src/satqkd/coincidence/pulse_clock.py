@@ -329,7 +329,7 @@ def log_scores(log: PulseLog, mean_photon_numbers: np.ndarray) -> np.ndarray:
     >>> log_scores(PulseLog(np.arange(12, dtype=np.uint8)), np.array([0.8, 0.1, 0.0]))[0, [0, 1, 2, 8]].round(
     ...     2
     ... ).tolist()
-    [1.59, -0.22, 1.03, -2.3]
+    [1.49, -0.54, 0.92, -2.3]
     """
     share = np.bincount(log.states >> 2, minlength=3)[:3] / log.states.size
     mu = np.asarray(mean_photon_numbers, float)
