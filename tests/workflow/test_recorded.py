@@ -46,3 +46,16 @@ def test_the_notebook_runs_on_the_spot(project):
     )
     assert status == 0, text
     assert float(load(project.folder / FOLDER / "key.nc").sifted.sum()) > 1000
+
+
+def test_the_workflow_goes_from_tags_and_log_to_the_key(project_in, tmp_path):
+    """Pulses have no Bell test: their rule has no such outputs."""
+    made = project_in(tmp_path, scenarios=["pulses_example"])
+    scenario = made.folder / "data/scenarios/pulses_example.yaml"
+    scenario.write_text(scenario.read_text().replace("duration_s: 10", "duration_s: 3"))
+    record_example(load_scenario(scenario), load_scenario("liao2017"), transmittance=0.03, seed=5)
+    status, text = made.snakemake()
+    assert status == 0, text
+    folder = made.folder / "results/pulses_example/recorded"
+    assert float(load(folder / "key.nc").length.sel(bound="asymptotic")) > 1000
+    assert (folder / "figures/health.svg").is_file() and not (folder / "bell.nc").exists()

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet
 
 from satqkd.detection.columns import DELIMITERS, first_line
 
@@ -81,7 +80,9 @@ def _pieces(path: Path) -> Iterator[dict[str, np.ndarray]]:
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
             yield from _cut({name: rows[name] for name in rows.dtype.names or ()})
         elif kind == [".parquet"]:
-            for batch in pyarrow.parquet.ParquetFile(path).iter_batches(ROWS):
+            from pyarrow import parquet  # takes a while to import, and few logs need it
+
+            for batch in parquet.ParquetFile(path).iter_batches(ROWS):
                 yield {
                     name: column.to_numpy(zero_copy_only=False)
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)
