@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from satqkd.detection.columns import DELIMITERS, first_line
+from satqkd.detection.columns import first_line
+from satqkd.detection.text import DELIMITERS
 
 COLUMNS = ("intensity", "basis", "bit")
 ROWS = 1 << 20
