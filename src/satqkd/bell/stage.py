@@ -76,7 +76,9 @@ def _chsh(coincidence: xr.Dataset, measurement: int, *, known_settings: bool) ->
         "s": variable((), result.s, "1", "CHSH sum"),
         "sigma": variable((), result.sigma, "1", "its standard deviation"),
         # Settings that are known before the pairs come exclude no local model.
-        "p_value": variable((), 1.0 if known_settings else result.p_value, "1", "highest probability under local realism"),
+        "p_value": variable(
+            (), 1.0 if known_settings else result.p_value, "1", "highest probability under local realism"
+        ),
         "n_sigma": variable((), result.n_sigma, "1", "standard deviations above 2"),
         "trials": variable((), result.trials, "1", "coincidences in all settings"),
     }
