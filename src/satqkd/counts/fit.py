@@ -212,10 +212,7 @@ def fit_bench(scenario: Counts, *, table: CountTable | None = None, rows: Sequen
     size = len(table.duration_s)
     asked = rows or scenario.fit_rows or range(1, size + 1)
     if len(set(asked)) < len(asked):
-        raise ValueError(
-            f"rows {[*asked]} name a row twice, so that its counts would count twice: "
-            "name each row once"
-        )
+        raise ValueError(f"rows {[*asked]} name a row twice, so that its counts would count twice: name each row once")
     if wrong := [row for row in asked if not 1 <= row <= size]:
         raise ValueError(f"row {wrong[0]} is not in the table, which has rows 1 to {size}: fit others")
     chosen = [row - 1 for row in asked]
