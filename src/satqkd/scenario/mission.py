@@ -152,6 +152,9 @@ class Tracking(Section):
     """The loops that point the transmitter, and what disturbs them."""
 
     platform_rms_urad: NonNegative = Field(description="vibration of the platform, standard deviation per axis [urad]")
+    platform_highest_hz: Positive | None = Field(
+        None, description="frequency above which the platform does not vibrate; no end without it [1/s]"
+    )
     coarse: ControlLoop = Field(description="loop of the gimbal or the satellite's attitude")
     fine: ControlLoop = Field(description="loop of the fast mirror; its frames are a multiple of the coarse ones")
     drive_error_urad: NonNegative = Field(0, description="amplitude of the periodic error of the drive [urad]")
