@@ -118,6 +118,10 @@ class Orbit(Section):
     published_pass: Literal["shown", "any"] = Field(
         "shown", description="any where a publication prints no night: it is one of the sessions, nobody knows which"
     )
+    measurement_nights: Literal["stated", "unknown"] = Field(
+        "stated",
+        description="whether measurements had the sessions in their order, or predictions draw which, and their air",
+    )
     survey: FileName | None = Field(None, description="nights and stations (CSV) whose highest passes are listed")
 
     @model_validator(mode="after")
