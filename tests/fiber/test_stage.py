@@ -11,12 +11,18 @@ from satqkd.key import distill
 JULIAN_YEAR_S = 365.25 * 86400
 
 
+HALF = 0.5  # efficiency of all detectors in these scenarios' tests
+
+
 def channel(total_db, *, distance_m, used=None, range_m=None):
+    """A link of two stations whose loss includes their detectors."""
     total = np.array(total_db, float)
+    each = np.sqrt(10 ** (-total / 10)) / HALF
     return xr.Dataset(
         {
             "distance": ((), distance_m),
             "total_attenuation": ("time", total),
+            "transmittance": (("time", "station"), np.stack([each, each], axis=1)),
             "measurement": ("time", np.zeros(total.size, int) if used is None else used),
             "range": (("time", "station"), np.ones((total.size, 2)) if range_m is None else np.array(range_m)[:, None]),
         }

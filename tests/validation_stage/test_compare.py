@@ -279,6 +279,17 @@ def test_a_deviation_that_went_away_is_stale(tmp_path):
     assert [one.id for one in stale(compare(TWO, {}), listed)] == ["gone"]
 
 
+def test_printing_and_counting_alone_make_a_row_vague():
+    """A violation of 4, printed to one digit and counted to one sigma: 1.96 sqrt(1 + 1/12)/4."""
+    row = {"value": 4.0}
+    found = only(row, {"value": 4.2, "sigma": 3.0, "counting": 1.0})
+    assert found.least_width == pytest.approx(1.96 * math.sqrt(1 + 1 / 12) / 4)
+    assert found.verdict == "vague" and "counting noise of one experiment that alone makes it vague: 51%" in found.reason
+    narrow = only(row, {"value": 4.2, "sigma": 3.0, "counting": 0.01})
+    assert narrow.least_width == pytest.approx(1.96 * math.sqrt(1 / 12) / 4, rel=1e-3)
+    assert narrow.verdict == "vague" and "alone makes it vague" not in narrow.reason
+
+
 def test_a_deviation_of_one_role_does_not_excuse_the_other(tmp_path):
     listed = known(tmp_path, "- {scenario: mine, id: a, role: formula, reason: found, arithmetic: 1 + 1}\n")
     rows = compare(TWO, {"a": [{"value": 9, "unit": "1/s"}, {"value": 9, "unit": "1/s", "role": "formula"}]})

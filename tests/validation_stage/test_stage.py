@@ -111,6 +111,21 @@ def test_a_difference_is_taken_draw_by_draw(missions, tmp_path):
     assert (found["low"], found["value"], found["high"]) == pytest.approx((3, 3, 3))
 
 
+def test_a_row_where_our_model_is_short_says_so_and_stays_outside(missions, tmp_path):
+    save_observables({"qber": (0.2, "1")}, tmp_path / "run1" / KEY)
+    drawn(tmp_path, {"key.qber": quantiles_of_a_normal(0.2, 0.001)}, "1")
+    short = KnownDeviation(scenario="yin2020", id="qber", reason="Too short.", arithmetic="1 + 1", model_short=True)
+    for known, verdict in ((short, "outside"), (short.model_copy(update={"model_short": False}), "listed")):
+        frame = validate(
+            {"yin2020": load_reference("yin2020")},
+            {"yin2020": missions["yin2020"]},
+            {"yin2020": gather(tmp_path)},
+            [known],
+        ).set_index("id")
+        assert frame.loc["qber", "verdict"] == verdict
+        assert frame.loc["qber", "reason"].startswith("Too short. 1 + 1 Printed:")
+
+
 def test_draws_without_a_number_are_left_out(missions, tmp_path):
     save_observables({"qber": (0.045, "1")}, tmp_path / "run1" / KEY)
     drawn(tmp_path, {"key.qber": np.array([0.03, math.nan, 0.04, 0.05])}, "1")
