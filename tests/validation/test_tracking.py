@@ -12,8 +12,8 @@ def test_the_specification_from_olympus():
 
 def test_the_vibration_of_micius_after_its_loops():
     """9.3 urad without and 0.47 urad with tracking, measured in orbit (Angular micro-vibration of the Micius satellite,
-    2021), with energy below 30 Hz. Loops with the printed frames and bandwidths of a fortieth to a tenth of them leave this
-    of a spectrum that ends there, and up to three times as much of one without an end.
+    2021), with energy below 30 Hz. Loops with the printed frames and bandwidths of a fortieth to a tenth of them leave
+    this of a spectrum that ends there, and up to three times as much of one without an end.
     """
 
     def left_urad(bandwidth_hz, highest_hz=np.inf):

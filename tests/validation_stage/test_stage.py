@@ -12,6 +12,7 @@ from scipy.stats import norm
 from satqkd.files import save_observables
 from satqkd.validation import gather, load_reference, simulated_values, validate, without_key
 from satqkd.validation.__main__ import main
+from satqkd.validation.compare import KnownDeviation
 from satqkd.validation.figures import MARKERS, Z_LIMIT, deviation_figure, z_figure
 from satqkd.validation.stage import chi_squared, judged, save_table, verdicts_that_moved
 

@@ -56,13 +56,15 @@ def changed_link(
     True
     """
     changed = scenario.replaced(changes)
+    if isinstance(changed, Bench):
+        return changed, link_budget(changed, orbit)
     tracking = scenario.transmitter.tracking
     if tracking is not None and tracking.jitter == "stated":  # the loops are shown, and the link does not take them
         changes = {key: value for key, value in changes.items() if not key.startswith("transmitter.tracking.")}
-        if changed.transmitter.tracking != tracking and "tracking_error" in channel:
+        if changed.transmitter.tracking not in (tracking, None):
             error = channel.tracking_error.copy(data=tracking_error_rad(changed.transmitter.tracking))
             channel = channel.assign(tracking_error=error)
-    if isinstance(changed, Bench) or any(LINK.match(key) and not FACTORS.match(key) for key in changes):
+    if any(LINK.match(key) and not FACTORS.match(key) for key in changes):
         return changed, link_budget(changed, orbit)
     if not any(FACTORS.match(key) for key in changes):
         return changed, channel

@@ -185,7 +185,10 @@ def orbit_draws(scenario: Scenario, draws: Sequence[Mapping[str, float]]) -> lis
     nodes = np.linspace(drawn.min(), drawn.max(), NODES)
     at_nodes = [_observed(scenario, {key: float(node)}) for node in nodes]
     return [
-        {name: (_between(value, nodes, [one[name][0] for one in at_nodes]), unit) for name, (_, unit) in at_nodes[0].items()}
+        {
+            name: (_between(value, nodes, [one[name][0] for one in at_nodes]), unit)
+            for name, (_, unit) in at_nodes[0].items()
+        }
         for value in drawn
     ]
 

@@ -11,7 +11,7 @@ the posterior, Student's distribution about the least-squares solution. Each wal
 """
 
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any

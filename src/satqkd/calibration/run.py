@@ -26,9 +26,7 @@ def calibrate(*, seed: int, steps: int = STEPS, warm_up: int = WARM_UP, processe
     }
     missions = [one for one in map(load_scenario, names) if isinstance(one, Scenario)]
     flights = {mission.name: Flight.of(mission, find_sessions(mission)) for mission in missions}
-    return sample(
-        calibration_problem(published), flights, seed=seed, steps=steps, warm_up=warm_up, processes=processes
-    )
+    return sample(calibration_problem(published), flights, seed=seed, steps=steps, warm_up=warm_up, processes=processes)
 
 
 def flat(tree: xr.DataTree) -> pd.DataFrame:

@@ -138,7 +138,9 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset, *, seed: int | None = Non
         data["pointing_jitter"] = variable(each, orbit.jitter.values, "rad", "tracking error, per axis")
         speed_m_s = _angular_rate_rad_s(orbit) * orbit.range.values
         data["point_ahead"] = variable(each, point_ahead_rad(speed_m_s), "rad", "angle from the beacon to the downlink")
-        data["tracking_error"] = variable((), tracking_error_rad(tracking), "rad", "what the tracking loops leave, per axis")
+        data["tracking_error"] = variable(
+            (), tracking_error_rad(tracking), "rad", "what the tracking loops leave, per axis"
+        )
     if scenario.transmitter.far_field is not None:
         pattern = telescope_pattern(scenario.transmitter)
         smeared = scanned(pattern, jitter_rad=scenario.transmitter.pointing_jitter_urad * 1e-6)

@@ -1,4 +1,4 @@
-"""What is not known of a value: a range in which it is equally likely to lie anywhere, a standard deviation, or a factor."""
+"""What is not known of a value: a range in which all values are equally likely, a standard deviation, or a factor."""
 
 import re
 from collections.abc import Mapping
