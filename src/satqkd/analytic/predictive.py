@@ -1,8 +1,8 @@
 """The predictive distribution of what a publication can be compared with: draws through the analytic chain.
 
 Each draw takes one set of the values that are not known, draws the counts of all sessions with their fading and
-Poisson's deviation, and evaluates on them what the stages hand to validation. Nothing is simulated tag by tag: the clock
-and Cascade are left out.
+Poisson's deviation, and evaluates on them what the stages hand to validation. Nothing is simulated tag by tag: the
+clock and Cascade are left out.
 """
 
 import re
