@@ -600,7 +600,7 @@ def tracking_error_rad(tracking: Tracking) -> float:
     --------
     >>> from satqkd import load_scenario
     >>> round(1e6 * tracking_error_rad(load_scenario("liao2017").transmitter.tracking), 2)
-    0.93
+    0.94
     """
     coarse, fine = control_loops(tracking)
     return residual_rms_rad(**vibration(tracking), coarse=coarse, fine=fine)
