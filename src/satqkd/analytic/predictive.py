@@ -97,7 +97,6 @@ def predictive(
     scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
     require_compensated(scenario)
     beside = beside_draws(scenario, orbit, seed=seed, rows=len(draws))
-    scenario = with_mean_sky(scenario, orbit)
     rng = stream(seed, scenario.name, "predictive")
     rows, units = _rows(scenario, draws, orbit=orbit, budget=budget, rng=rng, beside=beside)
     for name, (column, unit) in _of_other_nights(scenario, draws, orbit, seed).items():
