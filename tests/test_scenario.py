@@ -68,7 +68,10 @@ APERTURE = 'aperture_m: {value: 0.18, assumed: "smaller telescope of Micius; it 
 LATITUDE = "latitude_deg: {value: 37 22 44.43 N, published: main text}"
 LONGITUDE = "longitude_deg: {value: 97 43 37.01 E, published: main text}"
 PAIR_RATE = "pair_rate_hz: {value: 5.9e6, published: main text}"
-PHOTONS = "mean_photon_numbers: {value: {signal: 0.8, decoy: 0.1, vacuum: 0.0}, published: main text}"
+PHOTONS = """mean_photon_numbers:  # known to the printed fluctuation of the intensity
+    signal: {value: 0.8, published: main text, range: [0.76, 0.84]}
+    decoy: {value: 0.1, published: main text, range: [0.095, 0.105]}
+    vacuum: {value: 0.0, published: main text}"""
 END = "search_end: 2018-11-10T00:00:00Z"
 ELEMENTS = "elements: micius.csv"
 
@@ -169,14 +172,14 @@ def test_unknown_keys_like_nothing_list_what_there_is(message):
         (APERTURE, "aperture_m: true", "transmitter.aperture_m=True is not a number"),
         (APERTURE, "aperture_m: null", "transmitter.aperture_m=None is wrong"),
         (APERTURE, "wavelength_m: 1", "unknown key transmitter.wavelength_m: did you mean wavelength_nm?"),
-        (APERTURE, "aperture_m: 1\n  aperture_m: 2", "line 19: the key aperture_m occurs twice: keep one"),
-        (APERTURE, "aperture_m: &d 1\n  optics: *d", "line 19: YAML aliases are not allowed: write the value out"),
-        (APERTURE, "aperture_m: 2016-02-30", "line 18: 2016-02-30 cannot be read (day is out of range for month)"),
-        (APERTURE, "aperture_m: [", "line 20: is not YAML"),
-        (APERTURE, "aperture_m: !!python/name:os.system x", "line 18: is not YAML"),
+        (APERTURE, "aperture_m: 1\n  aperture_m: 2", "line 20: the key aperture_m occurs twice: keep one"),
+        (APERTURE, "aperture_m: &d 1\n  optics: *d", "line 20: YAML aliases are not allowed: write the value out"),
+        (APERTURE, "aperture_m: 2016-02-30", "line 19: 2016-02-30 cannot be read (day is out of range for month)"),
+        (APERTURE, "aperture_m: [", "line 21: is not YAML"),
+        (APERTURE, "aperture_m: !!python/name:os.system x", "line 19: is not YAML"),
         (APERTURE, "aperture_m: " + "[" * 500 + "]" * 500, "is nested too deeply"),
         (APERTURE, 'aperture_m: "1\\n2"', "transmitter.aperture_m=1 2 is not a number"),
-        (APERTURE, "? [a]\n  : 1", "line 18: a key has to be a plain word"),
+        (APERTURE, "? [a]\n  : 1", "line 19: a key has to be a plain word"),
         (APERTURE, "# 0.18", "the key transmitter.aperture_m is missing: add it (docs: clear aperture [m])"),
         (END, "search_end: 2018-11-10T00:00:00", "orbit.search_end=2018-11-10 00:00:00 is not in UTC: end it with Z"),
         (END, "search_end: 2018-11-10T00:00:00+08:00", "orbit.search_end=2018-11-10 00:00:00+08:00 is not in UTC"),

@@ -38,6 +38,19 @@ def test_a_range_is_uniform(low, width, probability):
     assert spread.log_density(low - 1) == spread.log_density(low + width + 1) == -np.inf
 
 
+@given(value=st.floats(1e-3, 1e3), factor=st.floats(1.01, 100), probability=st.floats(0, 1))
+def test_a_factor_is_uniform_in_the_logarithm(value, factor, probability):
+    spread = Uncertainty(value, low=value / factor, high=value * factor, logarithmic=True)
+    assert spread.quantile(probability) == pytest.approx(value * factor ** (2 * probability - 1), rel=1e-9)
+    assert spread.quantile(0.5) == pytest.approx(value)
+    draws = [spread.quantile(p) for p in (np.arange(2000) + 0.5) / 2000]
+    assert spread.deviation == pytest.approx(np.std(draws), rel=0.02)
+    assert spread.log_density(value / factor * 0.99) == -np.inf
+    # The density is that of the quantiles: its product with the value is the same everywhere.
+    middle = spread.log_density(value) + np.log(value)
+    assert spread.log_density(spread.quantile(0.3)) + np.log(spread.quantile(0.3)) == pytest.approx(middle, abs=1e-9)
+
+
 @given(value=st.floats(-1e3, 1e3), sigma=st.floats(1e-3, 1e3))
 def test_a_sigma_is_normal(value, sigma):
     spread = Uncertainty(value, sigma=sigma)
@@ -56,6 +69,8 @@ def test_the_deviation_of_a_range_is_that_of_the_uniform_distribution():
     ("new", "sentence"),
     [
         ("{value: 0.5, published: p. 3, range: [0.6, 0.7]}", "range=[0.6, 0.7] does not hold the value 0.5"),
+        ("{value: 0.5, published: p. 3, factor: 1}", "factor=1 does not fit the value 0.5: give a number above 1"),
+        ("{value: 0.5, published: p. 3, range: [0.4, 0.6], factor: 2}", "has range and factor: keep one of them"),
         ("{value: 0.5, published: p. 3, range: [0.4]}", "range=[0.4] does not hold the value 0.5: give [lowest"),
         ("{value: 0.5, published: p. 3, range: [0.5, 0.5]}", "range=[0.5, 0.5] does not hold"),
         ("{value: 0.5, published: p. 3, range: [a, 0.6]}", "range=['a', 0.6] does not hold"),

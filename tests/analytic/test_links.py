@@ -31,6 +31,16 @@ def test_it_is_that_of_the_changed_scenario(missions, orbits, changes):
         np.testing.assert_allclose(link[name].values, again[name].values, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+def test_loops_that_are_only_shown_change_their_error_and_nothing_else(missions, orbits):
+    mission, orbit = missions["yin2017"], orbits["yin2017"].isel(time=slice(None, None, 200))
+    before = link_budget(mission, orbit)
+    changes = {"transmitter.tracking.fine.bandwidth_hz": 200.0}
+    _, link = changed_link(mission, changes, channel=before, orbit=orbit)
+    assert float(link.tracking_error) < float(before.tracking_error)
+    assert float(link.tracking_error) == float(link_budget(mission.replaced(changes), orbit).tracking_error)
+    assert link.drop_vars("tracking_error").identical(before.drop_vars("tracking_error"))
+
+
 def test_a_stated_jitter_moves_nothing_where_the_loops_give_it(missions, orbits):
     mission = missions["liao2017"].replaced({"transmitter.tracking.jitter": "loops"})
     orbit = orbits["liao2017"].isel(time=slice(None, None, 20))

@@ -113,7 +113,7 @@ def test_sampling_again_gives_what_the_scenarios_hold(draws):
     pytest.importorskip("emcee")
     from satqkd.calibration.run import calibrate
 
-    again = calibrate(seed=2, steps=300, warm_up=150)["posterior"].to_dataset()
+    again = calibrate(seed=2, steps=300, warm_up=150, processes=3)["posterior"].to_dataset()
     for name in draws:
         assert abs(float(again[name].median()) - draws[name].median()) < 0.4 * draws[name].std()
         assert float(again[name].std()) == pytest.approx(draws[name].std(), rel=0.35)

@@ -40,6 +40,21 @@ def test_the_spectrum_of_the_platform_has_its_variance():
     assert variance == pytest.approx(9.0, rel=1e-3)
 
 
+def test_a_vibration_that_ends_keeps_its_variance():
+    """All of it is below the end, in the spectrum and in a series; the loops leave less of it."""
+    frequency = np.geomspace(1e-4, 1e5, 20_000)
+    spectrum = platform_spectrum(frequency, rms_rad=3.0, highest_hz=30)
+    assert np.trapezoid(spectrum * frequency, np.log(frequency)) == pytest.approx(9.0, rel=2e-3)
+    drawn = draw_vibration(np.random.default_rng(3), 200_000, step_s=1e-2, rms_rad=3.0, highest_hz=5)
+    assert drawn.std() == pytest.approx(3.0, rel=0.03)
+    above = np.fft.rfftfreq(drawn.size, 1e-2) > 5.01
+    assert np.abs(np.fft.rfft(drawn))[above].max() < 1e-6
+    left = [
+        residual_rms_rad(platform_rms_rad=1.0, coarse=COARSE, fine=FINE, highest_hz=end) for end in (30, 300, np.inf)
+    ]
+    assert left == sorted(left)
+
+
 def test_a_slow_disturbance_is_left_by_its_frequency_over_the_bandwidth():
     slow = np.array([0.01, 0.1, 1.0])
     assert np.abs(rejection(slow, FINE)) == pytest.approx(slow / FINE.bandwidth_hz, rel=0.02)

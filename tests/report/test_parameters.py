@@ -42,7 +42,8 @@ def test_values_are_shown_as_one_would_write_them(root):
     rows = {key: value for key, value, *_ in parameter_rows(load_scenario(root / "data/scenarios/liao2017.yaml"))}
     assert rows["transmitter.divergence_full_angle_urad"] == "[8.5, 11]"
     assert rows["source.pulse_rate_hz"] == "100000000"
-    assert rows["source.mean_photon_numbers"] == "signal 0.8, decoy 0.1, vacuum 0"
+    assert rows["source.intensity_probabilities"] == "signal 0.5, decoy 0.25, vacuum 0.25"
+    assert rows["source.mean_photon_numbers.decoy"] == "0.1 (0.095 to 0.105)"
     assert rows["orbit.satellite_in_shadow"] == "no"
     assert rows["measurements.0.angles_deg"] == "[[0, 45]]"
 

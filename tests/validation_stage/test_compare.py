@@ -233,7 +233,8 @@ def test_table_reads_well():
     frame = table(compare(published, simulated))
     assert list(frame.columns) == [
         "scenario", "id", "published", "published_sigma", "half_width", "median", "low", "high", "simulated",
-        "simulated_sigma", "unit", "role", "z", "relative_deviation", "relative_width", "reason", "verdict",
+        "simulated_sigma", "unit", "role", "z", "relative_deviation", "relative_width", "least_width", "reason",
+        "verdict",
     ]  # fmt: skip
     assert list(frame["published"]) == ["645 to 1200", "1e-17", "3551136"]
     assert list(frame["half_width"]) == ["0.5 and 50", "5e-18", "0.5"]
@@ -277,6 +278,19 @@ def test_a_deviation_that_went_away_is_stale(tmp_path):
     within = compare(TWO, {"a": {"value": 1, "unit": "1/s"}})
     assert [one.id for one in stale(within, listed)] == ["a", "gone"]
     assert [one.id for one in stale(compare(TWO, {}), listed)] == ["gone"]
+
+
+def test_printing_and_counting_alone_make_a_row_vague():
+    """A violation of 4, printed to one digit and counted to one sigma: 1.96 sqrt(1 + 1/12)/4."""
+    row = {"value": 4.0}
+    found = only(row, {"value": 4.2, "sigma": 3.0, "counting": 1.0})
+    assert found.least_width == pytest.approx(1.96 * math.sqrt(1 + 1 / 12) / 4)
+    assert (
+        found.verdict == "vague" and "counting noise of one experiment that alone makes it vague: 51%" in found.reason
+    )
+    narrow = only(row, {"value": 4.2, "sigma": 3.0, "counting": 0.01})
+    assert narrow.least_width == pytest.approx(1.96 * math.sqrt(1 / 12) / 4, rel=1e-3)
+    assert narrow.verdict == "vague" and "alone makes it vague" not in narrow.reason
 
 
 def test_a_deviation_of_one_role_does_not_excuse_the_other(tmp_path):

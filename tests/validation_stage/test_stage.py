@@ -12,6 +12,7 @@ from scipy.stats import norm
 from satqkd.files import save_observables
 from satqkd.validation import gather, load_reference, simulated_values, validate, without_key
 from satqkd.validation.__main__ import main
+from satqkd.validation.compare import KnownDeviation
 from satqkd.validation.figures import MARKERS, Z_LIMIT, deviation_figure, z_figure
 from satqkd.validation.stage import chi_squared, judged, save_table, verdicts_that_moved
 
@@ -109,6 +110,21 @@ def test_a_difference_is_taken_draw_by_draw(missions, tmp_path):
     gathered = {name: gather(folder) for name, folder in folders.items()}
     found = simulated_values(load_reference("yin2020"), missions["yin2020"], gathered)["collection_gain_per_link"]
     assert (found["low"], found["value"], found["high"]) == pytest.approx((3, 3, 3))
+
+
+def test_a_row_where_our_model_is_short_says_so_and_stays_outside(missions, tmp_path):
+    save_observables({"qber": (0.2, "1")}, tmp_path / "run1" / KEY)
+    drawn(tmp_path, {"key.qber": quantiles_of_a_normal(0.2, 0.001)}, "1")
+    short = KnownDeviation(scenario="yin2020", id="qber", reason="Too short.", arithmetic="1 + 1", model_short=True)
+    for known, verdict in ((short, "outside"), (short.model_copy(update={"model_short": False}), "listed")):
+        frame = validate(
+            {"yin2020": load_reference("yin2020")},
+            {"yin2020": missions["yin2020"]},
+            {"yin2020": gather(tmp_path)},
+            [known],
+        ).set_index("id")
+        assert frame.loc["qber", "verdict"] == verdict
+        assert frame.loc["qber", "reason"].startswith("Too short. 1 + 1 Printed:")
 
 
 def test_draws_without_a_number_are_left_out(missions, tmp_path):

@@ -53,11 +53,13 @@ rule posterior:
         f"{CALIBRATION}/benchmarks/posterior.tsv"
     conda:
         "../../environment.yml"
+    threads: 3
     resources:
-        mem_mb=1000,
+        mem_mb=1500,
         runtime=30,
     params:
         code=digest_of("satqkd.calibration.run"),
         seed=SEED,
     shell:
-        "python -m satqkd.calibration.run $(dirname {output.posterior}) --seed {params.seed} > {log} 2>&1"
+        "python -m satqkd.calibration.run $(dirname {output.posterior}) --seed {params.seed}"
+        "    --processes {threads} > {log} 2>&1"

@@ -92,7 +92,8 @@ def expected_rates(scenario: Scenario, channel: xr.Dataset) -> dict[str, float]:
     False
     """
     require_compensated(scenario)
-    used = channel.isel(time=channel.measurement.values >= 0)
+    open_link = channel.measurement.values >= 0
+    used = channel if open_link.all() else channel.isel(time=open_link)
     return _pulses(scenario, used) if isinstance(scenario.source, DecoySource) else _pairs(scenario, used)
 
 

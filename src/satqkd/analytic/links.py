@@ -5,7 +5,14 @@ import re
 import numpy as np
 import xarray as xr
 
-from satqkd.channel import extinction_db, link_budget, mean_pointing_factor, pointing_variance, to_db
+from satqkd.channel import (
+    extinction_db,
+    link_budget,
+    mean_pointing_factor,
+    pointing_variance,
+    to_db,
+    tracking_error_rad,
+)
 from satqkd.scenario import Bench, Scenario
 
 # Keys of a scenario that a link budget depends on, and those among them whose effect on it is a factor.
@@ -49,7 +56,15 @@ def changed_link(
     True
     """
     changed = scenario.replaced(changes)
-    if isinstance(changed, Bench) or any(LINK.match(key) and not FACTORS.match(key) for key in changes):
+    if isinstance(changed, Bench):
+        return changed, link_budget(changed, orbit)
+    tracking = scenario.transmitter.tracking
+    if tracking is not None and tracking.jitter == "stated":  # the loops are shown, and the link does not take them
+        changes = {key: value for key, value in changes.items() if not key.startswith("transmitter.tracking.")}
+        if changed.transmitter.tracking not in (tracking, None):
+            error = channel.tracking_error.copy(data=tracking_error_rad(changed.transmitter.tracking))
+            channel = channel.assign(tracking_error=error)
+    if any(LINK.match(key) and not FACTORS.match(key) for key in changes):
         return changed, link_budget(changed, orbit)
     if not any(FACTORS.match(key) for key in changes):
         return changed, channel
@@ -61,7 +76,6 @@ def changed_link(
     fading_variance = channel.fading_variance.values
     beam = tuple(scenario.transmitter.divergence_rad)
     jitters = [one.transmitter.pointing_jitter_urad * 1e-6 for one in (scenario, changed)]
-    tracking = scenario.transmitter.tracking
     if jitters[0] != jitters[1] and (tracking is None or tracking.jitter == "stated"):
         means = [mean_pointing_factor(jitter, beam) for jitter in jitters]
         more[..., index["pointing"]] = to_db(means[1] / means[0])

@@ -1,10 +1,11 @@
 """The predictive distribution of what a publication can be compared with: draws through the analytic chain.
 
 Each draw takes one set of the values that are not known, draws the counts of all sessions with their fading and
-Poisson's deviation, and evaluates on them what stages 2, 4, 5, 6 and 7 hand to validation. Nothing is simulated tag by
-tag: the clock and Cascade are left out.
+Poisson's deviation, and evaluates on them what the stages hand to validation. Nothing is simulated tag by tag: the
+clock and Cascade are left out.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -24,8 +25,10 @@ from satqkd.analytic.expected import (
     singles,
 )
 from satqkd.analytic.links import changed_link
+from satqkd.analytic.outlook import outlook_observables
 from satqkd.analytic.season import pass_draws, survey_draws
 from satqkd.analytic.sky import with_mean_sky
+from satqkd.analytic.undated import NEXT, draw_nights, link_shown, orbit_draws, with_nights
 from satqkd.calibration.draws import parameter_draws
 from satqkd.channel.stage import contrast_observables, contrast_of, frames_of_plates, polarization_jones
 from satqkd.coincidence.sifting import ideal_correlation
@@ -39,10 +42,14 @@ from satqkd.orbit.timeline import phases_after
 from satqkd.scenario import Scenario, load_scenario
 from satqkd.scenario.fields import Section
 from satqkd.scenario.mission import DecoySource, EntangledSource
+from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
 
 SIDE_WINDOWS = 40  # windows beside the peak from which stage 4 estimates the accidentals
 LEAST_SPREAD = 1e-12  # variance of fading that counts as none
+COUNTED = 100  # draws of counting and fading alone
+OUTLOOK_EVERY = 8  # draws between two for which the outlook, which takes longest, is computed
+EXTINCTION = re.compile(r"stations\.(\d)\.zenith_extinction_db")
 Values = dict[str, tuple[float | list[float], str]]
 Part = TypeVar("Part", bound=Section)
 
@@ -70,6 +77,8 @@ def predictive(
     -------
     xarray.Dataset
         A variable for each observable, ``stage.name``, in the stage's unit, with dimension draw, and end for a range.
+        Its attribute counting_sigma is the half-width of the interval of 68 % by counting and fading alone, with all
+        values known, one number or one for each end [unit].
 
     Raises
     ------
@@ -89,34 +98,86 @@ def predictive(
     require_compensated(scenario)
     beside = beside_draws(scenario, orbit, seed=seed, rows=len(draws))
     rng = stream(seed, scenario.name, "predictive")
-    rows: dict[str, list] = {}
-    units: dict[str, str] = {}
-    for changes, shown in zip(draws, beside, strict=True):
-        changed, link = changed_link(scenario, changes, channel=budget, orbit=orbit)
-        counted = drawn_coincidences(changed, link, rng)
-        key = key_of(changed, counted)
-        stages: dict[str, Values] = {
-            "channel": dict(channel.observables(link)),
-            "coincidence": dict(coincidence.observables(counted)),
-            "key": key,
-            "fiber": dict(fiber.observables(fiber.compare(changed, link, _key_for_fiber(changed, key, counted)))),
-        }
-        if isinstance(scenario.source, EntangledSource):
-            stages["bell"] = dict(bell.observables(bell.bell_test(changed, counted)))
-        for stage, values in shown.items():
-            stages[stage] = stages.get(stage, {}) | values
-        for stage, values in stages.items():
-            for name, (value, unit) in values.items():
-                rows.setdefault(f"{stage}.{name}", []).append(value)
-                units[f"{stage}.{name}"] = unit
+    rows, units = _rows(scenario, draws, orbit=orbit, budget=budget, rng=rng, beside=beside)
     for name, (column, unit) in _of_other_nights(scenario, draws, orbit, seed).items():
         rows[name], units[name] = column, unit
+    known = scenario.replaced({"orbit.measurement_nights": "stated"})
+    alone = stream(seed, scenario.name, "predictive", "counting")
+    times = min(COUNTED, len(draws))
+    counting, _ = _rows(known, [{}] * times, orbit=orbit, budget=budget, rng=alone, beside=[{}] * times)
     data = xr.Dataset()
     for name, column in rows.items():
         array = np.array(column, float)
         if np.isfinite(array).any():
             data[name] = variable(("draw", "end")[: array.ndim], array, units[name], "predictive distribution")
+            data[name].attrs["counting_sigma"] = _half_interval(np.array(counting.get(name, [0.0]), float))
     return label(data, "predictive", scenario, seed)
+
+
+def _half_interval(draws: np.ndarray) -> np.ndarray:
+    """Return half the interval of 68 % of each number, zero where no draw has one."""
+    if np.isnan(draws).all():
+        return np.zeros(draws.shape[1:])
+    low, high = np.nanquantile(draws, [LOWER, UPPER], axis=0, method="nearest")
+    return np.where(low == high, 0.0, (high - low) / 2)
+
+
+def _rows(
+    scenario: Scenario,
+    draws: Sequence[dict[str, float]],
+    *,
+    orbit: xr.Dataset,
+    budget: xr.Dataset,
+    rng: np.random.Generator,
+    beside: Sequence[dict[str, Values]],
+) -> tuple[dict[str, list], dict[str, str]]:
+    """Return observables in each draw, and their units, by ``stage.name``, with those of `beside_draws`."""
+    rows: dict[str, list] = {}
+    units: dict[str, str] = {}
+    undated = scenario.orbit.measurement_nights == "unknown"
+    geometry, shown_of = orbit_draws(scenario, draws), link_shown(scenario, draws)
+    for row, changes in enumerate(draws):
+        changed, link = changed_link(scenario, changes, channel=budget, orbit=orbit)
+        shown_scenario, shown = (changed, link) if shown_of is None else shown_of(changes)
+        if undated:
+            nights = draw_nights(changed, link, rng, air=_air_of_nights(draws, row, orbit.sizes["session"]))
+            link = with_nights(changed, link, nights)
+            session = orbit.attrs["showcase"]
+            shown = link if shown_of is None else with_nights(shown_scenario, shown, nights, session=session)
+        counted = drawn_coincidences(changed, link, rng)
+        key = key_of(changed, counted)
+        stages: dict[str, Values] = {
+            "orbit": dict(geometry[row]),
+            "channel": dict(channel.observables(shown)),
+            "coincidence": dict(coincidence.observables(counted)),
+            "key": key,
+            "fiber": dict(fiber.observables(fiber.compare(changed, link, _key_for_fiber(changed, key, counted)))),
+        }
+        if scenario.outlook and row % OUTLOOK_EVERY == 0:
+            stages["overview"] = dict(outlook_observables(changed, orbit))
+        if isinstance(scenario.source, EntangledSource):
+            stages["bell"] = dict(bell.observables(bell.bell_test(changed, counted)))
+        for stage, values in beside[row].items():
+            stages[stage] = stages.get(stage, {}) | values
+        for stage, values in stages.items():
+            for name, (value, unit) in values.items():
+                rows.setdefault(f"{stage}.{name}", []).append(value)
+                units[f"{stage}.{name}"] = unit
+    # Where only some draws have an observable the others have no number.
+    return {
+        name: column if len(column) == len(draws) else [*column, *[np.nan] * (len(draws) - len(column))]
+        for name, column in rows.items()
+    }, units
+
+
+def _air_of_nights(draws: Sequence[dict[str, float]], row: int, sessions: int) -> dict[int, list[float]]:
+    """Return the extinction in the night of each session, by station, from other draws; empty where it is known."""
+    found = {}
+    for key in draws[row]:
+        if match := EXTINCTION.fullmatch(key):
+            others = ((row + NEXT * (session + 1)) % len(draws) for session in range(sessions))
+            found[int(match[1])] = [draws[other][key] for other in others]
+    return found
 
 
 def _of_other_nights(

@@ -10,7 +10,9 @@ known to the width of its printing. It is sampled by emcee (Foreman-Mackey et al
 the posterior, Student's distribution about the least-squares solution. Each walker counts as one chain.
 """
 
-from collections.abc import Callable, Mapping
+import multiprocessing
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +22,10 @@ import xarray as xr
 from scipy.optimize import least_squares
 from scipy.stats import multivariate_t
 
-from satqkd.analytic.expected import expected, expected_rates
+from satqkd.analytic.expected import expected_rates
 from satqkd.analytic.links import changed_link
 from satqkd.calibration.problem import Problem
-from satqkd.channel import link_budget
+from satqkd.channel import attenuation_ends_db, link_budget
 from satqkd.scenario import Scenario, ScenarioError
 from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
@@ -103,9 +105,7 @@ def expectations(problem: Problem, flights: Mapping[str, Flight], values: Mappin
         scenario, channel = changed_link(
             flight.scenario, problem.changes(name, values), channel=flight.channel, orbit=flight.orbit
         )
-        found[name] = expected_rates(scenario, channel)
-        if not {target.observable for target in problem.targets if target.scenario == name} <= set(found[name]):
-            found[name] = expected(scenario, channel)
+        found[name] = expected_rates(scenario, channel) | {"attenuation": attenuation_ends_db(channel)}
     return [
         np.multiply(found[t.scenario][t.observable], 1 if t.width is not None else flights[t.scenario].step)
         .reshape(-1)
@@ -208,7 +208,7 @@ def sample(
     seed: int,
     steps: int = STEPS,
     warm_up: int = WARM_UP,
-    progress: Callable[[str], None] = lambda words: None,
+    processes: int = 1,
 ) -> xr.DataTree:
     """Sample the posterior of a calibration.
 
@@ -220,8 +220,9 @@ def sample(
     seed : int
     steps, warm_up : int
         Steps of each walker, after those that are dropped.
-    progress : callable
-        Told in words what is done.
+    processes : int
+        Scenarios that share no parameter are sampled at the same time in as many processes. The samples do not depend
+        on it.
 
     Returns
     -------
@@ -238,14 +239,17 @@ def sample(
     ('chain', 'draw')
     """
     groups: dict[str, xr.Dataset] = {name: xr.Dataset() for name in GROUPS}
-    for block in problem.blocks():
-        progress(f"sampling {', '.join(parameter.name for parameter in block.parameters)}")
-        rng = stream(seed, "calibration", block.parameters[0].name)
-        points, means = _chains(block, flights, rng=rng, steps=steps, warm_up=warm_up)
-        for i, parameter in enumerate(block.parameters):
-            uniform = rng.random((WALKERS, steps))
-            prior = np.vectorize(parameter.prior.quantile)(uniform)
-            for group, values in (("posterior", points[..., i]), ("prior", prior)):
+    blocks = sorted(problem.blocks(), key=lambda block: -len(block.scenarios))  # the longest first
+    tasks = [
+        (informed(block, flights), flights, stream(seed, "calibration", block.parameters[0].name), steps, warm_up)
+        for block in blocks
+    ]
+    for block, task, (points, means, rng) in zip(blocks, tasks, _at_the_same_time(tasks, processes), strict=True):
+        sampled = dict(zip(task[0].parameters, np.moveaxis(points, 2, 0), strict=True))
+        for parameter in block.parameters:
+            quantile = np.vectorize(parameter.prior.quantile)
+            prior, free = quantile(rng.random((WALKERS, steps))), quantile(rng.random((WALKERS, steps)))
+            for group, values in (("posterior", sampled.get(parameter, free)), ("prior", prior)):
                 groups[group][parameter.name] = (("chain", "draw"), values)
         column = 0
         for target in block.targets:
@@ -260,10 +264,49 @@ def sample(
     return xr.DataTree.from_dict({f"/{name}": group for name, group in groups.items()})
 
 
+def informed(block: Problem, flights: Mapping[str, Flight]) -> Problem:
+    """Return a problem without the parameters on which none of its targets depends: their posterior is their prior.
+
+    Parameters
+    ----------
+    block : Problem
+    flights : mapping
+        By the name of the scenario.
+
+    Examples
+    --------
+    >>> from satqkd.calibration.problem import Parameter
+    >>> from satqkd.scenario.uncertain import Uncertainty
+    >>> one = Parameter("a", ("mine/key",), Uncertainty(0.5, low=0.0, high=1.0))
+    >>> informed(Problem((one,), ()), {}).parameters
+    ()
+    """
+    middle = {parameter.name: parameter.value_at(0.0) for parameter in block.parameters}
+    kept = []
+    for parameter in block.parameters:
+        ends = [
+            expectations(block, flights, {**middle, parameter.name: parameter.value_at(score)}) for score in (-0.5, 0.5)
+        ]
+        if ends[0] != ends[1]:
+            kept.append(parameter)
+    return Problem(tuple(kept), block.targets)
+
+
+def _at_the_same_time(tasks: list[tuple], processes: int) -> list[tuple]:
+    """Return the result of `_chains` of each task."""
+    if processes == 1:
+        return [_chains(*task) for task in tasks]
+    # Not forked: numba's threads do not survive that.
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(_chains, *zip(*tasks, strict=True)))
+
+
 def _chains(
-    block: Problem, flights: Mapping[str, Flight], *, rng: np.random.Generator, steps: int, warm_up: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return points, shape (chain, draw, parameter), and expectations of the targets, shape (chain, draw, number)."""
+    block: Problem, flights: Mapping[str, Flight], rng: np.random.Generator, steps: int, warm_up: int
+) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
+    """Return points, shape (chain, draw, parameter), expectations of the targets, shape (chain, draw, number), and the
+    generator after them.
+    """
     import emcee  # of the extra `calibrate`, which reading the committed draws does not need
 
     numbers = sum(len(target.value) for target in block.targets)
@@ -293,7 +336,7 @@ def _chains(
     random_state = np.random.RandomState(int(rng.integers(2**31))).get_state()
     sampler.run_mcmc(emcee.State(np.array(begin[:WALKERS]), random_state=random_state), warm_up + steps)
     found = sampler.get_blobs(discard=warm_up)["found"].reshape(steps, WALKERS, columns).swapaxes(0, 1)
-    return found[..., numbers:], found[..., :numbers]
+    return found[..., numbers:], found[..., :numbers], rng
 
 
 def _approximation(block: Problem, flights: Mapping[str, Flight], rng: np.random.Generator) -> Any:

@@ -16,7 +16,7 @@ from satqkd.orbit import find_sessions
 from satqkd.scenario import Scenario, data_folder, load_scenario
 
 
-def calibrate(*, seed: int, steps: int = STEPS, warm_up: int = WARM_UP) -> xr.DataTree:
+def calibrate(*, seed: int, steps: int = STEPS, warm_up: int = WARM_UP, processes: int = 1) -> xr.DataTree:
     """Sample the posterior of the package's experiments, as `satqkd.calibration.posterior.sample` returns it."""
     names = calibrated_names()
     references = {name: validation.load_reference(data_folder() / f"reference/{name}.yaml") for name in names}
@@ -26,7 +26,7 @@ def calibrate(*, seed: int, steps: int = STEPS, warm_up: int = WARM_UP) -> xr.Da
     }
     missions = [one for one in map(load_scenario, names) if isinstance(one, Scenario)]
     flights = {mission.name: Flight.of(mission, find_sessions(mission)) for mission in missions}
-    return sample(calibration_problem(published), flights, seed=seed, steps=steps, warm_up=warm_up, progress=click.echo)
+    return sample(calibration_problem(published), flights, seed=seed, steps=steps, warm_up=warm_up, processes=processes)
 
 
 def flat(tree: xr.DataTree) -> pd.DataFrame:
@@ -40,9 +40,10 @@ def flat(tree: xr.DataTree) -> pd.DataFrame:
 @click.option("--seed", required=True, type=int)
 @click.option("--steps", default=STEPS, show_default=True, help="steps of each walker")
 @click.option("--warm-up", default=WARM_UP, show_default=True, help="steps that are dropped")
-def main(folder: Path, seed: int, steps: int, warm_up: int) -> None:
+@click.option("--processes", default=1, show_default=True, help="scenarios sampled at the same time")
+def main(folder: Path, seed: int, steps: int, warm_up: int, processes: int) -> None:
     """Write posterior.nc, diagnostics.csv and draws.csv to FOLDER."""
-    tree = calibrate(seed=seed, steps=steps, warm_up=warm_up)
+    tree = calibrate(seed=seed, steps=steps, warm_up=warm_up, processes=processes)
     table = diagnostics(tree)
     with finished(folder / "posterior.nc") as draft:
         tree.to_netcdf(draft)

@@ -17,7 +17,15 @@ from satqkd.channel.pointing import (
     pointing_variance,
     sample_pointing_factor,
 )
-from satqkd.channel.stage import COMPONENTS, drawn_extinctions_db, link_budget, observables, to_db
+from satqkd.channel.stage import (
+    COMPONENTS,
+    attenuation_ends_db,
+    drawn_extinctions_db,
+    link_budget,
+    observables,
+    to_db,
+    tracking_error_rad,
+)
 from satqkd.channel.turbulence import (
     HufnagelValley,
     aperture_averaging_factor,
@@ -38,6 +46,7 @@ __all__ = [
     "NightAir",
     "air_mass",
     "aperture_averaging_factor",
+    "attenuation_ends_db",
     "beam_diameter_m",
     "captured_fraction",
     "coherence_time_s",
@@ -65,6 +74,7 @@ __all__ = [
     "scintillation_index",
     "slow_change",
     "to_db",
+    "tracking_error_rad",
     "transmitted_fraction",
     "turbulent_divergence_rad",
 ]

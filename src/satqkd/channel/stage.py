@@ -139,7 +139,7 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset, *, seed: int | None = Non
         speed_m_s = _angular_rate_rad_s(orbit) * orbit.range.values
         data["point_ahead"] = variable(each, point_ahead_rad(speed_m_s), "rad", "angle from the beacon to the downlink")
         data["tracking_error"] = variable(
-            (), _residual_rms_rad(tracking), "rad", "what the tracking loops leave, per axis"
+            (), tracking_error_rad(tracking), "rad", "what the tracking loops leave, per axis"
         )
     if scenario.transmitter.far_field is not None:
         pattern = telescope_pattern(scenario.transmitter)
@@ -577,17 +577,40 @@ def control_loops(tracking: Tracking) -> tuple[Loop, Loop]:
     return coarse, fine
 
 
-def _residual_rms_rad(tracking: Tracking) -> float:
-    """Return the standard deviation of the error that the loops leave [rad]."""
+def vibration(tracking: Tracking) -> dict[str, float]:
+    """Return the platform's vibration as arguments of `residual_spectrum`.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> round(vibration(load_scenario("liao2017").transmitter.tracking)["highest_hz"])
+    173
+    """
+    highest_hz = tracking.platform_highest_hz
+    return {
+        "platform_rms_rad": tracking.platform_rms_urad * 1e-6,
+        "highest_hz": np.inf if highest_hz is None else highest_hz,
+    }
+
+
+def tracking_error_rad(tracking: Tracking) -> float:
+    """Return the standard deviation of the error that the loops leave of the platform's vibration, per axis [rad].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> round(1e6 * tracking_error_rad(load_scenario("liao2017").transmitter.tracking), 2)
+    0.94
+    """
     coarse, fine = control_loops(tracking)
-    return residual_rms_rad(platform_rms_rad=tracking.platform_rms_urad * 1e-6, coarse=coarse, fine=fine)
+    return residual_rms_rad(**vibration(tracking), coarse=coarse, fine=fine)
 
 
-def _residual_time_s(tracking: Tracking) -> float:
+def _tracking_correlation_s(tracking: Tracking) -> float:
     """Return the correlation time of the error that the loops leave [s]."""
     coarse, fine = control_loops(tracking)
-    platform_rad, frequency = tracking.platform_rms_urad * 1e-6, frequencies_hz(fine)
-    spectrum = residual_spectrum(frequency, platform_rms_rad=platform_rad, coarse=coarse, fine=fine)
+    frequency = frequencies_hz(fine)
+    spectrum = residual_spectrum(frequency, **vibration(tracking), coarse=coarse, fine=fine)
     return correlation_time_s(frequency, spectrum)
 
 
@@ -604,7 +627,7 @@ def _jitter_rad(scenario: Scenario, orbit: xr.Dataset) -> np.ndarray:
         coarse=coarse,
         fine=fine,
     )
-    return np.hypot(_residual_rms_rad(tracking), drive_rad)
+    return np.hypot(tracking_error_rad(tracking), drive_rad)
 
 
 def _angular_rate_rad_s(orbit: xr.Dataset) -> np.ndarray:
@@ -641,7 +664,7 @@ def _add_correlation(scenario: Scenario, orbit: xr.Dataset, data: xr.Dataset) ->
             )
         )
     tracking = scenario.transmitter.tracking
-    pointing_s = scenario.channel.fading_coherence_ms * 1e-3 if tracking is None else _residual_time_s(tracking)
+    pointing_s = scenario.channel.fading_coherence_ms * 1e-3 if tracking is None else _tracking_correlation_s(tracking)
     for name, values, units, text in [
         ("scintillation_variance", _in_parts(_scintillation, scenario, orbit), "1", "variance of scintillation"),
         ("scintillation_time", np.stack(times, axis=1), "s", "its correlation time, by wind and slew"),
@@ -654,6 +677,21 @@ def _add_correlation(scenario: Scenario, orbit: xr.Dataset, data: xr.Dataset) ->
         ("pointing_time", np.full(orbit.range.shape, pointing_s), "s", "its correlation time"),
     ]:
         data[name] = variable(each, values, units, text)
+
+
+def attenuation_ends_db(data: xr.Dataset) -> list[float]:
+    """Return lowest and highest loss of all links together in the session shown [dB].
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("tiangong2")
+    >>> [round(end) for end in attenuation_ends_db(link_budget(mission, find_sessions(mission)))]
+    [32, 42]
+    """
+    total = data.total_attenuation.values[data.session_number.values == data.attrs["showcase"]]
+    return [float(total.min()), float(total.max())]
 
 
 def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
@@ -673,7 +711,7 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | list[float], str]]:
     rows = data.session_number.values == data.attrs["showcase"]
     total, loss, range_m = (data[name].values[rows] for name in ("total_attenuation", "loss", "range"))
     by_name = dict(zip(data.component.values.tolist(), loss[:, 0].T, strict=True))
-    result: dict[str, tuple[Any, str]] = {"attenuation": ([total.min(), total.max()], "dB")}
+    result: dict[str, tuple[Any, str]] = {"attenuation": (attenuation_ends_db(data), "dB")}
     high = total[data.elevation.values[rows].min(axis=1) >= 15]
     result["attenuation_above_15deg"] = ([high.min(), high.max()] if high.size else [np.nan] * 2, "dB")
     diffraction, geometric = by_name["diffraction"], data.geometric_loss.values[rows, 0]

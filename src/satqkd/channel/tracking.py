@@ -67,7 +67,7 @@ class Loop:
         return float(self.frame_hz / np.pi * np.sin(np.pi / (4 * self.delay_frames + 2)))
 
 
-def platform_spectrum(frequency_hz: ArrayLike, *, rms_rad: float) -> np.ndarray:
+def platform_spectrum(frequency_hz: ArrayLike, *, rms_rad: float, highest_hz: float = np.inf) -> np.ndarray:
     """Return the spectrum of a platform's vibration [rad2 s].
 
     Parameters
@@ -75,6 +75,8 @@ def platform_spectrum(frequency_hz: ArrayLike, *, rms_rad: float) -> np.ndarray:
     frequency_hz : array_like
     rms_rad : float
         Standard deviation of the vibration [rad].
+    highest_hz : float
+        Frequency above which there is none; the standard deviation is that of what is below.
 
     Returns
     -------
@@ -91,7 +93,9 @@ def platform_spectrum(frequency_hz: ArrayLike, *, rms_rad: float) -> np.ndarray:
     >>> round(float(platform_spectrum(0.0, rms_rad=15.85e-6)) * 1e12)
     160
     """
-    return 2 * rms_rad**2 / np.pi / CORNER_HZ / (1 + (np.asarray(frequency_hz, float) / CORNER_HZ) ** 2)
+    frequency = np.asarray(frequency_hz, float)
+    peak = rms_rad**2 / CORNER_HZ / np.arctan(highest_hz / CORNER_HZ)
+    return np.where(frequency <= highest_hz, peak / (1 + (frequency / CORNER_HZ) ** 2), 0.0)
 
 
 def rejection(frequency_hz: ArrayLike, loop: Loop) -> np.ndarray:
@@ -127,7 +131,9 @@ def rejection(frequency_hz: ArrayLike, loop: Loop) -> np.ndarray:
     return np.where(frequency == 0, 0.0, np.where(within, 1 / (1 + open_loop), 1.0))
 
 
-def residual_spectrum(frequency_hz: ArrayLike, *, platform_rms_rad: float, coarse: Loop, fine: Loop) -> np.ndarray:
+def residual_spectrum(
+    frequency_hz: ArrayLike, *, platform_rms_rad: float, coarse: Loop, fine: Loop, highest_hz: float = np.inf
+) -> np.ndarray:
     r"""Return the spectrum of the error that both loops leave [rad2 s].
 
     Parameters
@@ -138,6 +144,8 @@ def residual_spectrum(frequency_hz: ArrayLike, *, platform_rms_rad: float, coars
         Vibration of the platform [rad].
     coarse, fine : Loop
         The fine loop corrects what the coarse loop leaves.
+    highest_hz : float
+        As of `platform_spectrum`.
 
     Returns
     -------
@@ -161,17 +169,17 @@ def residual_spectrum(frequency_hz: ArrayLike, *, platform_rms_rad: float, coars
     left = np.abs(np.sinc(frequency / fine.frame_hz) * rejection(frequency, coarse) * rejection(frequency, fine)) ** 2
     white = np.where(frequency < fine.frame_hz / 2, 2 * fine.noise_rad**2 / fine.frame_hz, 0.0)
     return (
-        platform_spectrum(frequency, rms_rad=platform_rms_rad) * left
+        platform_spectrum(frequency, rms_rad=platform_rms_rad, highest_hz=highest_hz) * left
         + white * np.abs(1 - rejection(frequency, fine)) ** 2
     )
 
 
-def residual_rms_rad(*, platform_rms_rad: float, coarse: Loop, fine: Loop) -> float:
+def residual_rms_rad(*, platform_rms_rad: float, coarse: Loop, fine: Loop, highest_hz: float = np.inf) -> float:
     """Return the standard deviation of the error that both loops leave [rad].
 
     Parameters
     ----------
-    platform_rms_rad, coarse, fine
+    platform_rms_rad, coarse, fine, highest_hz
         As of `residual_spectrum`.
 
     Examples
@@ -181,7 +189,9 @@ def residual_rms_rad(*, platform_rms_rad: float, coarse: Loop, fine: Loop) -> fl
     1.25
     """
     frequency = frequencies_hz(fine)
-    spectrum = residual_spectrum(frequency, platform_rms_rad=platform_rms_rad, coarse=coarse, fine=fine)
+    spectrum = residual_spectrum(
+        frequency, platform_rms_rad=platform_rms_rad, coarse=coarse, fine=fine, highest_hz=highest_hz
+    )
     return float(np.sqrt(np.trapezoid(spectrum * frequency, np.log(frequency))))
 
 
@@ -277,7 +287,9 @@ def point_ahead_rad(transverse_speed_m_s: ArrayLike) -> np.ndarray:
     return 2 * np.asarray(transverse_speed_m_s, float) / SPEED_OF_LIGHT_M_S
 
 
-def draw_vibration(rng: np.random.Generator, size: int, *, step_s: float, rms_rad: float) -> np.ndarray:
+def draw_vibration(
+    rng: np.random.Generator, size: int, *, step_s: float, rms_rad: float, highest_hz: float = np.inf
+) -> np.ndarray:
     """Draw a platform's vibration at equal steps, with `platform_spectrum` [rad].
 
     Parameters
@@ -288,6 +300,8 @@ def draw_vibration(rng: np.random.Generator, size: int, *, step_s: float, rms_ra
         Time between two values [s].
     rms_rad : float
         Standard deviation [rad].
+    highest_hz : float
+        As of `platform_spectrum`.
 
     Returns
     -------
@@ -306,7 +320,12 @@ def draw_vibration(rng: np.random.Generator, size: int, *, step_s: float, rms_ra
     """
     kept = float(np.exp(-2 * np.pi * CORNER_HZ * step_s))
     begin = kept * rng.standard_normal(1)
-    return rms_rad * lfilter([np.sqrt(1 - kept**2)], [1.0, -kept], rng.standard_normal(size), zi=begin)[0]
+    drawn = rms_rad * lfilter([np.sqrt(1 - kept**2)], [1.0, -kept], rng.standard_normal(size), zi=begin)[0]
+    if np.isinf(highest_hz):
+        return drawn
+    transform = np.fft.rfft(drawn)
+    transform[np.fft.rfftfreq(size, step_s) > highest_hz] = 0.0
+    return np.fft.irfft(transform, size) / np.sqrt(2 / np.pi * np.arctan(highest_hz / CORNER_HZ))
 
 
 def residual_series_rad(

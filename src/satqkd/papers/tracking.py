@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.signal import welch
 
-from satqkd.channel.stage import control_loops
+from satqkd.channel.stage import control_loops, vibration
 from satqkd.channel.tracking import draw_vibration, residual_series_rad, residual_spectrum
 from satqkd.papers.results import Results
 from satqkd.streams import stream
@@ -26,6 +26,7 @@ def residual(results: Results) -> pd.DataFrame:
     tracking = results.scenario.transmitter.tracking
     assert tracking is not None
     coarse, fine = control_loops(tracking)
+    platform = vibration(tracking)
     seed = next(results.each("coincidence")).attrs["seed"]
     size, settling = int(DURATION_S * fine.frame_hz), int(SETTLING_S * fine.frame_hz)
     every, parts = int(fine.frame_hz / SHOWN_HZ), []
@@ -33,8 +34,10 @@ def residual(results: Results) -> pd.DataFrame:
         rng = stream(seed, results.scenario.name, "papers", "tracking", axis)
         steps = FINER * (size + settling)
         step_s = 1 / (FINER * fine.frame_hz)
-        vibration = draw_vibration(rng, steps, step_s=step_s, rms_rad=tracking.platform_rms_urad * 1e-6)
-        frames = vibration.reshape(-1, FINER).mean(axis=1)
+        drawn = draw_vibration(
+            rng, steps, step_s=step_s, rms_rad=platform["platform_rms_rad"], highest_hz=platform["highest_hz"]
+        )
+        frames = drawn.reshape(-1, FINER).mean(axis=1)
         left = 1e6 * residual_series_rad(frames, coarse=coarse, fine=fine, rng=rng)[settling:]
         seconds = np.arange(size) / fine.frame_hz
         frequency, density = welch(left, fine.frame_hz, nperseg=int(SEGMENT_S * fine.frame_hz))
@@ -44,9 +47,7 @@ def residual(results: Results) -> pd.DataFrame:
             ("spectrum", frequency[chosen], density[chosen]),
         ):
             parts.append(pd.DataFrame({"kind": kind, "axis": axis, "x": x, "y": y, "rms_urad": left.std()}))
-    model = 1e12 * residual_spectrum(
-        frequency[chosen], platform_rms_rad=tracking.platform_rms_urad * 1e-6, coarse=coarse, fine=fine
-    )
+    model = 1e12 * residual_spectrum(frequency[chosen], **platform, coarse=coarse, fine=fine)
     parts.append(pd.DataFrame({"kind": "spectrum", "axis": "model", "x": frequency[chosen], "y": model}))
     return pd.concat(parts, ignore_index=True)
 

@@ -20,7 +20,7 @@ from satqkd.report.verdicts import KINDS, MEANING
 from satqkd.scenario import AnyScenario, Scenario, ScenarioError, load_scenario
 from satqkd.tables.outcomes import MEAN, PREDICTED, with_interval
 from satqkd.validation.reference import Reference, figure_id, load_reference
-from satqkd.validation.stage import agreement_of_all, gather, validate_results
+from satqkd.validation.stage import PRINTED, agreement_of_all, gather, vague_for_any_model, validate_results
 
 INTRODUCTION = (
     "Experiments between satellites and ground stations, simulated detection by detection from one scenario file each "
@@ -145,13 +145,29 @@ def _tally(results: Path, verdicts: pd.DataFrame) -> str:
     seen = verdicts[verdicts.verdict != "missing"]
     count = seen.verdict.value_counts()
     words = ", ".join(f"{count[name]} {name}" for name in KINDS if count.get(name))
+    if (unavoidable := len(vague_for_any_model(seen))) > 0:
+        words += f" ({unavoidable} of the vague by printing and counting noise alone)"
     more = _link(results, "validation.html", "all of them, with their reasons")
     missing = len(verdicts) - len(seen)
     also = f" {missing} more wait for stages that have not run here." if missing else ""
     whole = f" All predicted rows together: {escape(agreement_of_all(seen))}."
     text = f"<p><strong>{len(seen)} published values compared with ours: {words}.</strong>{also}{whole} {more}</p>"
     legend = " ".join(f"{mark(f'{name}:', KINDS[name])} {escape(MEANING[name])}." for name in KINDS if count.get(name))
-    return f"{text}<p>{legend}</p>"
+    return f"{text}<p>{legend}</p>{_outside(seen)}"
+
+
+def _outside(verdicts: pd.DataFrame) -> str:
+    """Return a list of the rows that are outside, with what is known of the reason."""
+    rows = verdicts[verdicts.verdict == "outside"]
+    if rows.empty:
+        return ""
+    items = (
+        f"<li>{escape(row.scenario)}, {escape(_words(row.id))}: "
+        f"{escape(known if printed else 'The reason is not known.')}</li>"
+        for row in rows.itertuples()
+        for known, printed, _ in [str(row.reason).partition(PRINTED)]
+    )
+    return f"<p>Outside are:</p><ul>{''.join(items)}</ul>"
 
 
 def _experiment(results: Path, scenario: AnyScenario, reference: Reference, verdicts: pd.DataFrame) -> str:

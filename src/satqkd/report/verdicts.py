@@ -7,14 +7,14 @@ import pandas as pd
 
 from satqkd.report.page import folded, mark, page, table
 from satqkd.tables.outcomes import MEAN, PREDICTED, with_interval, with_sigma
-from satqkd.validation.stage import agreement_of_all
+from satqkd.validation.stage import agreement_of_all, vague_for_any_model
 
 KINDS = {"within": "good", "vague": "unsure", "listed": "note", "outside": "bad", "missing": "plain"}
 MEANING = {
     "within": "|z| is at most 2, and the comparison is narrow enough to reproduce the value",
     "vague": "|z| is at most 2, but the comparison is too wide: it counts as not reproduced",
     "listed": "|z| is above 2, for a known reason, which is given",
-    "outside": "|z| is above 2, for an unknown reason",
+    "outside": "|z| is above 2, because our model is short, or for a reason that is not known",
     "missing": "not simulated",
 }
 COLUMNS = [
@@ -54,6 +54,7 @@ def validation_page(frame: pd.DataFrame) -> str:
     count = count.loc[frame.scenario.unique()]
     counts = [[_link(name), *map(str, row)] for name, row in zip(count.index, count.values, strict=True)]
     whole = f"<p>All predicted rows together: {escape(agreement_of_all(frame))}.</p>"
+    whole += f"<p>{len(vague_for_any_model(frame))} of the vague rows are so by printing and counting noise alone.</p>"
     parts = [table(["experiment", *KINDS], counts), legend, whole]
     for name, rows in frame.groupby("scenario", sort=False):
         parts.append(f'<h2 id="{escape(name)}">{escape(name)}</h2>')

@@ -124,6 +124,10 @@ class Orbit(Section):
     published_pass: Literal["shown", "any"] = Field(
         "shown", description="any where a publication prints no night: it is one of the sessions, nobody knows which"
     )
+    measurement_nights: Literal["stated", "unknown"] = Field(
+        "stated",
+        description="whether measurements had the sessions in their order, or predictions draw which, and their air",
+    )
     survey: FileName | None = Field(None, description="nights and stations (CSV) whose highest passes are listed")
 
     @model_validator(mode="after")
@@ -158,6 +162,9 @@ class Tracking(Section):
     """The loops that point the transmitter, and what disturbs them."""
 
     platform_rms_urad: NonNegative = Field(description="vibration of the platform, standard deviation per axis [urad]")
+    platform_highest_hz: Positive | None = Field(
+        None, description="frequency above which the platform does not vibrate; no end without it [1/s]"
+    )
     coarse: ControlLoop = Field(description="loop of the gimbal or the satellite's attitude")
     fine: ControlLoop = Field(description="loop of the fast mirror; its frames are a multiple of the coarse ones")
     drive_error_urad: NonNegative = Field(0, description="amplitude of the periodic error of the drive [urad]")

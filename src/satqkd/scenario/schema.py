@@ -1,10 +1,12 @@
 """The JSON schema of a scenario file."""
 
+from itertools import combinations
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
 from satqkd.scenario.reading import KINDS, ORIGINS
+from satqkd.scenario.uncertain import WIDTHS
 
 
 def _as_written(node: Any) -> Any:
@@ -42,9 +44,10 @@ def json_schema() -> dict:
         | {
             "range": {"type": "array", "items": number, "minItems": 2, "maxItems": 2},
             "sigma": number,
+            "factor": number,
         },
         "oneOf": [{"required": [origin]} for origin in ORIGINS],
-        "not": {"required": ["range", "sigma"]},
+        "not": {"anyOf": [{"required": list(two)} for two in combinations(WIDTHS, 2)]},
         "additionalProperties": False,
     }
     transferred = {

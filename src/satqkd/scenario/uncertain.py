@@ -1,4 +1,4 @@
-"""What is not known of a value: a range in which it is equally likely to lie anywhere, or a standard deviation."""
+"""What is not known of a value: a range in which all values are equally likely, a standard deviation, or a factor."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from satqkd.scenario.fields import Number
 from satqkd.scenario.messages import ScenarioError
 
-WIDTHS = ("range", "sigma")
+WIDTHS = ("range", "sigma", "factor")
 _NUMBERS = TypeAdapter(list[Number])
 # Probability below the lower and the upper end of a 68 % interval, one standard deviation of a normal distribution.
 LOWER, UPPER = 0.1587, 0.8413
@@ -20,7 +20,7 @@ LOWER, UPPER = 0.1587, 0.8413
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """The distribution of a value: uniform between two bounds, or normal about the value.
+    """The distribution of a value: uniform between two bounds, itself or its logarithm, or normal about the value.
 
     Attributes
     ----------
@@ -30,12 +30,15 @@ class Uncertainty:
         Bounds of a uniform distribution; infinite for a normal one.
     sigma : float
         Standard deviation of a normal distribution; infinite for a uniform one.
+    logarithmic : bool
+        Whether the logarithm is uniform between those of the bounds.
     """
 
     value: float
     low: float = -np.inf
     high: float = np.inf
     sigma: float = np.inf
+    logarithmic: bool = False
 
     @property
     def deviation(self) -> float:
@@ -46,7 +49,13 @@ class Uncertainty:
         >>> round(Uncertainty(0.5, low=0.4, high=0.6).deviation, 4)
         0.0577
         """
-        return self.sigma if np.isfinite(self.sigma) else (self.high - self.low) / 12**0.5
+        if np.isfinite(self.sigma):
+            return self.sigma
+        if self.logarithmic:
+            width = np.log(self.high / self.low)
+            mean = (self.high - self.low) / width
+            return float(((self.high**2 - self.low**2) / (2 * width) - mean**2) ** 0.5)
+        return (self.high - self.low) / 12**0.5
 
     def quantile(self, probability: float) -> float:
         """Return the value that is not exceeded with a probability.
@@ -57,9 +66,13 @@ class Uncertainty:
         0.45
         >>> Uncertainty(0.5, sigma=0.1).quantile(0.5)
         0.5
+        >>> round(Uncertainty(100.0, low=10.0, high=1000.0, logarithmic=True).quantile(0.25), 1)
+        31.6
         """
         if np.isfinite(self.sigma):
             return NormalDist(self.value, self.sigma).inv_cdf(probability)
+        if self.logarithmic:
+            return float(self.low * (self.high / self.low) ** probability)
         return float(self.low + (self.high - self.low) * probability)
 
     def log_density(self, value: float) -> float:
@@ -74,6 +87,8 @@ class Uncertainty:
         """
         if not self.low <= value <= self.high:
             return -np.inf
+        if self.logarithmic:
+            return float(-np.log(value))
         return -0.5 * ((value - self.value) / self.sigma) ** 2
 
     def __str__(self) -> str:
@@ -100,7 +115,7 @@ class Unknown:
 
 
 def uncertainty_of(node: Mapping[str, Any], key: str) -> Uncertainty | None:
-    """Return the uncertainty that an entry {value: …, published: …, range|sigma: …} states, None without one.
+    """Return the uncertainty that an entry {value: …, published: …, range|sigma|factor: …} states, None without one.
 
     Parameters
     ----------
@@ -112,7 +127,7 @@ def uncertainty_of(node: Mapping[str, Any], key: str) -> Uncertainty | None:
     Raises
     ------
     ScenarioError
-        Where there are both a range and a sigma, or one that does not fit the value.
+        Where there are two of them, or one that does not fit the value.
 
     Examples
     --------
@@ -123,7 +138,7 @@ def uncertainty_of(node: Mapping[str, Any], key: str) -> Uncertainty | None:
     if not given:
         return None
     if len(given) > 1:
-        raise ScenarioError(f"{key} has range and sigma: keep one of them")
+        raise ScenarioError(f"{key} has {' and '.join(given)}: keep one of them")
     value = _numbers(node["value"])
     width = _numbers(node[given[0]])
     if len(value) != 1 or isinstance(node["value"], list):
@@ -134,6 +149,13 @@ def uncertainty_of(node: Mapping[str, Any], key: str) -> Uncertainty | None:
                 f"{key}.range={str(node['range'])[:60]} does not hold the value {value[0]:g}: give [lowest, highest]"
             )
         return Uncertainty(value[0], low=width[0], high=width[1])
+    if given == ["factor"]:
+        if len(width) != 1 or width[0] <= 1 or value[0] <= 0:
+            raise ScenarioError(
+                f"{key}.factor={str(node['factor'])[:60]} does not fit the value {value[0]:g}: give a number above 1, "
+                "within which a positive value is known"
+            )
+        return Uncertainty(value[0], low=value[0] / width[0], high=value[0] * width[0], logarithmic=True)
     if len(width) != 1 or width[0] <= 0:
         raise ScenarioError(
             f"{key}.sigma={str(node['sigma'])[:60]} is not a standard deviation: "

@@ -80,7 +80,7 @@ def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
     --------
     >>> from satqkd.sweep import load_sweep
     >>> block(load_sweep("example"), 0, 1).key.round(-3).values.tolist()
-    [189000.0, 161000.0]
+    [184000.0, 157000.0]
     """
     orbits: dict[tuple, xr.Dataset] = {}
     answers = []

@@ -42,6 +42,8 @@ class Simulated(Closed):
         Without them the interval is one `sigma` to either side.
     mean : float or pair of float, optional
         Mean of the runs, where `value` is another number [unit].
+    counting : float
+        Standard deviation of the prediction by counting alone, with all values known, of the wider end [unit].
     sigma : float, optional
         Standard deviation over the runs [unit]; None where the value does not depend on the run, NaN where it does but
         its spread is not known.
@@ -54,6 +56,7 @@ class Simulated(Closed):
     low: float | tuple[float, float] | None = None
     high: float | tuple[float, float] | None = None
     mean: float | tuple[float, float] | None = None
+    counting: float = 0.0
     sigma: float | None = None
     role: Role = "predicted"
 
@@ -101,6 +104,8 @@ class Row:
         The same difference as a fraction, see `Kind.fraction`.
     relative_width : float
         Half-width of the interval of 95 % of that difference, as a fraction; of a range the wider one.
+    least_width : float
+        The same by printing and counting alone, with all values of the model known: no model can be narrower.
     """
 
     scenario: str
@@ -118,18 +123,20 @@ class Row:
     z: float
     relative_deviation: float
     relative_width: float
+    least_width: float
     reason: str
     verdict: Verdict
 
 
 class KnownDeviation(Closed):
-    """A row that is outside for a known reason."""
+    """A row that is outside for a known reason; it stays outside where the reason is that our model is short."""
 
     scenario: str
     id: str
     reason: str = Field(min_length=1)
     arithmetic: str | None = None
     role: Role | None = None
+    model_short: bool = False
 
 
 def combined_sigma(published_sigma: float, spread: float, *, counted: bool) -> float:
@@ -250,6 +257,7 @@ def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> R
     answered = simulated if found else None
     farthest = max(found, key=lambda one: abs(one.z), default=Deviation(math.nan, math.nan, math.nan))
     width = max((one.relative_width for one in found), default=math.nan)
+    least = min(width, _least_width(row, simulated)) if simulated and found else math.nan
     lows, highs = zip(*answered.intervals, strict=True) if answered else (None, None)
     contradiction = f"Contradiction: {row.contradiction}" if row.contradiction else None
     return Row(
@@ -268,7 +276,8 @@ def _compare_one(scenario: str, row: Observed, simulated: Simulated | None) -> R
         z=farthest.z,
         relative_deviation=farthest.relative_deviation,
         relative_width=width,
-        reason=" ".join(filter(None, [_precision(row), row.note, contradiction])) if found else missing,
+        least_width=least,
+        reason=" ".join(filter(None, [_precision(row, least), row.note, contradiction])) if found else missing,
         verdict=verdict_of(farthest.z, width, widest=row.kind.widest),
     )
 
@@ -295,18 +304,40 @@ def verdict_of(z: float, relative_width: float, *, widest: float) -> Verdict:
     return "within" if relative_width <= widest + ROUNDING else "vague"
 
 
-def _precision(row: Observed) -> str:
-    """Return in words how precisely the paper gives the value."""
+def _least_width(row: Observed, simulated: Simulated) -> float:
+    """Return the relative width by printing and counting alone."""
+    spread = simulated.counting
+    alone = simulated.model_copy(
+        update={
+            "low": tuple(end - spread for end in simulated.ends),
+            "high": tuple(end + spread for end in simulated.ends),
+        }
+    )
+    return max(one.relative_width for one in deviations(row, alone))
+
+
+def _precision(row: Observed, least_width: float) -> str:
+    """Return in words how precisely the paper gives the value, and whether any model could be narrow enough."""
+    printed, alone = _printed(row)
+    if alone > row.kind.widest:
+        return f"{printed} That alone makes it vague: {alone:.0%}."
+    if least_width > row.kind.widest:
+        return f"{printed} With the counting noise of one experiment that alone makes it vague: {least_width:.0%}."
+    return printed
+
+
+def _printed(row: Observed) -> tuple[str, float]:
+    """Return in words how precisely the paper gives the value, and the relative width by that alone."""
+    exact = Simulated(value=row.ends[0] if row.limits else row.value, unit=row.unit)
+    alone = max(one.relative_width for one in deviations(row, exact))
     if row.sigma is not None:
-        return "The paper prints its standard deviation."
+        return "The paper prints its standard deviation.", alone
     widths = _width_text(row.half_widths)
     if row.approx:
         words = f"Printed as about, or read off a figure: known to {widths}."
     else:
         words = f"Half a unit of the last printed digit: {widths}."
-    exact = Simulated(value=row.ends[0] if row.limits else row.value, unit=row.unit)
-    alone = max(one.relative_width for one in deviations(row, exact))
-    return words + (f" That alone makes it vague: {alone:.0%}." if alone > row.kind.widest else "")
+    return words, alone
 
 
 def compare(reference: Reference, simulated: Mapping[str, Any]) -> list[Row]:

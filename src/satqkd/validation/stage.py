@@ -24,6 +24,7 @@ from satqkd.validation.compare import (
     table,
     unexplained,
 )
+from satqkd.validation.kinds import kind_of
 from satqkd.validation.reference import Reference, load_reference, observed
 
 # Observables of an ideal apparatus, which follow from the paper's own inputs by a formula alone.
@@ -50,7 +51,7 @@ def gather(folder: str | Path) -> dict[str, dict]:
         ``stage.name`` to {value, unit, sigma}. The sigma is None where the observable does not depend on the run, and
         NaN where there is one run. A text is followed by the number of runs that have it, and is empty where no run has
         one. Where ``predictive.nc`` has the observable, ``draws`` is its predictive distribution: an array of shape
-        (draw,), or (draw, 2) for a range.
+        (draw,), or (draw, 2) for a range, and ``counting`` the standard deviation by counting alone, of the wider end.
 
     Raises
     ------
@@ -105,6 +106,7 @@ def _with_draws(gathered: dict[str, dict], path: Path) -> dict[str, dict]:
                     "make both again"
                 )
             gathered[name]["draws"] = found.transpose("draw", ...).values
+            gathered[name]["counting"] = float(np.max(found.attrs.get("counting_sigma", 0.0)))
     return gathered
 
 
@@ -176,6 +178,7 @@ def simulated_values(reference: Reference, scenario: Scenario, gathered: dict[st
         if all("draws" in term for term in terms):
             low, median, high = _quantiles(_difference([term["draws"] for term in terms]))
             result[name] |= {"value": median, "low": low, "high": high, "mean": _plain(mean)}
+            result[name]["counting"] = math.hypot(*(term["counting"] for term in terms))
         _check_unit(f"{reference.id} {name}", row, terms[0])
     return result
 
@@ -215,7 +218,8 @@ def validate(
     -------
     pandas.DataFrame
         Columns of `satqkd.validation.compare.Row`. Where a known deviation explains the verdict "outside", the verdict
-        is "listed", and the reason column has the reason and arithmetic of the deviation.
+        is "listed", and the reason column has the reason and arithmetic of the deviation. Where our model is short the
+        reason is given too, and the row stays outside.
 
     Examples
     --------
@@ -233,11 +237,12 @@ def validate(
         rows += [replace(row, scenario=name) for row in compare(reference, values)]
     frame = table(rows)
     explained = {(k.scenario, k.id): " ".join(filter(None, [k.reason, k.arithmetic])) for k in known}
+    short = {(k.scenario, k.id) for k in known if k.model_short}
     unlisted = {(row.scenario, row.id) for row in unexplained(rows, known)}
     for index, row in frame.iterrows():
         key = (row.scenario, row.id)
         if row.verdict == "outside" and key not in unlisted:
-            frame.loc[index, "verdict"] = "listed"
+            frame.loc[index, "verdict"] = "outside" if key in short else "listed"
             frame.loc[index, "reason"] = f"{explained[key]}{PRINTED}{row.reason}"
     for index, row in frame.iterrows():
         simulated_by = observed(references[row.scenario])[row.id].simulated_by or ""
@@ -391,6 +396,19 @@ def agreement_of_all(frame: pd.DataFrame) -> str:
     'χ² = 82 over 2 rows (probability 1.6e-18); without those listed χ² = 1 over 1 rows (probability 0.32)'
     """
     return f"{chi_squared(frame).words}; without those listed {chi_squared(frame[frame.verdict != 'listed']).words}"
+
+
+def vague_for_any_model(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the vague rows that printing and counting noise alone make too wide to reproduce the value.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"verdict": ["vague", "vague"], "unit": ["1", "1"], "least_width": [0.5, 0.1]})
+    >>> len(vague_for_any_model(frame))
+    1
+    """
+    widest = frame.unit.map(lambda unit: kind_of(str(unit)).widest)
+    return frame[(frame.verdict == "vague") & (frame.least_width.astype(float) > widest)]
 
 
 def verdicts_that_moved(frame: pd.DataFrame, committed: pd.DataFrame) -> list[str]:
