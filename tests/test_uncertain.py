@@ -128,14 +128,6 @@ def test_what_was_calibrated_elsewhere_does_not_count_as_fitted(missions):
     assert "qber" not in missions["yin2017"].fitted
 
 
-def test_a_prediction_over_all_sessions_is_not_fitted_to_the_pass_that_is_shown(missions):
-    mission = missions["yin2020"]
-    assert mission.fitted_as_shown - mission.fitted == {"range_delingha", "range_nanshan", "range_sum", "pass_duration"}
-    shown = mission.replaced({"orbit.published_pass": "shown"})
-    assert shown.fitted == shown.fitted_as_shown == mission.fitted_as_shown
-    assert missions["liao2017"].fitted == missions["liao2017"].fitted_as_shown
-
-
 def test_widths_are_shown_behind_the_value(missions):
     rows = {key: (value, origin) for key, value, origin, *_ in parameter_rows(missions["yin2017"])}
     assert rows["transmitter.optics_efficiency"] == ("0.5 (0.45 to 0.55)", "published")

@@ -8,13 +8,11 @@ from satqkd.analytic.season import (
     continued,
     nearest_to,
     night_extinctions,
-    pass_draws,
     season_rates,
     survey_draws,
     survey_nights,
     with_counting,
 )
-from satqkd.orbit.stage import observables
 
 OWN = 2  # the night of the paper, of those in `nights`
 
@@ -95,16 +93,6 @@ def test_draws_of_the_survey_contain_the_sessions_own_optics(missions, few):
     assert ratio.mean() == pytest.approx(2, rel=0.03)
     error = np.array(one["qber_over_23_orbits"][0])
     assert error.shape == (12, 2) and (error[:, 0] < error[:, 1]).all()
-
-
-def test_a_pass_without_a_date_is_any_of_the_sessions(orbits):
-    orbit = orbits["yin2020"]
-    found = pass_draws(orbit, 500, np.random.default_rng(2))
-    durations = {observables(orbit.assign_attrs(showcase=i))["session_duration"][0] for i in range(12)}
-    assert set(found["session_duration"][0]) == durations
-    lowest = np.array(found["range_nanshan"][0])[:, 0]
-    assert lowest.min() < 618 < lowest.max()
-    assert "max_range_difference" not in found
 
 
 def test_the_nearest_night_is_found(nights):

@@ -26,7 +26,7 @@ from satqkd.analytic.expected import (
 )
 from satqkd.analytic.links import changed_link
 from satqkd.analytic.outlook import outlook_observables
-from satqkd.analytic.season import pass_draws, survey_draws
+from satqkd.analytic.season import survey_draws
 from satqkd.analytic.sky import with_mean_sky
 from satqkd.analytic.undated import NEXT, draw_nights, link_shown, orbit_draws, with_nights
 from satqkd.calibration.draws import parameter_draws
@@ -99,7 +99,7 @@ def predictive(
     beside = beside_draws(scenario, orbit, seed=seed, rows=len(draws))
     rng = stream(seed, scenario.name, "predictive")
     rows, units = _rows(scenario, draws, orbit=orbit, budget=budget, rng=rng, beside=beside)
-    for name, (column, unit) in _of_other_nights(scenario, draws, orbit, seed).items():
+    for name, (column, unit) in _of_survey(scenario, draws, orbit, seed).items():
         rows[name], units[name] = column, unit
     known = scenario.replaced({"orbit.measurement_nights": "stated"})
     alone = stream(seed, scenario.name, "predictive", "counting")
@@ -180,18 +180,14 @@ def _air_of_nights(draws: Sequence[dict[str, float]], row: int, sessions: int) -
     return found
 
 
-def _of_other_nights(
+def _of_survey(
     scenario: Scenario, draws: Sequence[dict[str, float]], orbit: xr.Dataset, seed: int
 ) -> dict[str, tuple[list, str]]:
-    """Return draws of what depends on the night: a pass without a date, and a survey of many nights."""
-    found: dict[str, tuple[list, str]] = {}
-    if scenario.orbit.published_pass == "any":
-        of_pass = pass_draws(orbit, len(draws), stream(seed, scenario.name, "predictive", "pass"))
-        found |= {f"orbit.{name}": entry for name, entry in of_pass.items()}
-    if scenario.orbit.survey is not None and isinstance(scenario.source, DecoySource):
-        nights = survey_draws(scenario, draws, orbit=orbit, rng=stream(seed, scenario.name, "predictive", "nights"))
-        found |= {f"overview.{name}": entry for name, entry in nights.items()}
-    return found
+    """Return draws of what a survey of many nights finds."""
+    if scenario.orbit.survey is None or not isinstance(scenario.source, DecoySource):
+        return {}
+    nights = survey_draws(scenario, draws, orbit=orbit, rng=stream(seed, scenario.name, "predictive", "nights"))
+    return {f"overview.{name}": entry for name, entry in nights.items()}
 
 
 def beside_draws(scenario: Scenario, orbit: xr.Dataset, *, seed: int, rows: int) -> list[dict[str, Values]]:

@@ -12,7 +12,6 @@ from satqkd.analytic.expected import pulse_rates
 from satqkd.channel import air_mass, drawn_extinctions_db, link_budget
 from satqkd.coincidence.stage import EXTREME_SECONDS
 from satqkd.orbit.stage import find_sessions
-from satqkd.orbit.stage import observables as orbit_observables
 from satqkd.scenario import Scenario
 from satqkd.scenario.mission import DecoySource
 
@@ -323,29 +322,3 @@ def survey_draws(
         "sifted_rate_1034p7km": (far, "bit/s"),
         "qber_over_23_orbits": (error, "1"),
     }
-
-
-def pass_draws(orbit: xr.Dataset, count: int, rng: np.random.Generator) -> dict[str, tuple[list, str]]:
-    """Return ranges, duration and start of a session that is drawn from all: name to a value for each draw, and unit.
-
-    Parameters
-    ----------
-    orbit : xarray.Dataset
-        Result of stage 1.
-    count : int
-        Number of draws.
-    rng : numpy.random.Generator
-
-    Examples
-    --------
-    >>> from satqkd import load_scenario
-    >>> found = pass_draws(find_sessions(load_scenario("yin2017")), 400, np.random.default_rng(1))
-    >>> min(found["session_duration"][0]) > 260, found["range_lijiang"][1]
-    (True, 'km')
-    """
-    sessions = [orbit_observables(orbit.assign_attrs(showcase=number)) for number in range(orbit.sizes["session"])]
-    names = [
-        name for name in sessions[0] if name.startswith("range_") or name in ("session_duration", "local_start_time")
-    ]
-    chosen = rng.integers(len(sessions), size=count)
-    return {name: ([sessions[i][name][0] for i in chosen], sessions[0][name][1]) for name in names}

@@ -28,7 +28,7 @@ def figure_tables(results: Results) -> dict[str, pd.DataFrame]:
     ...     results = run_stages(mission, folder, seed=1)
     ...     tables = figure_tables(read_results(mission, folder))
     >>> {name: len(table) for name, table in tables.items()}
-    {'fig_2a': 4, 'fig_2b': 4, 'fig_2c': 0}
+    {'table_1': 4, 'fig_2a': 4, 'fig_2b': 4, 'fig_2c': 0}
     """
     assert results.scenario.reference is not None
     return {name: figure.table(results) for name, figure in CATALOGUE[results.scenario.reference].items()}
@@ -76,11 +76,11 @@ def deviations(tables: dict[str, pd.DataFrame], scenario: Scenario, reference: R
     ...     tables = figure_tables(read_results(mission, folder))
     >>> frame = deviations(tables, mission, load_reference("tiangong2"))
     >>> frame[["figure", "id", "unit"]].iloc[0].tolist()
-    ['fig_2a', 'range', 'km']
+    ['table_1', 'acquisition_time', 's']
     """
     parts = []
     for name, figure in CATALOGUE[reference.id].items():
-        rows = _compared(figure.values(tables[name]), reference, scenario.fitted_as_shown)
+        rows = _compared(figure.values(tables[name]), reference, scenario.fitted)
         frame = table(rows).drop(columns=["median", "low", "high", "z", "relative_width", "reason", "verdict"])
         frame["scenario"] = scenario.name
         frame.insert(0, "title", figure.title)
@@ -126,7 +126,7 @@ def draw_figures(tables: dict[str, pd.DataFrame], reference: Reference, folder: 
     ...     tables = figure_tables(read_results(mission, folder))
     ...     drawn = draw_figures(tables, load_reference("tiangong2"), folder)
     >>> sorted(drawn)
-    ['fig_2a', 'fig_2b', 'fig_2c']
+    ['fig_2a', 'fig_2b', 'fig_2c', 'table_1']
     """
     published = {value.id: value for value in reference.values}
     drawn = {}

@@ -121,9 +121,6 @@ class Orbit(Section):
     satellite_in_shadow: bool = Field(False, description="require the satellite in the Earth's shadow")
     acquisition: Acquisition | None = Field(None, description="model of how the link is found")
     showcase: Time | None = Field(None, description="the figures show the session nearest to this time")
-    published_pass: Literal["shown", "any"] = Field(
-        "shown", description="any where a publication prints no night: it is one of the sessions, nobody knows which"
-    )
     measurement_nights: Literal["stated", "unknown"] = Field(
         "stated",
         description="whether measurements had the sessions in their order, or predictions draw which, and their air",
@@ -704,12 +701,7 @@ class AnyScenario(Section):
 
     @property
     def fitted(self) -> set[str]:
-        """Return the ids of the published values that predictions were fitted to."""
-        return self.fitted_as_shown
-
-    @property
-    def fitted_as_shown(self) -> set[str]:
-        """Return the ids of the published values that calibrated parameters were fitted to, the pass shown included."""
+        """Return the ids of the published values that calibrated parameters were fitted to."""
         return _ids(self._origins)
 
     @property
@@ -989,17 +981,6 @@ class Scenario(Experiment):
     attack: Annotated[Attack, Field(discriminator="kind")] | None = Field(
         None, description="what Eve does at the last station; leave out if nobody attacks"
     )
-
-    @property
-    def fitted(self) -> set[str]:
-        """Return the ids of the published values that predictions were fitted to.
-
-        Where any session may be the published pass, its prediction is over all of them: the one that is shown does not
-        count.
-        """
-        if self.orbit and self.orbit.published_pass == "any":
-            return _ids({key: origin for key, origin in self._origins.items() if key != "orbit.showcase"})
-        return self.fitted_as_shown
 
     @model_validator(mode="after")
     def _of_a_mission(self) -> Self:
