@@ -309,6 +309,9 @@ def _chains(
     """
     import emcee  # of the extra `calibrate`, which reading the committed draws does not need
 
+    if not block.parameters:
+        means = np.concatenate([[], *expectations(block, flights, {})])
+        return np.empty((WALKERS, steps, 0)), np.broadcast_to(means, (WALKERS, steps, means.size)), rng
     numbers = sum(len(target.value) for target in block.targets)
     columns = numbers + len(block.parameters)
 
