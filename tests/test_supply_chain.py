@@ -69,7 +69,7 @@ owners_of_modules = functools.cache(importlib.metadata.packages_distributions)  
 def undeclared(folder, declared, own, but=()):
     owners = owners_of_modules()
     foreign = set(imported(folder, but)) - set(sys.stdlib_module_names) - own
-    return {name for name in foreign if not {d.lower().replace("_", "-") for d in owners.get(name, [])} & declared}
+    return {name for name in foreign if not {d.lower().replace("_", "-") for d in owners.get(name, [name])} & declared}
 
 
 LIBRARY_EXTRAS = ("workflow", "notebooks")

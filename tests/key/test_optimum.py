@@ -188,7 +188,7 @@ def test_the_weighed_loop_over_settings_equals_its_account_point_by_point(capped
             mean_photon_numbers=mu, intensity_probabilities=p, basis_x=basis_x, window_s=window_s, seconds=seconds
         )
         x, z = (counts.detections_x, counts.errors_x), (counts.detections_z, counts.errors_z)
-        rest = (mu, p, SECURITY["eps_sec"], SECURITY["f_ec"], 0.0, float(price), fluctuation, 0, 0, 0, way)
+        rest = (mu, p, SECURITY["eps_sec"], SECURITY["f_ec"], 0.0, float(price), fluctuation, 0, 0, 0, way, 0.0, 0.0)
         bases = [multinomial.account(*key, *sample, *rest)[-1] for key, sample in ((x, z), (z, x))[: 1 + both]]
         expected.append(sum(max(length, 0.0) for length in bases) if max(bases) > 0 else max(bases))
     np.testing.assert_allclose(objective(points, 1.0, **({"capped": True} if capped else {})), expected, rtol=1e-9)

@@ -7,14 +7,14 @@ from satqkd.report import validation_page
 
 HEAD = (
     "scenario,id,published,published_sigma,half_width,median,low,high,simulated,simulated_sigma,unit,role,z,"
-    "relative_deviation,relative_width,reason,verdict"
+    "relative_deviation,relative_width,least_width,reason,verdict"
 )
 ROWS = """
-one,range,645,,0.5,645.3,645.3,645.3,645.3,,km,predicted,1.04,0.0005,0.001,"Half a digit, x < y.",within
-one,qber,0.011,0.002,,0.05,0.045,0.055,0.052,0.001,1,predicted,6.5,3.5,0.1,Known. Printed: sigma.,listed
-two,count,5,,0.5,,,,,,1,predicted,,,,nobody simulates it,missing
-two,rate,1 to 2,,0.5,3 to 4,2.5 to 3.5,3.5 to 4.5,3 to 4,0.5,1/s,calibrated,-20,-0.3,0.2,wrong,outside
-two,key,70,,5,75,60,90,80,15,1,predicted,0.3,0.07,0.4,"Half a unit.",vague
+one,range,645,,0.5,645.3,645.3,645.3,645.3,,km,predicted,1.04,0.0005,0.001,0.001,"Half a digit, x < y.",within
+one,qber,0.011,0.002,,0.05,0.045,0.055,0.052,0.001,1,predicted,6.5,3.5,0.1,0.1,Known. Printed: sigma.,listed
+two,count,5,,0.5,,,,,,1,predicted,,,,,nobody simulates it,missing
+two,rate,1 to 2,,0.5,3 to 4,2.5 to 3.5,3.5 to 4.5,3 to 4,0.5,1/s,calibrated,-20,-0.3,0.2,0.1,wrong,outside
+two,key,70,,5,75,60,90,80,15,1,predicted,0.3,0.07,0.4,0.1,"Half a unit.",vague
 """
 
 

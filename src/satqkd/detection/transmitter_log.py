@@ -91,8 +91,9 @@ def _pieces(path: Path) -> Iterator[dict[str, np.ndarray]]:
         elif kind == [".csv"]:
             head = pd.read_csv(path, comment="#", nrows=0, sep="\0", engine="python").columns[0]
             mark = next((mark for mark in DELIMITERS if mark in head), ",")
-            for frame in pd.read_csv(path, comment="#", chunksize=ROWS, skipinitialspace=True, sep=mark):
-                yield {str(name).strip(): frame[name].to_numpy() for name in frame.columns}
+            with pd.read_csv(path, comment="#", chunksize=ROWS, skipinitialspace=True, sep=mark) as frames:
+                for frame in frames:
+                    yield {str(name).strip(): frame[name].to_numpy() for name in frame.columns}
         else:
             raise ValueError(f"the suffix {path.suffix or '(none)'} is unknown: give CSV, Parquet, npz or npy")
     except Exception as error:  # of the several readers
