@@ -34,15 +34,17 @@ def figure_tables(results: Results) -> dict[str, pd.DataFrame]:
     return {name: figure.table(results) for name, figure in CATALOGUE[results.scenario.reference].items()}
 
 
-def observables(tables: dict[str, pd.DataFrame]) -> dict[str, tuple[float | list[float], str]]:
+def observables(tables: dict[str, pd.DataFrame], reference: Reference) -> dict[str, tuple[float | list[float], str]]:
     """Return what only a survey of many orbits says of published values: name to (value, unit).
 
     Examples
     --------
-    >>> observables({"fig_2a": pd.DataFrame()})
+    >>> from satqkd.validation import load_reference
+    >>> observables({"ed_fig_1": pd.DataFrame()}, load_reference("yin2020"))
     {}
     """
-    return survey.observables(tables["ed_fig_1"]) if "ed_fig_1" in tables else {}
+    surveys = (name for name, figure in CATALOGUE[reference.id].items() if figure.table is survey.orbits)
+    return {key: entry for name in surveys for key, entry in survey.observables(tables[name]).items()}
 
 
 def deviations(tables: dict[str, pd.DataFrame], scenario: Scenario, reference: Reference) -> pd.DataFrame:
