@@ -231,3 +231,15 @@ def test_an_analyser_off_by_an_angle_costs_what_malus_says(missions, channels, t
     for name in ("qber_z", "qber_x"):
         visibility = 1 - 2 * straight[name]
         assert found[name] == pytest.approx((1 - visibility * np.cos(2 * np.deg2rad(turned_deg))) / 2)
+
+
+def test_the_fidelity_that_yin2017_prints_for_the_source_on_board_does_not_give_its_s(missions, channels):
+    """Printed: 0.907 +- 0.007 on board, and S = 2.37 +- 0.09; see docs/physics/printed.md."""
+    sigma_of_s = 0.09
+    mission, link = missions["yin2017"], channels["yin2017"]
+    low, printed, high = (
+        expected(mission.replaced({"source.fidelity": fidelity}), link)["chsh_s"] for fidelity in (0.9, 0.907, 0.914)
+    )
+    assert (low, printed, high) == pytest.approx((2.08, 2.10, 2.12), abs=0.005)
+    assert 2.37 - high > 2 * sigma_of_s
+    assert abs(expected(mission, link)["chsh_s"] - 2.37) < sigma_of_s  # with the fidelity of yin2020's error rate

@@ -2,7 +2,9 @@
 
 import pytest
 
+from satqkd import papers
 from satqkd.papers.survey import observables
+from satqkd.validation import load_reference
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +39,9 @@ def test_what_the_survey_says_of_published_values(table):
     assert 0 < found["sifted_rate_1034p7km"][0] < table.rate_median[table.station == "xinglong"].min()
     low, high = found["qber_over_23_orbits"][0]
     assert low == table.qber_low.min() < high == table.qber_high.max()
+
+
+@pytest.mark.parametrize("name", ["liao2017", "tiangong2", "yin2017", "yin2020"])
+def test_rates_over_a_survey_are_those_of_the_paper_that_has_one(tables, published, name):
+    found = papers.observables(tables[name], load_reference(name))
+    assert bool(found) == (name == "liao2017")
