@@ -42,6 +42,6 @@ def test_what_the_survey_says_of_published_values(table):
 
 
 @pytest.mark.parametrize("name", ["liao2017", "tiangong2", "yin2017", "yin2020"])
-def test_rates_over_a_survey_are_those_of_the_paper_that_has_one(tables, published, name):
+def test_rates_over_a_survey_are_those_of_the_paper_that_has_one(tables, name):
     found = papers.observables(tables[name], load_reference(name))
     assert bool(found) == (name == "liao2017")
