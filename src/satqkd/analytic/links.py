@@ -1,4 +1,4 @@
-"""Losses of a link with other optics and other air, from its link budget, without computing diffraction again."""
+"""Update a link budget for changed optics and air, without computing diffraction again."""
 
 import re
 
@@ -15,7 +15,7 @@ from satqkd.channel import (
 )
 from satqkd.scenario import Bench, Scenario
 
-# Keys of a scenario that a link budget depends on, and those among them whose effect on it is a factor.
+# Keys of a scenario on which a link budget depends, and those of them that only scale it.
 LINK = re.compile(r"transmitter\.|channel\.|stations\.\d\.(?!detectors|background|clock|name|utc)")
 FACTORS = re.compile(
     r"transmitter\.(optics_efficiency|pointing_jitter_urad)"
@@ -26,7 +26,7 @@ FACTORS = re.compile(
 def changed_link(
     scenario: Scenario, changes: dict[str, float], *, channel: xr.Dataset, orbit: xr.Dataset
 ) -> tuple[Scenario, xr.Dataset]:
-    """Return a scenario with changes, and its link budget, from that before the changes where this is possible.
+    """Return a changed scenario and its link budget, by scaling the budget before the changes where possible.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def changed_link(
     Raises
     ------
     ScenarioError
-        Where the scenario cannot have such a value.
+        For a value outside the bounds of the scenario.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def changed_link(
     if isinstance(changed, Bench):
         return changed, link_budget(changed, orbit)
     tracking = scenario.transmitter.tracking
-    if tracking is not None and tracking.jitter == "stated":  # the loops are shown, and the link does not take them
+    if tracking is not None and tracking.jitter == "stated":  # the loops are only shown, and do not act on the link
         changes = {key: value for key, value in changes.items() if not key.startswith("transmitter.tracking.")}
         if changed.transmitter.tracking not in (tracking, None):
             error = channel.tracking_error.copy(data=tracking_error_rad(changed.transmitter.tracking))
@@ -94,7 +94,7 @@ def changed_link(
             after, before = (np.mean([detector.efficiency for detector in one.detectors]) for one in (new, old))
             counted += to_db(np.divide(after, before))
     link = more.sum(axis=2)
-    # Variables instead of data arrays: xarray would compare all their coordinates, which takes longer than the rest.
+    # Variables instead of data arrays, because comparing the coordinates of data arrays takes longer than the rest.
     replaced = {
         "loss": channel.loss.values + more,
         "attenuation": channel.attenuation.values + link,

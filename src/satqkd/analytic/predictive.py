@@ -1,8 +1,8 @@
-"""The predictive distribution of what a publication can be compared with: draws through the analytic chain.
+"""Predictive distributions of the observables of a scenario: draws through the analytic chain.
 
-Each draw takes one set of the values that are not known, draws the counts of all sessions with their fading and
-Poisson's deviation, and evaluates on them what the stages hand to validation. Nothing is simulated tag by tag: the
-clock and Cascade are left out.
+Each draw takes one set of the uncertain values, and draws the counts of all sessions with fading and Poisson's
+deviation. The observables of the stages are evaluated on these counts. No tags are simulated, so the clock and Cascade
+are left out.
 """
 
 import re
@@ -45,10 +45,10 @@ from satqkd.scenario.mission import DecoySource, EntangledSource
 from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
 
-SIDE_WINDOWS = 40  # windows beside the peak from which stage 4 estimates the accidentals
-LEAST_SPREAD = 1e-12  # variance of fading that counts as none
-COUNTED = 100  # draws of counting and fading alone
-OUTLOOK_EVERY = 8  # draws between two for which the outlook, which takes longest, is computed
+SIDE_WINDOWS = 40  # windows off the peak from which stage 4 estimates accidental coincidences
+LEAST_SPREAD = 1e-12  # smallest variance of fading, in place of zero
+COUNTED = 100  # draws with counting and fading alone
+OUTLOOK_EVERY = 8  # the outlook, which takes longest, is computed for one in so many draws
 EXTINCTION = re.compile(r"stations\.(\d)\.zenith_extinction_db")
 Values = dict[str, tuple[float | list[float], str]]
 Part = TypeVar("Part", bound=Section)
@@ -68,7 +68,7 @@ def predictive(
     ----------
     scenario : Scenario
     draws : sequence of dict
-        Values that change in each draw, by dotted key; see `satqkd.calibration.draws.parameter_draws`.
+        Changed values of each draw, by dotted key; see `satqkd.calibration.draws.parameter_draws`.
     orbit, budget : xarray.Dataset
         Results of stages 1 and 2.
     seed : int
@@ -77,13 +77,13 @@ def predictive(
     -------
     xarray.Dataset
         A variable for each observable, ``stage.name``, in the stage's unit, with dimension draw, and end for a range.
-        Its attribute counting_sigma is the half-width of the interval of 68 % by counting and fading alone, with all
-        values known, one number or one for each end [unit].
+        Its attribute counting_sigma is the half-width of the 68 % interval by counting and fading alone, with all
+        values known: one number, or one for each end [unit].
 
     Raises
     ------
     ScenarioError
-        Where the polarisation is turned, which the analytic chain leaves out.
+        If the frames rotate without compensation, which the analytic chain does not cover.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def predictive(
 
 
 def _half_interval(draws: np.ndarray) -> np.ndarray:
-    """Return half the interval of 68 % of each number, zero where no draw has one."""
+    """Return half of the 68 % interval of each number; zero where no draw has a number."""
     if np.isnan(draws).all():
         return np.zeros(draws.shape[1:])
     low, high = np.nanquantile(draws, [LOWER, UPPER], axis=0, method="nearest")
@@ -131,7 +131,7 @@ def _rows(
     rng: np.random.Generator,
     beside: Sequence[dict[str, Values]],
 ) -> tuple[dict[str, list], dict[str, str]]:
-    """Return observables in each draw, and their units, by ``stage.name``, with those of `beside_draws`."""
+    """Return observables in each draw, and their units, by ``stage.name``, including those of `beside_draws`."""
     rows: dict[str, list] = {}
     units: dict[str, str] = {}
     undated = scenario.orbit.measurement_nights == "unknown"
@@ -163,7 +163,7 @@ def _rows(
             for name, (value, unit) in values.items():
                 rows.setdefault(f"{stage}.{name}", []).append(value)
                 units[f"{stage}.{name}"] = unit
-    # Where only some draws have an observable the others have no number.
+    # Draws without an observable that others have get NaN.
     return {
         name: column if len(column) == len(draws) else [*column, *[np.nan] * (len(draws) - len(column))]
         for name, column in rows.items()
@@ -183,7 +183,7 @@ def _air_of_nights(draws: Sequence[dict[str, float]], row: int, sessions: int) -
 def _of_survey(
     scenario: Scenario, draws: Sequence[dict[str, float]], orbit: xr.Dataset, seed: int
 ) -> dict[str, tuple[list, str]]:
-    """Return draws of what a survey of many nights finds."""
+    """Return draws of the observables of a survey of many nights."""
     if scenario.orbit.survey is None or not isinstance(scenario.source, DecoySource):
         return {}
     nights = survey_draws(scenario, draws, orbit=orbit, rng=stream(seed, scenario.name, "predictive", "nights"))
@@ -191,7 +191,7 @@ def _of_survey(
 
 
 def beside_draws(scenario: Scenario, orbit: xr.Dataset, *, seed: int, rows: int) -> list[dict[str, Values]]:
-    """Return draws of what models show beside the link: the contrast of a polarisation train, and a timeline.
+    """Return draws of the models that do not act on the counts: a polarisation train and a timeline.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ def beside_draws(scenario: Scenario, orbit: xr.Dataset, *, seed: int, rows: int)
 
 
 def _with(section: Part, changes: dict[str, float], prefix: str) -> Part:
-    """Return a section of a scenario with other values, by dotted key of the scenario."""
+    """Return a section of a scenario with changed values, by dotted key of the scenario."""
     tree: Any = section.model_dump()
     for key, value in changes.items():
         if key.startswith(prefix):
@@ -259,7 +259,7 @@ def _with(section: Part, changes: dict[str, float], prefix: str) -> Part:
 
 
 def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
-    """Draw what stage 4 would count, without any event.
+    """Draw the counts of stage 4 without simulating events.
 
     Parameters
     ----------
@@ -271,12 +271,12 @@ def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Gene
     Returns
     -------
     xarray.Dataset
-        The counts of `satqkd.coincidence.coincidences`, with no event in them.
+        The counts that `satqkd.coincidence.coincidences` returns, without events.
 
     Notes
     -----
-    The power of a second is the mean over its independent values, one for each coherence time: a gamma distribution of
-    the variance of fading over their number.
+    The power in a second is a mean over independent values, one for each coherence time. It is drawn from a gamma
+    distribution whose variance is that of the fading over the number of these values.
 
     Examples
     --------
@@ -306,7 +306,7 @@ def _pairs(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng:
         counts.append(rng.poisson(np.sum(rates, axis=(0, 1))))
         ideal.append(ideal_correlation(scenario.source.bell_state, *np.deg2rad(measurement.angles_deg)))
         durations.append(np.count_nonzero(now))
-    # Stage 4 counts accidentals in windows off the peak, of which there are many.
+    # Stage 4 averages accidental coincidences over many windows off the peak.
     singles_hz = singles(scenario, transmittance).sum(axis=2).prod(axis=1)
     accidentals = scenario.coincidence.window_ns * 1e-9 * singles_hz.sum()
     axes = ("measurement", "alice_setting", "bob_setting", "alice_outcome", "bob_outcome")
@@ -327,7 +327,7 @@ def _pulses(scenario: Scenario, used: xr.Dataset, transmittance: np.ndarray, rng
     pulses_hz = source.pulse_rate_hz * source.shares
     mean = pulse_rates(scenario, transmittance[:, 0]) * pulses_hz[:, None]
     bits = rng.poisson(mean)  # (basis, right or wrong, intensity, second)
-    rest = rng.poisson(mean)  # as many are sifted out
+    rest = rng.poisson(mean)  # sifted out, at the same mean rate
     outside_hz = np.maximum(clicks_hz(scenario, transmittance[:, 0]) - 2 * mean.sum(axis=(0, 1, 2)), 0.0)
     counts = np.zeros((len(pulses_hz), 2, 2, 2, 2), np.int64)
     for basis in range(2):
@@ -360,7 +360,7 @@ def _by_outcomes(scenario: Scenario, drawn: np.ndarray, setting: int, rng: np.ra
 
 
 def clicks_hz(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
-    """Return all clicks of a receiver of pulses [1/s], shape (time,), in the window or not.
+    """Return the rate of all clicks of a receiver of pulses, inside and outside the window [1/s], shape (time,).
 
     Parameters
     ----------
@@ -381,7 +381,7 @@ def clicks_hz(scenario: Scenario, transmittance: np.ndarray) -> np.ndarray:
 
 
 def key_of(scenario: Scenario, counted: xr.Dataset) -> Values:
-    """Return what stage 5 hands to validation except for what Cascade and the real key give.
+    """Return the observables of stage 5, except those of Cascade and of the real key.
 
     Parameters
     ----------

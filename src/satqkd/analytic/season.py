@@ -1,4 +1,4 @@
-"""Sessions of many nights by the analytic chain: rates of a source of pulses, the extinction of each night drawn."""
+"""Rates of a source of pulses in the sessions of many nights, with drawn extinctions, by the analytic chain."""
 
 import csv
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from satqkd.orbit.stage import find_sessions
 from satqkd.scenario import Scenario
 from satqkd.scenario.mission import DecoySource
 
-# Telescopes of the stations that are not the scenario's own (Yin et al., Science 356, 1140 (2017), main text).
+# Apertures of the survey's stations other than the scenario's (Yin et al., Science 356, 1140 (2017), main text).
 APERTURES_M = {"delingha": 1.2, "nanshan": 1.2}
 HALF_PASS = timedelta(minutes=10)
-SAMPLES = 24  # seconds of a session, evenly spread, that stand for all of it
+SAMPLES = 24  # evenly spread seconds that represent a session
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,19 @@ class Night:
     Attributes
     ----------
     date, station : str
-        Of the survey.
+        Date (UTC) and station in the survey.
     closest : datetime64
         Closest approach, UTC.
     shortest_range_m, max_elevation_deg, duration_s : float
     transmittance : ndarray, shape (sample,)
-        Of the link with the scenario's own extinction, without detectors [1].
+        Transmittance of the link with the scenario's own extinction, without detectors [1].
     air_mass : ndarray, shape (sample,)
     edges : ndarray of datetime64, shape (2,)
         Start and end, UTC.
     share : ndarray, shape (sample,)
-        How far a sample lies between start and end [1].
+        Time since the start over the duration of the session [1].
     spread : ndarray of bool, shape (sample,)
-        Samples that stand for the whole session; the others are its nearest `EXTREME_SECONDS`.
+        Samples that represent the whole session; the others are its nearest `EXTREME_SECONDS`.
     """
 
     date: str
@@ -69,8 +69,8 @@ def survey_nights(scenario: Scenario, orbit: xr.Dataset) -> list[Night]:
     Returns
     -------
     list of Night
-        The receiver of the scenario's first station stands at each night's station, behind that station's own
-        aperture. A session is where the scenario's own conditions on elevation and range hold, by day and night.
+        Each night's station has the receiver of the scenario's first station, with its own aperture. A session is the
+        time in which the scenario's conditions on elevation and range hold, by day or night.
 
     Examples
     --------
@@ -129,9 +129,9 @@ class SeasonRates:
     Attributes
     ----------
     rate, peak_rate : ndarray
-        Sifted bits of the signal, mean of the session and of its nearest ten seconds [bit/s].
+        Sifted rate of the signal, as the mean of the session and of its nearest ten seconds [bit/s].
     qber : ndarray
-        Of the session [1].
+        Error rate of the session [1].
     """
 
     rate: np.ndarray
@@ -152,11 +152,11 @@ def night_extinctions(
     Parameters
     ----------
     scenario : Scenario
-        Its model of the nights stands for all stations of the survey.
+        Its model of the nights is used for all stations of the survey.
     nights : sequence of Night
     rng : numpy.random.Generator
     stated_time : datetime64
-        Of the session to which the stated extinction belongs, UTC.
+        Time of the session to which the stated extinction belongs, UTC.
     zenith_extinction_db : ndarray, shape (draw,)
         The stated extinction [dB].
     """
@@ -175,7 +175,7 @@ def season_rates(
     own_extinction_db: float,
     gain: float = 1,
 ) -> SeasonRates:
-    """Return rates of each night's session under extinctions.
+    """Return the rates of each night's session for given extinctions.
 
     Parameters
     ----------
@@ -183,15 +183,15 @@ def season_rates(
         Source and detectors; of the same mission as the nights.
     nights : sequence of Night
     extinctions_db : ndarray, shape (draw, night, 2)
-        At start and end of a session [dB]; a straight line in between.
+        Extinction at start and end of each session [dB]; linear in between.
     own_extinction_db : float
-        That of the nights' own transmittances [dB].
+        Extinction that the nights' transmittances contain [dB].
     gain : float
         Factor on these transmittances [1].
 
     Examples
     --------
-    Half as much extinction again leaves fewer bits, with more errors.
+    One and a half times the extinction leaves fewer bits, with more errors.
 
     >>> from satqkd import load_scenario
     >>> mission = load_scenario("liao2017")
@@ -225,7 +225,7 @@ def season_rates(
 
 
 def with_counting(rates: SeasonRates, nights: Sequence[Night], rng: np.random.Generator) -> SeasonRates:
-    """Return rates and error rates with Poisson's deviation of the counts of each session."""
+    """Return rates and error rates with the counts of each session drawn from Poisson's distribution."""
     seconds = np.array([night.duration_s for night in nights])
     sifted = rates.rate * seconds
     wrong, right = rng.poisson(sifted * rates.qber), rng.poisson(sifted * (1 - rates.qber))
@@ -238,7 +238,7 @@ def with_counting(rates: SeasonRates, nights: Sequence[Night], rng: np.random.Ge
 
 
 def continued(range_m: np.ndarray, rates: np.ndarray, to_m: float) -> np.ndarray:
-    """Continue rates to a range, by a parabola through their logarithm against that of the range, shape (draw,).
+    """Extrapolate rates to a range, by a parabola of log rate against log range, shape (draw,).
 
     Parameters
     ----------
@@ -264,14 +264,14 @@ def nearest_to(nights: Sequence[Night], range_m: float) -> int:
 def survey_draws(
     scenario: Scenario, draws: Sequence[dict[str, float]], *, orbit: xr.Dataset, rng: np.random.Generator
 ) -> dict[str, tuple[list, str]]:
-    """Return the predictive distribution of what the survey of many nights says of published values.
+    """Return the predictive distribution of the observables that a survey of many nights gives.
 
     Parameters
     ----------
     scenario : Scenario
         One with a survey, and a source of pulses.
     draws : sequence of dict
-        Values that change in each draw, by dotted key. Of the link only the efficiency of transmitter and receiver, and
+        Changed values of each draw, by dotted key. In the link only the efficiencies of transmitter and receiver, and
         the extinction, may change.
     orbit : xarray.Dataset
         Result of stage 1.
@@ -280,10 +280,11 @@ def survey_draws(
     Returns
     -------
     dict
-        Observable of the overview to one value for each draw, and its unit. `sifted_rate_530km` is the nearest ten
-        seconds of the orbit that comes nearest to 530 km; `sifted_rate_1034p7km` the mean of a session at Xinglong in
-        the air of one of its nights, continued to 1034.7 km; `qber_over_23_orbits` the lowest and the highest of the
-        known nights. All have the deviations of their counts.
+        Name of an observable of the overview to (one value for each draw, unit). `sifted_rate_530km` is the rate in the
+        nearest ten seconds of the orbit whose shortest range is nearest to 530 km. `sifted_rate_1034p7km` is the mean
+        rate of a session at Xinglong, with the air of one of its nights, extrapolated to 1034.7 km.
+        `qber_over_23_orbits` has the lowest and the highest error rate of the known nights. The rate at 530 km and the
+        error rates include the Poisson deviations of their counts.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""What is not known of a mission, and how far it moves the key: a 68 % interval, and the share of each input.
+"""Uncertainty of a mission's key: its 68 % interval, and the share of each uncertain input.
 
-Each unknown is moved by one standard deviation either way, alone. The changes of the key length L add in quadrature,
-those upwards and those downwards apart, with the deviation by counting and fading:
+One unknown at a time is moved by one standard deviation, up and down. The changes of the key length L and the deviation
+by counting and fading are added in quadrature, separately for increases and decreases:
 
     high = L + sqrt(sum_i max(L_i+ - L, L_i- - L, 0)^2 + sigma_counting^2),
     share_i = ((L_i+ - L_i-) / 2)^2 / sum_j ((L_j+ - L_j-) / 2)^2.
@@ -30,9 +30,9 @@ from satqkd.result import Result
 from satqkd.scenario import Scenario, ScenarioError
 
 COUNTING = "counting and fading"
-CORRELATED = 0.3  # partial correlation from which on two parameters move together
+CORRELATED = 0.3  # smallest partial correlation with which two parameters move together
 LOGARITHMIC = "_db"  # end of a key whose value is a logarithm
-NODES = 50  # seconds of open link: the key is within half a per cent of all seconds'
+NODES = 50  # seconds of open link: the key differs by at most half a per cent from that of all seconds
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Disturbance:
     Attributes
     ----------
     name : str
-        Its key or, of calibrated parameters that are correlated, their names.
+        Its key, or the names of calibrated parameters that are correlated.
     low, high : dict
         New values by dotted key.
     """
@@ -54,14 +54,14 @@ class Disturbance:
 
 @dataclass(frozen=True, repr=False)
 class KeyInterval(Result):
-    """The key of passes with its 68 % interval.
+    """Secret key of each pass with its 68 % interval.
 
     Attributes
     ----------
     key, low, high : ndarray, shape (pass,)
         Expected secret bits, and the ends of the interval.
     variances : dict of str to ndarray, shape (pass,)
-        Variance of the key by each unknown alone, and by counting and fading [bit^2].
+        Variance of the key caused by each unknown alone, and by counting and fading [bit^2].
     """
 
     key: np.ndarray
@@ -83,8 +83,8 @@ def disturbances(scenario: Scenario) -> list[Disturbance]:
     Parameters
     ----------
     scenario : Scenario
-        Of a calibrated one the unknowns are those of the posterior. Of any other they are the values whose file states
-        a range or a standard deviation; a value that was changed since is taken as known.
+        The unknowns of a calibrated scenario are those of the posterior. Those of any other one are the values that
+        its file states with an uncertainty; a value that was changed since is taken as known.
 
     Examples
     --------
@@ -128,8 +128,9 @@ def value_at(scenario: Scenario, key: str) -> Any:
 
 @cache
 def _principal_moves(name: str) -> list[tuple[str, dict[str, float]]]:
-    """Return the moves of a calibrated scenario by one standard deviation, by dotted key: of dB, and of logarithms of
-    all else, in which a known product is a straight line.
+    """Return the moves of a calibrated scenario by one standard deviation, by dotted key.
+
+    Values in dB move as they are, and all others by their logarithms, in which a known product is a straight line.
     """
     draws = pd.read_csv(draws_file())
     problem = calibration_problem()
@@ -149,8 +150,8 @@ def _principal_moves(name: str) -> list[tuple[str, dict[str, float]]]:
 def _correlated(values: np.ndarray) -> list[list[int]]:
     """Return groups of rows that are correlated, directly or through others.
 
-    Of many factors whose product is known any two are hardly correlated. With the others given they are: the partial
-    correlation, from the inverse of the correlation matrix, is near one.
+    Among many factors whose product is known, two are hardly correlated. Their partial correlation, with the others
+    given, is near one. It follows from the inverse of the correlation matrix.
     """
     precision = np.linalg.pinv(np.atleast_2d(np.corrcoef(values)))
     scale = np.sqrt(np.diag(precision))
@@ -175,7 +176,7 @@ def _moved(scenario: Scenario, name: str, moves: dict[str, float]) -> Disturbanc
 
 
 def key_interval(scenario: Scenario, counts_of: Callable[[dict[str, float]], tuple[Scenario, Counts]]) -> KeyInterval:
-    """Return the key of each pass by itself with its 68 % interval, and what makes it uncertain.
+    """Return the key of each pass, distilled by itself, with its 68 % interval and the variance by each unknown.
 
     Parameters
     ----------
@@ -185,7 +186,7 @@ def key_interval(scenario: Scenario, counts_of: Callable[[dict[str, float]], tup
 
     Notes
     -----
-    A change that a scenario cannot have, such as an efficiency above 1, counts as none.
+    A change to a value outside the bounds of the scenario, such as an efficiency above 1, is left out.
 
     Examples
     --------
@@ -218,7 +219,7 @@ def _key_after(
 
 
 def interval_through(scenario: Scenario, orbit: xr.Dataset, *, weights_s: np.ndarray) -> KeyInterval:
-    """Return the key of passes with its 68 % interval, at known nodes.
+    """Return the key of passes with its 68 % interval, from the nodes of each pass.
 
     Parameters
     ----------
@@ -226,7 +227,7 @@ def interval_through(scenario: Scenario, orbit: xr.Dataset, *, weights_s: np.nda
     orbit : xarray.Dataset
         Result of stage 1, at the nodes of one pass after the other.
     weights_s : ndarray, shape (pass, node)
-        Seconds that each node stands for [s].
+        Time that each node represents [s].
     """
     budget = link_budget(scenario, orbit)
 

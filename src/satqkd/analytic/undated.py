@@ -1,7 +1,7 @@
-"""Predictions for a publication that does not say on which nights, and down to which horizon, it measured.
+"""Predictions for a publication that does not give its nights of measurement or its exact lowest elevation.
 
-Which session each measurement had, and the air of each night, are then drawn; the session shown is cut at the drawn
-horizon. What a calibration has fixed, the light that reaches the longest measurement, stays.
+The session of each measurement and the air of each night are drawn, and the session shown is cut at the drawn lowest
+elevation. The mean transmittance of the longest measurement stays the same, because the calibration has fixed it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,16 +16,16 @@ from satqkd.channel import extinction_db, link_budget, to_db
 from satqkd.orbit import find_sessions, observables
 from satqkd.scenario import Scenario
 
-NODES = 9  # at which what depends on one quantity of the orbit is computed; linear between them
-AROUND = timedelta(minutes=20)  # the session shown, in which it is found again
+NODES = 9  # values of a quantity of the orbit at which observables are computed; linear between them
+AROUND = timedelta(minutes=20)  # before and after the session shown, to search for it again
 GEOMETRY = ("orbit.", "polarization.")
-NEXT = 17  # rows from the draw of one night to that of the next, which is independent of it
+NEXT = 17  # rows between the draws of successive nights, far enough apart to be independent
 Observables = dict[str, tuple[float | list[float], str]]
 
 
 @dataclass(frozen=True)
 class Nights:
-    """One possibility of how the measurements of a scenario were shared out among its sessions.
+    """A drawn assignment of the measurements of a scenario to its sessions, with the air of each night.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Nights:
     extinction_db : dict of int to ndarray, shape (session,)
         By the number of a station: extinction at the zenith in the night of each session [dB].
     scale_db : float
-        What each link loses more, so that the longest measurement gets its light [dB].
+        Additional loss of each link with which the longest measurement keeps its mean transmittance [dB].
     """
 
     measurement: np.ndarray
@@ -45,7 +45,7 @@ class Nights:
 def draw_nights(
     scenario: Scenario, link: xr.Dataset, rng: np.random.Generator, *, air: Mapping[int, Sequence[float]]
 ) -> Nights:
-    """Draw which session each measurement had, with the air of each night.
+    """Draw the session of each measurement, with the air of each night.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def with_nights(scenario: Scenario, link: xr.Dataset, nights: Nights, *, session
         Result of stage 2 with the scenario's extinction.
     nights : Nights
     session : int, optional
-        The one to which all seconds of `link` belong, which then keep their measurement.
+        The session to which all seconds of `link` belong; these then keep their measurement.
 
     Examples
     --------
@@ -122,13 +122,13 @@ def with_nights(scenario: Scenario, link: xr.Dataset, nights: Nights, *, session
 
 
 def shown_alone(scenario: Scenario, changes: Mapping[str, float]) -> Scenario:
-    """Return the scenario with nothing but the session that its figures show.
+    """Return the scenario restricted to the session that its figures show.
 
     Parameters
     ----------
     scenario : Scenario
     changes : mapping
-        Values of the orbit and the polarisation that differ, by dotted key.
+        Changed values by dotted key; only those of the orbit and of the polarisation are used.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def shown_alone(scenario: Scenario, changes: Mapping[str, float]) -> Scenario:
 
 
 def geometry_keys(draws: Sequence[Mapping[str, float]]) -> list[str]:
-    """Return the keys of draws that belong to the orbit or to the turn of the polarisation.
+    """Return the keys of draws that belong to the orbit or to the rotation of the polarisation.
 
     Examples
     --------
@@ -156,18 +156,18 @@ def geometry_keys(draws: Sequence[Mapping[str, float]]) -> list[str]:
 
 
 def orbit_draws(scenario: Scenario, draws: Sequence[Mapping[str, float]]) -> list[Observables]:
-    """Return what stage 1 hands to validation of the session shown, for each draw.
+    """Return the observables of stage 1 for the session shown, for each draw.
 
     Parameters
     ----------
     scenario : Scenario
     draws : sequence of mapping
-        Values that change, by dotted key. Only those of the orbit and of the polarisation count.
+        Changed values by dotted key. Only those of the orbit and of the polarisation are used.
 
     Returns
     -------
     list of dict
-        Name to (value, unit); one empty dict for each draw where nothing of the geometry is uncertain.
+        Name to (value, unit) for each draw; empty if no value of the geometry is uncertain.
 
     Examples
     --------
@@ -208,18 +208,18 @@ def _between(value: float, nodes: np.ndarray, values: list) -> float | list[floa
 def link_shown(
     scenario: Scenario, draws: Sequence[Mapping[str, float]]
 ) -> Callable[[dict[str, float]], tuple[Scenario, xr.Dataset]] | None:
-    """Return a function that gives the link of the session shown above the horizon of a draw.
+    """Return a function that gives the link of the session shown above the lowest elevation of a draw.
 
     Parameters
     ----------
     scenario : Scenario
     draws : sequence of mapping
-        Values that change, by dotted key.
+        Changed values by dotted key.
 
     Returns
     -------
     callable or None
-        From the changes of a draw to scenario and link budget; None where the horizon is known.
+        From the changes of a draw to scenario and link budget; None if the lowest elevation is known.
     """
     horizon = "orbit.min_elevation_deg"
     if horizon not in geometry_keys(draws):

@@ -49,22 +49,22 @@ def calibration_problem(published: dict[str, dict[str, tuple[float, ...]]] | Non
 
 
 def parameter_draws(scenario: Scenario, *, seed: int, rows: int = ROWS) -> list[dict[str, float]]:
-    """Return draws of what is not known of a scenario: for each draw, the values that change, by dotted key.
+    """Return draws of the uncertain values of a scenario: for each draw, the changed values by dotted key.
 
     Parameters
     ----------
     scenario : Scenario
-        One that was calibrated gets the committed draws from the posterior, in their order, which is the same for all
-        calibrated scenarios. Any other gets independent draws of its uncertain inputs.
+        A calibrated one gets the committed draws from the posterior. Their order is the same for all calibrated
+        scenarios. Any other one gets independent draws of its uncertain inputs.
     seed : int
-        Of the independent draws.
+        Seed of the independent draws.
     rows : int
         Number of draws.
 
     Raises
     ------
     ScenarioError
-        For more rows than were committed, or a committed draw that does not fit the calibration.
+        For more rows than were committed, or if the committed draws do not have the parameters of the calibration.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def parameter_draws(scenario: Scenario, *, seed: int, rows: int = ROWS) -> list[
 
 
 def thinned(posterior: pd.DataFrame, rows: int = ROWS) -> pd.DataFrame:
-    """Return evenly spaced rows of a posterior, to five digits.
+    """Return evenly spaced rows of a posterior, rounded to five digits.
 
     Examples
     --------

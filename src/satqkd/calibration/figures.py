@@ -13,14 +13,14 @@ from scipy.ndimage import gaussian_filter
 from satqkd.plot import BLUE, ORANGE, VERMILION, in_style, new_figure
 
 BINS = 30
-SMOOTH = 1.2  # bins, of the pairs
-# Share of the draws within the contours of a two-dimensional normal distribution at one and two standard deviations.
+SMOOTH = 1.2  # standard deviation, in bins, of the smoothing of two-dimensional densities
+# Shares of the draws within one and two standard deviations of a two-dimensional normal distribution.
 CONTOURS = (0.393, 0.865)
 
 
 @in_style
 def corner_figure(tree: xr.DataTree, names: Sequence[str]) -> Figure:
-    """Draw the posterior of parameters one by one on the diagonal, over their priors, and in pairs below it.
+    """Draw the posterior and prior of each parameter on the diagonal, and the posterior of each pair below it.
 
     Parameters
     ----------
@@ -70,17 +70,17 @@ def corner_figure(tree: xr.DataTree, names: Sequence[str]) -> Figure:
 
 
 def _words(name: str) -> str:
-    """Return a parameter's name in lines."""
+    """Return a parameter's name, broken into short lines."""
     return textwrap.fill(name.replace("stations.", "").replace("_", " ").replace(".", " "), 14)
 
 
 def _density(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return weights that make a histogram a density of all values, also of those outside its edges."""
+    """Return weights that normalise a histogram by all values, including those outside its edges."""
     return np.full(values.size, 1 / (values.size * (edges[1] - edges[0])))
 
 
 def _pair(axis: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Draw the density of pairs with the contours of `CONTOURS`."""
+    """Draw the density of two parameters, with contours that hold the shares `CONTOURS`."""
     ranges = [np.quantile(values, [0.001, 0.999]) for values in (x, y)]
     counts, x_edges, y_edges = np.histogram2d(x, y, BINS, ranges)
     counts = gaussian_filter(counts, SMOOTH)
@@ -94,7 +94,7 @@ def _pair(axis: Axes, x: np.ndarray, y: np.ndarray) -> None:
 
 @in_style
 def targets_figure(tree: xr.DataTree) -> Figure:
-    """Draw each target against its posterior predictive distribution, in standard deviations of that.
+    """Draw each target relative to its posterior predictive distribution, in standard deviations of the latter.
 
     Parameters
     ----------

@@ -4,8 +4,8 @@ The posterior of parameters theta given the observed values d is
 
     p(theta | d) = prior(theta) product_i likelihood(d_i | expected_i(theta)),
 
-with the expectations of the analytic chain, Poisson's likelihood for a count, and a normal one for a value that is
-known to the width of its printing. It is sampled by emcee (Foreman-Mackey et al., Publ. Astron. Soc. Pac. 125, 306
+with the expectations of the analytic chain, Poisson's likelihood for a count, and a normal one for any other value,
+whose width follows from its printing. It is sampled by emcee (Foreman-Mackey et al., Publ. Astron. Soc. Pac. 125, 306
 (2013)). Half of the moves are those of differential evolution, and half are independent draws from an approximation of
 the posterior, Student's distribution about the least-squares solution. Each walker counts as one chain.
 """
@@ -31,15 +31,15 @@ from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
 
 WALKERS, STEPS, WARM_UP = 24, 400, 50
-NODES = 300  # seconds of open link: a sum over a session has the count of all seconds to a per mille
-TAIL = 8  # degrees of freedom of the approximation that independent moves are drawn from
-STARTS = 24  # points of the prior from which the least-squares solution is sought
+NODES = 300  # seconds of open link: enough for the count of a session to a per mille
+TAIL = 8  # degrees of freedom of Student's distribution, from which independent moves are drawn
+STARTS = 24  # points of the prior, the best of which starts the least-squares fit
 GROUPS = ("posterior", "prior", "posterior_predictive", "observed_data")
 
 
 @dataclass(frozen=True)
 class Flight:
-    """A scenario as it is calibrated: with its orbit and link budget, which the parameters only scale.
+    """A scenario to calibrate, with its orbit and the link budget that the parameters scale.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Flight:
     orbit, channel : xarray.Dataset
         Every `step`-th second of open link.
     step : int
-        Seconds that each second stands for: expected counts are multiplied by it.
+        Number of seconds that each of these represents; expected counts are multiplied by it.
     """
 
     scenario: Scenario
@@ -57,7 +57,7 @@ class Flight:
 
     @classmethod
     def of(cls, scenario: Scenario, orbit: xr.Dataset) -> "Flight":
-        """Return a scenario with the part of its link budget that the expectations need.
+        """Return the flight of a scenario, with the part of its link budget that the expectations need.
 
         Examples
         --------
@@ -71,12 +71,12 @@ class Flight:
         step = max(used.size // NODES, 1)
         needed = orbit.isel(time=used[step // 2 :: step])
         channel = link_budget(scenario, needed)
-        channel.attrs.pop("quoted_range_m", None)  # no target is a loss at a range, which takes most of the time
+        channel.attrs.pop("quoted_range_m", None)  # slow to compute, and no target is a loss at a quoted range
         return cls(scenario, needed, channel, step)
 
 
 def expectations(problem: Problem, flights: Mapping[str, Flight], values: Mapping[str, float]) -> list[list[float]]:
-    """Return what the analytic chain expects of each target, one number or both ends of a range.
+    """Return the expectation of the analytic chain for each target, one number or both ends of a range.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def expectations(problem: Problem, flights: Mapping[str, Flight], values: Mappin
     Raises
     ------
     ScenarioError
-        Where a scenario cannot have such a value.
+        For a value outside the bounds of its scenario.
 
     Examples
     --------
@@ -126,15 +126,15 @@ def values_at(
         By the name of the scenario.
     coordinates : ndarray, shape (parameter,)
         For an efficiency that a count fixes, the logarithm of the expected count over the observed one; for any other
-        parameter its normal score in the prior. So a count, which fixes only a product of many parameters, but that to
-        a per mille, is one coordinate instead of a thin curved ridge through all of them.
+        parameter its normal score in the prior. A count fixes a product of many parameters to a per mille. With these
+        coordinates this is a narrow range of one coordinate, and not a thin curved ridge through all parameters.
 
     Returns
     -------
     dict of str to float
-        By name.
+        Values by name of the parameter.
     float
-        Of the density of the coordinates, up to a constant.
+        Logarithm of the prior density of the coordinates, up to a constant.
 
     Examples
     --------
@@ -173,16 +173,16 @@ def log_posterior(
     flights : mapping
         By the name of the scenario.
     coordinates : ndarray, shape (parameter,)
-        As of `values_at`; the density is theirs.
+        See `values_at`; the density is that of the coordinates.
 
     Returns
     -------
     float
-        Minus infinity where the density vanishes; there are no expectations and values then.
+        Minus infinity where the density is zero; expectations and values are then empty.
     list of list of float
-        As of `expectations`.
+        See `expectations`.
     dict of str to float
-        By the name of the parameter.
+        Values by name of the parameter.
 
     Examples
     --------
@@ -219,10 +219,10 @@ def sample(
         By the name of the scenario.
     seed : int
     steps, warm_up : int
-        Steps of each walker, after those that are dropped.
+        Steps of each walker that are kept, and those before them that are dropped.
     processes : int
-        Scenarios that share no parameter are sampled at the same time in as many processes. The samples do not depend
-        on it.
+        Number of processes in which scenarios that share no parameter are sampled at the same time. The samples do not
+        depend on it.
 
     Returns
     -------
@@ -296,7 +296,7 @@ def _at_the_same_time(tasks: list[tuple], processes: int) -> list[tuple]:
     """Return the result of `_chains` of each task."""
     if processes == 1:
         return [_chains(*task) for task in tasks]
-    # Not forked: numba's threads do not survive that.
+    # Spawned, because numba's threads do not survive a fork.
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(_chains, *zip(*tasks, strict=True)))
 
@@ -307,7 +307,7 @@ def _chains(
     """Return points, shape (chain, draw, parameter), expectations of the targets, shape (chain, draw, number), and the
     generator after them.
     """
-    import emcee  # of the extra `calibrate`, which reading the committed draws does not need
+    import emcee  # from the extra `calibrate`, which is not needed to read the committed draws
 
     if not block.parameters:
         means = np.concatenate([[], *expectations(block, flights, {})])
@@ -352,7 +352,7 @@ def _approximation(block: Problem, flights: Mapping[str, Flight], rng: np.random
             (np.array(mean) - t.value) / (t.width if t.width is not None else np.sqrt(t.value))
             for t, mean in zip(block.targets, expectations(block, flights, values), strict=True)
         ]
-        return np.concatenate([*parts, coordinates[~fixed]])  # the last ones stand for the priors
+        return np.concatenate([*parts, coordinates[~fixed]])  # the normal scores are the residuals of the priors
 
     candidates = np.where(fixed, 0.0, rng.uniform(-1, 1, (STARTS, fixed.size)))
     possible = [point for point in candidates if np.isfinite(log_posterior(block, flights, point)[0])]

@@ -1,4 +1,4 @@
-"""What the joint calibration fits: parameters with their priors, and the observed values of all scenarios."""
+"""Parameters of the joint calibration with their priors, and the observed values of all scenarios."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -27,15 +27,15 @@ def calibration_file() -> Path:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One quantity of one or several scenarios that is not known.
+    """An unknown quantity of one or several scenarios.
 
     Attributes
     ----------
     name : str
     keys : tuple of str
-        Where its value stands, as ``scenario/dotted.key``.
+        Places of its value, as ``scenario/dotted.key``.
     prior : Uncertainty
-        Distribution without the targets, in the unit of the keys.
+        Distribution before the fit to the targets, in the unit of the keys.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Parameter:
 
     @property
     def power(self) -> int:
-        """Return the power of an efficiency with which coincidences rise: the number of stations that have it.
+        """Return the power of this efficiency in the rate of coincidences: the number of stations that have it.
 
         Examples
         --------
@@ -66,7 +66,7 @@ class Parameter:
         return max(len({key.partition("detectors")[0] for key in self.keys}), 1)
 
     def of(self, scenario: str) -> list[str]:
-        """Return the dotted keys of a scenario that have this value.
+        """Return the dotted keys at which a scenario has this value.
 
         Examples
         --------
@@ -85,13 +85,13 @@ class Target:
     Attributes
     ----------
     scenario, id : str
-        The row of the published values.
+        Scenario and row of the published value.
     observable : str
-        Name among those of `satqkd.analytic.expected`.
+        Name of the observable in `satqkd.analytic.expected`.
     value : tuple of float
         The published number, or both ends of a range.
     width : float or None
-        Standard deviation that the printing allows, in the unit of the value; None for a count, which has Poisson's.
+        Standard deviation by printing, in the unit of the value; None for a count, which has Poisson's.
     fixes : str
         Name of the efficiency that a count fixes once all others are given; empty for none.
     """
@@ -104,7 +104,7 @@ class Target:
     fixes: str = ""
 
     def log_likelihood(self, expected: float | list[float]) -> float:
-        """Return the logarithm of the probability of the published value, up to a constant.
+        """Return the logarithm of the likelihood of the published value, up to a constant.
 
         Examples
         --------
@@ -131,7 +131,7 @@ class Problem:
         return tuple(dict.fromkeys(key.partition("/")[0] for p in self.parameters for key in p.keys))
 
     def changes(self, scenario: str, values: Mapping[str, float]) -> dict[str, float]:
-        """Return what values of parameters, by name, change in a scenario: dotted key to value.
+        """Return the values in a scenario, by dotted key, that follow from values of the parameters, by name.
 
         Examples
         --------
@@ -177,7 +177,7 @@ def read_problem(
     path : str or Path
         YAML file: parameters {name, keys, range} and targets {scenario, id, observable, width, fixes}.
     scenarios : iterable of Scenario
-        A value that one takes from another (`from`) follows the parameter of that other one.
+        A value that a scenario takes from another one (`from`) has the parameter of that other scenario.
     published : mapping
         Observed values by scenario and id, as tuples of one or two numbers.
 
