@@ -1,7 +1,7 @@
 """Extinction from night to night: aerosol whose log-normal optical depth changes slowly, thin cirrus, and molecules.
 
-One value of the aerosol belongs to a night, since it keeps its value for days; within a pass it changes by a few per
-cent of its spread. Neighbouring nights are alike for the same reason.
+The depth of the aerosol changes over days. Within a pass it changes by a few per cent of its spread, and neighbouring
+nights have similar depths.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-SEASONS = ("winter", "spring", "summer", "autumn")  # of the north, winter from December to February
+SEASONS = ("winter", "spring", "summer", "autumn")  # northern winter is December to February
 DB_PER_DEPTH = 10 / np.log(10)
 HOURS_PER_DEGREE = 1 / 15
-MOST_TRIES = 1000  # to draw a depth that fits into the extinction of the stated night
+MOST_TRIES = 1000  # draws of a depth until it fits into the extinction of the stated night
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class NightAir:
     Attributes
     ----------
     depth_median, depth_log_sigma : ndarray, shape (4,)
-        Aerosol's optical depth at the wavelength of the link by `SEASONS`: median, and standard deviation of its
-        logarithm [1]; nan where not known.
+        Optical depth of aerosol at the wavelength of the link, by `SEASONS`: median, and standard deviation of its
+        logarithm [1]; NaN where not known.
     decorrelation_s : float
-        Time in which the correlation of the logarithm falls to 1/e [s].
+        Time in which the correlation of this logarithm falls to 1/e [s].
     cirrus_share : float
         Share of the nights with thin cirrus [1].
     cirrus_median, cirrus_log_sigma : float
-        Its optical depth in those nights: median, and standard deviation of its logarithm [1].
+        Optical depth of the cirrus in those nights: median, and standard deviation of its logarithm [1].
     """
 
     depth_median: np.ndarray
@@ -41,7 +41,7 @@ class NightAir:
 
 
 def log_normal_of(mean: ArrayLike, sigma: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    r"""Return median, and standard deviation of the logarithm, of the log-normal distribution of a mean and a sigma.
+    r"""Return median and standard deviation of the logarithm of a log-normal distribution with given mean and sigma.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ def log_normal_of(mean: ArrayLike, sigma: ArrayLike) -> tuple[np.ndarray, np.nda
 
     Notes
     -----
-    :math:`s^2 = \ln(1 + \sigma^2/m^2)`, median :math:`m e^{-s^2/2}`. That optical depths of aerosol are log-normal
-    rather than normal: O'Neill et al., Geophys. Res. Lett. 27, 3333 (2000); over months and seasons more than over
-    days: Sayer and Knobelspiesse, Atmos. Chem. Phys. 19, 15023 (2019).
+    :math:`s^2 = \ln(1 + \sigma^2/m^2)`, median :math:`m e^{-s^2/2}`. Optical depths of aerosol are log-normal rather
+    than normal (O'Neill et al., Geophys. Res. Lett. 27, 3333 (2000)), over months and seasons more than over days
+    (Sayer and Knobelspiesse, Atmos. Chem. Phys. 19, 15023 (2019)).
 
     Examples
     --------
-    Winter at Mt Foyeding near Beijing, printed as 0.13 +- 0.11 at 440 nm: half of the time less than 0.10.
+    Winter at Mt Foyeding near Beijing is printed as 0.13 +- 0.11 at 440 nm. Half of the time it is below 0.10.
 
     >>> median, log_sigma = log_normal_of(0.13, 0.11)
     >>> float(median.round(3)), float(np.exp(log_sigma).round(2))
@@ -72,7 +72,7 @@ def log_normal_of(mean: ArrayLike, sigma: ArrayLike) -> tuple[np.ndarray, np.nda
 
 
 def angstrom_ratio(wavelength_m: float, *, measured_m: float, exponent: float) -> float:
-    """Return the aerosol's optical depth at a wavelength over that at the wavelength where it was measured [1].
+    """Return the optical depth of aerosol at a wavelength, relative to that at the measured wavelength [1].
 
     Notes
     -----
@@ -87,7 +87,7 @@ def angstrom_ratio(wavelength_m: float, *, measured_m: float, exponent: float) -
 
 
 def season_of(times: ArrayLike, *, latitude_deg: float = 45.0) -> np.ndarray:
-    """Return the season at times [UTC] as an index into `SEASONS`, by the month; half a year later in the south.
+    """Return the season at times [UTC] as an index into `SEASONS`, by month; shifted by half a year in the south.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def season_of(times: ArrayLike, *, latitude_deg: float = 45.0) -> np.ndarray:
 
 
 def night_number(times: ArrayLike, *, longitude_deg: float) -> np.ndarray:
-    """Return a number of the night of times [UTC], which changes at mean local noon.
+    """Return the number of the night for times [UTC]; it changes at mean local noon.
 
     Examples
     --------
@@ -201,8 +201,8 @@ def night_extinctions_db(
     molecular_db : float
         Of `molecular_extinction_db`.
     stated : {"median", "night"}
-        Whether the stated extinction is the median of the nights in the season of `stated_time`, or that of the one
-        moment `stated_time`, whose own air is then as unknown as that of every other night.
+        ``median``: the stated extinction is that of a median night in the season of `stated_time`. ``night``: it is
+        that of the moment `stated_time`, whose aerosol is as unknown as that of any other night.
     stated_time : datetime64
         UTC.
     place_deg : (float, float)
@@ -222,9 +222,10 @@ def night_extinctions_db(
     -----
     With the aerosol's depth :math:`D = m\,e^{s x}` by season and the process x of `slow_change`, the extinction is
     :math:`\max(A - A_D(t_0), A_\text{mol}) + A_D(t)` plus that of cirrus, one draw a night, with
-    :math:`A_D = 10 D / \ln 10`. :math:`D(t_0)` is the season's median, or the depth at the stated moment: drawn as any
-    other, but less than leaves room for the molecules, and without cirrus in its night. What the stated extinction has
-    beyond aerosol keeps its value: molecules, and all else that a calibration lets go with the air mass.
+    :math:`A_D = 10 D / \ln 10`. :math:`D(t_0)` is the season's median, or the depth at the stated moment. The latter is
+    drawn like any other, but so that the stated extinction leaves room for the molecules, and without cirrus in its
+    night. The part of the stated extinction that is not aerosol is the same on every night: molecules, and any other
+    loss that a calibration has attributed to the air mass.
 
     Examples
     --------

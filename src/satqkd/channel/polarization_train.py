@@ -1,7 +1,7 @@
 """Polarisation train: Jones matrices of the optics between source and analyser, and the contrast that they leave.
 
-Jones vectors have right-handed axes about the direction in which the light travels, also behind a mirror. In its plane
-of incidence an ideal mirror is therefore diag(1, -1): it turns linear polarisation to the other side of that plane.
+Jones vectors have right-handed axes about the direction of the light, also after a mirror. With an axis in the plane of
+incidence an ideal mirror is therefore diag(1, -1): it mirrors linear polarisation at that plane.
 """
 
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-BASES_RAD = (0.0, np.pi / 4)  # over which a contrast is a mean: horizontal and vertical, and both diagonals
+BASES_RAD = (0.0, np.pi / 4)  # bases that a contrast averages: horizontal and vertical, and both diagonals
 _FLIPPED = np.diag([1.0, -1.0])
 
 
 @dataclass(frozen=True)
 class Element:
-    """One of the optics: its Jones matrix, and that of an ideal one.
+    """An optical element: its Jones matrix, and that of an ideal element.
 
     Attributes
     ----------
     jones : ndarray of complex, shape (2, 2)
     ideal : ndarray, shape (2, 2)
-        Real and orthogonal: a turn or a mirror image.
+        Real and orthogonal: a rotation or a mirror image.
     """
 
     jones: np.ndarray
@@ -29,7 +29,7 @@ class Element:
 
 
 def rotation(angle_rad: ArrayLike) -> np.ndarray:
-    """Return the matrix that turns polarisation by an angle, shape (..., 2, 2).
+    """Return the matrix that rotates polarisation by an angle, shape (..., 2, 2).
 
     Examples
     --------
@@ -41,7 +41,7 @@ def rotation(angle_rad: ArrayLike) -> np.ndarray:
 
 
 def turned(matrix: np.ndarray, angle_rad: ArrayLike) -> np.ndarray:
-    """Return the Jones matrix of an element whose axes are turned by an angle.
+    """Return the Jones matrix of an element whose axes are rotated by an angle.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def turned(matrix: np.ndarray, angle_rad: ArrayLike) -> np.ndarray:
 
 
 def fresnel_reflection(index: complex, incidence_rad: float) -> tuple[complex, complex]:
-    """Return the amplitudes that a surface in air reflects of light in the plane of incidence (p) and across it (s).
+    """Return the reflection amplitudes of a surface in air for light in the plane of incidence (p) and across it (s).
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def mirror(index: complex, incidence_rad: float, *, angle_rad: float = 0.0) -> E
 
 
 def plate(retardance_rad: float, *, diattenuation: float = 0.0, angle_rad: float = 0.0) -> Element:
-    """Return a part that retards one axis and transmits it better or worse, such as a dichroic; an ideal one does not.
+    """Return an element with retardance and diattenuation, such as a dichroic; an ideal one has neither.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def plate(retardance_rad: float, *, diattenuation: float = 0.0, angle_rad: float
 
 
 def through(elements: tuple[Element, ...], *, ideal: bool = False) -> np.ndarray:
-    """Return the Jones matrix of optics that light passes in their order, or that of ideal ones, shape (2, 2).
+    """Return the Jones matrix of elements in the order of the light, or that of ideal ones, shape (2, 2).
 
     Examples
     --------
@@ -146,19 +146,19 @@ def through(elements: tuple[Element, ...], *, ideal: bool = False) -> np.ndarray
 
 
 def half_wave_plate(undone: np.ndarray, *, retardance_error_rad: float = 0.0) -> np.ndarray:
-    """Return the Jones matrix of a half-wave plate that undoes a turn or a mirror image.
+    """Return the Jones matrix of a half-wave plate that undoes a rotation or a mirror image.
 
     Parameters
     ----------
     undone : ndarray, shape (..., 2, 2)
-        Real orthogonal matrix, of ideal optics.
+        Real orthogonal matrix of ideal optics.
     retardance_error_rad : float
-        Retardance of the plate less half a wave [rad].
+        Retardance of the plate minus half a wave [rad].
 
     Notes
     -----
-    A half-wave plate is a mirror image M, and only that: of a turn it leaves the mirror image diag(1, -1), which is a
-    change of names at the analyser and counts as undone. A plate with another retardance by e has (1 + M)/2 -
+    A half-wave plate can only act as a mirror image M. Of a rotation it leaves the mirror image diag(1, -1), which the
+    analyser undoes by exchanging the names of its ports. With a retardance error e the plate has (1 + M)/2 -
     exp(i e) (1 - M)/2 (derived from its eigenvectors, which are those of M).
 
     Examples
@@ -174,7 +174,7 @@ def half_wave_plate(undone: np.ndarray, *, retardance_error_rad: float = 0.0) ->
 
 
 def three_plates(undone: np.ndarray) -> np.ndarray:
-    """Return the Jones matrix of a quarter-, a half- and a quarter-wave plate that undo what optics do to polarisation.
+    """Return the Jones matrix of a quarter-, a half- and a quarter-wave plate that undo the effect of optics.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def three_plates(undone: np.ndarray) -> np.ndarray:
 
 
 def setting_error(sigma_rad: float) -> float:
-    """Return the share of light that leaves by the wrong port because a half-wave plate is set inexactly [1].
+    """Return the share of light that leaves by the wrong port because of the error of a half-wave plate's angle [1].
 
     Parameters
     ----------
@@ -223,14 +223,14 @@ def wrong_share(jones: np.ndarray, bases_rad: ArrayLike = BASES_RAD) -> np.ndarr
     Parameters
     ----------
     jones : ndarray of complex, shape (..., 2, 2)
-        From source to analyser.
+        Jones matrix from source to analyser.
     bases_rad : array_like, shape (basis,)
-        Angles of the analyser, and of the light that is sent [rad].
+        Angles of the analyser and of the sent light [rad].
 
     Returns
     -------
     ndarray
-        Mean of both states of a basis, weighted by the light that passes.
+        Mean over both states of a basis, weighted by the transmitted light.
 
     Examples
     --------
@@ -246,14 +246,14 @@ def wrong_share(jones: np.ndarray, bases_rad: ArrayLike = BASES_RAD) -> np.ndarr
 
 
 def contrast_with(wrong: ArrayLike, *, flips: float) -> np.ndarray:
-    """Return the contrast, ratio to 1, of wrong shares together with independent flips.
+    """Return the contrast (ratio to 1) that wrong shares and independent flips leave together.
 
     Parameters
     ----------
     wrong : array_like, shape (..., basis)
-        Of `wrong_share` [1]; the contrast is that of the mean over the bases.
+        Result of `wrong_share` [1]; the contrast is that of the mean over the bases.
     flips : float
-        Share that source, analyser and the setting of plates send to the wrong port in addition [1].
+        Additional share that source, analyser and the setting of plates send to the wrong port [1].
 
     Examples
     --------
@@ -279,16 +279,16 @@ def train(
     Parameters
     ----------
     satellite, station : tuple of Element
-        Optics before and after the way through the air, in the order in which light passes them.
+        Elements before and after the path through the air, in the order of the light.
     rotation_rad : ndarray
         Angle of the satellite's polarisation axis from the station's [rad].
     plate_rotation_rad : ndarray
-        That for which the station's plates are set [rad].
+        Angle for which the station's plates are set [rad].
     plates : str
-        ``half_wave``: a plate that undoes what ideal optics would do. ``three``: a quarter-, a half- and a quarter-wave
-        plate that undo what these optics do.
+        ``half_wave``: a plate that undoes the effect of ideal optics. ``three``: a quarter-, a half- and a quarter-wave
+        plate that undo the effect of these optics, except for the diattenuation.
     retardance_error_rad : float
-        Retardance of the half-wave plate less half a wave [rad].
+        Retardance of the half-wave plate minus half a wave [rad].
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Tracking: what a coarse and a fine loop leave of the platform's vibration and of the errors of the drive.
+"""Tracking: the error that a coarse and a fine loop leave of the platform's vibration and of the drive's errors.
 
 Angles are those of one axis. Spectra are one-sided: their integral over all frequencies from zero is the variance.
 """
@@ -12,7 +12,7 @@ from scipy.signal import lfilter
 
 from satqkd.channel.diffraction import check_positive
 
-CORNER_HZ = 1.0  # of the platform's spectrum
+CORNER_HZ = 1.0  # corner frequency of the platform's spectrum
 SPEED_OF_LIGHT_M_S = 299792458.0
 
 
@@ -76,7 +76,7 @@ def platform_spectrum(frequency_hz: ArrayLike, *, rms_rad: float, highest_hz: fl
     rms_rad : float
         Standard deviation of the vibration [rad].
     highest_hz : float
-        Frequency above which there is none; the standard deviation is that of what is below.
+        Frequency above which the platform does not vibrate. The standard deviation is that of the vibration below it.
 
     Returns
     -------
@@ -99,12 +99,12 @@ def platform_spectrum(frequency_hz: ArrayLike, *, rms_rad: float, highest_hz: fl
 
 
 def rejection(frequency_hz: ArrayLike, loop: Loop) -> np.ndarray:
-    """Return the share of a disturbance's amplitude that a loop leaves, complex.
+    """Return the complex share of a disturbance's amplitude that a loop leaves.
 
     Parameters
     ----------
     frequency_hz : array_like
-        Below half of the frames a second; above it the loop leaves all.
+        Frequencies [1/s]. Above half of the frames a second the loop leaves the whole disturbance.
     loop : Loop
 
     Returns
@@ -115,7 +115,7 @@ def rejection(frequency_hz: ArrayLike, loop: Loop) -> np.ndarray:
     -----
     1/(1 + L) with the open loop L = gain z^-(1 + d) / (1 - 1/z), z = exp(2 pi i f / frame), of a sensor that takes the
     mean of a frame, and an integrator that acts d frames after the next one begins (Franklin, Powell and Workman,
-    Digital Control of Dynamic Systems). It holds for means of a frame.
+    Digital Control of Dynamic Systems). It holds for the mean error in a frame.
 
     Examples
     --------
@@ -139,13 +139,13 @@ def residual_spectrum(
     Parameters
     ----------
     frequency_hz : array_like
-        Above zero.
+        Frequencies above zero [1/s].
     platform_rms_rad : float
-        Vibration of the platform [rad].
+        Standard deviation of the platform's vibration [rad].
     coarse, fine : Loop
-        The fine loop corrects what the coarse loop leaves.
+        The fine loop corrects the error that the coarse loop leaves.
     highest_hz : float
-        As of `platform_spectrum`.
+        See `platform_spectrum`.
 
     Returns
     -------
@@ -153,10 +153,10 @@ def residual_spectrum(
 
     Notes
     -----
-    Of the mean over a frame of the fine sensor: :math:`S\,\mathrm{sinc}^2(f/f_\mathrm{frame})\,|E_c|^2|E_f|^2`, and
-    the noise of the fine sensor, white below half of its frames a second, through the closed loop :math:`1 - E_f`, with
-    the errors :math:`E_c` and :math:`E_f` that the coarse and the fine loop leave. The noise of the coarse sensor
-    and the steps of the coarse loop, which the fine one corrects, are left out.
+    The mean error in a frame of the fine sensor has :math:`S\,\mathrm{sinc}^2(f/f_\mathrm{frame})\,|E_c|^2|E_f|^2`
+    with the shares :math:`E_c` and :math:`E_f` that the coarse and the fine loop leave. The noise of the fine sensor,
+    white below half of its frames a second, is added through the closed loop :math:`1 - E_f`. The noise of the coarse
+    sensor and the steps of the coarse loop, which the fine one corrects, are left out.
 
     Examples
     --------
@@ -196,7 +196,7 @@ def residual_rms_rad(*, platform_rms_rad: float, coarse: Loop, fine: Loop, highe
 
 
 def frequencies_hz(fine: Loop) -> np.ndarray:
-    """Return frequencies from a hundredth of a hertz to ten times the frames a second, equal steps of the logarithm.
+    """Return frequencies from 0.01 Hz to ten times the frames a second, in equal steps of the logarithm.
 
     Examples
     --------
@@ -222,7 +222,7 @@ def correlation_time_s(frequency_hz: np.ndarray, spectrum: np.ndarray) -> float:
 
     Examples
     --------
-    A platform without any loop: exp(-2 pi t) with its corner of one hertz.
+    Without a loop, the corner frequency of one hertz gives the correlation exp(-2 pi t).
 
     >>> frequency = np.geomspace(1e-3, 1e4, 4000)
     >>> round(2 * np.pi * correlation_time_s(frequency, platform_spectrum(frequency, rms_rad=1e-5)), 2)
@@ -241,7 +241,7 @@ def correlation_time_s(frequency_hz: np.ndarray, spectrum: np.ndarray) -> float:
 def drive_residual_rad(
     rate_rad_s: ArrayLike, *, amplitude_rad: float, period_rad: float, coarse: Loop, fine: Loop
 ) -> np.ndarray:
-    """Return the standard deviation of what the loops leave of a periodic error of the drive [rad].
+    """Return the standard deviation of the error that the loops leave of a periodic error of the drive [rad].
 
     Parameters
     ----------
@@ -258,8 +258,8 @@ def drive_residual_rad(
     Notes
     -----
     At the rate w the error has the frequency w / period, at which the loops leave :math:`|E_c E_f|` of it; the variance
-    of a sine is half of its squared amplitude. An integrator leaves more of a faster error: the scatter grows with the
-    rate, and most of all near the culmination.
+    of a sine is half of its squared amplitude. An integrator leaves more of a faster error, so the scatter grows with
+    the angular rate and is largest near the culmination.
 
     Examples
     --------
@@ -301,7 +301,7 @@ def draw_vibration(
     rms_rad : float
         Standard deviation [rad].
     highest_hz : float
-        As of `platform_spectrum`.
+        See `platform_spectrum`.
 
     Returns
     -------
@@ -338,9 +338,9 @@ def residual_series_rad(
     disturbance_rad : ndarray, shape (frame,)
         Mean disturbance in every frame of the fine sensor [rad].
     coarse, fine : Loop
-        The fine frames a second are a multiple of the coarse ones.
+        The frame rate of the fine loop is a multiple of that of the coarse loop.
     rng : numpy.random.Generator
-        Of the sensors' noise.
+        Generator of the sensors' noise.
 
     Returns
     -------
@@ -349,7 +349,7 @@ def residual_series_rad(
     Raises
     ------
     ValueError
-        If the frames do not fit.
+        If the frame rate of the fine loop is not a multiple of that of the coarse one.
 
     Examples
     --------
@@ -389,7 +389,7 @@ def _follow(
     fine_gain: float,
     fine_delay: int,
 ) -> np.ndarray:
-    """Return the error in every fine frame: a correction acts from the frame after the exposure and the delay on."""
+    """Return the error in every fine frame. A correction acts from the first frame after exposure and delay."""
     size = disturbance.size
     left, fine_steps = np.empty(size), np.zeros(size + fine_delay + 1)
     coarse_steps = np.zeros(size // ratio + coarse_delay + 3)

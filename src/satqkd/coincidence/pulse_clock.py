@@ -1,4 +1,4 @@
-"""Recover a receiver's clock against the transmitter's log: the comb of its pulses, and which pulse is which."""
+"""Recover a receiver's clock against the transmitter's log: from the comb of its pulses, and by identifying them."""
 
 from dataclasses import dataclass, replace
 
@@ -11,30 +11,30 @@ from satqkd.result import Result
 
 # The clocks of transmitter and receiver agree to within this, as in `recover_clock`.
 LARGEST_DRIFT = 1e-4
-# Probability that chance shows a comb, or a place in the log, anywhere in what was searched.
+# Probability that chance gives a comb, or a place in the log, anywhere in the searched range.
 FALSE_ALARM = 1e-6
-# Errors and share of noise that the comparison with the log assumes. Others cost power, and cause no false alarms.
+# Error rate and share of noise that the comparison with the log assumes. Other values only make it less sensitive.
 ASSUMED_QBER, ASSUMED_NOISE = 0.1, 0.1
 FEWEST_TAGS = 128
-COMB_TAGS = (512, 4096)  # tried in turn; more tags show a fainter comb, and take longer
+COMB_TAGS = (512, 4096)  # numbers of tags, tried in turn: more tags show a fainter comb, but take longer
 MOST_DRIFTS = 1 << 20
 STEP_TAGS, STEPS_S = 1000, (1e-3, 1.0)
-# Tags that are compared with every place of the log, tried in turn, and with the few places that are left.
+# Numbers of tags that are compared with every place of the log, tried in turn, and then with the places that are left.
 PLACE_TAGS, ALL_TAGS = (96, 384, 768), 20_000
-# Scores are added up in whole multiples of this, each at most so many: sums fit 16 bits.
+# Scores are rounded to multiples of a unit and limited, so that their sums fit 16 bits.
 SCORE_UNIT, LARGEST_SCORE = 1 / 16, 42
 LEAST_SHIFTS, MOST_SHIFTS, BLOCK = 1 << 20, 1 << 26, 1 << 14
-# Mean square of the departures from a line, in variances, from which a clock bends.
+# A clock counts as curved if the mean square of its deviations from a line exceeds this many variances.
 BENT = 3.0
 PEAK_SIGMA = 5  # half width of the peak of the pulses
 MAD_TO_SIGMA = 1.4826  # median absolute deviation to standard deviation of a normal distribution
-# A state of a pulse in the log is 4 x intensity + 2 x basis + bit, or no pulse.
+# State of a pulse in the log: 4 x intensity + 2 x basis + bit, or this where the log has no pulse.
 NO_PULSE = 12
 
 
 @dataclass(frozen=True, repr=False)
 class PulseLog(Result):
-    """What a transmitter sent, pulse by pulse.
+    """Record of the pulses that a transmitter sent.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class PulseLog(Result):
     repeats : bool
         Whether the record is sent again and again.
     first : int
-        Place in the record of the pulse that has the number 0.
+        Index in the record of pulse number 0.
     """
 
     states: np.ndarray
@@ -67,7 +67,7 @@ class PulseLog(Result):
         return np.where(known, self.states[np.where(known, place, 0)], np.uint8(NO_PULSE))
 
     def between(self, first: int, end: int) -> np.ndarray:
-        """Return the states of successive pulses, as `at`, the last one excluded.
+        """Return the states of the pulses from `first` to before `end`; see `at`.
 
         Examples
         --------
@@ -95,10 +95,10 @@ def recover_pulse_clock(
     prior_offset_s: float = 0.0,
     reach_s: float = 2.0,
 ) -> Clock:
-    """Recover offset and drift of a receiver's tags against the log of the pulses that they come from.
+    """Recover offset and drift of a receiver's clock against the transmitter's log of pulses.
 
     Pulse n is at (n + 1/2) periods of the transmitter's clock. The tags show the comb of the pulses, whose phase is
-    followed through the recording; intensities, bases and bits of the log then say which pulse is which.
+    followed through the recording. Intensities, bases and bits of the log then identify the pulses.
 
     Parameters
     ----------
@@ -108,20 +108,20 @@ def recover_pulse_clock(
         2 x setting + outcome.
     log : PulseLog
     pulse_rate_hz : float
-        By the transmitter's clock [1/s].
+        Pulse rate by the transmitter's clock [1/s].
     mean_photon_numbers : ndarray, shape (intensity,)
     prior_offset_s, reach_s : float
-        The tags' time at time zero of the transmitter, and by how much it may be wrong [s].
+        The tags' time at time zero of the transmitter, and the largest error of this time [s].
 
     Returns
     -------
     Clock
-        Of the receiver against the transmitter.
+        Clock of the receiver against the transmitter.
 
     Raises
     ------
     ValueError
-        Where the tags show no comb of this rate, and where no place of the log fits them, or several do.
+        If the tags show no comb of this rate, or if no place or several places of the log fit them.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def recover_pulse_clock(
     clock = _followed_comb(local_ps, period_ps, drift)
     pulse = np.floor(clock.true_s(local_ps) * pulse_rate_hz).astype(np.int64)
     scores = log_scores(log, mean_photon_numbers)
-    # The comb leaves open which pulse is the first.
+    # The comb does not say which pulse is the first.
     centre, half = (
         int(np.rint((clock.offset_s - prior_offset_s) * pulse_rate_hz)),
         int(np.ceil(reach_s * pulse_rate_hz)),
@@ -162,19 +162,19 @@ def recover_pulse_clock(
 
 
 def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
-    """Return the drift at which tags in the middle of a recording make a comb of a known period.
+    """Return the drift with which tags in the middle of a recording make a comb of a known period.
 
     Parameters
     ----------
     local_ps : ndarray of int64, shape (n,)
         Ascending tags [ps].
     period_ps : float
-        Of the transmitter's clock [ps].
+        Period of the pulses by the transmitter's clock [ps].
 
     Raises
     ------
     ValueError
-        Where no drift within `LARGEST_DRIFT` makes a comb.
+        If no drift within `LARGEST_DRIFT` makes a comb.
 
     Notes
     -----
@@ -196,7 +196,7 @@ def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
         seen = _squared_resultants(phase, turn, drifts / (1 + drifts))
         if seen.max() > np.log(drifts.size / FALSE_ALARM):
             best = float(drifts[seen.argmax()])
-            while tags < local_ps.size and span_ps < PS:  # a longer stretch fixes it better
+            while tags < local_ps.size and span_ps < PS:  # a longer stretch gives a more precise drift
                 tags *= 2
                 phase, turn, span_ps = _stretch(local_ps, tags, period_ps)
                 drifts = best + np.arange(-16, 17) * period_ps / (8 * span_ps)
@@ -210,7 +210,7 @@ def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
 
 
 def _stretch(local_ps: np.ndarray, tags: int, period_ps: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return phase and time since the middle, in radians of the period, of tags in the middle, and their span [ps]."""
+    """Return phase and time from the middle of the central tags, in radians of the period, and their span [ps]."""
     middle = local_ps.size // 2
     some = local_ps[max(middle - tags // 2, 0) : middle + tags // 2]
     since = (some - local_ps[middle]).astype(float)
@@ -251,7 +251,7 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float) -> Cloc
     # Variance of a mean direction, with the second moment of a normal distribution.
     radians = (1 - length[seen] ** 4) / (2 * n[seen] * length[seen] ** 2)
     variance = np.maximum(radians * (period_ps / (2 * np.pi)) ** 2, 1e-2)
-    for _ in range(2):  # again with the tags of the peak alone, without most of the noise between the pulses
+    for _ in range(2):  # again with the tags of the peak alone, which removes most of the noise between the pulses
         slope, left = _line(time, delay, variance)
         rest = delay - left - slope * time
         rest = rest if _bends(rest, variance) else np.zeros(rest.size)
@@ -277,7 +277,7 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float) -> Cloc
     )
     if not _bends(rest, variance):
         return clock
-    # Times of the line: since the origin, turned by the slope of the delays.
+    # Nodes in true time: since the origin, corrected by the slope of the delays.
     node_s, wander_s = ((1 - slope) * time - left + period_ps / 2) / PS, rest / PS
     return replace(clock, node_s=node_s, wander_s=wander_s, wander_rate=np.gradient(wander_s, node_s))
 
@@ -291,12 +291,12 @@ def _line(time: np.ndarray, delay: np.ndarray, variance: np.ndarray) -> tuple[fl
 
 
 def _bends(rest: np.ndarray, variance: np.ndarray) -> bool:
-    """Return whether departures from a line are more than noise."""
+    """Return whether deviations from a line are larger than noise."""
     return rest.size > 2 and bool(np.sum(rest**2 / variance) > BENT * rest.size)
 
 
 def _unwrapped(time: np.ndarray, delay: np.ndarray, period: float) -> np.ndarray:
-    """Return delays without jumps of whole periods, each as near as can be to the line of those before it."""
+    """Return delays without jumps of whole periods, each as near as possible to the line through those before it."""
     result = delay.copy()
     middle = result.size // 2
     for places in (range(middle + 1, result.size), range(middle - 1, -1, -1)):
@@ -312,7 +312,7 @@ def _unwrapped(time: np.ndarray, delay: np.ndarray, period: float) -> np.ndarray
 
 
 def log_scores(log: PulseLog, mean_photon_numbers: np.ndarray) -> np.ndarray:
-    """Return by how much a tag speaks for a pulse of the log against any other: logarithms of likelihood ratios.
+    """Return the log likelihood ratio of a tag for a given pulse of the log against a random one.
 
     Parameters
     ----------
@@ -322,7 +322,7 @@ def log_scores(log: PulseLog, mean_photon_numbers: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (channel, state)
-        Channels are 2 x setting + outcome, and the last state is `NO_PULSE`, which says nothing.
+        Channels are 2 x setting + outcome. The last state is `NO_PULSE`, with a score of 0.
 
     Examples
     --------
@@ -343,7 +343,7 @@ def log_scores(log: PulseLog, mean_photon_numbers: np.ndarray) -> np.ndarray:
 def place_in_log(
     pulse: np.ndarray, channel: np.ndarray, log: PulseLog, scores: np.ndarray, *, first: int, count: int
 ) -> tuple[int, float]:
-    """Return which shift of the tags' pulse numbers fits a log, and a bound on the probability that it is chance.
+    """Return the shift of the tags' pulse numbers that fits a log, and a bound on the probability of a chance fit.
 
     Parameters
     ----------
@@ -359,7 +359,7 @@ def place_in_log(
     Raises
     ------
     ValueError
-        Where no shift fits, or several fit alike.
+        If no shift fits, or several fit equally well.
 
     Notes
     -----
@@ -375,9 +375,9 @@ def place_in_log(
     ... )[0]
     70
     """
-    if log.repeats and count > log.states.size:  # of equal places the nearest to the middle
+    if log.repeats and count > log.states.size:  # of equivalent places take the one nearest to the middle
         first, count = first + (count - log.states.size) // 2, log.states.size
-    # By less than this chance is expected not to reach any of the places.
+    # Chance is expected to exceed this evidence at less than one place.
     limit = np.log(count)
     middle = pulse.size // 2
     for tags in PLACE_TAGS:

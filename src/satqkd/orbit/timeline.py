@@ -1,4 +1,4 @@
-"""Timeline of a pass: how long two terminals take to find each other, and when the link is there."""
+"""Timeline of a pass: the time that two terminals take to find each other, and the phases up to communication."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ class Search:
     pointing_sigma_rad : float
         Error of the predicted direction, standard deviation per axis [rad].
     look_rad : float
-        Full angle that one look covers: the smaller one of the beacon's and of the sensor's field [rad].
+        Full angle that one look covers: the smaller of the beacon's width and the sensor's field [rad].
     overlap : float
         Share by which neighbouring looks overlap [1].
     dwell_s : float
-        Time of a look [s].
+        Duration of a look [s].
     coarse_bandwidth_hz, fine_bandwidth_hz : float
         Bandwidths of the loops [1/s].
     fine_field_rad : float
@@ -48,9 +48,9 @@ class Search:
 
         Notes
         -----
-        A spiral of the pitch p takes :math:`\pi r^2/p^2` looks to the radius r. Of an error that is normal in both
-        axes, r^2 has an exponential distribution with the mean 2 sigma^2, so the time after the first look has one,
-        too, with the mean :math:`2\pi\sigma^2\tau/p^2` (derived).
+        A spiral of the pitch p takes :math:`\pi r^2/p^2` looks to the radius r. For an error that is normal in both
+        axes, r^2 is exponentially distributed with the mean 2 sigma^2. The time after the first look is therefore
+        exponentially distributed too, with the mean :math:`2\pi\sigma^2\tau/p^2` (derived).
 
         Examples
         --------
@@ -61,7 +61,7 @@ class Search:
         return self.dwell_s * (1 + 2 * np.pi * (self.pointing_sigma_rad / self.pitch_rad) ** 2)
 
     def scan_s(self, probability: float) -> float:
-        """Return the time in which the other terminal is found with a probability [s].
+        """Return the time in which the other terminal is found with a given probability [s].
 
         Examples
         --------
@@ -106,7 +106,7 @@ class Search:
 
 
 def settling_time_s(error_rad: float, *, within_rad: float, bandwidth_hz: float) -> float:
-    """Return the time in which an integrating loop reduces an error to a given one [s]; 0 if it is already smaller.
+    """Return the time in which an integrating loop reduces an error to a limit [s]; 0 if it is already smaller.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def settling_time_s(error_rad: float, *, within_rad: float, bandwidth_hz: float)
 
 
 def crossing_s(seconds: np.ndarray, elevation_deg: np.ndarray, limit_deg: float, *, rising: bool) -> float:
-    """Return when a satellite crosses an elevation on its way to, or from, its highest point [s].
+    """Return the time at which a satellite crosses an elevation before or after its highest point [s].
 
     Parameters
     ----------
@@ -126,12 +126,13 @@ def crossing_s(seconds: np.ndarray, elevation_deg: np.ndarray, limit_deg: float,
     limit_deg : float
         Elevation to cross [degree].
     rising : bool
-        Before the highest point, or after it.
+        Whether the crossing is before the highest point.
 
     Returns
     -------
     float
-        The highest point's time where the pass stays below; the first or last time where it begins or ends above.
+        If the pass stays below the elevation, the time of the highest point. If it begins or ends above, its first or
+        last time.
 
     Examples
     --------
@@ -151,7 +152,7 @@ def crossing_s(seconds: np.ndarray, elevation_deg: np.ndarray, limit_deg: float,
 def phase_starts_s(
     *, begin_s: float, end_s: float, initialisation_s: float, acquisition_s: float, link_s: float
 ) -> np.ndarray:
-    """Return when the phases of `PHASES` begin [s]; none begins after the end.
+    """Return the start times of `PHASES` [s]; none is after the end.
 
     Examples
     --------
@@ -163,12 +164,12 @@ def phase_starts_s(
 
 
 def phases_after(starts_s: np.ndarray, *, initialisation_s: float, acquisition_s: float, link_s: float) -> np.ndarray:
-    """Return the phases of stations with other durations, from the same begins to the same ends [s].
+    """Return the phases of stations for other durations, with the same start and end times [s].
 
     Parameters
     ----------
     starts_s : ndarray, shape (station, phase)
-        Of `phase_starts_s`.
+        Results of `phase_starts_s`.
     initialisation_s, acquisition_s, link_s : float
         Durations of the first three phases [s].
 
