@@ -23,11 +23,11 @@ class StageResults:
     Attributes
     ----------
     orbit, channel, coincidence, key : xarray.Dataset
-        Of stages 1, 2, 4 and 5. The events of `coincidence` stay in its file until they are used.
+        Results of stages 1, 2, 4 and 5. The events of `coincidence` stay in its file until they are used.
     bell : xarray.Dataset or None
-        Of stage 6; None without an entangled source.
+        Result of stage 6; None without an entangled source.
     fiber : xarray.Dataset or None
-        Of stage 7; None for a bench.
+        Result of stage 7; None for a bench.
     """
 
     orbit: xr.Dataset
@@ -41,18 +41,18 @@ class StageResults:
 def run_stages(
     scenario: Scenario, folder: str | Path, *, seed: int, run: int = 1, progress: bool = False
 ) -> StageResults:
-    """Run the stages of a scenario, and write each data set to a folder.
+    """Run stages 1 to 7 of a scenario, and write each data set to a folder.
 
-    Files have the names and the bytes that the workflow gives them in ``results/<scenario>``: ``orbit.nc``,
-    ``channel.nc`` and ``fiber.nc``, and in ``run<run>`` the data sets and keys of stages 3 to 6.
+    Files have the same names and bytes as those of the workflow in ``results/<scenario>``: ``orbit.nc``, ``channel.nc``
+    and ``fiber.nc``, and in ``run<run>`` the data sets and keys of stages 3 to 6.
 
     Parameters
     ----------
     scenario : Scenario
     folder : str or Path
-        Made if it does not exist; results in it are replaced.
+        Created if it does not exist; results in it are replaced.
     seed, run : int
-        The seed of all random numbers and the number of the replicate.
+        Seed of all random numbers, and number of the replicate.
     progress : bool
         Whether to show a progress bar while photons are simulated.
 

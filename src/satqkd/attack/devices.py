@@ -1,10 +1,10 @@
-"""Response of a receiver to light that it was not made for."""
+"""Response of a receiver to light outside its specification: wrong time, wavelength, angle or power."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-# Direction of each detector's misalignment along two axes, by 2 * setting + outcome: outcomes of a basis are opposite.
+# Direction of each detector's misalignment along two axes, by 2 * setting + outcome: opposite in each basis.
 DIRECTIONS = np.array([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]])
 
 
@@ -16,7 +16,7 @@ def gate_efficiency(delay_ps: ArrayLike, *, offset_ps: float, width_ps: float) -
     delay_ps : array_like, shape (...)
         Arrival after the middle between the gates [ps].
     offset_ps : float
-        By how much the gate of outcome 1 is later than that of outcome 0 [ps].
+        Delay of the gate of outcome 1 after that of outcome 0 [ps].
     width_ps : float
         Standard deviation of a Gaussian gate [ps].
 
@@ -41,11 +41,12 @@ def gate_efficiency(delay_ps: ArrayLike, *, offset_ps: float, width_ps: float) -
 
 
 def window_acceptance(delay_ps: ArrayLike, *, window_ps: float, jitter_ps: float) -> np.ndarray:
-    """Return the probability that a click falls into a window, for a mean delay after its middle.
+    """Return the probability that a click is in a window, for a mean delay from the middle of the window.
 
     Parameters
     ----------
     delay_ps : array_like
+        Mean delay of the clicks [ps].
     window_ps : float
         Full width [ps].
     jitter_ps : float
@@ -98,14 +99,14 @@ def best_splits(*, design_nm: float, order: float, detuning_nm: float) -> np.nda
 
 
 def field_of_view_efficiency(*, angle_urad: float, misalignment_urad: float, acceptance_urad: float) -> np.ndarray:
-    """Return how well each detector sees light from the direction that suits one of them best.
+    """Return the efficiency of each detector for light from a direction that favours one of them, the target.
 
     Parameters
     ----------
     angle_urad : float
-        Of the light to the optical axis, along each of two directions [urad].
+        Angle of the light to the optical axis, along each of two directions [urad].
     misalignment_urad : float
-        Of a detector's field of view, along each of two directions [urad].
+        Misalignment of a detector's field of view, along each of two directions [urad].
     acceptance_urad : float
         Standard deviation of a Gaussian field of view [urad].
 
@@ -131,14 +132,14 @@ def field_of_view_efficiency(*, angle_urad: float, misalignment_urad: float, acc
 def field_of_view_efficiency_at(
     angles_urad: ArrayLike, *, misalignment_urad: float, acceptance_urad: float
 ) -> np.ndarray:
-    """Return how well each detector sees light from some directions, relative to the best direction of each.
+    """Return the efficiency of each detector for given directions, relative to its best direction.
 
     Parameters
     ----------
     angles_urad : array_like, shape (..., 2)
         To the optical axis, along two directions [urad].
     misalignment_urad, acceptance_urad : float
-        As of `field_of_view_efficiency`.
+        See `field_of_view_efficiency`.
 
     Returns
     -------
@@ -174,9 +175,9 @@ def linear_mode_click(power: ArrayLike, *, always: float) -> np.ndarray:
     Parameters
     ----------
     power : array_like
-        Peak power over the power below which it never clicks [1].
+        Peak power, relative to the power below which the diode never clicks [1].
     always : float
-        Power above which it always clicks, in the same unit; above 1.
+        Power above which it always clicks, in the same unit, larger than 1.
 
     Notes
     -----

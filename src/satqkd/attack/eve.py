@@ -1,4 +1,4 @@
-"""Eve at the last station: what she makes of its light in stage 3, and her record of it."""
+"""Eve at the last station: the clicks that she causes in stage 3, and her record of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,26 +40,26 @@ from satqkd.scenario.hostile import (
     WavelengthDependence,
 )
 
-DRAWS = 5  # uniform random numbers a photon, whatever the attack, so that results do not depend on where blocks end
+DRAWS = 5  # random numbers for each photon in every attack, so that results do not depend on the ends of blocks
 
 
 @dataclass(frozen=True)
 class Station:
-    """What Eve knows of the station that she attacks.
+    """Properties of the attacked station that Eve knows.
 
     Attributes
     ----------
     wavelength_nm : float
-        Of the signal [nm].
+        Wavelength of the signal [nm].
     discards_double_clicks : bool
     switch_rate_hz : float or None
         Settings per second of an active receiver [1/s].
     dead_time_s : float
-        Of its detectors [s].
+        Dead time of its detectors [s].
     transmittance : float
-        Mean of link, receiver and detectors together [1].
+        Mean transmittance of link, receiver and detectors together [1].
     receiver_efficiency : float
-        Receiver and detectors, which she cannot replace [1].
+        Efficiency of receiver and detectors, which she cannot replace [1].
     window_ps, jitter_ps : float
         Full width of the window in which clicks count, and standard deviation of their delay in it [ps].
     """
@@ -87,10 +87,10 @@ class Eve:
     Attributes
     ----------
     gain : float
-        How many photons she takes for each that the station would detect: as many as make up for those that do not
-        click. A place near the satellite, before the losses of the link, allows it.
+        Number of photons that she takes for each one that the station would detect, to make up for photons that do not
+        click. Near the satellite, before the losses of the link, there are enough photons.
     reach_s : float
-        Longest time by which she moves a photon [s].
+        Longest time by which she shifts a photon [s].
     """
 
     def __init__(self, attack: Attack, station: Station, rng: np.random.Generator) -> None:
@@ -126,12 +126,12 @@ class Eve:
                 self._respond = None
 
     def _filter(self, table: np.ndarray, delays_s: np.ndarray, accepted: np.ndarray | float = 1.0) -> None:
-        """Choose an attack that sends photons on."""
+        """Set up an attack that sends photons on."""
         self.gain = 1 / float(np.mean(table / table.max() * accepted))
         self._respond = lambda channel, _, draws: filtered(channel, draws, table, delays_s=delays_s, accepted=accepted)
 
     def _put_to_sleep(self, channel: np.ndarray, time_s: np.ndarray, draws: np.ndarray) -> Response:
-        """Attack photons by the dead time, none of them before the detectors are ready again."""
+        """Attack through the dead time, and only photons that come when the detectors are ready again."""
         gap_s = np.diff(time_s, prepend=self._last_s)
         self._last_s = time_s[-1] if time_s.size else self._last_s
         rested = gap_s > self._station.dead_time_s + self.reach_s
@@ -139,16 +139,16 @@ class Eve:
 
     @property
     def knows(self) -> str:
-        """Return whose bit her record is about: "sent", by the transmitter, or "received", by the attacked station."""
+        """Return whose bits her record is about: "sent" (transmitter) or "received" (attacked station)."""
         return "sent" if self._respond is None else "received"
 
     @property
     def settings_in_record(self) -> int | None:
-        """Return the number of settings after which those of the station repeat, None if they do not."""
+        """Return the number of settings after which the station's record repeats; None if it does not."""
         return self._attack.settings_in_record if isinstance(self._attack, PredictableSettings) else None
 
     def split(self, mean_photon_numbers: np.ndarray) -> Split | None:
-        """Return what she does to pulses as a whole, None if she attacks single photons."""
+        """Return the gains and her knowledge for attacks on whole pulses; None if she attacks single photons."""
         if isinstance(self._attack, TrojanHorse):
             return trojan_horse(
                 mean_photon_numbers,
@@ -179,18 +179,18 @@ class Eve:
     def keep(
         self, emission_s: np.ndarray, *, known: np.ndarray, certainty: float, basis: np.ndarray, bit: np.ndarray
     ) -> None:
-        """Record what she has kept of detected pulses, and measures when the bases are public.
+        """Record the photons of detected pulses that she has kept, and measures when the bases are public.
 
         Parameters
         ----------
         emission_s : ndarray, shape (n,)
             Since the session's start [s].
         known : ndarray, shape (n,)
-            Probability that she has kept something of the pulse [1].
+            Probability that she has kept light of the pulse [1].
         certainty : float
             Probability that measuring it gives the bit [1].
         basis, bit : ndarray of uint8, shape (n,)
-            What was sent.
+            Sent basis and bit.
         """
         draw = self._rng.random(emission_s.size)
         has = draw < known
@@ -200,7 +200,7 @@ class Eve:
         self._record(emission_s[has], belief[has])
 
     def touch(self, emission_s: np.ndarray, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the photons that the station detects instead, and record what she knows of them.
+        """Return the photons that the station detects under her attack, and record what she knows of them.
 
         Parameters
         ----------
@@ -245,7 +245,7 @@ class Eve:
 
 
 def brightening(attack: LaserSeeding) -> float:
-    """Return the relative increase of a pulse's photon number, which is proportional to the light that gets in [1].
+    """Return the relative increase of a pulse's photon number, proportional to the light that enters the laser [1].
 
     Examples
     --------
@@ -256,7 +256,7 @@ def brightening(attack: LaserSeeding) -> float:
 
 
 def _gates(attack: TimeShift) -> np.ndarray:
-    """Return the efficiency of each channel for photons that come early and late, shape (delay, channel)."""
+    """Return the efficiency of each channel for photons that are early and late, shape (delay, channel)."""
     if attack.gate_width_ps is None:
         return np.ones((2, 4))
     early_and_late_ps = 1e3 * attack.shift_ns * np.array([-1, 1])
@@ -265,10 +265,7 @@ def _gates(attack: TimeShift) -> np.ndarray:
 
 
 def _accepted(attack: TimeShift, station: Station) -> tuple[np.ndarray, float]:
-    """Return the shares of clicks in the window: of photons that come early and late, and the mean of all others.
-
-    The first has the shape (delay, channel).
-    """
+    """Return the shares of clicks in the window for early and late photons, shape (delay, channel), and for others."""
     late_ps = 1e3 * attack.detector_delay_ns * np.array([-0.5, 0.5, -0.5, 0.5])
     shifts_ps = 1e3 * attack.shift_ns * np.array([[-1], [1], [0]])
     shares = window_acceptance(shifts_ps + late_ps, window_ps=station.window_ps, jitter_ps=station.jitter_ps)
@@ -278,7 +275,7 @@ def _accepted(attack: TimeShift, station: Station) -> tuple[np.ndarray, float]:
 def _click_table(
     attack: InterceptResend | Blinding | WavelengthDependence | SpatialMode, station: Station
 ) -> np.ndarray:
-    """Return how likely the station clicks in each channel on what Eve sends, shape (target, channel)."""
+    """Return the probability that Eve's light clicks in each channel of the station, shape (target, channel)."""
     match attack:
         case Blinding():
             whole, half = linear_mode_click([attack.pulse_power, attack.pulse_power / 2], always=attack.always_power)

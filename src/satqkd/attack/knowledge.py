@@ -1,11 +1,11 @@
-"""What Eve knows of a bit: her probability that it is 1."""
+"""Eve's knowledge of a bit, from her probability that it is 1."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 
 def information_bits(belief: ArrayLike) -> np.ndarray:
-    """Return what Eve knows of bits, 1 - h(p) each [bit]; h is the binary entropy.
+    """Return Eve's information on each bit, 1 - h(p) with the binary entropy h [bit].
 
     Parameters
     ----------
@@ -18,8 +18,8 @@ def information_bits(belief: ArrayLike) -> np.ndarray:
 
     Notes
     -----
-    The mutual information of a uniform bit and of what she has seen is the mean of this over what she has seen (Cover
-    and Thomas, Elements of Information Theory, chapter 2). It is exact if `belief` is her true posterior.
+    The mean over her observations is the mutual information of a uniform bit and her observation (Cover and Thomas,
+    Elements of Information Theory, chapter 2). It is exact if `belief` is her true posterior.
 
     Examples
     --------
@@ -45,13 +45,13 @@ def success_probability(belief: ArrayLike) -> np.ndarray:
 
 
 def guesses(belief: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return Eve's best guess of each bit: the more probable value, and a coin where she knows nothing.
+    """Return Eve's best guess of each bit: the more probable value, or a random one where she knows nothing.
 
     Parameters
     ----------
     belief : ndarray, shape (n,)
     rng : numpy.random.Generator
-        Tosses the coin.
+        Generator of the random guesses.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Eve's attacks on single photons: which of them click, where, and what she then knows.
+"""Eve's attacks on single photons: which photons click, in which channel, and what she then knows.
 
 Every function takes the channel (2 * setting + outcome) in which each photon would be detected if nobody attacked, and
-uniform random numbers. Eve's receiver is a copy of the station's, so that the outcome in that channel is also what she
-finds if she measures in the basis of that setting.
+uniform random numbers. Eve's receiver is a copy of the station's: if she measures in the basis of that setting, she
+finds the outcome of that channel.
 """
 
 from dataclasses import dataclass, field
@@ -20,17 +20,17 @@ class Response:
     kept : ndarray of bool, shape (n,)
         Which photons make a click.
     channel : ndarray of uint8, shape (n,)
-        Where they make it.
+        Channel of the click.
     belief : ndarray, shape (n, setting)
         Eve's probability that the outcome is 1, if the setting turns out to be 0 or 1.
     delay_s : ndarray, shape (n,)
-        By how much the photon is later than without her [s].
+        Delay of the photon by her attack [s].
     extra, extra_channel : ndarray of int, shape (m,)
-        Photons that come in addition: index of the photon that each accompanies, and its channel.
+        Additional photons: index of the photon that each accompanies, and channel.
     extra_delay_s : float
         Delay of these photons [s].
     extra_belief : ndarray, shape (m, setting)
-        As belief, of clicks that these photons cause.
+        Like `belief`, for clicks that these photons cause.
     """
 
     kept: np.ndarray
@@ -44,12 +44,12 @@ class Response:
 
 
 def mean_click_probability(table: ArrayLike) -> float:
-    """Return the share of Eve's signals that click at best, for a table of relative click probabilities.
+    """Return the largest share of Eve's signals that can click, for a table of relative click probabilities.
 
     Parameters
     ----------
     table : array_like
-        As of `faked` or `filtered`.
+        See `faked`.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def mean_click_probability(table: ArrayLike) -> float:
 
 
 def _probabilities(table: ArrayLike) -> np.ndarray:
-    """Return click probabilities by (target, setting, outcome), the largest sum over outcomes being 1."""
+    """Return click probabilities by (target, setting, outcome), scaled so that the largest sum over outcomes is 1."""
     each = np.asarray(table, float).reshape(-1, 2, 2)
     return each / each.sum(axis=2).max()
 
@@ -73,14 +73,14 @@ def _belief(table: ArrayLike) -> np.ndarray:
 
 
 def resent_click_table(*, match: ArrayLike, mismatch: ArrayLike) -> np.ndarray:
-    """Return the click probabilities of light that is sent in the state which Eve has found, shape (target, channel).
+    """Return the click probabilities of light that Eve resends in the state that she found, shape (target, channel).
 
     Parameters
     ----------
     match : array_like, shape () or (basis,)
         Probability of a click if the station measures in her basis [1].
     mismatch : array_like, shape () or (basis,)
-        Probability of a click if it measures in the other one: either outcome is as likely [1].
+        Probability of a click if it measures in the other basis, where both outcomes are equally likely [1].
 
     Examples
     --------
@@ -96,7 +96,7 @@ def resent_click_table(*, match: ArrayLike, mismatch: ArrayLike) -> np.ndarray:
 
 
 def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray) -> Response:
-    """Let Eve measure in a basis at random, and send light that should click in the channel that she found.
+    """Let Eve measure in a random basis, and send light that should click in the channel that she found.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray) -> Response
     draws : ndarray, shape (n, 3)
         Uniform random numbers.
     table : ndarray, shape (target, channel)
-        Relative probability that light which is meant for a channel clicks in each channel.
+        Relative probability that light for a target channel clicks in each channel.
 
     Notes
     -----
@@ -119,7 +119,7 @@ def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray) -> Response
     ([3, 2], [[0.5, 1.0], [0.0, 0.5]])
     """
     setting = channel >> 1
-    own = (2 * (1 - setting) + (draws[:, 1] < 0.5)).astype(np.uint8)  # her result if she takes the other basis
+    own = (2 * (1 - setting) + (draws[:, 1] < 0.5)).astype(np.uint8)  # her result in the other basis
     target = np.where(draws[:, 0] < 0.5, channel, own)
     chance = _probabilities(table)[target, setting]
     first = draws[:, 2] < chance[:, 0]
@@ -136,7 +136,7 @@ def filtered(
     delays_s: np.ndarray,
     accepted: np.ndarray | float = 1.0,
 ) -> Response:
-    """Let Eve choose at random among ways to send a photon on, for which detectors have different efficiencies.
+    """Let Eve send photons on in a random way, where the efficiency of each detector depends on the way.
 
     Parameters
     ----------
@@ -148,12 +148,12 @@ def filtered(
     delays_s : ndarray, shape (way,)
         Delay of each way [s].
     accepted : ndarray, shape (way, channel)
-        Relative share of the clicks that the station counts.
+        Relative share of the clicks that the station accepts.
 
     Notes
     -----
-    Time-shift attack: Qi, Fung, Lo and Ma, Quantum Inf. Comput. 7, 73 (2007). Eve disturbs no polarisation, and knows
-    of each click how much more likely one outcome was.
+    Time-shift attack: Qi, Fung, Lo and Ma, Quantum Inf. Comput. 7, 73 (2007). Eve does not
+    disturb the polarisation. For each click she knows how much more likely one outcome was.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def filtered(
 
 
 def one_awake(channel: np.ndarray, draws: np.ndarray, *, rested: np.ndarray, lead_s: float) -> Response:
-    """Let Eve send a bright pulse just before each photon, which puts all detectors but one to sleep.
+    """Let Eve send a bright pulse just before each photon, which puts all detectors but one into their dead time.
 
     Parameters
     ----------
@@ -176,14 +176,14 @@ def one_awake(channel: np.ndarray, draws: np.ndarray, *, rested: np.ndarray, lea
     draws : ndarray, shape (n, 3)
         Uniform random numbers.
     rested : ndarray of bool, shape (n,)
-        Whether the detectors are awake again after the pulse before; Eve holds the other photons back.
+        Whether the detectors are ready again after the previous pulse; Eve blocks the other photons.
     lead_s : float
         Time from the bright pulse to the photon [s].
 
     Notes
     -----
     Weier et al., New J. Phys. 13, 073024 (2011): a pulse polarised like one outcome does not reach the detector of the
-    other. The dead time itself follows in the simulation of the detectors.
+    other. The simulation of the detectors applies the dead time.
 
     Examples
     --------
@@ -197,13 +197,13 @@ def one_awake(channel: np.ndarray, draws: np.ndarray, *, rested: np.ndarray, lea
     belief[np.arange(channel.size), awake >> 1] = awake & 1
     asleep = np.sort((awake[rested, None] + np.arange(1, 4)) % 4, axis=1).astype(np.uint8)
     whose = np.repeat(np.flatnonzero(rested), 3)
-    # On the bright pulse, only the other detector clicks in the basis of the one that is awake.
+    # In the basis of the detector that stays awake, the bright pulse makes only the other detector click.
     of_pulse = 1 - belief[whose]
     return Response(rested, channel, belief, np.zeros(channel.size), whose, asleep.ravel(), -lead_s, of_pulse)
 
 
 def doubled(channel: np.ndarray, draws: np.ndarray) -> Response:
-    """Let Eve measure in a basis at random, and send so much light that both outcomes click in the other basis.
+    """Let Eve measure in a random basis, and send so much light that both outcomes click in the other basis.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def doubled(channel: np.ndarray, draws: np.ndarray) -> Response:
 
     Notes
     -----
-    Luetkenhaus, Phys. Rev. A 59, 3301 (1999): why double clicks have to be counted.
+    Luetkenhaus, Phys. Rev. A 59, 3301 (1999), shows with such an attack that double clicks must be counted.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def doubled(channel: np.ndarray, draws: np.ndarray) -> Response:
 
 
 def predicted(channel: np.ndarray, emission_s: np.ndarray, *, known_after_s: float) -> Response:
-    """Let Eve measure in the basis that the station will take, once its record of settings repeats.
+    """Let Eve measure in the basis that the station will use, once its record of settings repeats.
 
     Parameters
     ----------
@@ -244,8 +244,8 @@ def predicted(channel: np.ndarray, emission_s: np.ndarray, *, known_after_s: flo
 
     Notes
     -----
-    She sends what she found in the basis that the station takes next: no outcome changes, and she knows all of them.
-    Before the record repeats she only listens to the public sifting.
+    She sends the state that she found, in the basis that the station uses next. No outcome changes, and she knows all
+    of them. Before the record repeats she only listens to the public sifting.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Attacks on pulses: Eve keeps a photon of a pulse that has several, or gets one back from the source."""
+"""Attacks on pulses: Eve keeps a photon of a pulse that has several, or gets light back from the source."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ MOST_PHOTONS = 20  # a pulse of mean photon number 1 has more with a probability
 
 @dataclass(frozen=True)
 class Split:
-    """How often pulses click under an attack, and how often Eve has a photon with the bit.
+    """Gain of the pulses under an attack, and Eve's knowledge of them.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class Split:
     known : ndarray, shape (intensity,)
         Share of the detected pulses that she measures when the bases are public [1].
     certainty : float
-        Probability that such a measurement gives the bit: 1 if she has a photon with it.
+        Probability that such a measurement gives the bit: 1 if she has a photon that carries it.
     """
 
     gain: np.ndarray
@@ -31,23 +31,23 @@ class Split:
 
 
 def _yields(photons: np.ndarray, transmittance: float) -> np.ndarray:
-    """Return the probability that at least one of some photons is detected."""
+    """Return the probability that at least one of several photons is detected."""
     return 1 - (1 - transmittance) ** photons
 
 
 def split(
     mean_photon_numbers: ArrayLike, *, transmittance: float, receiver_efficiency: float, lossless: bool, strength: float
 ) -> Split:
-    """Return gains and Eve's knowledge if she splits pulses and keeps the gain of the signal.
+    """Return gains and Eve's knowledge if she splits pulses without changing the gain of the signal.
 
     Parameters
     ----------
     mean_photon_numbers : array_like, shape (intensity,)
         Signal first [1].
     transmittance : float
-        Of link, receiver and detectors together, as the station expects it [1].
+        Expected transmittance of link, receiver and detectors together [1].
     receiver_efficiency : float
-        The part of it that Eve cannot replace, receiver and detectors [1].
+        Efficiency of receiver and detectors, which Eve cannot replace [1].
     lossless : bool
         Whether she sends photons to the receiver without loss.
     strength : float
@@ -56,9 +56,9 @@ def split(
     Notes
     -----
     Brassard, Luetkenhaus, Mor and Sanders, Phys. Rev. Lett. 85, 1330 (2000). Of n > 1 photons she keeps one and sends
-    n - 1. With a channel without loss she holds back single photons, and pulses of several photons if these alone
-    would click too often, so that the signal clicks as often as expected. Without it, n - 1 photons take the usual
-    channel, and single photons too. She does not know the intensity of a pulse.
+    n - 1. With a lossless channel she blocks single photons, and also pulses of several photons if these alone would
+    click too often, so that the signal clicks as often as expected. Without such a channel single photons and n - 1
+    photons take the usual one. She does not know the intensity of a pulse.
 
     Examples
     --------
@@ -82,12 +82,12 @@ def split(
 
 
 def split_by_intensity(mean_photon_numbers: ArrayLike, **choices: Any) -> Split:
-    """Return gains and Eve's knowledge if she knows each pulse's intensity, and keeps the gain of every one.
+    """Return gains and Eve's knowledge if she knows each pulse's intensity, without changing any gain.
 
     Parameters
     ----------
     mean_photon_numbers : array_like, shape (intensity,)
-        A vacuum is left alone [1].
+        Vacuum pulses are not attacked [1].
     **choices
         Parameters of `split`.
 
@@ -107,27 +107,27 @@ def split_by_intensity(mean_photon_numbers: ArrayLike, **choices: Any) -> Split:
 def trojan_horse(
     mean_photon_numbers: ArrayLike, *, transmittance: float, input_photons: float, isolation_db: float, strength: float
 ) -> Split:
-    """Return gains and Eve's knowledge if the source sends back a part of her light, polarised like the pulse.
+    """Return gains and Eve's knowledge if the source returns a part of her light, polarised like the pulse.
 
     Parameters
     ----------
     mean_photon_numbers : array_like, shape (intensity,)
-        Of the source's own pulses [1].
+        Mean photon numbers of the source's own pulses [1].
     transmittance : float
-        Of link, receiver and detectors together [1].
+        Transmittance of link, receiver and detectors together [1].
     input_photons : float
-        That she sends into the source for each pulse [1].
+        Photons that she sends into the source for each pulse [1].
     isolation_db : float
-        From her light on its way in to what comes back [dB].
+        Loss from the light that she sends in to the light that comes back [dB].
     strength : float
         Share of the pulses that she attacks [1].
 
     Notes
     -----
-    Gisin et al., Phys. Rev. A 73, 022320 (2006). What comes back is coherent light of mean photon number m in one of
-    two orthogonal polarisations; the two states have the overlap exp(-m), and Helstrom's measurement (Quantum Detection
-    and Estimation Theory, 1976) tells them apart with probability (1 + sqrt(1 - exp(-2 m)))/2, better than counting
-    photons does. It is the best measurement of single pulses.
+    Gisin et al., Phys. Rev. A 73, 022320 (2006). The returned light is coherent, of mean photon number m, in one of two
+    orthogonal polarisations. The two states have the overlap exp(-m). Helstrom's measurement (Quantum Detection and
+    Estimation Theory, 1976) distinguishes them with probability (1 + sqrt(1 - exp(-2 m)))/2. It is the best measurement
+    of single pulses, better than counting photons.
 
     Examples
     --------
@@ -144,16 +144,16 @@ def trojan_horse(
 def seeded(
     mean_photon_numbers: ArrayLike, *, transmittance: float, receiver_efficiency: float, gain: float, strength: float
 ) -> Split:
-    """Return gains and Eve's knowledge if her light makes pulses brighter, and she splits those of several photons.
+    """Return gains and Eve's knowledge if her light makes pulses brighter, and she splits those with several photons.
 
     Parameters
     ----------
     mean_photon_numbers : array_like, shape (intensity,)
-        As the source expects them [1].
+        Intended mean photon numbers [1].
     transmittance : float
-        Of link, receiver and detectors together, as the station expects it [1].
+        Expected transmittance of link, receiver and detectors together [1].
     receiver_efficiency : float
-        The part of it that Eve cannot replace [1].
+        Efficiency of receiver and detectors, which Eve cannot replace [1].
     gain : float
         Factor by which her light makes pulses brighter [1].
     strength : float
@@ -161,9 +161,10 @@ def seeded(
 
     Notes
     -----
-    Huang et al., Phys. Rev. Applied 12, 064043 (2019). She lets a pulse of n photons click as often as a link that
-    loses more by the same factor would, 1 - (1 - eta/gain)^n. Every intensity then clicks as often as expected, so that
-    decoys notice nothing. Of n > 1 photons she keeps one and sends the others without loss.
+    Huang et al., Phys. Rev. Applied 12, 064043 (2019). With the transmittance eta, she lets a pulse of n photons
+    click with the probability 1 - (1 - eta/gain)^n, as after a link with a loss higher by the factor gain. Every
+    intensity then clicks as often as expected, and decoy states notice nothing. Of n > 1 photons she keeps
+    one and sends the others without loss.
 
     Examples
     --------
@@ -182,19 +183,19 @@ def seeded(
 
 
 def crossing_loss_db(mean_photon_number: float, *, receiver_efficiency: float) -> float:
-    """Return the loss of a link from which on pulses of several photons alone click as often as expected [dB].
+    """Return the loss of a link from which on pulses of several photons alone give the expected gain [dB].
 
     Parameters
     ----------
     mean_photon_number : float
-        Of the signal [1].
+        Mean photon number of the signal [1].
     receiver_efficiency : float
-        Receiver and detectors, which Eve cannot replace [1].
+        Efficiency of receiver and detectors, which Eve cannot replace [1].
 
     Notes
     -----
-    The loss at which 1 - exp(-mu eta_link eta_receiver) equals the gain of pulses of which one photon is kept and the
-    others arrive without loss; beyond it Eve knows the whole key of a source without decoys.
+    At this loss 1 - exp(-mu eta_link eta_receiver) equals the gain of pulses of which Eve keeps one photon and sends
+    the others without loss. At a higher loss she knows the whole key of a source without decoy states.
 
     Examples
     --------

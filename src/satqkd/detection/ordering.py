@@ -21,15 +21,15 @@ def ascending(
     Parameters
     ----------
     path : Path
-        Named in errors.
+        File that errors name.
     pieces : iterator of (time_ps, detector, record)
-        As from a reader of `satqkd.detection.columns`.
+        Output of a reader, see `satqkd.detection.columns`.
     notes : Counter
-        Receives the number of tags that were late, ``sorted_tags``, and ``largest_disorder_ps``.
+        Receives ``sorted_tags``, the number of late tags, and ``largest_disorder_ps``.
     earliest_ps : int
-        Earlier times are an error [ps].
+        Times below this are an error [ps].
     disorder_ps : int
-        Tags up to this time before an earlier one are sorted; more is an error [ps].
+        Tags that are late by up to this time are sorted; later ones are an error [ps].
 
     Yields
     ------
@@ -69,13 +69,13 @@ def ascending(
             sort_nearly_sorted(time, detector)
         ready = np.searchsorted(time, max(int(latest) - disorder_ps, EARLIEST_PS))
         yield time[:ready], detector[:ready]
-        time, detector = time[ready:].copy(), detector[ready:].copy()  # without the piece that they are a view of
+        time, detector = time[ready:].copy(), detector[ready:].copy()  # copied, to release the rest of the piece
     yield time, detector
 
 
 @numba.njit(cache=True, nogil=True)
 def lateness(time: np.ndarray, latest: int) -> tuple[int, int, np.uint64]:
-    """Return the latest time, how many tags come after a later one, and by how much at most.
+    """Return the latest time, the number of late tags (which come after a later one), and their largest delay [ps].
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def lateness(time: np.ndarray, latest: int) -> tuple[int, int, np.uint64]:
     late, worst = 0, np.uint64(0)
     for first in range(0, time.size, 64):
         here = time[first : first + 64]
-        # Stretches in order cost only this loop, which has no branch.
+        # Ordered stretches cost only this loop, which has no branch.
         falls = here[0] < latest
         for i in range(1, here.size):
             falls |= here[i] < here[i - 1]
@@ -111,7 +111,7 @@ def lateness(time: np.ndarray, latest: int) -> tuple[int, int, np.uint64]:
 
 
 def _refuse_disorder(path: Path, time: np.ndarray, latest: int, record: Record, disorder_ps: int) -> None:
-    """Raise the error of tags that are too far out of order, with the first of them."""
+    """Raise an error that names the first tag that is too far out of order."""
     behind = (np.maximum(np.maximum.accumulate(time), latest) - time).view(np.uint64)
     worst = np.argmax(behind > disorder_ps)
     raise ValueError(

@@ -1,4 +1,4 @@
-"""Time tags of S-Fifteen's instruments: binary words of 64 bits, the output that ``readevents7 -a1`` calls mode 1.
+"""Read and write time tags of S-Fifteen's instruments: binary words of 64 bits, mode 1 of ``readevents7 -a1``.
 
 The upper 54 bits are the time in 1/256 ns, the lowest four name the inputs that fired, and bit 4 marks a word that only
 reports that the counter rolled over. Written from the vendor's public usage text.
@@ -16,7 +16,7 @@ from numba.extending import register_jitable
 from satqkd.detection.columns import Pieces
 
 TIME_BITS, FLAG_BITS, INPUTS = 54, 10, 4
-MOST_ROLLS = 130  # 106 days: 64 bits of picoseconds hold no more
+MOST_ROLLS = 130  # roll-overs in 106 days, the longest time that 64 bits of picoseconds can hold
 LONGEST_PS = (1 << TIME_BITS) // 32 * 125 - 2  # later times would round to a count that overflows
 
 
@@ -29,7 +29,7 @@ def read_sfifteen(path: Path, size: int, notes: Counter, *, swapped: bool = Fals
     size : int
         Words in a piece.
     notes : Counter
-        Receives how often the counter rolled over, and how many words named no input (dummies) or more than one.
+        Receives the number of roll-overs of the counter, and of words that name no input (dummies) or several.
     swapped : bool
         Whether the upper half of each word comes first, as with the option -X.
 
@@ -90,10 +90,10 @@ def unpack(
     Returns
     -------
     time_ps, detector, which : ndarray of int64, uint8, int64, shape (tag,)
-        Time [ps], input and index of the word, which is not filled where each word gives one tag.
+        Time [ps], input and index of the word. The index is empty if each word gives one tag.
     rolled, last, dummies, several, late : int
-        As given, after these words; words of no input and of several inputs; first word after too many roll-overs,
-        or -1.
+        Roll-overs and last count after these words; number of words with no input and with several; index of the first
+        word after too many roll-overs, or -1.
 
     Examples
     --------
@@ -124,8 +124,8 @@ def unpack(
             continue
         ticks = np.int64(word >> np.uint64(FLAG_BITS))
         if last >= 0:
-            # A fall by more than half the range is a roll-over. A rise by as much is a tag from before the roll-over
-            # that comes after it; no tag is from before the first word's turn.
+            # A fall by more than half the range is a roll-over. A rise by as much is a late tag from before the last
+            # roll-over, if there was one.
             if ticks < last - half:
                 rolled += 1
             elif ticks > last + half:
@@ -134,7 +134,7 @@ def unpack(
                 return time[:n], detector[:n], which[:n], rolled, last, dummies, several, i
         last = ticks
         t = time_ps(ticks + (rolled << TIME_BITS))
-        if flags & (flags - 1) == 0:  # one input, without a branch that depends on which
+        if flags & (flags - 1) == 0:  # one input: no branch depends on its number
             time[n] = t
             detector[n] = (flags >> 1) - (flags >> 3)
             if not plain:

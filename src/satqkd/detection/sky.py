@@ -1,7 +1,7 @@
 """Light of the sky in a receiver: dark sky, glow of a town, twilight, and scattered light of Moon and Sun.
 
-All brightness is that of the V band, carried to the wavelength of the link by the spectrum of sunlight and by the
-dependence of scattering on the wavelength. Angles are in degrees, as the formulas of the source have them.
+Brightness of Moon and Sun is computed in the V band, and converted to the wavelength of the link with the spectrum of
+sunlight and the dependence of scattering on wavelength. Angles are in degrees, as in the formulas of the sources.
 """
 
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ PLANCK_J_S = 6.62607015e-34
 ZERO_MAGNITUDE_W_M2_HZ = 3631e-26  # of the AB system
 SQUARE_ARC_SECOND_SR = (np.pi / 180 / 3600) ** 2
 SUN_V_MAGNITUDE = -26.74
-# Exponents of the wavelength: of molecules by Rayleigh, of aerosol by Angstrom.
+# Exponents of the wavelength for scattering by molecules (Rayleigh) and by aerosol (Angstrom).
 MOLECULES, AEROSOL = -4.0, -1.3
-GLOW_ZENITH_DEG = 70.0  # where the glow of a town has its stated ratio to the dark sky
-# Twilight in the I band, of which the source takes its values for the z band.
+GLOW_ZENITH_DEG = 70.0  # zenith angle of the stated ratio of the glow of towns to the dark sky
+# Twilight: values of the I band, which the source uses for the z band.
 TWILIGHT_RATIO = 2.29  # zenith with the Sun 12 degrees below the horizon, over the dark zenith
 TWILIGHT_DECADES_PER_RAD = 24.08  # of the Sun's elevation
-TWILIGHT_DECADES_PER_PATH = 0.3  # of the path less that at the zenith, and as much again towards the Sun
+TWILIGHT_DECADES_PER_PATH = 0.3  # of the path minus that at the zenith; twice as many towards the Sun
 TWILIGHT_DARK_MAGNITUDE = 20.2  # AB, of the dark zenith that the ratio refers to
 TWILIGHT_BAND_M = 800e-9
 TWILIGHT_ENDS_DEG = -18.0
 
 
 def optical_path(zenith_deg: ArrayLike) -> np.ndarray:
-    """Return the path through the atmosphere over that at the zenith, for scattered light [1].
+    """Return the path of scattered light through the atmosphere, relative to that at the zenith [1].
 
     Notes
     -----
@@ -50,8 +50,8 @@ def moon_magnitude(phase_angle_deg: ArrayLike) -> np.ndarray:
 
     Notes
     -----
-    Krisciunas and Schaefer (1991), eq. 9. The Moon is brighter by up to 0.3 mag within 7 degrees of full; this is left
-    out, as is its distance.
+    Krisciunas and Schaefer (1991), eq. 9. Within 7 degrees of full Moon it is brighter by up to 0.3 mag; this and the
+    distance of the Moon are left out.
 
     Examples
     --------
@@ -78,8 +78,8 @@ def scattering_function(separation_deg: ArrayLike, *, wavelength_m: float = V_BA
 
     Notes
     -----
-    Krisciunas and Schaefer (1991), eq. 21; within 10 degrees of the light the term of aerosol is theirs for the halo,
-    6.2e7 / angle^2.
+    Krisciunas and Schaefer (1991), eq. 21. Within 10 degrees of the light the term of aerosol is their formula for the
+    halo, 6.2e7 / angle^2.
 
     Examples
     --------
@@ -102,14 +102,14 @@ def scattered_brightness_nl(
     extinction_mag: float,
     wavelength_m: float = V_BAND_M,
 ) -> np.ndarray:
-    """Return the brightness of the sky that scatters the light of Moon or Sun [nL], zero where that has set.
+    """Return the brightness of the sky by scattered light of Moon or Sun [nL]; zero if it is below the horizon.
 
     Parameters
     ----------
     magnitude : array_like
         V magnitude of the light above the atmosphere.
     light_zenith_deg, separation_deg, zenith_deg : array_like
-        Zenith angle of the light, its angle from the line of sight, and the zenith angle of that [degree].
+        Zenith angle of the light, its angle from the line of sight, and zenith angle of the line of sight [degree].
     extinction_mag : float
         Extinction of the V band at the zenith [mag].
     wavelength_m : float
@@ -121,9 +121,9 @@ def scattered_brightness_nl(
 
     Notes
     -----
-    Krisciunas and Schaefer (1991), eqs. 8 and 15: the light through the air on its way in, times the scattering
-    function, times the share that the line of sight scatters. The authors find it within 8 to 23 % of measurements by
-    moonlight.
+    Krisciunas and Schaefer (1991), eqs. 8 and 15: the light after extinction on its way in, times the scattering
+    function, times the share that is scattered along the line of sight. By moonlight the authors find agreement with
+    measurements within 8 to 23 %.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def surface_magnitude(brightness_nl: ArrayLike) -> np.ndarray:
 
 
 def photon_radiance(magnitude: ArrayLike, *, wavelength_m: float) -> np.ndarray:
-    """Return the photons of a surface of an AB magnitude per square arc second [1/(s m2 sr nm)].
+    """Return the photon radiance for an AB magnitude per square arc second [1/(s m2 sr nm)].
 
     Notes
     -----
@@ -175,11 +175,12 @@ def photon_radiance(magnitude: ArrayLike, *, wavelength_m: float) -> np.ndarray:
 
 
 def sunlight_ratio(wavelength_m: float) -> float:
-    """Return the photons of sunlight in a nanometre at a wavelength over those in a nanometre of the V band [1].
+    """Return the photons per nanometre of sunlight at a wavelength, relative to those in the V band [1].
 
     Notes
     -----
-    Planck's law at the effective temperature of the Sun, for moonlight too: within 15 % from 400 to 1600 nm.
+    Planck's law at the effective temperature of the Sun, right within 15 % from 400 to 1600 nm. Moonlight is taken to
+    have the same spectrum.
 
     Examples
     --------
@@ -237,8 +238,8 @@ def glow_ratio(azimuth_deg: ArrayLike, zenith_deg: ArrayLike, *, glow: Sequence[
     azimuth_deg, zenith_deg : array_like
         Of the line of sight [degree].
     glow : sequence of (float, float)
-        Azimuth [degree] and the ratio measured there at a zenith angle of 70 degrees; straight lines in between, around
-        the whole horizon. Empty for none.
+        Azimuth [degree] and the ratio measured there at a zenith angle of 70 degrees. Interpolation is linear around
+        the whole horizon. Empty for no glow.
 
     Returns
     -------
@@ -246,8 +247,8 @@ def glow_ratio(azimuth_deg: ArrayLike, zenith_deg: ArrayLike, *, glow: Sequence[
 
     Notes
     -----
-    Between zenith and horizon the ratio follows X - 1 of the optical path X: no glow at the zenith. This is an
-    assumption; a site's own survey decides.
+    Between zenith and horizon the ratio is proportional to X - 1, with the optical path X, so there is no glow at the
+    zenith. This is an assumption, which a survey of the site can test.
 
     Examples
     --------
@@ -262,12 +263,12 @@ def glow_ratio(azimuth_deg: ArrayLike, zenith_deg: ArrayLike, *, glow: Sequence[
 
 
 def scattered_radiance(brightness_nl: ArrayLike, *, wavelength_m: float) -> np.ndarray:
-    """Return scattered light of Moon or Sun in photons at a wavelength [1/(s m2 sr nm)].
+    """Return the photon radiance of scattered light of Moon or Sun at a wavelength [1/(s m2 sr nm)].
 
     Parameters
     ----------
     brightness_nl : array_like
-        Of `scattered_brightness_nl` with the same wavelength [nL].
+        Result of `scattered_brightness_nl` with the same wavelength [nL].
     wavelength_m : float
         Of the link [m].
 
@@ -306,7 +307,7 @@ def towards_sun(*, elevation_deg: ArrayLike, sun_elevation_deg: ArrayLike, sun_s
 def twilight_radiance(
     zenith_deg: ArrayLike, *, sun_elevation_deg: ArrayLike, towards: ArrayLike, wavelength_m: float
 ) -> np.ndarray:
-    r"""Return the radiance of twilight [1/(s m2 sr nm)], with the Sun 0 to 18 degrees below the horizon; else zero.
+    r"""Return the radiance of twilight [1/(s m2 sr nm)]; zero unless the Sun is 0 to 18 degrees below the horizon.
 
     Parameters
     ----------
@@ -327,14 +328,14 @@ def twilight_radiance(
     -----
     Form and values of the z band in the sky model of the Rubin Observatory (Yoachim et al., An optical to IR sky
     brightness model for the LSST (2016), as its code has them): :math:`f = r f_0 10^{a(h_\odot + 12°) + b(X - 1) +
-    c\cos\Delta A (X - 1)}`, the last term only on the side of the Sun. r and a are there those of the I band of Patat,
+    c\cos\Delta A (X - 1)}`, the last term only on the side of the Sun. Its r and a are those of the I band of Patat,
     Ugolnikov and Postylyakov (2006), doi 10.1051/0004-6361:20064992, who measured with the Sun 4 to 22 degrees below
-    the horizon at a site whose dark zenith has 20.2 AB. X is here `optical_path`. Other wavelengths have the spectrum
-    of sunlight. From 4 degrees up to the horizon it is extrapolated.
+    the horizon at a site whose dark zenith has 20.2 AB. We take `optical_path` for X, and the spectrum of sunlight for
+    other wavelengths. With the Sun less than 4 degrees below the horizon the model is extrapolated.
 
     Examples
     --------
-    Twilight falls by a factor of 330 from 12 to 18 degrees, and from 6 to 12.
+    Twilight falls by a factor of 330 when the Sun sinks from 6 to 12 degrees, and again from 12 to 18 degrees.
 
     >>> light = twilight_radiance(0.0, sun_elevation_deg=[-6, -12, -18], towards=0.0, wavelength_m=800e-9)
     >>> dark = dark_sky_radiance(0.0, zenith_magnitude=20.2, extinction_mag=0.0, wavelength_m=800e-9)
@@ -411,7 +412,7 @@ def sky_radiance(
 
     Examples
     --------
-    Full Moon at 50 degrees of elevation makes this sky three times as bright as without.
+    A full Moon at 50 degrees of elevation makes this sky three times as bright as without Moon.
 
     >>> sky = sky_radiance(
     ...     elevation_deg=60.0,
@@ -466,11 +467,12 @@ def sky_radiance(
 def received_hz(
     radiance: ArrayLike, *, aperture_m: float, obscuration_m: float, field_of_view_rad: float, filter_nm: float
 ) -> np.ndarray:
-    """Return the photons of a radiance [1/(s m2 sr nm)] that a telescope takes in [1/s].
+    """Return the photons that a telescope receives from a radiance [1/s].
 
     Parameters
     ----------
     radiance : array_like
+        Photon radiance [1/(s m2 sr nm)].
     aperture_m, obscuration_m : float
         Diameters of mirror and central obscuration [m].
     field_of_view_rad : float

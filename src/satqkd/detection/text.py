@@ -1,4 +1,4 @@
-"""Time tags as lines of text: CSV with named columns, and the two columns that quTAG writes."""
+"""Read time tags from lines of text: CSV with named columns, and the two columns of a quTAG."""
 
 import gzip
 import io
@@ -17,10 +17,10 @@ from satqkd.detection.columns import ADVICE, NAMES, Pieces, first_line
 LONGEST_LINE = 4096
 BOM = b"\xef\xbb\xbf"
 DELIMITERS = (",", "\t", ";")
-BLOCK_BYTES = 1 << 20  # of a file to read at a time
-LEAST_BYTES = 4  # of a line with two numbers
+BLOCK_BYTES = 1 << 20  # of a file that are read at a time
+LEAST_BYTES = 4  # in a line with two numbers, its end included
 MOST_TITLES = 100  # lines before the first number of a file without named columns
-MOST_DIGITS = 18  # which always fit into 64 bits
+MOST_DIGITS = 18  # of a number that always fits into 64 bits
 TWO_NUMBERS = "give the time in ps and the channel, both whole numbers, in each line"
 SPACE, QUOTE, NEWLINE, RETURN = (ord(mark) for mark in ' "\n\r')
 
@@ -28,8 +28,8 @@ SPACE, QUOTE, NEWLINE, RETURN = (ord(mark) for mark in ' "\n\r')
 def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
     """Yield the tags of a CSV file whose first line names its columns; see `satqkd.detection.columns.read_npy`.
 
-    Columns are separated by commas, tabs or semicolons, and may be in quotes. The file may be compressed by gzip, and
-    its last line may lack an end, which is counted in `notes`, since a file that was cut looks the same.
+    Columns are separated by commas, tabs or semicolons, and may be in quotes. The file may be compressed by gzip. Its
+    last line may lack an end; this is counted in `notes`, since a file that was cut off looks the same.
 
     Examples
     --------
@@ -54,10 +54,10 @@ def read_csv(path: Path, size: int, notes: Counter) -> Pieces:
 
 
 def read_qutag(path: Path, size: int, notes: Counter) -> Pieces:
-    """Yield the tags of a text file of qutools' quTAG: time and channel in each line, and no named columns.
+    """Yield the tags of a text file of qutools' quTAG: time and channel in each line, without names of columns.
 
-    The two are separated by commas, tabs, semicolons or spaces. Lines before the first one that begins with a digit are
-    left out; the rest is as for `read_csv`. A quTAG counts picoseconds (its base unit).
+    Time and channel are separated by commas, tabs, semicolons or spaces. Lines before the first one that begins with a
+    digit are left out. Otherwise the file may look as for `read_csv`. A quTAG counts picoseconds (its base unit).
 
     Examples
     --------
@@ -91,9 +91,10 @@ def _read(
     columns: Callable[[bytes], tuple[str, tuple[int, int], int, int]],
     advice: str,
 ) -> Pieces:
-    """Yield tags; `columns` finds delimiter, places of both columns, first byte and lines before it in the first block.
+    """Yield tags; `columns` returns delimiter, indices of both columns, first byte and number of lines before it.
 
-    Lines that `parse` does not understand are read by numpy, which understands more and is slow.
+    `columns` gets the first block of the file. Lines that `parse` cannot read are read by numpy, which reads more kinds
+    of numbers but is slow.
     """
     first, delimiter = 0, ""
     with _opened(path) as handle:
@@ -114,7 +115,7 @@ def _read(
                         continue
                     lines, position = _lines(block[position:]), len(block)
                     filled = max((n for n, line in enumerate(lines, 1) if line.strip()), default=0)
-                    if filled < len(lines):  # blank lines may end a file, and are refused before other lines
+                    if filled < len(lines):  # a file may end in blank lines, but has none before other lines
                         lines = lines[:filled] + [""] * any(rest.strip() for rest in blocks)
                     if lines:
                         rows = _parsed(path, lines, delimiter, places, first + titles + 1, advice)
@@ -140,10 +141,10 @@ def _whole_lines(handle: BinaryIO, notes: Counter) -> Iterator[bytes]:
     rest = b""
     while block := handle.read(BLOCK_BYTES):
         block = rest + block
-        # A return at the end may be the first half of the end of a line.
+        # A return at the end of a block may be the first half of a line's end.
         end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
         whole, rest = block[:end], block[end:]
-        if len(rest) >= LONGEST_LINE:  # which is refused
+        if len(rest) >= LONGEST_LINE:  # too long: refused when it is read
             whole, rest = block + b"\n", b""
         if whole:
             yield whole
@@ -153,7 +154,7 @@ def _whole_lines(handle: BinaryIO, notes: Counter) -> Iterator[bytes]:
 
 
 def _line(block: bytes, start: int) -> bytes:
-    """Return the line that begins at a byte, with its end, and not more than the longest that is read."""
+    """Return the line that begins at a byte, with its end, up to the length of the longest allowed line."""
     lines = block[start : start + LONGEST_LINE].splitlines(keepends=True)
     return lines[0] if lines else b""
 
@@ -174,22 +175,22 @@ def parse(
     data : ndarray of uint8
         Bytes, the last of which ends a line.
     position : int
-        Begin of the first line.
+        Index of the first byte of the first line.
     size : int
-        Most lines to read.
+        Largest number of lines to read.
     delimiter : int
         Byte between columns. Several spaces are one delimiter.
     time_place, detector_place : int
-        Numbers of both columns.
+        Indices of both columns.
 
     Returns
     -------
     time, detector : ndarray of int64, uint8, shape (line,)
     position : int
-        Begin of the next line.
+        Index of the first byte of the next line.
     odd : bool
-        Whether that line is one that this function does not understand: a number of more than 18 digits or with a sign,
-        a detector above 255, a missing column, a blank line, or one that is too long.
+        Whether the next line is one that this function cannot read: it has a number of more than 18 digits or with a
+        sign, a detector above 255 or a missing column, or it is blank or too long.
 
     Examples
     --------
@@ -203,7 +204,7 @@ def parse(
     last = max(time_place, detector_place)
     sound: Any
     line: Any
-    # Unsigned, because numba looks at signed indices whether they are negative.
+    # Unsigned, because numba checks signed indices for negative values.
     p, one, zero, ten = np.uint64(position), np.uint64(1), np.uint64(48), np.uint64(10)
     for n in range(most):
         line = p
@@ -218,7 +219,7 @@ def parse(
                 quoted = data[p] == QUOTE
                 p += np.uint64(quoted)
                 start, value = p, np.int64(0)
-                digit = np.uint64(data[p]) - zero  # unsigned: what is no digit is large
+                digit = np.uint64(data[p]) - zero  # unsigned: any byte that is not a digit becomes large
                 while digit < ten:
                     value = value * 10 + np.int64(digit)
                     p += one

@@ -1,4 +1,4 @@
-"""The log of a transmitter of pulses: intensity, basis and bit, one row a pulse."""
+"""Read the log of a transmitter of pulses: intensity, basis and bit, one row for each pulse."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def log_states(path: Path, *, intensities: Sequence[int | str] = (0, 1, 2)) -> I
     path : Path
         CSV (also compressed), Parquet, npz or npy, with the columns, arrays or fields `COLUMNS`.
     intensities : sequence of int or str
-        What the file writes for signal, decoy and vacuum.
+        Values that stand for signal, decoy and vacuum in the file.
 
     Yields
     ------
@@ -30,7 +30,7 @@ def log_states(path: Path, *, intensities: Sequence[int | str] = (0, 1, 2)) -> I
     Raises
     ------
     ValueError
-        For a file that cannot be read or lacks a column, and for values that are none of those expected, with the row.
+        For a file that cannot be read or lacks a column, and for an unexpected value, with its row.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def log_states(path: Path, *, intensities: Sequence[int | str] = (0, 1, 2)) -> I
             values, found = np.asarray(columns[name]), np.zeros(states.size, bool)
             for index, meant in enumerate(known):
                 numbers = values.dtype.kind in "iufb" and not isinstance(meant, str)
-                # A column of words also holds its numbers as words.
+                # In a column of words numbers are words as well.
                 same = values == meant if numbers else values.astype(str) == str(meant)
                 states[same] += np.uint8(factor * index)
                 found |= same
@@ -81,7 +81,7 @@ def _pieces(path: Path) -> Iterator[dict[str, np.ndarray]]:
             rows = np.load(path, mmap_mode="r", allow_pickle=False)
             yield from _cut({name: rows[name] for name in rows.dtype.names or ()})
         elif kind == [".parquet"]:
-            from pyarrow import parquet  # takes a while to import, and few logs need it
+            from pyarrow import parquet  # slow to import, and few logs need it
 
             for batch in parquet.ParquetFile(path).iter_batches(ROWS):
                 yield {
@@ -96,7 +96,7 @@ def _pieces(path: Path) -> Iterator[dict[str, np.ndarray]]:
                     yield {str(name).strip(): frame[name].to_numpy() for name in frame.columns}
         else:
             raise ValueError(f"the suffix {path.suffix or '(none)'} is unknown: give CSV, Parquet, npz or npy")
-    except Exception as error:  # of the several readers
+    except Exception as error:  # each reader raises its own errors
         raise ValueError(f"{path}: cannot be read as a log of pulses: {first_line(error)[:200]}") from None
 
 

@@ -1,4 +1,4 @@
-"""Analysers that are turned: from the two outcomes of a receiver, and when it had which setting, to four detectors."""
+"""Analysers that are turned: from two outcomes and the setting at the time of each tag to four detectors."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,29 +9,29 @@ import pandas as pd
 from satqkd.detection.columns import first_line
 
 NAMES = ("time_ps", "setting")
-# From times and outcomes of tags to 2 x setting + outcome, and which tags have a setting.
+# From times and outcomes of tags to 2 x setting + outcome, and whether each tag has a setting.
 Turned = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def turned_by_table(path: Path) -> Turned:
-    """Return the function that gives each tag the setting of its time, by a table of when the analyser was turned.
+    """Return a function that gives each tag the setting at its time, from a table of the analyser's settings.
 
     Parameters
     ----------
     path : Path
-        CSV (also compressed) or Parquet with the columns ``time_ps`` (of the recording's clock, ascending) and
+        CSV (also compressed) or Parquet with the columns ``time_ps`` (ascending, by the recording's clock) and
         ``setting``: 0, 1, or -1 while the analyser moves.
 
     Returns
     -------
     callable
-        Times [ps] and outcomes to detectors, and whether each tag has a setting: before the first row, and where the
-        setting is -1, it has none.
+        From times [ps] and outcomes to detectors, and whether each tag has a setting. Tags before the first row, and
+        tags with the setting -1, have none.
 
     Raises
     ------
     ValueError
-        For a table that cannot be read, that lacks a column, or has other values, with the row.
+        For a table that cannot be read or lacks a column, and for an unexpected value, with its row.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def turned_by_table(path: Path) -> Turned:
     """
     try:
         table = pd.read_parquet(path) if ".parquet" in path.suffixes else pd.read_csv(path, comment="#")
-    except Exception as error:  # of the several readers
+    except Exception as error:  # each reader raises its own errors
         raise ValueError(f"{path}: cannot be read as a table of settings: {first_line(error)[:200]}") from None
     table.columns = table.columns.astype(str).str.strip()
     for name in NAMES:
@@ -62,7 +62,7 @@ def turned_by_table(path: Path) -> Turned:
     if (np.diff(time_ps) <= 0).any():
         row = int(np.argmax(np.diff(time_ps) <= 0)) + 1
         raise ValueError(f"{path}: row {row + 1} has time_ps={time_ps[row]}, not after the row before: sort the rows")
-    # What comes before the first row has no setting.
+    # Tags before the first row have no setting.
     settings = np.append(-1, setting)
 
     def turned(time: np.ndarray, outcome: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +73,7 @@ def turned_by_table(path: Path) -> Turned:
 
 
 def turned_to(setting: int) -> Turned:
-    """Return the function that gives all tags of a recording one setting.
+    """Return a function that gives all tags of a recording the same setting.
 
     Examples
     --------

@@ -1,13 +1,13 @@
-"""Light that a source sends back to Eve with its settings on it: the term of theorem 7 of docs/proofs.md."""
+"""Light that carries the settings of a source back to Eve: the terms of theorem 7 of docs/proofs.md."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-_HALVINGS = 60  # of a bracket, far below the rounding to whole pulses
+_HALVINGS = 60  # of the bracket of a root: far more precise than whole pulses
 
 
 def leaking_share(returned_photons: ArrayLike) -> np.ndarray:
-    """Return the probability that at least one photon comes back, of coherent light of a mean photon number [1].
+    """Return the probability that returned coherent light has at least one photon [1].
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def leaking_share(returned_photons: ArrayLike) -> np.ndarray:
 
 
 def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: ArrayLike) -> np.ndarray:
-    r"""Return the number of pulses that more than return a photon with a given probability at most.
+    r"""Return a limit on the number of pulses that return a photon, exceeded with at most a given probability.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: Arr
     returned_photons : array_like
         Mean photon number of what comes back in a pulse [1].
     log_tail : array_like
-        Natural logarithm of that probability.
+        Natural logarithm of this probability.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: Arr
     pulses, log_tail = np.asarray(pulses, float), np.asarray(log_tail, float)
     mean = pulses * leaking_share(returned_photons)
     low = mean + 0.0 * log_tail
-    high = low - log_tail + np.sqrt(log_tail**2 - 2.0 * low * log_tail)  # where Bernstein's bound is met for certain
+    high = low - log_tail + np.sqrt(log_tail**2 - 2.0 * low * log_tail)  # here the bound is met for certain (Bernstein)
     for _ in range(_HALVINGS):
         k = 0.5 * (low + high)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -62,12 +62,12 @@ def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: Arr
 
 
 def log_patterns(pulses: ArrayLike, tagged: ArrayLike) -> np.ndarray:
-    r"""Return the logarithm of an upper bound on the ways to choose up to some number of all pulses.
+    r"""Return the logarithm of an upper bound on the number of sets of at most `tagged` pulses.
 
     Parameters
     ----------
     pulses, tagged : array_like
-        All of them, and the most that are chosen.
+        Number of all pulses, and largest size of a set.
 
     Notes
     -----
