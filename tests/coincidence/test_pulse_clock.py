@@ -100,7 +100,7 @@ def test_noise_and_a_wrong_rate_make_no_comb():
 def test_a_record_that_repeats_unsaid_is_noticed():
     local_ps, channel, _, log = received(rows=5000)
     unrolled = PulseLog(np.tile(log.states, 2000))
-    with pytest.raises(ValueError, match="that are 5000 pulses apart fit the tags alike: .* repeats: true"):
+    with pytest.raises(ValueError, match="that are 5000 pulses apart fit the tags equally well: .* repeats: true"):
         recovered(local_ps, channel, unrolled)
 
 

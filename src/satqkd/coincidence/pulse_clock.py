@@ -397,8 +397,8 @@ def place_in_log(
     near = shifts[evidence > evidence.max() - enough]
     if near.size > 1:
         raise ValueError(
-            f"places of the log that are {near[1] - near[0]} pulses apart fit the tags alike: if "
-            "after so many pulses, give these once and repeats: true"
+            f"places of the log that are {near[1] - near[0]} pulses apart fit the tags equally well: if "
+            "the record repeats after that many pulses, give one period of it, and repeats: true"
         )
     return int(near[0]), float(np.exp(limit - evidence.max()))
 
