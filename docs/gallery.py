@@ -16,6 +16,7 @@ STAGE_FIGURES = {
     "polarization": ("satqkd.orbit.figures.polarization_figure", 'load("{folder}/orbit.nc")'),
     "attenuation": ("satqkd.channel.figures.attenuation_figure", 'load("{folder}/channel.nc")'),
     "budget": ("satqkd.channel.figures.budget_figure", 'load("{folder}/channel.nc")'),
+    "contrast": ("satqkd.channel.figures.contrast_figure", 'load("{folder}/channel.nc")'),
     "photons": ("satqkd.detection.figures.rates_figure", 'load("{folder}/run1/truth.nc")'),
     "delay": ("satqkd.coincidence.figures.delay_figure", 'load("{folder}/run1/coincidence.nc")'),
     "rate": ("satqkd.coincidence.figures.rate_figure", 'load("{folder}/run1/coincidence.nc")'),
