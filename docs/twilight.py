@@ -1,4 +1,4 @@
-"""Picture of docs/physics/detection.md: light of the sky against the Sun's elevation. ``python docs/twilight.py`` draws it."""
+"""Picture of the sky against the Sun's elevation in docs/physics/detection.md: ``python docs/twilight.py`` draws it."""
 
 from pathlib import Path
 
