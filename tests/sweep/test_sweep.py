@@ -105,9 +105,9 @@ def test_optics_have_the_mean_contrast_of_each_points_own_frames(sweep_of):
     optics = {"satellite": [{"retardance_deg": 30}], "station": [{"retardance_deg": 30}], "own_contrast": 500}
     changes = {"source.polarization_contrast": None, "polarization.train": optics | {"contrast": "train"}}
     sweep._scenario = sweep.base.replaced(changes)
-    alone = [sweep.base.replaced({"polarization.satellite_axis": axis}) for axis in axes]
-    expected = [answer(one, find_sessions(one)).qber for one in alone]
-    assert block(sweep, 0, 1).qber.values.tolist() == expected and expected[0] != expected[1]
+    nadir = sweep.base.replaced({"polarization.satellite_axis": "nadir"})
+    first, second = block(sweep, 0, 1).qber.values
+    assert second == answer(nadir, find_sessions(nadir)).qber != first
 
 
 @pytest.mark.slow
