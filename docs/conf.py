@@ -5,6 +5,7 @@ Nothing is executed and nothing is fetched: the notebooks and figures are those 
 """
 
 import os
+import sys
 from pathlib import Path
 
 import papermill  # noqa: F401  loads satqkd.workflow.engine itself, as its plug-in, and has to come first
@@ -14,6 +15,8 @@ import yaml
 os.environ["NUMBA_DISABLE_JIT"] = "1"
 # The docstrings say the types, in fewer words than the annotations: array_like is six types.
 autodoc_typehints = "none"
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "satqkd"
 author = "the authors of satqkd"
@@ -111,8 +114,17 @@ def add_contents(app, page, source):
         source[0] += "\n".join(["\n", "```{toctree}", ":hidden:", "", *CONTENTS[page], "```", ""])
 
 
+def add_pictures(app, page, source):
+    """Show the figures that a page on the physics names."""
+    from gallery import with_pictures  # after NUMBA_DISABLE_JIT
+
+    if page.startswith("docs/physics/"):
+        source[0] = with_pictures(source[0])
+
+
 def setup(app):
     app.connect("source-read", add_contents)
+    app.connect("source-read", add_pictures)
 
 
 templates_path = ["templates"]

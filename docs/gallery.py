@@ -1,5 +1,6 @@
 """Pages of all figures for the site, each with the code that draws it, written by docs/pages.py."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ STAGE_FIGURES = {
     "polarization": ("satqkd.orbit.figures.polarization_figure", 'load("{folder}/orbit.nc")'),
     "attenuation": ("satqkd.channel.figures.attenuation_figure", 'load("{folder}/channel.nc")'),
     "budget": ("satqkd.channel.figures.budget_figure", 'load("{folder}/channel.nc")'),
+    "contrast": ("satqkd.channel.figures.contrast_figure", 'load("{folder}/channel.nc")'),
     "photons": ("satqkd.detection.figures.rates_figure", 'load("{folder}/run1/truth.nc")'),
     "delay": ("satqkd.coincidence.figures.delay_figure", 'load("{folder}/run1/coincidence.nc")'),
     "rate": ("satqkd.coincidence.figures.rate_figure", 'load("{folder}/run1/coincidence.nc")'),
@@ -115,6 +117,33 @@ def section(entry: Entry, level: str = "###") -> str:
 
 Drawn by {{py:func}}`~{entry.function}`.
 """
+
+
+def named_figures(text: str) -> list[tuple[str, str]]:
+    """Experiment and file name of each figure that a sentence of docs/physics names.
+
+    >>> named_figures("*Figures*: yin2017 Fig 3C and liao2017 `exchange`.")
+    [('yin2017', 'fig_3c'), ('liao2017', 'exchange')]
+    """
+    found = re.findall(rf"\b({'|'.join(CATALOGUE)}) (?:((?:ED )?(?:Fig|Table) \w+)|`(\w+)`)", text)
+    return [(name, printed.lower().replace(" ", "_") or stage) for name, printed, stage in found]
+
+
+def with_pictures(page: str) -> str:
+    """A page of docs/physics with the figures that it names, each leading to its caption and its code.
+
+    The pages are read on GitHub as well, where there are no results: there the names have to do.
+    """
+
+    def pictures(paragraph: re.Match[str]) -> str:
+        labels = ["-".join(names) for names in named_figures(paragraph[0])]
+        experiments = dict.fromkeys(label.partition("-")[0] for label in labels)
+        entries = drawn(entry for name in experiments for entry in (*paper_figures(name, name), *stage_figures(name)))
+        shown = {entry.label: entry for entry in entries if entry.label in labels}
+        images = [f"[![{entry.title}](../../results/{entry.file})](#{label})" for label, entry in shown.items()]
+        return "\n".join([paragraph[0], "```{container} pictures", *images, "```", ""]) if images else paragraph[0]
+
+    return re.sub(r"^\*Figures?\*: (?:.+\n)+", pictures, page, flags=re.MULTILINE)
 
 
 def figures_page(mission: Scenario, papers: list[Entry], stages: list[Entry]) -> str:

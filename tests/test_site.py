@@ -2,8 +2,10 @@
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import satqkd
@@ -37,3 +39,63 @@ def test_the_gallery_has_every_figure_that_has_a_caption(script):
     gallery = script("gallery")
     of_all = {entry.label for entry in gallery.validation_figures()}
     assert captions - tables - of_their_own_commands == {*gallery.STAGE_FIGURES} | of_all
+
+
+PHYSICS = sorted((ROOT / "docs/physics").glob("*.md"))
+
+
+def test_every_figure_that_the_physics_names_is_in_the_gallery(script):
+    gallery, named = script("gallery"), 0
+    for page in PHYSICS:
+        for paragraph in re.findall(r"^\*Figures?\*: (?:.+\n)+", page.read_text(), re.MULTILINE):
+            figures = gallery.named_figures(paragraph)
+            assert figures, paragraph
+            for name, figure in figures:
+                assert figure in gallery.STAGE_FIGURES or figure in gallery.CATALOGUE[name], (page.name, figure)
+            named += len(figures)
+    assert named > len(PHYSICS) / 2
+
+
+@pytest.mark.parametrize(
+    "page, heading",
+    [
+        ("channel", "Far field of a real telescope"),
+        ("channel", "Tracking"),
+        ("channel", "Polarisation train"),
+        ("channel", "Nights"),
+        ("detection", "Monitor on board"),
+        ("detection", "Light of the sky"),
+        ("orbit", "Timeline"),
+        ("key", "Public link"),
+    ],
+)
+def test_each_system_of_the_apparatus_has_a_picture(page, heading):
+    text = (ROOT / f"docs/physics/{page}.md").read_text()
+    (section,) = [part for part in re.split(r"^## ", text, flags=re.MULTILINE) if part.startswith(heading)]
+    assert re.search(r"^(\*Figures?\*: |!\[)", section, re.MULTILINE)
+
+
+def test_a_page_on_the_physics_shows_the_figures_that_were_drawn(script, monkeypatch):
+    gallery = script("gallery")
+    page = "Before.\n\n*Figures*: yin2017 Fig 3C, spectrum, and\nyin2017 `contrast`.\n\nAfter.\n"
+    contrast = "yin2017/figures/contrast.svg"
+    monkeypatch.setattr(gallery, "drawn", lambda entries: [one for one in entries if one.file == contrast])
+    shown = gallery.with_pictures(page)
+    assert re.findall(r"\]\((.*?)\)", shown) == [f"../../results/{contrast}", "#yin2017-contrast"]
+    assert shown.startswith(page.partition("\n\nAfter")[0]) and shown.endswith("```\n\nAfter.\n")
+    monkeypatch.setattr(gallery, "drawn", lambda entries: [])
+    assert gallery.with_pictures(page) == page
+
+
+def test_the_picture_of_twilight_shows_what_its_page_says(script):
+    twilight = script("twilight")
+    sky = twilight.lights()
+    page = (ROOT / "docs/physics/detection.md").read_text()
+    assert "7.3, 3.9, 2.6 and 2.0 times as bright as without Moon at 20°,\n40°, 60°" in page
+    assert "1.14 times at 60° from a half Moon" in page
+    last_digit = {"full Moon": (2.6, 0.05), "half Moon": (1.14, 0.005)}
+    for phase, (brighter, half) in last_digit.items():
+        assert (1 + sky.moon.sel(phase=phase) / sky.dark).values == pytest.approx(brighter, abs=half)
+    towards, away, dark, full, _ = (line.get_ydata() for line in twilight.twilight_figure(sky).axes[0].lines)
+    assert (dark == sky.dark.values).all() and (full == sky.moon.values[0]).all()
+    assert np.isnan(towards[sky.sun_elevation < -18]).all() and (towards > away)[sky.sun_elevation >= -18].all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from satqkd.channel.figures import attenuation_figure, budget_figure
+from satqkd.channel.figures import attenuation_figure, budget_figure, contrast_figure
 
 COMPONENTS = ["transmitter", "diffraction", "pointing", "atmosphere", "turbulence", "field stop", "receiver"]
 SECONDS = 30
@@ -46,3 +46,14 @@ def test_losses_lie_upon_each_other_up_to_the_attenuation(channel):
             drawn = {tuple(np.round(corner, 9)) for corner in layer.get_paths()[0].vertices}
             assert {(float(second), round(value, 9)) for second, value in enumerate(top)} <= drawn
         np.testing.assert_allclose(axis.lines[0].get_ydata(), tops[:, -1])
+
+
+def test_both_contrasts_of_a_train_are_drawn_and_without_one_it_is_said(channel):
+    followed = np.random.default_rng(3).uniform(50, 300, (2 * SECONDS, 2))
+    each = ("time", "station")
+    optics = channel.assign(contrast_compensated=(each, followed), contrast_uncompensated=(each, followed / 100))
+    lines = [line.get_ydata() for line in contrast_figure(optics).axes[0].lines]
+    shown = followed[:SECONDS]
+    for drawn, expected in zip(lines, [shown[:, 0], shown[:, 0] / 100, shown[:, 1], shown[:, 1] / 100], strict=True):
+        np.testing.assert_array_equal(drawn, expected)
+    assert not contrast_figure(channel).axes[0].lines

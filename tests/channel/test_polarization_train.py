@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satqkd.analytic.contrast import with_mean_contrast
-from satqkd.analytic.expected import expected_from_orbit, require_compensated
+from satqkd.analytic.expected import expected_from_orbit, require_one_contrast
 from satqkd.channel import link_budget
 from satqkd.channel.polarization_train import (
     contrast_with,
@@ -213,8 +213,9 @@ def test_events_have_the_error_rate_of_the_mean_contrast(missions, tmp_path):
 def test_the_analytic_chain_takes_the_mean_contrast_and_never_another(missions, orbits):
     mission = missions["liao2017"].replaced(TRAIN)
     with pytest.raises(ScenarioError, match="stated"):
-        require_compensated(mission)
+        require_one_contrast(mission)
     constant = with_mean_contrast(mission, orbits["liao2017"])
+    require_one_contrast(constant)
     wrong = 1 / (1 + polarization_contrast(mission.polarization.train, orbits["liao2017"]).contrast_compensated.values)
     used = orbits["liao2017"].measurement.values >= 0
     assert 1 / (1 + constant.source.polarization_contrast) == pytest.approx(wrong[used].mean())

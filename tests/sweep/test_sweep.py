@@ -98,6 +98,18 @@ def test_pairs_have_s_as_well(sweep_of):
     assert data.chsh_s.dims == ("jitter",) and (np.abs(data.chsh_s) < 2 * np.sqrt(2)).all()
 
 
+def test_optics_have_the_mean_contrast_of_each_points_own_frames(sweep_of):
+    axes = ["velocity", "nadir"]
+    parameter = {"name": "axis", "keys": ["polarization.satellite_axis"], "values": axes}
+    sweep = sweep_of(parameters=[parameter])
+    optics = {"satellite": [{"retardance_deg": 30}], "station": [{"retardance_deg": 30}], "own_contrast": 500}
+    changes = {"source.polarization_contrast": None, "polarization.train": optics | {"contrast": "train"}}
+    sweep._scenario = sweep.base.replaced(changes)
+    nadir = sweep.base.replaced({"polarization.satellite_axis": "nadir"})
+    first, second = block(sweep, 0, 1).qber.values
+    assert second == answer(nadir, find_sessions(nadir)).qber != first
+
+
 @pytest.mark.slow
 def test_simulations_agree_with_the_analytic_chain_and_are_independent(sweep_of):
     sweep = sweep_of("aperture", simulate=[{"aperture": 1.2}], replicates=2)

@@ -12,7 +12,7 @@ rule channel:
     output:
         data="results/{scenario}/channel.nc",
         observables="results/{scenario}/channel.observables.json",
-        figures=figures("2 channel", "attenuation", "budget"),
+        figures=figures("2 channel", "attenuation", "budget", "contrast"),
         notebook="results/{scenario}/notebooks/02_channel.ipynb",
     log:
         "results/{scenario}/logs/02_channel.log",

@@ -92,6 +92,7 @@ def expected_rates(scenario: Scenario, channel: xr.Dataset) -> dict[str, float]:
     False
     """
     require_compensated(scenario)
+    require_one_contrast(scenario)
     open_link = channel.measurement.values >= 0
     used = channel if open_link.all() else channel.isel(time=open_link)
     return _pulses(scenario, used) if isinstance(scenario.source, DecoySource) else _pairs(scenario, used)
@@ -110,6 +111,16 @@ def require_compensated(scenario: Scenario) -> None:
             f"{scenario.path}: polarization turns what analysers see, which the analytic chain leaves out: simulate "
             "instead, or set compensated: true and residual_deg: 0"
         )
+
+
+def require_one_contrast(scenario: Scenario) -> None:
+    """Raise a `ScenarioError` where the contrast changes by the second and has not been replaced by its mean.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> require_one_contrast(load_scenario("liao2017"))
+    """
     if scenario.polarization.has_own_contrast:
         raise ScenarioError(
             f"{scenario.path}: polarization.train.contrast=train changes by the second, which the analytic chain "

@@ -17,6 +17,7 @@ from satqkd.plot import (
     in_style,
     legend_above,
     new_figure,
+    no_data,
     showcase,
 )
 
@@ -54,4 +55,33 @@ def budget_figure(channel: xr.Dataset) -> Figure:
     figure.supxlabel(shown.elapsed.attrs["label"], fontsize="medium")
     handles, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles[::-1], names[::-1], loc="outside right upper")
+    return figure
+
+
+@in_style
+def contrast_figure(channel: xr.Dataset) -> Figure:
+    """Draw the contrast of the polarisation train through the showcase session, with following and standing plates.
+
+    Examples
+    --------
+    >>> contrast_figure(xr.Dataset()).axes[0].texts[0].get_text()
+    'No polarisation train in this scenario: the light keeps its stated contrast'
+    """
+    if "contrast_compensated" not in channel:
+        return no_data("No polarisation train in this scenario: the light keeps its stated contrast")
+    shown = showcase(channel)
+    elapsed = shown.elapsed.values
+    figure, axis = new_figure()
+    for station, style in zip(shown.station.values, STATION_STYLES, strict=False):
+        link, name = shown.sel(station=station), station.capitalize()
+        axis.plot(elapsed, link.contrast_compensated.values, label=f"{name}, following plates", **style | {"lw": 2})
+        standing = style | {"lw": 1, "alpha": 0.6}
+        axis.plot(elapsed, link.contrast_uncompensated.values, label=f"{name}, standing plates", **standing)
+    axis.set(
+        yscale="log",
+        ylabel="Polarisation contrast to 1",
+        xlabel=shown.elapsed.attrs["label"],
+        xlim=(0, elapsed[-1]),
+    )
+    legend_above(axis, columns=2)
     return figure

@@ -5,7 +5,17 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from satqkd.plot import STATION_STYLES, in_style, legend_above, new_figure, session_stairs
+from satqkd.plot import (
+    BLACK,
+    BLUE,
+    ORANGE,
+    STATION_STYLES,
+    VERMILION,
+    in_style,
+    legend_above,
+    new_figure,
+    session_stairs,
+)
 
 
 @in_style
@@ -34,6 +44,48 @@ def rates_figure(truth: xr.Dataset) -> Figure:
     legend_above(axis)
     if "sky" in truth:
         _draw_sky(axes[1, 0], link_open, durations)
+    return figure
+
+
+@in_style
+def twilight_figure(sky: xr.Dataset) -> Figure:
+    """Draw the radiance of the sky against the Sun's elevation: twilight on either side, dark sky and Moon.
+
+    Parameters
+    ----------
+    sky : xarray.Dataset
+        dark(sun_elevation), twilight(side, sun_elevation) and moon(phase, sun_elevation), radiances as of
+        `satqkd.detection.sky.sky_radiance` [1/(s m2 sr nm)]; the coordinate sun_elevation in degrees.
+
+    Examples
+    --------
+    >>> one = xr.Dataset(
+    ...     {
+    ...         "dark": ("sun_elevation", [3e10, 3e10]),
+    ...         "twilight": (("side", "sun_elevation"), [[2e8, 5e13]]),
+    ...         "moon": (("phase", "sun_elevation"), [[7e10, 7e10]]),
+    ...     },
+    ...     coords={"sun_elevation": [-18.0, -6.0], "side": ["away from it"], "phase": ["full Moon"]},
+    ... )
+    >>> [text.get_text() for text in twilight_figure(one).axes[0].get_legend().get_texts()]
+    ['twilight, away from it', 'dark sky', 'full Moon']
+    """
+    figure, axis = new_figure()
+    sun_deg = sky.sun_elevation.values
+    for side, colour, dash in zip(sky.side.values, (VERMILION, ORANGE), ("-", "--"), strict=False):
+        light = sky.twilight.sel(side=side).values
+        axis.plot(sun_deg, np.where(light > 0, light, np.nan), color=colour, ls=dash, lw=2, label=f"twilight, {side}")
+    axis.plot(sun_deg, sky.dark.values, color=BLACK, lw=2, label="dark sky")
+    for phase, dash in zip(sky.phase.values, ("-", "--"), strict=False):
+        axis.plot(sun_deg, sky.moon.sel(phase=phase).values, color=BLUE, ls=dash, label=str(phase))
+    axis.set(
+        yscale="log",
+        xlim=(sun_deg[0], sun_deg[-1]),
+        xticks=np.arange(np.ceil(sun_deg[0] / 6) * 6, sun_deg[-1] + 1, 6),
+        xlabel="Elevation of the Sun (degree)",
+        ylabel="Photons (1/(s m² sr nm))",
+    )
+    legend_above(axis, columns=3)
     return figure
 
 

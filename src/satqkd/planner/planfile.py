@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from satqkd.analytic.expected import require_compensated
+from satqkd.analytic.expected import require_compensated, require_one_contrast
 from satqkd.orbit import Elements, read_elements
 from satqkd.orbit.elements import nearest
 from satqkd.scenario import Scenario, ScenarioError, load_scenario
@@ -184,6 +184,7 @@ class Plan(Section):
                 "take a mission"
             )
         require_compensated(scenario)
+        require_one_contrast(scenario)
         if len(self.stations) < len(scenario.stations):
             raise ScenarioError(
                 f"{self._path}: satellite {satellite.name} sends pairs to two stations, and stations has "

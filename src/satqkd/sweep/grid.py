@@ -108,11 +108,11 @@ def block(sweep: Sweep, first: int, last: int) -> xr.Dataset:
 
 
 def _where(scenario: Scenario) -> tuple:
-    """Return all that ranges and elevations depend on: points that share it share their sessions."""
+    """Return all that ranges, elevations and frames depend on: points that share it share their sessions."""
     if isinstance(scenario, Bench):
         return scenario.losses_db.shape
-    stations = ((s.latitude_deg, s.longitude_deg, s.altitude_m) for s in scenario.stations)
-    return scenario.orbit, *stations
+    stations = ((s.latitude_deg, s.longitude_deg, s.altitude_m, s.mount) for s in scenario.stations)
+    return scenario.orbit, scenario.polarization.satellite_axis, *stations
 
 
 def simulate_point(sweep: Sweep, point: dict[str, float | str], *, replicate: int, seed: int) -> Simulated:
