@@ -36,6 +36,16 @@ def test_intercept_and_resend_gives_one_error_in_four_and_one_bit_in_two():
     assert information_bits(belief).mean() == pytest.approx(0.5, abs=five_sigma)
 
 
+def test_measuring_in_the_more_probable_basis_leaves_its_errors_out_and_knows_all_its_bits():
+    channel, draws = photons(7)
+    answer = faked(channel, draws, resent_click_table(match=1.0, mismatch=1.0), basis=0)
+    assert answer.kept.all() and (answer.channel >> 1 == channel >> 1).all()
+    hers, wrong = channel >> 1 == 0, answer.channel != channel
+    known = information_bits(answer.belief[np.arange(MANY), channel >> 1])
+    assert not wrong[hers].any() and (known[hers] == 1).all() and (known[~hers] == 0).all()
+    assert wrong[~hers].mean() == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt((~hers).sum()))
+
+
 def test_a_blinded_detector_clicks_in_eves_basis_only():
     channel, draws = photons(2)
     table = resent_click_table(match=1.0, mismatch=0.0)

@@ -61,12 +61,22 @@ def test_a_record_that_repeats():
     assert (seen == np.resize(settings_at(times_s[:8], switch_rate_hz=10, key=3), 40)).all()
 
 
+def test_an_unbalanced_record():
+    times_s = np.arange(20_000) / 10 + 0.01
+    balanced, unbalanced = (settings_at(times_s, switch_rate_hz=10, key=3, first_share=q) for q in (0.5, 0.9))
+    assert (unbalanced <= balanced).all()
+    assert unbalanced.mean() == pytest.approx(0.1, abs=5 * np.sqrt(0.1 * 0.9 / 20_000))
+    assert not settings_at(times_s, switch_rate_hz=10, key=3, first_share=1.0).any()
+
+
 @pytest.mark.parametrize(
     ("mission", "attack", "sentence"),
     [
         ("yin2020", {"kind": "blinding", "photocurrent_ua": 20}, "the detector is not blind"),
         ("yin2020", {"kind": "photon_number_splitting"}, "requires pulses"),
         ("yin2020", {"kind": "double_clicks"}, "basis_choice active"),
+        ("yin2020", {"kind": "unbalanced_settings"}, "basis_choice active"),
+        ("yin2017", {"kind": "unbalanced_settings", "first_share": 0.4}, "attack.first_share=0.4"),
         ("yin2017", {"kind": "spatial_mode"}, "basis_choice passive"),
         ("yin2020", {"kind": "blinding", "monitor_treshold_v": 1}, "did you mean monitor_threshold_v"),
         ("yin2020", {"kind": "blinding", "strength": 1.5}, "attack.strength=1.5"),

@@ -9,6 +9,7 @@ from satqkd.key import bbm92_key_length
 from satqkd.key.proofs.balance import (
     COVERED,
     bases_depend,
+    bases_unbalanced,
     checked_assumptions,
     detector_mismatch,
     log_ratio,
@@ -48,6 +49,14 @@ def one_weak(ratio, station=1, setting=0, outcome=1):
     efficiency = np.ones((2, 2, 2))
     efficiency[station, setting, outcome] = ratio
     return efficiency
+
+
+def test_bases_are_unbalanced_beyond_chance_and_the_detectors():
+    rng = np.random.default_rng(2)
+    assert not any(bases_unbalanced(rng.binomial(20_000, [0.5, 0.5]), mismatch=0.0) for _ in range(200))
+    assert bases_unbalanced([5500, 4500], mismatch=0.0) and bases_unbalanced([4500, 5500], mismatch=0.0)
+    assert not bases_unbalanced([5500, 4500], mismatch=0.25)
+    assert not bases_unbalanced([0, 0], mismatch=0.0)
 
 
 def test_a_ratio_of_counts_has_the_deviation_of_its_draws():

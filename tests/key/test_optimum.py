@@ -155,7 +155,9 @@ def test_the_loop_over_settings_equals_the_functions_it_stands_for(bound, change
     assert max(expected) > 0
 
 
-@pytest.mark.parametrize("changed", [{}, {"key_basis": "both", "intensity_fluctuation": 0.03}])
+@pytest.mark.parametrize(
+    "changed", [{}, {"key_basis": "both", "intensity_fluctuation": 0.03}, {"returned_photons": 1e-13}]
+)
 def test_weights_that_are_not_searched_for_cost_little_and_are_sound(changed):
     rng = np.random.default_rng(5)
     low, high = np.array([0.4, 0.02, 0.2, 0.05, 0.1, 2e-10, 1.0]), np.array([1.2, 0.3, 0.8, 0.19, 0.9, 3e-9, 301.0])
@@ -193,6 +195,11 @@ def test_the_weighed_loop_over_settings_equals_its_account_point_by_point(capped
         expected.append(sum(max(length, 0.0) for length in bases) if max(bases) > 0 else max(bases))
     np.testing.assert_allclose(objective(points, 1.0, **({"capped": True} if capped else {})), expected, rtol=1e-9)
     assert max(expected) > 0
+
+
+def test_light_that_comes_back_is_refused_by_a_proof_without_a_term_for_it():
+    with pytest.raises(ValueError, match=r"returned_photons=1e-12 .* take one of asymptotic, multinomial"):
+        caught_search(downlink(), bound="chernoff", returned_photons=1e-12)
 
 
 def test_settings_that_are_not_allowed_lose():

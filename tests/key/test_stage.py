@@ -19,7 +19,7 @@ from satqkd.key.custody.keyfile import read_key
 from satqkd.key.figures import exchange_figure, length_figure, qber_figure
 from satqkd.key.postprocessing.codes import CODES
 from satqkd.key.proofs.reasons import SWAPPED
-from satqkd.key.stage import EPS_GRID
+from satqkd.key.stage import EPS_GRID, sifted_and_length
 from satqkd.scenario import PROOFS, load_scenario
 
 # Yin et al., Nature 582, 501 (2020): sifted bits and errors by basis, in 3100 s.
@@ -221,6 +221,18 @@ def test_pulses_are_counted_by_intensity_and_basis(pulses):
     assert values["pooled_key_length"] > values["key_length"]
     assert values["privacy_amplification_factor"] < values["pooled_privacy_amplification_factor"] < 1
     assert values["pooled_key_per_pulse"] == pytest.approx(values["pooled_key_length"] / (5e7 * 143))
+
+
+def test_bases_that_are_not_equally_frequent_have_no_pooled_key(pulses):
+    """Every third event of X is kept, as by a receiver that chooses it less often: each basis still has its key."""
+    counts = pulses.coincidence.counts
+    rare = pulses.coincidence.assign(counts=(counts.dims, counts.values // np.array([1, 3])[:, None, None]))
+    scenario = pulses.scenario.replaced({"key.bound": "asymptotic"})
+    for events, equal in ((pulses.coincidence, True), (rare, False)):
+        data, length = sifted_and_length(scenario, events)
+        assert (data.pooled_length > 0) == equal
+        key = length("asymptotic", 1e-5, 1e-5)
+        assert key.z.unfloored > 0 and key.x.unfloored > 0
 
 
 @pytest.mark.parametrize("which", ["bright", "pulses"])

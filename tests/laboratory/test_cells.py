@@ -5,10 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from satqkd.attack.splitting import crossing_loss_db
+from satqkd.key.proofs.bbm92 import bbm92_key_length, sampled_key_length
+from satqkd.key.proofs.entropy import binary_entropy
 from satqkd.laboratory import EXPERIMENTS, run_cell, verdict
-from satqkd.laboratory.alarms import repetition_p_value
+from satqkd.laboratory.alarms import repetition_p_value, unbalanced_p_value
 from satqkd.laboratory.experiments import PULSES
 from satqkd.laboratory.figures import matrix_figure, strength_figure
 from satqkd.laboratory.matrix import rows, worst_verdicts
@@ -17,6 +21,10 @@ CELLS = [(name, setup) for name, experiment in EXPERIMENTS.items() for setup in 
 # Findings of docs/attacks.md: the published threshold lies above the voltage at which a diode is blind, and the proof's
 # mismatch prices errors, of which a time shift makes none.
 BROKEN_IN_SPITE_OF_IT = {("blinding", "monitor at 1.2 V"), ("time_shift", "mismatch of 99 % in the proof")}
+
+
+# Where h((1 - q) / 2) = q: with one error rate of both bases, measuring in the more probable one pays from here on.
+LEAST_BROKEN_SHARE = 0.6589286782993979
 
 
 def shortened(name):
@@ -100,6 +108,46 @@ def test_a_record_without_repetition_raises_no_alarm():
         random = np.random.default_rng(seed).integers(2, size=5000).astype(float)
         assert repetition_p_value(random) > 1e-10
         assert repetition_p_value(np.concatenate([random[:3000], random[:2000]])) < 1e-10
+
+
+def test_balanced_settings_raise_no_alarm_and_a_share_of_0_55_does():
+    """Also where slots of the station's clock see two settings each, half of either."""
+    rng = np.random.default_rng(3)
+    for share, alarm in ((0.5, False), (0.55, True)):
+        records = 1.0 * (rng.random((20, 20_000)) > share)
+        for record in [*records, *((records[:, 1:] + records[:, :-1]) / 2)]:
+            assert (unbalanced_p_value(record) < 1e-10) == alarm
+    assert unbalanced_p_value(np.full(3, np.nan)) == 1.0
+
+
+@given(st.floats(0.5, 0.999), st.floats(0.01, 1.0) | st.just(1.0))
+def test_one_error_rate_pays_for_eve_in_one_basis_up_to_a_share_and_errors_by_basis_always(share, strength):
+    """No error but Eve's: she knows the attacked bits of Z, and half of those of X are wrong."""
+    n, f_ec = 1e6, 1.16
+    sifted, errors = n * np.array([share, 1 - share]), n * np.array([0.0, (1 - share) * strength / 2])
+    known = strength * sifted[0]
+    names = dict(zip(("n_z", "n_x", "errors_z", "errors_x"), (*sifted, *errors), strict=True))
+    by_basis = bbm92_key_length(**names, eps_sec=1e-10, eps_cor=1e-10, f_ec=f_ec, bound="asymptotic")
+    rounding = 1e-6 * n
+    assert by_basis.z.length <= max(sifted[0] - by_basis.z.leak_ec - known, 0) + rounding
+    half = n / 2  # is disclosed, and the rest becomes key
+    pooled = sampled_key_length(
+        n_sifted=n, errors=errors.sum(), n_sample=half, eps_sec=1e-10, eps_cor=1e-10, f_ec=f_ec, bound="asymptotic"
+    )
+    left = half - pooled.leak_ec - known / 2
+    if share <= LEAST_BROKEN_SHARE:
+        assert pooled.block.unfloored <= left + rounding
+    if share > LEAST_BROKEN_SHARE and strength == 1.0:
+        assert pooled.block.unfloored >= left - rounding
+
+
+@pytest.mark.parametrize(("share", "most_bits"), [(0.51, 0.0), (0.531, 0.0003), (0.55, 0.0038)])
+def test_an_eve_with_a_memory_gains_at_any_share_above_one_half(share, most_bits):
+    """She makes a share e of errors in X and knows h(e) of each bit of Z; numbers of docs/attacks.md."""
+    e = np.logspace(-9, np.log10(0.5), 2000)
+    gain = share * binary_entropy(e) - binary_entropy((1 - share) * e)
+    half_of_the_last_digit = 0.5e-4
+    assert gain.max() > 0 and gain.max() == pytest.approx(most_bits, abs=half_of_the_last_digit)
 
 
 def test_verdicts():

@@ -37,6 +37,7 @@ from satqkd.scenario.hostile import (
     SpatialMode,
     TimeShift,
     TrojanHorse,
+    UnbalancedSettings,
     WavelengthDependence,
 )
 
@@ -122,6 +123,9 @@ class Eve:
                 assert station.switch_rate_hz is not None  # the scenario is checked
                 known_after_s = attack.settings_in_record / station.switch_rate_hz
                 self._respond = lambda channel, time_s, _: predicted(channel, time_s, known_after_s=known_after_s)
+            case UnbalancedSettings():
+                unchanged = resent_click_table(match=1.0, mismatch=1.0)
+                self._respond = lambda channel, _, draws: faked(channel, draws, unchanged, basis=0)
             case PhotonNumberSplitting() | TrojanHorse() | LaserSeeding():
                 self._respond = None
 
@@ -146,6 +150,11 @@ class Eve:
     def settings_in_record(self) -> int | None:
         """Return the number of settings after which the station's record repeats; None if it does not."""
         return self._attack.settings_in_record if isinstance(self._attack, PredictableSettings) else None
+
+    @property
+    def first_share(self) -> float:
+        """Return the share of the station's settings that are 0 [1]."""
+        return self._attack.first_share if isinstance(self._attack, UnbalancedSettings) else 0.5
 
     def split(self, mean_photon_numbers: np.ndarray) -> Split | None:
         """Return the gains and her knowledge for attacks on whole pulses; None if she attacks single photons."""

@@ -95,8 +95,8 @@ def resent_click_table(*, match: ArrayLike, mismatch: ArrayLike) -> np.ndarray:
     return table.reshape(4, 4)
 
 
-def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray) -> Response:
-    """Let Eve measure in a random basis, and send light that should click in the channel that she found.
+def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray, *, basis: int | None = None) -> Response:
+    """Let Eve measure, and send light that should click in the channel that she found.
 
     Parameters
     ----------
@@ -105,6 +105,8 @@ def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray) -> Response
         Uniform random numbers.
     table : ndarray, shape (target, channel)
         Relative probability that light for a target channel clicks in each channel.
+    basis : int, optional
+        In which she measures; by default either one at random.
 
     Notes
     -----
@@ -119,8 +121,9 @@ def faked(channel: np.ndarray, draws: np.ndarray, table: np.ndarray) -> Response
     ([3, 2], [[0.5, 1.0], [0.0, 0.5]])
     """
     setting = channel >> 1
-    own = (2 * (1 - setting) + (draws[:, 1] < 0.5)).astype(np.uint8)  # her result in the other basis
-    target = np.where(draws[:, 0] < 0.5, channel, own)
+    matches = draws[:, 0] < 0.5 if basis is None else setting == basis
+    own = (2 * (1 - setting) + (draws[:, 1] < 0.5)).astype(np.uint8)  # her result if she takes the other basis
+    target = np.where(matches, channel, own)
     chance = _probabilities(table)[target, setting]
     first = draws[:, 2] < chance[:, 0]
     kept = draws[:, 2] < chance.sum(axis=1)

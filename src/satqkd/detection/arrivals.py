@@ -75,7 +75,12 @@ class Light:
 
 
 def settings_at(
-    times_s: np.ndarray, *, switch_rate_hz: float, key: int, repeats_after: int | None = None
+    times_s: np.ndarray,
+    *,
+    switch_rate_hz: float,
+    key: int,
+    repeats_after: int | None = None,
+    first_share: float = 0.5,
 ) -> np.ndarray:
     """Return the setting (0 or 1) of an active analyser at given times, from its record of random numbers.
 
@@ -89,6 +94,8 @@ def settings_at(
         Key of the station's record.
     repeats_after : int, optional
         Number of settings after which the record begins again; by default it never does.
+    first_share : float
+        Share of the settings that are 0, at least one half: of the ones of a balanced record, some become 0 [1].
 
     Returns
     -------
@@ -102,7 +109,11 @@ def settings_at(
     slots = np.floor(times_s * switch_rate_hz).astype(np.int64)
     if repeats_after is not None:
         slots %= repeats_after
-    return (random_words(np.uint64(key), slots) & np.uint64(1)).astype(np.uint8)
+    words = random_words(np.uint64(key), slots)
+    setting = (words & np.uint64(1)).astype(np.uint8)
+    if first_share > 0.5:
+        setting &= (words >> np.uint64(11)) * 2.0**-53 < 2 * (1 - first_share)
+    return setting
 
 
 def entangled_light(
@@ -117,6 +128,7 @@ def entangled_light(
     flights: Sequence[Callable[[np.ndarray], np.ndarray]],
     switch_keys: Sequence[int | None],
     repeats_after: Sequence[int | None] = (None, None),
+    first_shares: Sequence[float] = (0.5, 0.5),
     optics: Sequence[np.ndarray] | None = None,
     emissions: PoissonProcess,
     rng: np.random.Generator,
@@ -144,6 +156,8 @@ def entangled_light(
         Keys of the stations' random settings; None for passive analysers.
     repeats_after : sequence of int or None
         Number of settings after which each station's record begins again; None if it never does.
+    first_shares : sequence of float
+        Share of each station's settings that are 0, at least one half [1].
     optics : sequence of ndarray of complex, shape (2, cell, 2, 2), optional
         Jones matrix of what the photons pass on their way to each station.
     emissions : PoissonProcess
@@ -187,8 +201,8 @@ def entangled_light(
     settings = [
         np.empty(0, np.uint8)
         if key is None or switch_rate_hz is None
-        else settings_at(flight(times), switch_rate_hz=switch_rate_hz, key=key, repeats_after=repeat)
-        for flight, key, repeat in zip(flights, switch_keys, repeats_after, strict=True)
+        else settings_at(flight(times), switch_rate_hz=switch_rate_hz, key=key, repeats_after=repeat, first_share=share)
+        for flight, key, repeat, share in zip(flights, switch_keys, repeats_after, first_shares, strict=True)
     ]
     emission_s, channel = np.empty((2, times.size)), np.empty((2, times.size), np.uint8)
     below = probabilities.reshape(-1, 2, 2, 4).cumsum(axis=3)[..., :3]

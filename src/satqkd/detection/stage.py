@@ -288,6 +288,7 @@ def _lights(
         flights=[station.flight for station in stations],
         switch_keys=[station.switch_key for station in stations],
         repeats_after=[station.repeats_after for station in stations],
+        first_shares=[station.first_share for station in stations],
         emissions=emissions,
         rng=rng,
     )
@@ -352,6 +353,7 @@ class _Receiver:
         self.efficiencies = np.array([detector.efficiency for detector in self.section.detectors])
         self.eve: Eve | None = None
         self.repeats_after: int | None = None
+        self.first_share = 0.5  # of an active receiver's settings, those that are 0
         self.switch_key: int | None = None  # of an active receiver, which draws its settings
         self._setting_at: Callable[[np.ndarray], np.ndarray] | None = None
         if (rate_hz := scenario.detection.switch_rate_hz) is not None:
@@ -388,7 +390,11 @@ class _Receiver:
             self._attack()
         if self.switch_key is not None and rate_hz is not None:
             self._setting_at = partial(
-                settings_at, switch_rate_hz=rate_hz, key=self.switch_key, repeats_after=self.repeats_after
+                settings_at,
+                switch_rate_hz=rate_hz,
+                key=self.switch_key,
+                repeats_after=self.repeats_after,
+                first_share=self.first_share,
             )
         sky = sky_background(scenario, orbit.isel(time=nodes))
         seen = None if sky is None else sky.values[:, index].sum(axis=-1)
@@ -421,7 +427,8 @@ class _Receiver:
         )
         assert scenario.attack is not None
         self.eve = Eve(scenario.attack, target, self._stream("eve"))
-        self.power, self.repeats_after = self.power * self.eve.gain, self.eve.settings_in_record
+        self.power = self.power * self.eve.gain
+        self.repeats_after, self.first_share = self.eve.settings_in_record, self.eve.first_share
 
     def _begin_tags(self) -> None:
         """Set up noise, jitter and detectors."""

@@ -22,7 +22,7 @@ from satqkd.key.postprocessing.messages import (
     pair_messages,
     pulse_messages,
 )
-from satqkd.key.proofs.balance import Alarm, checked_assumptions
+from satqkd.key.proofs.balance import Alarm, bases_unbalanced, checked_assumptions
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
 from satqkd.key.proofs.counted import qber_of, sifted_pairs
 from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length, pool_bases
@@ -586,16 +586,18 @@ def _pulses(scenario: Scenario | Recorded, coincidence: xr.Dataset, alarm: Alarm
     )
     allowed = alarm.allowed_mismatch(scenario.key.bound)
     declared = scenario.key.efficiency_mismatch
+    mismatch = declared if allowed is None else allowed
     pooled = length(
         counts=pool_bases(counted),
         key_basis="z",
-        efficiency_mismatch=declared if allowed is None else allowed,
+        efficiency_mismatch=mismatch,
         bound=scenario.key.bound,
         eps_sec=scenario.key.eps_sec,
         eps_cor=scenario.key.eps_cor,
     )
     assert pooled.z is not None
-    bits = 0.0 if allowed is None else float(pooled.length)
+    refused = allowed is None or bases_unbalanced(sifted.sum(axis=0), mismatch=mismatch)
+    bits = 0.0 if refused else float(pooled.length)
     data["pooled_length"] = variable((), bits, "bit", "secret key with both bases taken as one")
     data["pooled_phase_error"] = variable((), float(pooled.z.phase_error), "1", "bound on its phase error rate")
     return data, lambda bound, eps_sec, eps_cor, mismatch=declared: length(

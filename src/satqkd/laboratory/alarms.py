@@ -8,7 +8,7 @@ from satqkd.attack.devices import voltage_v
 from satqkd.attack.eve import brightening
 from satqkd.detection import read_tags
 from satqkd.scenario import Scenario
-from satqkd.scenario.hostile import Blinding, DetectorDamage, LaserSeeding, PredictableSettings
+from satqkd.scenario.hostile import Blinding, DetectorDamage, LaserSeeding, PredictableSettings, UnbalancedSettings
 
 
 def monitor_voltage_v(attack: Blinding) -> float:
@@ -76,14 +76,45 @@ def repetition_p_value(setting: np.ndarray) -> float:
     return float(min(1.0, products.size * np.exp(-exponent)))
 
 
+def unbalanced_p_value(setting: np.ndarray) -> float:
+    r"""Return the probability of a record of settings at least as unbalanced, if either setting is as likely.
+
+    Parameters
+    ----------
+    setting : ndarray, shape (slot,)
+        Mean setting that was seen in each slot, from 0 to 1; nan where none was.
+
+    Notes
+    -----
+    Hoeffding's inequality, J. Am. Stat. Assoc. 58, 13 (1963), in both directions. A slot of the station's clock sees
+    one or two settings, and each setting is seen in at most two slots: weights :math:`c \le 2` with the number n
+    of slots as their sum, so that :math:`\sum c^2 \le 2n`.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(1).random(2000)
+    >>> [unbalanced_p_value(1.0 * (random < share)) < 1e-10 for share in (0.5, 0.3)]
+    [False, True]
+    """
+    seen = setting[~np.isnan(setting)]
+    return float(min(1.0, 2 * np.exp(-seen.size * (seen.mean() - 0.5) ** 2))) if seen.size else 1.0
+
+
 def _autocorrelation(values: np.ndarray) -> np.ndarray:
     """Return the sums of products of values at each delay, shape (delay,)."""
     spectrum = np.fft.rfft(values, 2 * values.size)
     return np.fft.irfft(np.abs(spectrum) ** 2)[: values.size]
 
 
+def _settings_of(scenario: Scenario, tags: str) -> np.ndarray:
+    """Return the mean setting that the tags of the last station, an active one, show in each slot of its clock."""
+    switch_rate_hz = scenario.detection.switch_rate_hz
+    assert switch_rate_hz is not None  # the scenario is checked
+    return _settings_by_slot(read_tags(tags, scenario.stations[-1].name).load(), switch_rate_hz)
+
+
 def _settings_by_slot(tags: xr.Dataset, switch_rate_hz: float) -> np.ndarray:
-    """Return the mean setting that a station's tags show in each slot of its clock."""
+    """Return the mean setting that tags show in each slot of their clock."""
     slot = np.floor((tags.time.values - tags.time.values[0]) * 1e-12 * switch_rate_hz).astype(np.int64)
     counted = np.bincount(slot)
     ones = np.bincount(slot, weights=tags.detector.values >> 1)
@@ -112,7 +143,9 @@ def alarms(scenario: Scenario, tags: str) -> list[str]:
         p_value = imbalance_p_value(np.bincount(outcome, minlength=2), efficiencies)
         return ["outcomes unbalanced"] if p_value < attack.balance_alarm else []
     if isinstance(attack, PredictableSettings) and attack.repeat_alarm is not None:
-        assert scenario.detection.switch_rate_hz is not None  # the scenario is checked
-        seen = _settings_by_slot(read_tags(tags, station.name).load(), scenario.detection.switch_rate_hz)
-        return ["settings repeat"] if repetition_p_value(seen) < attack.repeat_alarm else []
+        p_value = repetition_p_value(_settings_of(scenario, tags))
+        return ["settings repeat"] if p_value < attack.repeat_alarm else []
+    if isinstance(attack, UnbalancedSettings) and attack.balance_alarm is not None:
+        p_value = unbalanced_p_value(_settings_of(scenario, tags))
+        return ["settings unbalanced"] if p_value < attack.balance_alarm else []
     return []

@@ -3,9 +3,9 @@
 import numpy as np
 import xarray as xr
 
-from satqkd.key.proofs.bbm92 import bbm92_key_length
+from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length
 from satqkd.scenario import Scenario
-from satqkd.scenario.hostile import InterceptResend, PhotonNumberSplitting
+from satqkd.scenario.hostile import InterceptResend, PhotonNumberSplitting, UnbalancedSettings
 
 PAIR_PROOFS = ("asymptotic", "tomamichel2012", "hypergeometric")
 
@@ -34,25 +34,47 @@ def claimed_lengths(scenario: Scenario, key: xr.Dataset) -> dict[str, float]:
         bits = float(key.sifted.sum()) - float(key.leak_ec.sel(bound="asymptotic"))
         return {"without privacy amplification": max(bits, 0.0)}
     if isinstance(attack, PhotonNumberSplitting) and not attack.decoys:
-        (n_z, n_x), (errors_z, errors_x) = key.sifted.values[0], key.errors.values[0]
-        return {
-            f"{proof} of single photons": float(
-                bbm92_key_length(
-                    n_z=n_z,
-                    n_x=n_x,
-                    errors_z=errors_z,
-                    errors_x=errors_x,
-                    eps_sec=scenario.key.eps_sec,
-                    eps_cor=scenario.key.eps_cor,
-                    f_ec=scenario.key.f_ec,
-                    bound=proof,
-                ).length
-            )
-            for proof in reversed(PAIR_PROOFS)
-        }
+        claims = pair_lengths(scenario, sifted=key.sifted.values[0], errors=key.errors.values[0])
+        return {f"{proof} of single photons": float(claim.length) for proof, claim in claims.items()}
+    if isinstance(attack, UnbalancedSettings) and not attack.errors_by_basis:
+        # Each basis holds all bits, and the key is that of one: the error rate of all is the phase error rate of all.
+        sifted, errors = (np.full(2, bits) for bits in sifted_bits(key))
+        claims = pair_lengths(scenario, sifted=sifted, errors=errors)
+        return {f"{proof} of one error rate": float(claim.z.length) for proof, claim in claims.items()}
     lengths = {str(bound): float(bits) for bound, bits in zip(key.bound.values, key.length.values, strict=True)}
     own = scenario.key.bound
     return {own: lengths.pop(own)} | lengths
+
+
+def pair_lengths(scenario: Scenario, *, sifted: np.ndarray, errors: np.ndarray) -> dict[str, Bbm92Key]:
+    """Return the key of single photons by name of the proof, of the tightest one first.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    sifted, errors : ndarray, shape (basis,)
+
+    Examples
+    --------
+    >>> from satqkd.laboratory.experiments import EXPERIMENTS
+    >>> scenario = EXPERIMENTS["unbalanced_settings"].scenario("none", 1.0)
+    >>> claims = pair_lengths(scenario, sifted=np.array([18_000, 2000]), errors=np.array([0, 1000]))
+    >>> [float(claim.length) for claim in claims.values()]
+    [0.0, 0.0, 0.0]
+    """
+    return {
+        proof: bbm92_key_length(
+            n_z=sifted[0],
+            n_x=sifted[1],
+            errors_z=errors[0],
+            errors_x=errors[1],
+            eps_sec=scenario.key.eps_sec,
+            eps_cor=scenario.key.eps_cor,
+            f_ec=scenario.key.f_ec,
+            bound=proof,
+        )
+        for proof in reversed(PAIR_PROOFS)
+    }
 
 
 def sifted_bits(key: xr.Dataset) -> tuple[int, int]:

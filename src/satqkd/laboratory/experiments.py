@@ -216,4 +216,15 @@ EXPERIMENTS = {
         {"none": {}, "test of the record": {"attack.repeat_alarm": 1e-10}},
         PAIRS | ACTIVE,
     ),
+    "unbalanced_settings": Experiment(
+        "Unbalanced settings",
+        "yin2020",
+        {"kind": "unbalanced_settings", "first_share": 0.9, "errors_by_basis": False},
+        {
+            "none": {},
+            "errors of each basis in the proof": {"attack.errors_by_basis": True},
+            "balance of the settings watched": {"attack.balance_alarm": 1e-10},
+        },
+        PAIRS | ACTIVE,
+    ),
 }

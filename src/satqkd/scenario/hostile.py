@@ -183,6 +183,24 @@ class PredictableSettings(_Attack):
     )
 
 
+class UnbalancedSettings(_Attack):
+    """The settings of an active receiver are unbalanced; Eve measures in the more probable basis, and resends."""
+
+    kind: Literal["unbalanced_settings"]
+    first_share: Annotated[Number, Field(ge=0.5, le=1)] = Field(
+        0.9, description="share of the attacked station's settings that are setting 0, the basis Z [1]"
+    )
+    errors_by_basis: bool = Field(
+        True,
+        description="countermeasure: errors of either basis bound the phase errors of the other; without it the error "
+        "rate of all sifted bits is taken for the phase error rate of all of them",
+    )
+    balance_alarm: Probability | None = Field(
+        None,
+        description="countermeasure: alarm if settings as unbalanced as those seen are less probable than this [1]",
+    )
+
+
 Attack: TypeAlias = (
     InterceptResend
     | PhotonNumberSplitting
@@ -196,4 +214,5 @@ Attack: TypeAlias = (
     | SpatialMode
     | DoubleClicks
     | PredictableSettings
+    | UnbalancedSettings
 )

@@ -1007,7 +1007,8 @@ class Scenario(Experiment):
         kind, source, active = self.attack.kind, self.source.kind, self.detection.basis_choice == "active"
         if kind in ("photon_number_splitting", "trojan_horse", "laser_seeding") and source != "decoy":
             raise ValueError(f"attack.kind={kind} requires pulses: take a source of kind decoy, not {source}")
-        if kind in ("double_clicks", "predictable_settings") and not (active and source == "entangled"):
+        of_settings = kind in ("double_clicks", "predictable_settings", "unbalanced_settings")
+        if of_settings and not (active and source == "entangled"):
             raise ValueError(f"attack.kind={kind} requires pairs and detection.basis_choice active")
         if kind in ("wavelength", "spatial_mode", "dead_time") and active:
             raise ValueError(f"attack.kind={kind} requires detection.basis_choice passive: it acts on four detectors")

@@ -43,7 +43,7 @@ INPUTS = {
         "beacon",
     ),
     "coincidence": ("coincidence", "beacon", *_PULSES, "measurements"),
-    "key": ("key", *_PULSES, "source.intensity_fluctuation", "public_link"),
+    "key": ("key", *_PULSES, "source.intensity_fluctuation", "source.returned_photons", "public_link"),
     "bell": (
         "measurements",
         "source.bell_state",

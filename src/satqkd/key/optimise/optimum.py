@@ -12,10 +12,10 @@ import numpy as np
 from satqkd.key.optimise.downlink import DecoyDownlink, PairDownlinks
 from satqkd.key.optimise.search import Optimum, maximise, optimum_of, worth
 from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length
-from satqkd.key.proofs.decoy import PROOFS, WEIGHED, DecoyKey, WeighedProof, decoy_key_length
+from satqkd.key.proofs.decoy import PROOFS, WEIGHED, DecoyKey, WeighedProof, check_leakage, decoy_key_length
 from satqkd.key.proofs.decoy_bounds import EQUAL, GAINS, ONE_DECOY, Costs, Link, Method, pass_lengths
 from satqkd.key.proofs.entropy import check_security, named_bound
-from satqkd.key.proofs.multinomial import CAPPED, DECOYS
+from satqkd.key.proofs.multinomial import CAPPED, DECOYS, leakage_terms
 from satqkd.key.proofs.multinomial import pass_lengths as weighed_lengths
 
 _DECOY_SETTINGS = ("signal", "decoy", "share_signal", "share_decoy", "basis_x", "window_s", "seconds")
@@ -61,6 +61,7 @@ def optimal_decoy(
     key_intensities: str = "all",
     vacuum: float = 0.0,
     intensity_fluctuation: float = 0.0,
+    returned_photons: float = 0.0,
     efficiency_mismatch: float = 0.0,
     limits: Mapping[str, float | tuple[float, float]] | None = None,
 ) -> Optimum:
@@ -69,8 +70,10 @@ def optimal_decoy(
     Parameters
     ----------
     link : DecoyDownlink
-    eps_sec, eps_cor, f_ec, bound, key_basis, key_intensities, intensity_fluctuation, efficiency_mismatch
+    eps_sec, eps_cor, f_ec, bound, key_basis, key_intensities, intensity_fluctuation, returned_photons
         As in `satqkd.key.proofs.decoy.decoy_key_length`; numbers, and key_basis "x" or "both".
+    efficiency_mismatch : float
+        As there.
     rng : numpy.random.Generator
     vacuum : float
         Mean photon number of the vacuum.
@@ -102,6 +105,7 @@ def optimal_decoy(
     """
     proof = named_bound(PROOFS, bound)
     check_security(eps_sec=eps_sec, eps_cor=eps_cor, f_ec=f_ec)
+    check_leakage(bound, np.ones(3), np.asarray(returned_photons))
     for name, value, known in (
         ("key_basis", key_basis, ("x", "both")),
         ("key_intensities", key_intensities, ("all", "signal")),
@@ -133,7 +137,7 @@ def optimal_decoy(
         float(guide.security(exact, exact_cor, signal_only)),
     )
     method = Method(guide.photons, guide.tail, guide.shares(signal_only))
-    two_way = isinstance(proof, WeighedProof) and proof.two_way
+    two_way = isinstance(proof, WeighedProof) and (proof.two_way or returned_photons > 0.0)
     security = float(proof.security(exact, exact_cor, signal_only))
     weighed_terms = (
         exact, float(f_ec), float(efficiency_mismatch), security, float(intensity_fluctuation), signal_only, two_way,
@@ -146,8 +150,19 @@ def optimal_decoy(
         mu = np.column_stack([points[:, :2], np.full(len(points), vacuum)])
         clicks, errors = link.clicks(mean_photon_numbers=mu, window_s=points[:, 5], seconds=points[:, 6])
         lengths = np.empty(len(points))
+        sent = link.pulse_rate_hz * points[:, 6]
+        leakage = leakage_terms(sent, returned_photons=returned_photons, eps_sec=eps_sec)
         weighed_lengths(
-            points, clicks, errors, float(vacuum), pulses_in_step, *weighed_terms, key_basis == "both", ways, lengths
+            points,
+            clicks,
+            errors,
+            float(vacuum),
+            pulses_in_step,
+            *weighed_terms,
+            key_basis == "both",
+            ways,
+            *(np.broadcast_to(term, len(points)).copy() for term in leakage),
+            lengths,
         )
         return lengths
 
@@ -189,6 +204,7 @@ def optimal_decoy(
             key_basis=key_basis,
             key_intensities=key_intensities,
             intensity_fluctuation=intensity_fluctuation,
+            returned_photons=returned_photons,
             efficiency_mismatch=efficiency_mismatch,
         )
 

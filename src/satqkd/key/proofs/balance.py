@@ -184,6 +184,37 @@ def detector_mismatch(counts: ArrayLike, *, pairs: bool) -> Mismatch:
     return Mismatch(float(least), float(max(limits)), *detector)
 
 
+def bases_unbalanced(sifted: ArrayLike, *, mismatch: float) -> bool:
+    r"""Return whether one basis has more sifted bits than chance and detectors of this mismatch explain.
+
+    One error rate of both bases together stands for the phase errors only where either basis is as likely: of
+    :math:`n_z + n_x` bits :math:`n_z e_z + n_x e_x` are wrong, and the proofs need :math:`n_z e_x + n_x e_z`. With
+    unequal bases an eavesdropper measures in the more probable one.
+
+    Parameters
+    ----------
+    sifted : array_like, shape (basis,)
+        Sifted pulses of all intensities.
+    mismatch : float
+        Relative difference of the receiver's detectors.
+
+    Returns
+    -------
+    bool
+
+    Notes
+    -----
+    Lo, Chau and Ardehali, J. Cryptology 18, 133 (2005): unequal bases require an error rate of each.
+
+    Examples
+    --------
+    >>> bases_unbalanced([5000, 5100], mismatch=0.0), bases_unbalanced([9000, 1000], mismatch=0.1)
+    (False, True)
+    """
+    ratio, sigma = log_ratio(*np.asarray(sifted))
+    return bool(abs(ratio) > np.log1p(mismatch) + ALARM_SIGMA * sigma)
+
+
 def bases_depend(counts: ArrayLike, *, mismatch: float) -> bool:
     r"""Return whether detections depend on the basis more than detectors of this mismatch explain.
 

@@ -288,7 +288,9 @@ def pool_bases(counts: DecoyCounts) -> DecoyCounts:
 
     Notes
     -----
-    The convention of symmetric experiments: the error rate of the whole sifted key is taken as its phase error rate.
+    The convention of symmetric experiments: the error rate of the whole sifted key is taken as its phase error rate. If
+    one basis is more probable, an eavesdropper who measures in it knows more than this pays for (docs/attacks.md); see
+    `satqkd.key.proofs.balance.bases_unbalanced`.
     The sum of two keys (``key_basis="both"``) assumes no symmetry. It is shorter, since each sample is half as large.
 
     Examples
@@ -319,8 +321,13 @@ def _check_gains(pulses: np.ndarray | None, mu: np.ndarray, signal_only: bool) -
         )
 
 
-def _check_leakage(bound: str, pulses: np.ndarray | None, returned_photons: np.ndarray) -> None:
-    """Refuse a leaking source for a proof without a term for it, and without the number of pulses."""
+def check_leakage(bound: str, pulses: np.ndarray | None, returned_photons: np.ndarray) -> None:
+    """Refuse a leaking source for a proof without a term for it, and without the number of pulses.
+
+    Examples
+    --------
+    >>> check_leakage("multinomial", np.array([1e9, 1e9, 1e9]), np.array(1e-12))
+    """
     if not np.any(returned_photons > 0.0):
         return
     if bound not in LEAKAGE_PROOFS:
@@ -488,7 +495,7 @@ def decoy_key_length(
     check_range(0.0, 0.5, "give a fraction, not percent", intensity_fluctuation=intensity_fluctuation)
     check_range(0.0, 1.0, "give a fraction, not percent", efficiency_mismatch=efficiency_mismatch)
     check_range(0.0, 1e3, "give the mean number of a pulse", returned_photons=returned_photons)
-    _check_leakage(bound, counts.pulses, np.asarray(returned_photons, dtype=float))
+    check_leakage(bound, counts.pulses, np.asarray(returned_photons, dtype=float))
     for name, value, known in (
         ("key_basis", key_basis, _KEY_BASES),
         ("key_intensities", key_intensities, _KEY_INTENSITIES),

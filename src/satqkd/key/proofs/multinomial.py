@@ -756,6 +756,8 @@ def pass_lengths(
     two_way: bool,
     both: bool,
     ways: int,
+    tagged: np.ndarray,
+    patterns: np.ndarray,
     out: np.ndarray,
 ) -> None:
     """Compute the length of the key of a pass, not cut at zero, for each row of settings; -inf where not allowed.
@@ -775,12 +777,14 @@ def pass_lengths(
         As of `account`.
     both : bool
         Whether both bases give key; where neither has any, the one that is nearer to zero counts.
+    tagged, patterns : ndarray, shape (n,)
+        As of `account`, for the pulses of each row.
     out : ndarray, shape (n,)
         Filled.
     """
     mu, p = np.empty(3), np.empty(3)
     x, x_errors, z, z_errors = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    rest = (mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way, 0, ways, 0.0, 0.0)
+    rest = (mu, p, eps_sec, f_ec, mismatch, security, fluctuation, signal_only, two_way, 0, ways)
     for i in range(len(settings)):
         mu[0], mu[1], mu[2] = settings[i, 0], settings[i, 1], vacuum
         p[0], p[1], p[2] = settings[i, 2], settings[i, 3], 1.0 - settings[i, 2] - settings[i, 3]
@@ -795,9 +799,9 @@ def pass_lengths(
             in_x, in_z = pulses * p[k] * basis_x**2, pulses * p[k] * (1.0 - basis_x) ** 2
             x[k], x_errors[k] = in_x * clicks[i, k], in_x * errors[i, k]
             z[k], z_errors[k] = in_z * clicks[i, k], in_z * errors[i, k]
-        out[i] = account(x, x_errors, z, z_errors, *rest)[UNFLOORED]
+        out[i] = account(x, x_errors, z, z_errors, *rest, tagged[i], patterns[i])[UNFLOORED]
         if both:
-            other = account(z, z_errors, x, x_errors, *rest)[UNFLOORED]
+            other = account(z, z_errors, x, x_errors, *rest, tagged[i], patterns[i])[UNFLOORED]
             nearest = max(out[i], other)
             out[i] = max(out[i], 0.0) + max(other, 0.0) if nearest > 0.0 else nearest
 
