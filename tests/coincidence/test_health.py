@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from satqkd.coincidence import coincidences
 from satqkd.coincidence.figures import health_figure
-from satqkd.coincidence.health import blind_detectors, clicks_by_second, rate_findings, runs
+from satqkd.coincidence.health import DelaysByDetector, blind_detectors, clicks_by_second, rate_findings, runs
 from satqkd.coincidence.matching import histogram
 from satqkd.coincidence.report import balance_table
 from satqkd.coincidence.streams import aligned

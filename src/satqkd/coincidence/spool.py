@@ -52,6 +52,11 @@ class Spool:
                 self._file.write(part.tobytes())
             self._held = []
 
+    def __del__(self) -> None:
+        # What is mapped stays open.
+        if self._file is not None:
+            self._file.close()
+
     def array(self) -> np.ndarray:
         """Return all numbers as one array, mapped from the file if there is one: its pages are read when used."""
         if self._file is None:
