@@ -70,7 +70,7 @@ def test_pairs_in_pieces_are_those_of_the_whole_streams(a, b, cuts_a, cuts_b, wi
         zip(*found, strict=True), tags, match(*(t for t, _ in tags), window), strict=True
     ):
         assert all(np.array_equal(x, y[index]) for x, y in zip(joined(partners), whole, strict=True))
-    delays, *sides = stream.counts
+    delays, *sides = stream.delays.counts
     assert np.array_equal(delays, histogram(tags[0][0], tags[1][0], 3, 10))
     assert accidentals(sides, windows=4) == accidental_count(tags[0][0], tags[1][0], max(window, 1), **where)
 
@@ -82,7 +82,7 @@ def test_tags_that_can_find_nothing_any_more_do_not_wait():
     for first in range(0, 10**6, 10**5):
         stream.add(tags_of(range(first, first + 10**5, 10)), nothing)
         assert max(time.size for time, _ in stream._unmatched) <= 6
-        assert max(time.size for time in stream._recent) <= 11
+        assert max(time.size for time in stream.delays._recent) <= 11
 
 
 @pytest.mark.slow

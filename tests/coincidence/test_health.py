@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from satqkd.coincidence import coincidences
 from satqkd.coincidence.figures import health_figure
-from satqkd.coincidence.health import blind_detectors, clicks_by_second, delays_by_detector, rate_findings, runs
+from satqkd.coincidence.health import DelaysByDetector, blind_detectors, clicks_by_second, rate_findings, runs
 from satqkd.coincidence.matching import histogram
 from satqkd.coincidence.report import balance_table
+from satqkd.coincidence.streams import aligned
 from satqkd.detection import write_tags
 from satqkd.scenario import load_scenario
 
@@ -163,8 +164,10 @@ def test_runs_are_the_marked_seconds(marked):
 def test_delays_by_detector_add_up_to_those_of_all(first, second):
     a, b = (np.array([t for t, _ in tags], np.int64) for tags in (first, second))
     of_a, of_b = (np.array([d for _, d in tags], np.uint8) for tags in (first, second))
-    found = delays_by_detector(a, of_a, b, of_b, bin_ps=100, bins=20)
-    assert (found.sum(axis=(0, 1)) == histogram(a, b, 100, 20)).all()
+    delays = DelaysByDetector(bin_ps=100, bins=20)
+    for piece in aligned(*([tuple(tags)] for tags in ((a, of_a), (b, of_b)))):
+        delays.add(*piece)
+    assert (delays.counts().sum(axis=(0, 1)) == histogram(a, b, 100, 20)).all()
     assert clicks_by_second(a, of_a, 1).sum() == a.size
 
 

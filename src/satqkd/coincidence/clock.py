@@ -1,13 +1,15 @@
 """Recover offset and drift between two streams of tags: follow the peak of their correlation and fit it."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from satqkd.coincidence.acquisition import Line, Search, acquire, follow, limit_message, overlap
-from satqkd.coincidence.curve import maximise, pairs_near, smooth
+from satqkd.coincidence.curve import maximise, pieces_near, smooth
 from satqkd.coincidence.matching import _require_ascending, _tags
+from satqkd.coincidence.spool import Spool
 from satqkd.flight import PS, arrival_times, hermite
 from satqkd.result import Result
 
@@ -71,6 +73,7 @@ def recover_clock(
     node_s: np.ndarray | None = None,
     range_m: np.ndarray | None = None,
     range_rate_m_s: np.ndarray | None = None,
+    folder: str | Path | None = None,
 ) -> Clock:
     """Recover offset and drift of one stream of tags against another that shares some events with it.
 
@@ -91,6 +94,9 @@ def recover_clock(
         to be less than half their spacing.
     node_s, range_m, range_rate_m_s : ndarray, shape (k,), optional
         The orbit's prediction: the reference is what leaves the satellite, and its time of flight is added.
+    folder : str or Path, optional
+        Where the pairs near the peak are kept meanwhile if they are many; by default with the system's temporary files.
+        With tags that are mapped from a file the memory does not grow with them.
 
     Returns
     -------
@@ -128,7 +134,7 @@ def recover_clock(
             f"nothing found: no peak within {reach_s:g} s of the prior is common to {a.size} and {b.size} tags"
             + ("" if search is None else limit_message(search))
         )
-    return _fit(search, seed, prior)
+    return _fit(search, seed, prior, folder)
 
 
 def seconds_clock(gps_ps: ArrayLike) -> Clock:
@@ -177,7 +183,7 @@ def _ascending(name: str, tags: ArrayLike) -> np.ndarray:
     return tags
 
 
-def _fit(search: Search, seed: Line, prior: Clock) -> Clock:
+def _fit(search: Search, seed: Line, prior: Clock, folder: str | Path | None) -> Clock:
     """Fit a line or a curve to all pairs near the followed peak."""
     track = follow(search, seed)
     line = replace(seed, start=search.begin, delay=seed.at(search.begin))
@@ -189,9 +195,10 @@ def _fit(search: Search, seed: Line, prior: Clock) -> Clock:
     )
     sigma, share, half = seed.bin / 2, 0.5, 16 * seed.bin
     for _ in range(6):
-        time, delay = pairs_near(search.a, search.b, line.start, line.delay, line.drift, *curve, half)
+        time, delay = _pairs_near(search, line, curve, half, folder)
         curve, sigma, share, found = maximise(time, delay, curve, half, sigma, share)
-        around = pairs_near(search.a, search.b, line.start, line.delay, line.drift, *curve, 4 * half)[0].size
+        wider = pieces_near(search.a, search.b, line.start, line.delay, line.drift, curve, 4 * half)
+        around = sum(piece.size for piece, _ in wider)
         background = (around - time.size) / 3
         if (1 - share) * time.size > 1.5 * background + 5 * np.sqrt(background + 4):
             # The fit attributes more pairs to background than the sidebands show, so the window covers only the top of
@@ -217,6 +224,17 @@ def _fit(search: Search, seed: Line, prior: Clock) -> Clock:
     clock = _straight(line, curve, sigma, found)
     clock = replace(clock, false_alarm=search.false_alarm(seed), followed=followed)
     return _against_prior(clock, prior)
+
+
+def _pairs_near(
+    search: Search, line: Line, curve: tuple[np.ndarray, ...], half: float, folder: str | Path | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and delays of all pairs near a curve, in a file if they are many."""
+    time, delay = Spool(float, folder), Spool(float, folder)
+    for own_time, own_delay in pieces_near(search.a, search.b, line.start, line.delay, line.drift, curve, half):
+        time.append(own_time)
+        delay.append(own_delay)
+    return time.array(), delay.array()
 
 
 def _followed(search: Search, track: list[Line], line: Line, found: tuple[np.ndarray, ...]) -> float:

@@ -1,9 +1,12 @@
 """Fit the line or curve about which the pairs near a peak are spread."""
 
+from collections.abc import Iterator
+
 import numba
 import numpy as np
 from scipy.interpolate import make_lsq_spline
 
+from satqkd.coincidence import streams
 from satqkd.coincidence.matching import _advance
 from satqkd.flight import PS, hermite
 
@@ -21,7 +24,7 @@ def maximise(
     Parameters
     ----------
     time, delay : ndarray, shape (n,)
-        Of the pairs, ascending in time [s, ps].
+        Of the pairs, ascending in time [s, ps]; they may be mapped from a file, and are read in pieces.
     curve : tuple of ndarray
         Nodes [s], values [ps] and slopes [ps/s] to begin with.
     half, sigma : float
@@ -38,12 +41,16 @@ def maximise(
     """
     if time.size < 3:
         raise ValueError(f"nothing found: {time.size} pairs of tags do not fix a clock")
-    index = ((time - time[0]) * ((TIME_BINS - 1) / max(time[-1] - time[0], 1e-12))).astype(np.int64)
+    first, per_second = time[0], (TIME_BINS - 1) / max(time[-1] - time[0], 1e-12)
     pieces = None
     for _ in range(100):
-        weight, moment, residual, information, square = expect(
-            index, time, delay - hermite(time, *curve), sigma, share, half, TIME_BINS
-        )
+        sums, square = np.zeros((4, TIME_BINS)), 0.0
+        for k in range(0, time.size, streams.PIECE):
+            own = time[k : k + streams.PIECE]
+            index = ((own - first) * per_second).astype(np.int64)
+            off = delay[k : k + streams.PIECE] - hermite(own, *curve)
+            square = expect(index, own, off, sigma, share, half, sums, square)
+        weight, moment, residual, information = sums
         pairs = weight.sum()
         used = weight > 1e-6 * pairs / TIME_BINS
         x = moment[used] / weight[used]
@@ -87,10 +94,21 @@ def smooth(
     return nodes, spline(nodes), spline.derivative()(nodes)
 
 
+def pieces_near(
+    a: np.ndarray, b: np.ndarray, start: float, delay: float, drift: float, curve: tuple[np.ndarray, ...], half: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the pairs of tags near a curve about a line as `pairs_near` returns them, in pieces of the tags of a."""
+    low = 0
+    for k in range(0, a.size, streams.PIECE):
+        time, off, low = pairs_near(a[k : k + streams.PIECE], b, low, start, delay, drift, *curve, half)
+        yield time, off
+
+
 @numba.njit(cache=True)
 def pairs_near(
     a: np.ndarray,
     b: np.ndarray,
+    low: int,
     start: float,
     delay: float,
     drift: float,
@@ -98,25 +116,33 @@ def pairs_near(
     values: np.ndarray,
     slopes: np.ndarray,
     half: float,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Return the pairs of tags near a curve about a line: times since the start [s], delays off the line [ps].
 
     Parameters
     ----------
     a, b : ndarray of int64
         Ascending tags [ps]; those of a from the start on are used.
+    low : int
+        Tags of b to pass over, which are too early for any of a.
     start, delay, drift : float
         The line: delay at the start [ps], and its drift.
     nodes, values, slopes : ndarray, shape (m,)
         The curve: times since the start [s], delay off the line [ps] and slope [ps/s].
     half : float
         How far off the curve a pair may be [ps].
+
+    Returns
+    -------
+    time, delay : ndarray, shape (n,)
+    low : int
+        Tags of b that are too early for any later tag of a.
     """
     first = np.searchsorted(a, start)
     since = (a[first:] - start) / PS
     near = hermite(since, nodes, values, slopes)
     times, delays = np.empty(1024), np.empty(1024)
-    n = low = 0
+    n = 0
     for i in range(since.size):
         tag = a[first + i]
         line = delay + drift * (tag - start)
@@ -129,14 +155,21 @@ def pairs_near(
             times[n], delays[n] = since[i], b[j] - tag - line
             n += 1
             j += 1
-    return times[:n], delays[:n]
+    return times[:n], delays[:n], low
 
 
 @numba.njit(cache=True)
 def expect(
-    index: np.ndarray, time: np.ndarray, residual: np.ndarray, sigma: float, share: float, half: float, bins: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
-    """Compute the probability that each pair belongs to the peak, summed by time bin.
+    index: np.ndarray,
+    time: np.ndarray,
+    residual: np.ndarray,
+    sigma: float,
+    share: float,
+    half: float,
+    sums: np.ndarray,
+    square: float,
+) -> float:
+    """Add up the probabilities w that pairs belong to the peak, by time bin.
 
     Parameters
     ----------
@@ -146,27 +179,26 @@ def expect(
         Its time [s], and its delay off the curve [ps].
     sigma, share, half : float
         Standard deviation of the peak [ps], share of the pairs in it, and half of the width that all lie in [ps].
-    bins : int
+    sums : ndarray, shape (4, bin)
+        Where sums over the pairs are added: of w, of w time, of w residual, and of the information about the place of
+        the peak, w / sigma^2 - w (1 - w) residual^2 / sigma^4 (Louis, J. R. Stat. Soc. B 44, 226 (1982)).
+    square : float
+        Sum of w residual^2 over the pairs before.
 
     Returns
     -------
-    weight, moment, off, information : ndarray, shape (bins,)
-        Sums of the probability w, of w time, of w residual, and of the information about the place of the peak,
-        w / sigma^2 - w (1 - w) residual^2 / sigma^4 (Louis, J. R. Stat. Soc. B 44, 226 (1982)).
-    square : float
-        Sum of w residual^2.
+    float
+        The same with these pairs.
     """
-    weight, moment, off, information = np.zeros(bins), np.zeros(bins), np.zeros(bins), np.zeros(bins)
     peak, background = share / (np.sqrt(2 * np.pi) * sigma), max((1 - share) / (2 * half), 1e-300)
-    square = 0.0
     for i in range(time.size):
         u = residual[i] / sigma
         p = peak * np.exp(-0.5 * u * u)
         w = p / (p + background)
         k = index[i]
-        weight[k] += w
-        moment[k] += w * time[i]
-        off[k] += w * residual[i]
-        information[k] += (w - w * (1 - w) * u * u) / sigma**2
+        sums[0, k] += w
+        sums[1, k] += w * time[i]
+        sums[2, k] += w * residual[i]
+        sums[3, k] += (w - w * (1 - w) * u * u) / sigma**2
         square += w * residual[i] ** 2
-    return weight, moment, off, information, square
+    return square

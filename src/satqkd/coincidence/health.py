@@ -3,14 +3,17 @@
 All functions take tags in one time, counted from the start, or counts in each second of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from satqkd.coincidence import streams
 from satqkd.coincidence.clock import recover_clock
-from satqkd.coincidence.matching import histogram
+from satqkd.coincidence.spool import Spool
+from satqkd.coincidence.streams import DelayCounts, Tags, last_time
 from satqkd.flight import PS
 from satqkd.result import Result
 
@@ -87,33 +90,36 @@ def bin_middles_ps(bin_ps: int, bins: int) -> np.ndarray:
     return (np.arange(bins) - bins / 2 + 0.5) * bin_ps
 
 
-def delays_by_detector(
-    a_ps: np.ndarray, detector_a: np.ndarray, b_ps: np.ndarray, detector_b: np.ndarray, *, bin_ps: int, bins: int
-) -> np.ndarray:
-    """Return the histogram of the delays b - a for each pair of detectors.
+class DelaysByDetector:
+    """Histograms of the delays b - a for each pair of detectors, of tags that arrive in aligned pieces.
 
     Parameters
     ----------
-    a_ps, b_ps : ndarray of int64, shapes (n,) and (m,)
-        Ascending tags.
-    detector_a, detector_b : ndarray of uint8
     bin_ps, bins : int
         As for `histogram`.
 
-    Returns
-    -------
-    ndarray of int64, shape (4, 4, bins)
-
     Examples
     --------
+    >>> delays = DelaysByDetector(bin_ps=100, bins=2)
     >>> tags = np.array([0, 5000]), np.array([0, 2], np.uint8)
-    >>> delays_by_detector(*tags, *tags, bin_ps=100, bins=2)[:, :, 1].tolist()
+    >>> delays.add(tags, tags)
+    >>> delays.counts()[:, :, 1].tolist()
     [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
     """
-    of_a, of_b = (
-        [time[detector == d] for d in range(DETECTORS)] for time, detector in ((a_ps, detector_a), (b_ps, detector_b))
-    )
-    return np.array([[histogram(a, b, bin_ps, bins) for b in of_b] for a in of_a])
+
+    def __init__(self, *, bin_ps: int, bins: int) -> None:
+        self._pairs = [[DelayCounts([(bin_ps, bins, 0)]) for _ in range(DETECTORS)] for _ in range(DETECTORS)]
+
+    def add(self, a: Tags, b: Tags) -> None:
+        """Count the delays of a further piece of either station's tags, from `aligned`."""
+        of_a, of_b = ([time[detector == d] for d in range(DETECTORS)] for time, detector in (a, b))
+        for row, own_a in zip(self._pairs, of_a, strict=True):
+            for pair, own_b in zip(row, of_b, strict=True):
+                pair.add(own_a, own_b, until=last_time(a, b))
+
+    def counts(self) -> np.ndarray:
+        """Return the histograms so far, an array of int64 of shape (4, 4, bins)."""
+        return np.array([[pair.counts[0] for pair in row] for row in self._pairs])
 
 
 def mean_delay_by_second(time_ps: np.ndarray, delay_ps: np.ndarray, seconds: int) -> tuple[np.ndarray, np.ndarray]:
@@ -122,6 +128,7 @@ def mean_delay_by_second(time_ps: np.ndarray, delay_ps: np.ndarray, seconds: int
     Parameters
     ----------
     time_ps, delay_ps : ndarray of int64, shape (n,)
+        They may be mapped from files, and are read in pieces.
     seconds : int
 
     Returns
@@ -134,14 +141,19 @@ def mean_delay_by_second(time_ps: np.ndarray, delay_ps: np.ndarray, seconds: int
     >>> mean_s.tolist(), (1e12 * sigma_s).round(1).tolist()
     ([2e-10, nan], [57.7, nan])
     """
-    second = time_ps // int(PS)
-    delay_s = delay_ps / PS
-    n = np.bincount(second, minlength=seconds)[:seconds].astype(float)
+    total, squares, n = np.zeros((3, seconds))
+    pieces = [slice(k, k + streams.PIECE) for k in range(0, time_ps.size, streams.PIECE)]
+    # One addition after the other, so that the pieces change no bit.
+    for piece in pieces:
+        second = time_ps[piece] // int(PS)
+        n += np.bincount(second, minlength=seconds)
+        np.add.at(total, second, delay_ps[piece] / PS)
     n[n < 2] = np.nan
-    mean = np.bincount(second, delay_s, minlength=seconds)[:seconds] / n
-    departure = delay_s - mean[second]
-    variance = np.bincount(second, departure**2, minlength=seconds)[:seconds] / (n - 1)
-    return mean, np.sqrt(variance / n)
+    mean = total / n
+    for piece in pieces:
+        second = time_ps[piece] // int(PS)
+        np.add.at(squares, second, (delay_ps[piece] / PS - mean[second]) ** 2)
+    return mean, np.sqrt(squares / (n - 1) / n)
 
 
 def runs(marked: ArrayLike) -> list[tuple[int, int]]:
@@ -239,7 +251,7 @@ def late_detectors(delays: np.ndarray, *, bin_ps: int, window_ps: int) -> list[F
     Parameters
     ----------
     delays : ndarray, shape (4, 4, bins)
-        From `delays_by_detector`.
+        From `DelaysByDetector`.
     bin_ps, window_ps : int
         Width of the bins, and of the window of coincidences.
 
@@ -310,26 +322,34 @@ def lost_stretches(coincidences: ArrayLike, background: float) -> list[tuple[int
     return found
 
 
-def jump_finding(a_ps: np.ndarray, b_ps: np.ndarray, first_s: int, end_s: int) -> Finding:
+def jump_finding(
+    a: Iterable[Tags], b: Iterable[Tags], first_s: int, end_s: int, *, folder: str | Path | None = None
+) -> Finding:
     """Say why a stretch has no coincidences: a clock that jumped, if the pairs are found at another delay.
 
     Parameters
     ----------
-    a_ps, b_ps : ndarray of int64
-        Ascending tags of both stations, of which the stretch is used.
+    a, b : iterable of (ndarray of int64, ndarray of uint8)
+        Ascending tags of both stations, chunk by chunk, of which the stretch is used.
     first_s, end_s : int
         The stretch.
+    folder : str or Path, optional
+        Where its tags are kept meanwhile if they are many; by default with the system's temporary files.
 
     Returns
     -------
     Finding
     """
     parts = []
-    for time in (a_ps, b_ps):
-        first, end = np.searchsorted(time, [int(first_s * PS), int(end_s * PS)])
-        parts.append(time[first:end] - int(first_s * PS))
+    for tags in (a, b):
+        part = Spool(np.int64, folder)
+        for time, _ in tags:
+            first, end = np.searchsorted(time, [int(first_s * PS), int(end_s * PS)])
+            part.append(time[first:end] - int(first_s * PS))
+        parts.append(part.array())
     try:
-        jump_s = recover_clock(*parts, reach_s=min(LONGEST_JUMP_S, 0.5 * (end_s - first_s) + 1.0)).offset_s
+        reach_s = min(LONGEST_JUMP_S, 0.5 * (end_s - first_s) + 1.0)
+        jump_s = recover_clock(*parts, reach_s=reach_s, folder=folder).offset_s
     except ValueError:
         text = f"coincidences stop and no clock within {LONGEST_JUMP_S:g} s finds them: the light path may be closed"
         return Finding("lost", -1, -1, first_s, end_s, text)

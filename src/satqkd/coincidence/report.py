@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,12 @@ import xarray as xr
 
 from satqkd.coincidence.health import (
     DETECTORS,
+    DelaysByDetector,
     Finding,
     bin_middles_ps,
     blind_detectors,
     clicks_by_second,
     delay_jumps,
-    delays_by_detector,
     in_order,
     jump_finding,
     late_detectors,
@@ -25,6 +26,8 @@ from satqkd.coincidence.health import (
 )
 from satqkd.coincidence.pulse_clock import PulseLog, log_scores, place_in_log
 from satqkd.coincidence.sessions import SECOND, Session
+from satqkd.coincidence.spool import Spool
+from satqkd.coincidence.streams import Tags
 from satqkd.dataset import variable
 from satqkd.flight import PS
 from satqkd.scenario import Recorded
@@ -35,20 +38,64 @@ HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
 LONGEST_SLIP_S, FEWEST_SLIPPED = 0.01, 50
 
 
-def recording_health(
-    scenario: Recorded, session: Session, measurement: np.ndarray, time_ps: np.ndarray, delay_ps: np.ndarray
-) -> xr.Dataset:
+class PairTally:
+    """What the report of a recorded session counts while its tags are read and matched.
+
+    Parameters
+    ----------
+    seconds : int
+    folder : str or Path
+        Where the times and delays of the coincidences are kept if they are many.
+
+    Attributes
+    ----------
+    clicks : ndarray of int64, shape (seconds, 2, 4)
+        Of each station and detector in each second.
+    delays : DelaysByDetector
+    pairs : ndarray of int64, shape (seconds,)
+        Coincidences in each second.
+    time_ps, delay_ps : Spool
+        Of the coincidences since the session's start.
+
+    Examples
+    --------
+    >>> tally = PairTally(1, folder=".")
+    >>> tags = np.array([0, 5000]), np.array([0, 2], np.uint8)
+    >>> tally.add_tags(tags, tags)
+    >>> tally.clicks.tolist()
+    [[[1, 0, 1, 0], [1, 0, 1, 0]]]
+    """
+
+    def __init__(self, seconds: int, folder: str | Path) -> None:
+        self.folder = folder
+        self.clicks = np.zeros((seconds, 2, DETECTORS), np.int64)
+        self.delays = DelaysByDetector(bin_ps=HISTOGRAM_BIN_PS, bins=HISTOGRAM_BINS)
+        self.pairs = np.zeros(seconds, np.int64)
+        self.time_ps, self.delay_ps = Spool(np.int64, folder), Spool(np.int64, folder)
+
+    def add_tags(self, a: Tags, b: Tags) -> None:
+        """Count a further piece of either station's tags, from `aligned`."""
+        self.clicks += np.stack([clicks_by_second(*tags, len(self.clicks)) for tags in (a, b)], axis=1)
+        self.delays.add(a, b)
+
+    def add_pairs(self, time_ps: np.ndarray, delay_ps: np.ndarray) -> None:
+        """Count further coincidences, and keep their times and delays."""
+        self.pairs += np.bincount(time_ps // SECOND, minlength=self.pairs.size)
+        self.time_ps.append(time_ps)
+        self.delay_ps.append(delay_ps)
+
+
+def recording_health(scenario: Recorded, session: Session, measurement: np.ndarray, tally: PairTally) -> xr.Dataset:
     """Return what is found in the tags of a recorded session, second by second.
 
     Parameters
     ----------
     scenario : Recorded
     session : Session
-        With all of its tags in memory.
     measurement : ndarray of int, shape (second,)
         Index of the measurement, -1 in pauses, which are left out; of the session.
-    time_ps, delay_ps : ndarray of int64, shape (n,)
-        Of the coincidences.
+    tally : PairTally
+        Of all tags and coincidences of the session.
 
     Returns
     -------
@@ -57,13 +104,10 @@ def recording_health(
         findings: kind, station, detector, first and end second, and a sentence.
     """
     seconds = measurement.size
-    (a,), (b,) = (list(tags) for tags in session.tags)
-    time_ps = time_ps - session.start_ps
-    mean_s, sigma_s = mean_delay_by_second(time_ps, delay_ps, seconds)
+    mean_s, sigma_s = mean_delay_by_second(tally.time_ps.array(), tally.delay_ps.array(), seconds)
     # What the fit of the clock followed belongs to the clock as well.
     mean_s = mean_s + session.clocks[1].wander_at(session.clock_origin_s + np.arange(seconds) + 0.5)
-    clicks = np.stack([clicks_by_second(*tags, seconds) for tags in (a, b)], axis=1)
-    delays = delays_by_detector(*a, *b, bin_ps=HISTOGRAM_BIN_PS, bins=HISTOGRAM_BINS)
+    clicks, delays = tally.clicks, tally.delays.counts()
     by_second, by_delay = ("second", "station", "detector"), ("alice_detector", "bob_detector", "delay_bin")
     data = xr.Dataset(
         {
@@ -74,8 +118,7 @@ def recording_health(
         },
         {"delay_bin": variable("delay_bin", bin_middles_ps(HISTOGRAM_BIN_PS, HISTOGRAM_BINS), "ps", "delay")},
     )
-    counted = np.bincount(time_ps // SECOND, minlength=seconds)
-    found = _findings(scenario, session, data, np.where(measurement >= 0, counted, -1))
+    found = _findings(scenario, session, data, np.where(measurement >= 0, tally.pairs, -1), tally.folder)
     return _with_findings(scenario, data, found, session.first)
 
 
@@ -94,9 +137,10 @@ def _with_findings(scenario: Recorded, data: xr.Dataset, found: list[Finding], f
     return data
 
 
-def _findings(scenario: Recorded, session: Session, data: xr.Dataset, coincidences: np.ndarray) -> list[Finding]:
+def _findings(
+    scenario: Recorded, session: Session, data: xr.Dataset, coincidences: np.ndarray, folder: str | Path
+) -> list[Finding]:
     """Return all findings; `coincidences` are those of each second, -1 in pauses."""
-    (a,), (b,) = (list(tags) for tags in session.tags)
     window_ns, dead_time_ns = scenario.coincidence.window_ns, scenario.detection.dead_time_ns
     used = np.flatnonzero(coincidences >= 0)
     clicks, delays = data.detector_clicks.values[used], data.delays_by_detector.values
@@ -117,8 +161,9 @@ def _findings(scenario: Recorded, session: Session, data: xr.Dataset, coincidenc
     # They count the seconds that are used: say which seconds of the session these are.
     found += [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in dated]
     background = np.median(delays.sum(axis=(0, 1))) * 1e3 * window_ns / HISTOGRAM_BIN_PS / max(used.size, 1)
+    a, b = session.tags
     for first, end in lost_stretches(coincidences[used], background):
-        found.append(jump_finding(a[0], b[0], int(used[first]), int(used[end - 1]) + 1))
+        found.append(jump_finding(a, b, int(used[first]), int(used[end - 1]) + 1, folder=folder))
     return in_order(found)
 
 

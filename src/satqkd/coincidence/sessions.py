@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
 import zarr
 
 from satqkd.bench import still_orbit
+from satqkd.coincidence import streams
 from satqkd.coincidence.clock import Clock, recover_clock, seconds_clock
 from satqkd.coincidence.sifting import Clicks
-from satqkd.coincidence.streams import NONE, Recording, Tags
+from satqkd.coincidence.spool import Spool
+from satqkd.coincidence.streams import NONE, Recording, Tags, gathered
 from satqkd.flight import PS, emission_times
 from satqkd.scenario import Experiment, Recorded, RecordedStation, Scenario
 from satqkd.scenario.recorded import RecordedRun
@@ -38,7 +41,7 @@ class Session:
         Its start since the first session's.
     tags : sequence of iterable of (ndarray of int64, ndarray of uint8)
         For each station the emission times since the session's start [ps], ascending, and the channels, chunk by
-        chunk.
+        chunk. Those of recordings can be read more than once.
     clocks : list of Clock
     clock_origin_s : float
         The session's start in the clocks' reference time [s].
@@ -97,21 +100,23 @@ def _beacon_clock(scenario: Scenario, beacon_ps: np.ndarray, gps_ps: np.ndarray,
         raise ValueError(f"beacon: {error} (check beacon.pulse_rate_hz and the element set, too)") from None
 
 
-def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) -> tuple[list[Session], xr.Dataset]:
+def recorded(
+    scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group, folder: Path
+) -> tuple[list[Session], xr.Dataset]:
     """Return the sessions that two recordings have in common, in the first one's time, and their seconds.
 
     Each run is a session with clocks of its own. Without an orbit tags are counted from each recording's first one, and
-    seconds from where both have begun.
+    seconds from where both have begun. While a clock is recovered, its tags are in files without names in a folder.
     """
     if scenario.runs is None:
-        session, orbit = _recorded_session(scenario, orbit, store)
+        session, orbit = _recorded_session(scenario, orbit, store, folder)
         return [session], orbit
     sessions: list[Session] = []
     measured: list[np.ndarray] = []
     numbers: list[np.ndarray] = []
     for number, run in enumerate(scenario.runs):
         try:
-            session, seconds = _recorded_session(scenario, None, store[f"run{number}"], run)
+            session, seconds = _recorded_session(scenario, None, store[f"run{number}"], folder, run)
         except ValueError as error:
             raise ValueError(f"run {number}: {error}") from None
         first = sum(rows.size for rows in measured)
@@ -125,34 +130,20 @@ def recorded(scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group) ->
 
 
 def _recorded_session(
-    scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group, run: RecordedRun | None = None
+    scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group, folder: Path, run: RecordedRun | None = None
 ) -> tuple[Session, xr.Dataset]:
     """Return the session that two recordings have in common, in the first one's time, and its seconds."""
-    times, channels = [], []
     recordings = [Recording(store[f"{station.name}/photons"]) for station in scenario.stations]
     wanted = max(round(sum(m.pause_s + (m.duration_s or 0) for m in scenario.measurements)), 1)
     if run is not None:
         wanted = max(round(run.duration_s or 0), 1)
     extents = [recording.extent(0) for recording in recordings]
     _require_duration(scenario, extents, wanted)
-    for index, (station, recording) in enumerate(zip(scenario.stations, recordings, strict=True)):
-        # Their clocks are found from the pairs themselves, of all the recording at once.
-        clicks = _clicks(scenario, station.name, 0, recording.chunks(0))
-        time, channel = (np.concatenate(columns) for columns in zip(*clicks, strict=True))
-        if orbit is None:
-            time = time - time[0]
-        else:
-            path = _path(orbit, np.arange(orbit.sizes["time"]), index)
-            time = time + _since(orbit, station)
-            # The orbit covers no time before or after.
-            margin_s = 1.0 + station.start_uncertainty_s
-            near = np.abs(time - path["node_s"][-1] / 2 * PS) < (path["node_s"][-1] / 2 + margin_s) * PS
-            time, channel = emission_times(time[near] / PS, **path) * PS, channel[near]
-        times.append(np.rint(time).astype(np.int64))
-        channels.append(channel)
-    clock = _pair_clock(scenario, *times, hint=_unit_hint(extents))
-    times[1] = np.rint(clock.true_s(times[1]) * PS).astype(np.int64)
-    begin, end = max(time[0] for time in times), min(time[-1] for time in times)
+    sources = [_Emissions(scenario, orbit, index, recording) for index, recording in enumerate(recordings)]
+    times = [source.times(folder) for source in sources]
+    clock = _pair_clock(scenario, *times, hint=_unit_hint(extents), folder=folder)
+    ends = [times[0][[0, -1]], _reference_ps(clock, times[1][[0, -1]])]
+    begin, end = max(first for first, _ in ends), min(last for _, last in ends)
     if orbit is not None:
         begin, end = max(begin, 0), min(end, (orbit.sizes["time"] - 1) * SECOND)
     common_s = (end - begin) / PS
@@ -161,20 +152,80 @@ def _recorded_session(
             f"{scenario.name}: the recordings have {common_s:.1f} s in common where measurements want {wanted}: "
             "give them shorter durations, or check that both recordings are of the same time"
         )
-    origin_s = 0.0
+    zero_ps, origin_s = 0, 0.0
     if orbit is None:
         orbit = _bench(scenario, round(common_s), run)
-        times, origin_s = [time - begin for time in times], begin / PS
-    seconds = measured_seconds(orbit.measurement.values)
-    for index, time in enumerate(times):
-        first, last = np.searchsorted(time, [0, seconds * SECOND])
-        time, channel = time[first:last], channels[index][first:last]
-        # Nothing is counted in a pause, neither pairs nor accidentals.
-        measured = orbit.measurement.values[time // SECOND] >= 0
-        times[index], channels[index] = (time, channel) if measured.all() else (time[measured], channel[measured])
+        zero_ps, origin_s = int(begin), begin / PS
+    measurement = orbit.measurement.values
+    tags = [_Measured(source, own, zero_ps, measurement) for source, own in zip(sources, (None, clock), strict=True)]
     reference = Clock(offset_sigma_s=0.0, drift_sigma=0.0, false_alarm=0.0, followed=1.0)
-    tags = [[one] for one in zip(times, channels, strict=True)]
-    return Session(0, 0, seconds, 0, tags, [reference, clock], origin_s), orbit
+    return Session(0, 0, measured_seconds(measurement), 0, tags, [reference, clock], origin_s), orbit
+
+
+@dataclass(frozen=True)
+class _Emissions:
+    """The events of a recording, read anew whenever they are iterated: when they left the satellite since the orbit's
+    start, or without an orbit since the first one, by the station's own clock [ps], and their channels.
+    """
+
+    scenario: Recorded
+    orbit: xr.Dataset | None
+    index: int
+    recording: Recording
+
+    def __iter__(self) -> Iterator[Tags]:
+        station, first = self.scenario.stations[self.index], None
+        for time, channel in _clicks(self.scenario, station.name, 0, self.recording.chunks(0)):
+            if not time.size:
+                continue
+            if self.orbit is None:
+                first = time[0] if first is None else first
+                time = time - first
+            else:
+                path = _path(self.orbit, np.arange(self.orbit.sizes["time"]), self.index)
+                time = time + _since(self.orbit, station)
+                # The orbit covers no time before or after.
+                margin_s = 1.0 + station.start_uncertainty_s
+                near = np.abs(time - path["node_s"][-1] / 2 * PS) < (path["node_s"][-1] / 2 + margin_s) * PS
+                time, channel = emission_times(time[near] / PS, **path) * PS, channel[near]
+            yield np.rint(time).astype(np.int64), channel
+
+    def times(self, folder: Path) -> np.ndarray:
+        """Return all times, in a file of the folder if they are many."""
+        column = Spool(np.int64, folder)
+        for time, _ in self:
+            column.append(time)
+        return column.array()
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The events of a recording that are measured, in the reference's time since the session's start [ps]."""
+
+    events: _Emissions
+    clock: Clock | None
+    zero_ps: int
+    measurement: np.ndarray
+
+    def __iter__(self) -> Iterator[Tags]:
+        return gathered(self._pieces(), 4 * streams.PIECE)
+
+    def _pieces(self) -> Iterator[Tags]:
+        end_ps = measured_seconds(self.measurement) * SECOND
+        for time, channel in self.events:
+            if self.clock is not None:
+                time = _reference_ps(self.clock, time)
+            time = time - self.zero_ps
+            first, last = np.searchsorted(time, [0, end_ps])
+            time, channel = time[first:last], channel[first:last]
+            # Nothing is counted in a pause, neither pairs nor accidentals.
+            measured = self.measurement[time // SECOND] >= 0
+            yield time[measured], channel[measured]
+
+
+def _reference_ps(clock: Clock, time_ps: np.ndarray) -> np.ndarray:
+    """Return ascending times of a local clock by the reference [ps]."""
+    return np.rint(clock.true_s(time_ps) * PS).astype(np.int64)
 
 
 def measured_seconds(measurement: np.ndarray) -> int:
@@ -188,14 +239,14 @@ def measured_seconds(measurement: np.ndarray) -> int:
     return int(np.flatnonzero(measurement >= 0)[-1]) + 1 if (measurement >= 0).any() else 0
 
 
-def _pair_clock(scenario: Recorded, a_ps: np.ndarray, b_ps: np.ndarray, *, hint: str) -> Clock:
+def _pair_clock(scenario: Recorded, a_ps: np.ndarray, b_ps: np.ndarray, *, hint: str, folder: Path) -> Clock:
     """Recover the second clock against the first from the pairs, over one search range after the other."""
     first, second = scenario.stations
     reach_s = first.start_uncertainty_s + second.start_uncertainty_s
     prior = Clock(offset_s=first.start_s - second.start_s)
     for tried_s in (min(UTC_REACH_S if scenario.orbit else NEAR_REACH_S, reach_s), reach_s):
         try:
-            return recover_clock(a_ps, b_ps, prior=prior, reach_s=tried_s)
+            return recover_clock(a_ps, b_ps, prior=prior, reach_s=tried_s, folder=folder)
         except ValueError as error:
             failure = error
     starts = "time_zero" if scenario.orbit else "start_s"

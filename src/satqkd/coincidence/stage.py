@@ -16,6 +16,7 @@ from satqkd.coincidence.pulse_sessions import pulses_sent, recorded_log, recorde
 from satqkd.coincidence.report import (
     HISTOGRAM_BIN_PS,
     HISTOGRAM_BINS,
+    PairTally,
     joined_health,
     pulse_health,
     recording_health,
@@ -75,6 +76,7 @@ def coincidences(
     True
     """
     require_result(tags)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     store = zarr.open_group(tags, mode="r")
     sessions: Iterable[Session]
     log: PulseLog | None = None
@@ -82,7 +84,7 @@ def coincidences(
         session, log, orbit = recorded_pulses(scenario, orbit, store, recorded_log(store))
         sessions = [session]
     elif isinstance(scenario, Recorded):
-        sessions, orbit = recorded(scenario, orbit, store)
+        sessions, orbit = recorded(scenario, orbit, store, Path(path).parent)
     elif orbit is not None:
         sessions = passes(scenario, orbit, store)
     else:
@@ -97,19 +99,24 @@ def coincidences(
     with growing(path, "coincidence") as (append, finish):
         for session in sessions:
             part, seen = _Part(session, len(scenario.stations)), []
+            measured = orbit.measurement.values
+            if isinstance(scenario, Recorded) and scenario.runs is not None:
+                measured = measured[session.first :][: session.seconds + 1]
+            if isinstance(scenario, Recorded) and log is None:
+                part.tally = PairTally(measured.size, Path(path).parent)
             for events in matched(part):
                 append({name: variable("coincidence", events[name], *texts[name]) for name in texts})
-                if isinstance(scenario, Recorded):
+                if part.tally is not None:
+                    part.tally.add_pairs(events["time"] - session.start_ps, events["delay"])
+                elif log is not None:
                     seen.append(events)
             parts.append(part)
             if isinstance(scenario, Recorded):
-                whole = {name: np.concatenate([events[name] for events in seen]) for name in texts}
-                measured = orbit.measurement.values
-                if scenario.runs is not None:
-                    measured = measured[session.first :][: session.seconds + 1]
-                if log is None:
-                    reports.append(recording_health(scenario, session, measured, whole["time"], whole["delay"]))
-                else:
+                if part.tally is not None:
+                    reports.append(recording_health(scenario, session, measured, part.tally))
+                    part.tally = None
+                elif log is not None:
+                    whole = {name: np.concatenate([events[name] for events in seen]) for name in texts}
                     reports.append(pulse_health(scenario, session, measured, log, whole))
         summary = _summary(scenario, parts, orbit, log)
         if reports:
@@ -130,11 +137,14 @@ class _Part:
         self.clicks, self.rate, self.sifted_rate = np.zeros((3, session.seconds), np.int64)
         self.accidentals = 0.0
         self.counts: Any = 0  # an array after the first piece
+        self.tally: PairTally | None = None  # of recordings, for the report of their health
 
     def pieces(self) -> Iterator[list[Tags]]:
         """Yield the tags of all stations, cut at common times."""
         for piece in aligned(*self._tags):
             self.singles += [np.bincount(channel, minlength=DETECTORS) for _, channel in piece]
+            if self.tally is not None:
+                self.tally.add_tags(*piece)
             yield piece
 
 
@@ -161,7 +171,7 @@ def _match_pairs(scenario: Experiment, orbit: xr.Dataset, part: _Part) -> Iterat
         }
         part.counts += _table(events, "measurement_number", correlation.shape[0])
         yield events | _sifted(scenario, correlation, events)
-    part.histogram, *sides = stream.counts
+    part.histogram, *sides = stream.delays.counts
     part.accidentals = accidentals(sides)
 
 

@@ -46,6 +46,30 @@ class Recording:
                 yield time[k : k + PIECE], detector[k : k + PIECE]
 
 
+def gathered(stream: Iterable[Tags], size: int) -> Iterator[Tags]:
+    """Yield a stream in pieces of at least a number of tags, but for the last one.
+
+    Examples
+    --------
+    >>> stream = [(np.array([time]), np.zeros(1, np.uint8)) for time in (1, 4, 9)]
+    >>> [time.tolist() for time, _ in gathered(stream, 2)]
+    [[1, 4], [9]]
+    """
+    held: list[Tags] = []
+    for piece in stream:
+        held.append(piece)
+        if sum(time.size for time, _ in held) >= size:
+            yield _together(held)
+            held = []
+    if held:
+        yield _together(held)
+
+
+def _together(pieces: list[Tags]) -> Tags:
+    time, label = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
+    return time, label
+
+
 def aligned(*streams: Iterable[Tags]) -> Iterator[list[Tags]]:
     """Yield pieces of several streams that end at common times.
 
@@ -80,6 +104,64 @@ def aligned(*streams: Iterable[Tags]) -> Iterator[list[Tags]]:
             return
 
 
+def last_time(*piece: Tags) -> int:
+    """Return the last time in a piece of several streams [ps]; 0 for an empty one.
+
+    Examples
+    --------
+    >>> last_time((np.array([1, 7]), np.zeros(2)), (np.array([3]), np.zeros(1)))
+    7
+    """
+    return max((int(time[-1]) for time, _ in piece if time.size), default=0)
+
+
+class DelayCounts:
+    """Histograms of the delays between two streams that arrive in aligned pieces.
+
+    Parameters
+    ----------
+    histograms : sequence of (int, int, int)
+        bin_ps, bins and offset_ps of each `histogram` of delays that is wanted.
+
+    Attributes
+    ----------
+    counts : list of ndarray of int64, shape (bins,)
+        The histograms so far.
+
+    Examples
+    --------
+    >>> delays = DelayCounts([(100, 4, 0)])
+    >>> delays.add(np.array([0]), np.array([], np.int64), until=0)
+    >>> delays.add(np.array([1000]), np.array([100, 1050]), until=1050)
+    >>> delays.counts[0].tolist()
+    [0, 0, 1, 1]
+    """
+
+    def __init__(self, histograms: Sequence[tuple[int, int, int]]) -> None:
+        self._histograms = histograms
+        self._reach = max(abs(offset_ps) + bin_ps * bins for bin_ps, bins, offset_ps in histograms)
+        self._recent = [NONE[0], NONE[0]]
+        self.counts = self._count()
+
+    def add(self, a: np.ndarray, b: np.ndarray, until: int) -> None:
+        """Count delays within a piece and across its seam: those of both together, less those counted before.
+
+        Parameters
+        ----------
+        a, b : ndarray of int64
+            The next ascending tags [ps].
+        until : int
+            No later tag is before this time [ps].
+        """
+        before = self._count()
+        self._recent = [np.concatenate(times) for times in zip(self._recent, (a, b), strict=True)]
+        self.counts = [so_far + now - old for so_far, now, old in zip(self.counts, self._count(), before, strict=True)]
+        self._recent = [time[np.searchsorted(time, until - self._reach) :].copy() for time in self._recent]
+
+    def _count(self) -> list[np.ndarray]:
+        return [histogram(self._recent[0], self._recent[1], *where) for where in self._histograms]
+
+
 class PairStream:
     """Two stations' tags as they arrive in aligned pieces: a tag that may still find a partner waits for the next
     piece.
@@ -89,20 +171,17 @@ class PairStream:
     window_ps : int
         Full width of the window of `match` [ps].
     histograms : sequence of (int, int, int)
-        bin_ps, bins and offset_ps of each `histogram` of delays that is wanted.
+        As for `DelayCounts`.
 
     Attributes
     ----------
-    counts : list of ndarray of int64, shape (bins,)
-        The histograms so far.
+    delays : DelayCounts
     """
 
     def __init__(self, *, window_ps: int, histograms: Sequence[tuple[int, int, int]]) -> None:
         self._lo, self._hi = _edges(window_ps, 0)
-        self._histograms = histograms
-        self._reach = max(abs(offset_ps) + bin_ps * bins for bin_ps, bins, offset_ps in histograms)
-        self._unmatched, self._recent = [NONE, NONE], [NONE[0], NONE[0]]
-        self.counts = self._count()
+        self._unmatched = [NONE, NONE]
+        self.delays = DelayCounts(histograms)
 
     def add(self, a: Tags, b: Tags) -> list[Tags]:
         """Match and count a further piece.
@@ -117,24 +196,14 @@ class PairStream:
         list of (ndarray, ndarray)
             Times and labels of the partners that the piece brings, at either station.
         """
-        until = max((time[-1] for time, _ in (a, b) if time.size), default=0)
-        self._add_delays(a[0], b[0], until)
+        until = last_time(a, b)
+        self.delays.add(a[0], b[0], until)
         pair = [_joined(left, new) for left, new in zip(self._unmatched, (a, b), strict=True)]
         *partners, used = _pairs(pair[0][0], pair[1][0], self._lo, self._hi, whole=False)
         # A tag older than the window has no partner any more, however long the other stream is silent.
         starts = [max(n, np.searchsorted(time, until - self._hi)) for n, (time, _) in zip(used, pair, strict=True)]
         self._unmatched = [(time[n:].copy(), label[n:].copy()) for n, (time, label) in zip(starts, pair, strict=True)]
         return [(time[k], label[k]) for (time, label), k in zip(pair, partners, strict=True)]
-
-    def _add_delays(self, a: np.ndarray, b: np.ndarray, until: int) -> None:
-        """Count delays within the piece and across its seam: those of both together, less those counted before."""
-        before = self._count()
-        self._recent = [np.concatenate(times) for times in zip(self._recent, (a, b), strict=True)]
-        self.counts = [so_far + now - old for so_far, now, old in zip(self.counts, self._count(), before, strict=True)]
-        self._recent = [time[np.searchsorted(time, until - self._reach) :].copy() for time in self._recent]
-
-    def _count(self) -> list[np.ndarray]:
-        return [histogram(self._recent[0], self._recent[1], *where) for where in self._histograms]
 
 
 def _joined(left: Tags, new: Tags) -> Tags:
