@@ -18,14 +18,14 @@ STREAM = st.tuples(
 
 def stream(drawn):
     size, late, seed = drawn
-    times = np.cumsum(np.random.default_rng(seed).integers(0, 50, size)) + 5000
+    times = np.cumsum(np.random.default_rng(seed).integers(0, 50, size)) + 20_000
     for index, by in late:
         times[index % size] -= by
     return times
 
 
 @settings(max_examples=60)
-@given(drawn=STREAM, before=st.integers(0, 20_000))
+@given(drawn=STREAM, before=st.integers(0, 40_000))
 def test_lateness_is_that_of_each_tag_against_all_before(drawn, before):
     times = stream(drawn)
     latest, count, worst = before, 0, 0
@@ -48,7 +48,7 @@ def test_pieces_in_order_are_the_stable_sort_of_the_whole(drawn, cuts):
     edges = sorted(min(cut, times.size) for cut in cuts)
     pieces = zip(*(np.split(column, edges) for column in (times, labels, np.arange(times.size))), strict=True)
     notes = Counter()
-    found = list(ascending(Path("a"), pieces, notes, earliest_ps=0, disorder_ps=10_000))
+    found = list(ascending(Path("a"), pieces, notes, earliest_ps=0, disorder_ps=20_000))
     order = np.argsort(times, kind="stable")
     assert np.concatenate([time for time, _ in found]).tolist() == times[order].tolist()
     assert np.concatenate([label for _, label in found]).tolist() == labels[order].tolist()
