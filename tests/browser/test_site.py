@@ -130,7 +130,7 @@ def test_the_code_of_the_figures_draws_them(root, monkeypatch):
             exec(lines, known)
             assert isinstance(eval(last, known), Figure), code
             drawn += 1
-    assert drawn == 17 + len(CATALOGUE["yin2020"])
+    assert drawn == 18 + len(CATALOGUE["yin2020"])
 
 
 @pytest.mark.parametrize("size", SIZES)
