@@ -30,7 +30,8 @@ for piece in tag_chunks("{folder}/{size}.{name}"):
     pass
 print(memory_mb("VmHWM"))
 """
-# The library's threads fill their caches in the first millions of tags, so these are converted twice, and are twice as many.
+# The library's threads fill their caches in the first millions of tags, by an amount that varies: convert twice as many
+# tags, twice.
 CONVERT = """
 from benchmarks.pair import memory_mb
 from satqkd.detection import tag_chunks, write_tags
