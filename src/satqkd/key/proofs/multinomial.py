@@ -666,7 +666,8 @@ def account(
         free = 0.0 if two_way else min(least_empty(key, plan, price, signal_only, low, high, searched), credited)
         _planned(key, sample[0] + sample[1] + sample[2], p, plan)
         in_sample, among, errors = (share_sample, credited, seen) if way == CAPPED else (0.0, credited - free, seen)
-        held = least_events(sample, plan, price, 0, in_sample, kept, low, high, searched, tagged)
+        # A number as `signal_only` is, because numba would compile everything once more for the literal 0.
+        held = least_events(sample, plan, price, np.int64(0), in_sample, kept, low, high, searched, tagged)
         if way == DECOYS:
             _planned_errors(plan, seen, p, planned)
             errors = min(most_errors(sample_errors, planned, price, low, high, searched, tagged), seen)
