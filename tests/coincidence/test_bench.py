@@ -21,20 +21,9 @@ BELL = "  - name: bell\n    duration_s: 10\n"
 
 
 @pytest.fixture
-def scenario(root, tmp_path):
+def scenario(example_in, tmp_path):
     """The example with other measurements."""
-
-    def load(*changes):
-        text = (root / "data/scenarios/recorded_example.yaml").read_text()
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new)
-        path = tmp_path / "scenarios/recorded_example.yaml"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        return load_scenario(path)
-
-    return load
+    return lambda *changes: example_in(tmp_path, "recorded_example", *changes)
 
 
 def tags(folder, *, starts_s=(0.0, 0.0), ends_s=(SECONDS, SECONDS), unit_ps=1):

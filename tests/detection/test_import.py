@@ -13,15 +13,12 @@ from satqkd.scenario import load_scenario
 
 
 @pytest.fixture
-def scenario(root, tmp_path):
+def scenario(example_in, tmp_path):
     """The example with two small recordings of random clicks, of which Bob's has the second of GPS in channel 0."""
-    (tmp_path / "scenarios").mkdir()
-    text = (root / "data/scenarios/recorded_example.yaml").read_text()
-    (tmp_path / "scenarios/recorded_example.yaml").write_text(text)
     rng = np.random.default_rng(4)
     record(tmp_path / "recordings/example_alice.a1", rng.integers(0, 4, 500))
     record(tmp_path / "recordings/example_bob.npy", rng.integers(0, 5, 600))
-    return load_scenario(tmp_path / "scenarios/recorded_example.yaml")
+    return example_in(tmp_path, "recorded_example")
 
 
 def record(path, detector, start_ps=10**12):
@@ -111,6 +108,29 @@ def test_a_wrong_map_of_channels_is_said_and_leaves_nothing(scenario, tmp_path, 
         import_recordings(load_scenario(scenario.path), tmp_path / "detection.zarr")
     assert str(error.value).startswith(f"{tmp_path}/recordings/example_alice.npy: {message}")
     assert {path.name for path in tmp_path.iterdir()} == {"recordings", "scenarios"}
+
+
+@pytest.mark.parametrize(
+    ("detector", "table", "message"),
+    [
+        ([0, 1, 0, 1], "2000000000000,0", "no tag of station alice has a setting: are the times of settings in its"),
+        ([0, 0, 0, 0], "0,0", "channel 1 never clicks: correct channels of station alice"),
+        ([9, 9, 9, 9], "0,0", "channel 0 never clicks: correct channels of station alice"),
+    ],
+)
+def test_an_analyser_without_a_setting_or_with_a_silent_channel_is_named(
+    example_in, tmp_path, detector, table, message
+):
+    record(tmp_path / "recordings/alice.npy", detector)
+    (tmp_path / "recordings/turned.csv").write_text(f"time_ps,setting\n{table}\n")
+    turned = example_in(
+        tmp_path,
+        "recorded_example",
+        ("recording: example_alice.a1", "recording: alice.npy\n    settings: turned.csv"),
+        ("channels: [0, 1, 2, 3] ", "channels: [0, 1]\n    ignored_channels: [9] "),
+    )
+    with pytest.raises(ValueError, match=f"alice.npy: {message}"):
+        import_recordings(turned, tmp_path / "detection.zarr")
 
 
 def test_a_fault_of_a_file_leaves_nothing(scenario, tmp_path):
