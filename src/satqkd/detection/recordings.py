@@ -437,7 +437,7 @@ def _import_station(
     write_station(store, station.name, counted())
     clicks = found["clicks"]
     if turned and found["tags"]:
-        # Detectors of settings that an analyser has not in this recording do not click.
+        # Of settings that the analyser never has in this recording there are no clicks.
         clicks = clicks.reshape(2, 2)[clicks.reshape(2, 2).any(axis=1)].ravel()
         if not clicks.size:
             raise ValueError(
@@ -471,8 +471,7 @@ def _import_log(scenario: Recorded, store: zarr.Group) -> None:
     group.attrs["repeats"] = scenario.transmitter.repeats
     counts = np.bincount(states >> 2, minlength=3)
     share, total = scenario.source.shares, counts.sum()
-    # Of an intensity that is never or always sent the count has no spread: it is taken as one pulse.
-    off = np.abs(counts - total * share) / np.sqrt(np.maximum(total * share * (1 - share), 1.0))
+    off = np.abs(counts - total * share) / np.sqrt(total * share * (1 - share))
     if off.max() > SHARES_SIGMA:
         name = INTENSITIES[int(off.argmax())]
         raise ValueError(
