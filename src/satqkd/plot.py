@@ -198,10 +198,24 @@ def save_figure(figure: Figure, path: str | Path) -> Figure:
     ...     sorted(file.name for file in Path(folder).iterdir())
     ['chsh.png', 'chsh.svg']
     """
-    for name in (Path(path).with_suffix(".svg"), Path(path).with_suffix(".png")):
-        with mpl.rc_context(STYLE), finished(name) as draft:
-            metadata = {"Date": None} if name.suffix == ".svg" else {"Software": None}
-            figure.savefig(draft, format=name.suffix[1:], metadata=metadata)
-            if name.suffix == ".png" and isinstance(figure, ShownFigure):
-                figure.saved_png = draft.read_bytes()
+    save_svg(figure, Path(path).with_suffix(".svg"))
+    with mpl.rc_context(STYLE), finished(Path(path).with_suffix(".png")) as draft:
+        figure.savefig(draft, format="png", metadata={"Software": None})
+        if isinstance(figure, ShownFigure):
+            figure.saved_png = draft.read_bytes()
     return figure
+
+
+def save_svg(figure: Figure, path: str | Path) -> None:
+    """Write a figure as SVG alone, without the time of day.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_svg(no_data("No Bell measurement"), f"{folder}/chsh.svg")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['chsh.svg']
+    """
+    with mpl.rc_context(STYLE), finished(path) as draft:
+        figure.savefig(draft, format="svg", metadata={"Date": None})

@@ -24,20 +24,20 @@ for size in {sizes}:
     table.to_parquet(f"{folder}/{{size}}.{name}", row_group_size=size)
 """
 READ = """
-from benchmarks.pair import memory_mb
+from benchmarks.pair import peak_mb
 from satqkd.detection import tag_chunks, write_tags
 for piece in tag_chunks("{folder}/{size}.{name}"):
     pass
-print(memory_mb("VmHWM"))
+print(peak_mb())
 """
 # The library's threads fill their caches in the first millions of tags, by an amount that varies: convert twice as many
 # tags, twice.
 CONVERT = """
-from benchmarks.pair import memory_mb
+from benchmarks.pair import peak_mb
 from satqkd.detection import tag_chunks, write_tags
 for _ in range(2):
     write_tags(tag_chunks("{folder}/{size}.{name}"), "{folder}/{size}.zarr", "alice")
-print(memory_mb("VmHWM"))
+print(peak_mb())
 """
 
 

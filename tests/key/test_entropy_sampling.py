@@ -8,6 +8,8 @@ from scipy.stats import hypergeom
 
 from satqkd.key.proofs import sampling
 
+from ..sizes import examples
+
 EPS = st.floats(1e-9, 0.2)
 ROUNDING = 1e-9
 
@@ -86,7 +88,7 @@ def most_key_errors(n_key, n_sample, errors_sample, tails):
     return [in_key[at_most > tail].max() for tail in tails]
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.integers(1, 80), st.integers(1, 80), st.floats(0.0, 1.0), st.floats(1e-25, 0.2))
 @example(59, 1, 0.0, 0.2)
 def test_hypergeometric_limit_equals_its_definition(n_key, n_sample, fraction, tail):

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from satqkd.key import DecoyCounts, decoy_key_length
 from satqkd.key.proofs import decoy
-from satqkd.key.proofs.leakage import leaking_share, log_patterns, most_tagged
+from satqkd.key.proofs.leakage import leaking_share, log_subsets, most_tagged
 from satqkd.scenario import ScenarioError, load_scenario, mission
 
 COUNTS = DecoyCounts(*[[70_000, 4000, 10]] * 2, *[[735, 50, 5]] * 2, pulses=[5e8, 2.5e8, 2.5e8])
@@ -33,7 +33,7 @@ def test_more_pulses_return_light_no_oftener_than_allowed(pulses, power, log_tai
 def test_the_ways_to_choose_pulses_are_not_more_than_bounded(pulses, tagged):
     k = np.arange(tagged + 1)
     ways = logsumexp(gammaln(pulses + 1) - gammaln(k + 1) - gammaln(pulses - k + 1))
-    assert ways <= log_patterns(pulses, tagged) < ways + 1.5 * tagged
+    assert ways <= log_subsets(pulses, tagged) < ways + 1.5 * tagged
 
 
 def test_light_that_comes_back_shortens_the_key_until_there_is_none():

@@ -61,7 +61,7 @@ def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: Arr
     return np.where(mean > 0.0, np.minimum(np.ceil(high) - 1.0, pulses), 0.0)
 
 
-def log_patterns(pulses: ArrayLike, tagged: ArrayLike) -> np.ndarray:
+def log_subsets(pulses: ArrayLike, tagged: ArrayLike) -> np.ndarray:
     r"""Return the logarithm of an upper bound on the number of sets of at most `tagged` pulses.
 
     Parameters
@@ -75,7 +75,7 @@ def log_patterns(pulses: ArrayLike, tagged: ArrayLike) -> np.ndarray:
 
     Examples
     --------
-    >>> log_patterns(1e9, [0.0, 2.0]).round(1).tolist()
+    >>> log_subsets(1e9, [0.0, 2.0]).round(1).tolist()
     [0.0, 42.1]
     """
     pulses, tagged = np.asarray(pulses, float), np.asarray(tagged, float)

@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.decoy_bounds import ACCOUNT
-from satqkd.key.proofs.leakage import log_patterns, most_tagged
+from satqkd.key.proofs.leakage import log_subsets, most_tagged
 from satqkd.key.proofs.points import rows_of
 
 compiled = njit(cache=True, error_model="numpy")
@@ -833,7 +833,7 @@ def leakage_terms(
     """
     log_tail = np.vectorize(_log_phase_tail.py_func)(eps_sec) - np.log(4.0)
     tagged = most_tagged(pulses, returned_photons=returned_photons, log_tail=log_tail)
-    return tagged, np.where(np.asarray(returned_photons) > 0.0, np.log(4.0) + log_patterns(pulses, tagged), 0.0)
+    return tagged, np.where(np.asarray(returned_photons) > 0.0, np.log(4.0) + log_subsets(pulses, tagged), 0.0)
 
 
 def security_bits(eps_sec: np.ndarray, eps_cor: np.ndarray) -> np.ndarray:
