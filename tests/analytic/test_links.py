@@ -5,6 +5,7 @@ import pytest
 
 from satqkd.analytic.links import changed_link
 from satqkd.channel import link_budget
+from satqkd.dataset import load, save
 from satqkd.orbit import find_sessions
 from satqkd.scenario import load_scenario
 
@@ -29,6 +30,20 @@ def test_it_is_that_of_the_changed_scenario(missions, orbits, changes):
     again = link_budget(changed, orbit)
     for name in ("loss", "attenuation", "transmittance", "fading_variance", "total_attenuation"):
         np.testing.assert_allclose(link[name].values, again[name].values, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "changes", [CHANGES["optics"], CHANGES["mirror"], CHANGES["all"]], ids=["optics", "mirror", "all"]
+)
+def test_drawn_nights_stay_the_same(missions, orbits, changes, tmp_path):
+    """yin2020 with drawn nights, read from a file as in the workflow; every twentieth second."""
+    mission = missions["yin2020"].replaced({"channel.nights.sessions": "drawn", "channel.nights.stated": "median"})
+    changes = {key: value for key, value in changes.items() if "extinction" not in key}
+    orbit = orbits["yin2020"].isel(time=slice(None, None, 20))
+    save(link_budget(mission, orbit, seed=3), tmp_path / "channel.nc")
+    changed, link = changed_link(mission, changes, channel=load(tmp_path / "channel.nc"), orbit=orbit)
+    again = link_budget(changed, orbit, seed=3)
+    np.testing.assert_allclose(link.loss.values, again.loss.values, rtol=1e-9, atol=1e-12)
 
 
 def test_loops_that_are_only_shown_change_their_error_and_nothing_else(missions, orbits):

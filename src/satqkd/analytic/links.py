@@ -35,7 +35,7 @@ def changed_link(
     changes : dict
         New value by dotted key.
     channel : xarray.Dataset
-        Its result of stage 2.
+        Its result of stage 2. Drawn nights stay the same ones.
     orbit : xarray.Dataset
         Result of stage 1, for changes that need a new link budget.
 
@@ -65,7 +65,7 @@ def changed_link(
             error = channel.tracking_error.copy(data=tracking_error_rad(changed.transmitter.tracking))
             channel = channel.assign(tracking_error=error)
     if any(LINK.match(key) and not FACTORS.match(key) for key in changes):
-        return changed, link_budget(changed, orbit)
+        return changed, link_budget(changed, orbit, seed=channel.attrs.get("seed"))
     if not any(FACTORS.match(key) for key in changes):
         return changed, channel
     index = {str(name): i for i, name in enumerate(channel.component.values)}
