@@ -4,10 +4,8 @@ import numpy as np
 import pandas as pd
 
 from satqkd.channel import air_mass, drawn_extinctions_db
-from satqkd.papers.results import Results
-from satqkd.streams import stream
+from satqkd.papers.results import DRAWS, Results, percentiles
 
-DRAWS = 400
 CLEAR_PERCENT, HAZY_PERCENT = 5, 95  # percentiles of the extinction that count as a clear and as a hazy night
 DAY = np.timedelta64(1, "D")
 
@@ -27,11 +25,10 @@ def season(results: Results) -> tuple[np.ndarray, np.ndarray]:
     shown = orbit.closest_approach.values[orbit.attrs["showcase"]].astype("datetime64[s]")
     first, last = (np.datetime64(day.replace(tzinfo=None), "D") for day in nights.season)
     times = np.arange(first, last + DAY) + (shown - shown.astype("datetime64[D]"))
-    seed = next(results.each("coincidence")).attrs["seed"]
     return times, drawn_extinctions_db(
         scenario,
         times,
-        stream(seed, scenario.name, "papers", "nights"),
+        results.stream("nights"),
         stated_time=shown,
         zenith_extinction_db=np.full(DRAWS, scenario.stations[0].zenith_extinction_db),
     )
@@ -74,12 +71,9 @@ def through_the_season(results: Results) -> pd.DataFrame:
     times, drawn = season(results)
     more_db = (drawn - results.scenario.stations[0].zenith_extinction_db) * float(air_mass(nearest.elevation.values))
     efficiency = float(nearest.transmittance) * 10 ** (-more_db / 10)
-    columns = {
+    one_season = {
         "night": np.datetime_as_string(times, unit="D"),
         "extinction_db": drawn[0],
         "efficiency": efficiency[0],
     }
-    for name, values in (("extinction", drawn), ("efficiency", efficiency)):
-        ends = np.percentile(values, (16, 50, 84), axis=0)
-        columns |= {f"{name}_{end}": part for end, part in zip(("low", "median", "high"), ends, strict=True)}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(one_season | percentiles("extinction", drawn) | percentiles("efficiency", efficiency))
