@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.channel import (
     extinction_db,
@@ -93,15 +94,40 @@ def changed_link(
         if scenario.channel.attenuation_includes_detectors:
             after, before = (np.mean([detector.efficiency for detector in one.detectors]) for one in (new, old))
             counted += to_db(np.divide(after, before))
-    link = more.sum(axis=2)
-    # Variables instead of data arrays, because comparing the coordinates of data arrays takes longer than the rest.
-    replaced = {
-        "loss": channel.loss.values + more,
-        "attenuation": channel.attenuation.values + link,
-        "fading_variance": fading_variance,
-        "transmittance": channel.transmittance.values * 10 ** (-link / 10),
-        "total_attenuation": channel.total_attenuation.values + link.sum(axis=1) + counted,
+    return changed, with_more_loss(channel, more, detectors_db=counted, fading_variance=fading_variance)
+
+
+def with_more_loss(
+    link: xr.Dataset, more_db: np.ndarray, *, detectors_db: ArrayLike = 0.0, **others: np.ndarray
+) -> xr.Dataset:
+    """Return a link budget with more loss.
+
+    Parameters
+    ----------
+    link : xarray.Dataset
+        Result of stage 2.
+    more_db : ndarray, shape (time, station, component)
+        Additional loss [dB].
+    detectors_db : array_like, shape () or (time,)
+        Additional loss of all detectors, which only the total attenuation may contain [dB].
+    **others : ndarray
+        New values of other variables, by name.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("tiangong2")
+    >>> link = link_budget(mission, find_sessions(mission))
+    >>> float((with_more_loss(link, np.ones(link.loss.shape)).attenuation - link.attenuation).max().round(3))
+    7.0
+    """
+    added_db = more_db.sum(axis=2)
+    values = others | {
+        "loss": link.loss.values + more_db,
+        "attenuation": link.attenuation.values + added_db,
+        "transmittance": link.transmittance.values * 10 ** (-added_db / 10),
+        "total_attenuation": link.total_attenuation.values + added_db.sum(axis=1) + detectors_db,
     }
-    return changed, channel.assign(
-        {name: channel.variables[name].copy(data=values) for name, values in replaced.items()}
-    )
+    # Variables instead of data arrays, because comparing the coordinates of data arrays takes longer than the rest.
+    return link.assign({name: link.variables[name].copy(data=array) for name, array in values.items()})

@@ -7,14 +7,12 @@ are left out.
 
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
 
 import click
 import numpy as np
 import xarray as xr
 
 from satqkd import bell, channel, coincidence, fiber
-from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.expected import (
     detector_response,
     noise_hz,
@@ -25,9 +23,9 @@ from satqkd.analytic.expected import (
     singles,
 )
 from satqkd.analytic.links import changed_link
+from satqkd.analytic.means import with_means
 from satqkd.analytic.outlook import outlook_observables
 from satqkd.analytic.season import survey_draws
-from satqkd.analytic.sky import with_mean_sky
 from satqkd.analytic.undated import NEXT, draw_nights, link_shown, orbit_draws, with_nights
 from satqkd.calibration.draws import parameter_draws
 from satqkd.channel.stage import contrast_observables, contrast_of, frames_of_plates, polarization_jones
@@ -40,7 +38,6 @@ from satqkd.key.stage import sifted_and_length
 from satqkd.orbit.stage import phase_durations, search
 from satqkd.orbit.timeline import phases_after
 from satqkd.scenario import Scenario, load_scenario
-from satqkd.scenario.fields import Section
 from satqkd.scenario.mission import DecoySource, EntangledSource
 from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
@@ -51,7 +48,6 @@ COUNTED = 100  # draws with counting and fading alone
 OUTLOOK_EVERY = 8  # the outlook, which takes longest, is computed for one in so many draws
 EXTINCTION = re.compile(r"stations\.(\d)\.zenith_extinction_db")
 Values = dict[str, tuple[float | list[float], str]]
-Part = TypeVar("Part", bound=Section)
 
 
 def predictive(
@@ -94,14 +90,15 @@ def predictive(
     >>> found["coincidence.sifted_bits"].dims, found["channel.attenuation"].dims
     (('draw',), ('draw', 'end'))
     """
-    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    scenario = with_means(scenario, orbit)
     require_compensated(scenario)
     beside = beside_draws(scenario, orbit, seed=seed, rows=len(draws))
     rng = stream(seed, scenario.name, "predictive")
     rows, units = _rows(scenario, draws, orbit=orbit, budget=budget, rng=rng, beside=beside)
     for name, (column, unit) in _of_survey(scenario, draws, orbit, seed).items():
         rows[name], units[name] = column, unit
-    known = scenario.replaced({"orbit.measurement_nights": "stated"})
+    # With all values known the nights are the stated ones, and the outlook, an expectation, is one number.
+    known = scenario.replaced({"orbit.measurement_nights": "stated", "outlook": {}})
     alone = stream(seed, scenario.name, "predictive", "counting")
     times = min(COUNTED, len(draws))
     counting, _ = _rows(known, [{}] * times, orbit=orbit, budget=budget, rng=alone, beside=[{}] * times)
@@ -222,18 +219,16 @@ def beside_draws(scenario: Scenario, orbit: xr.Dataset, *, seed: int, rows: int)
     found: list[dict[str, Values]] = []
     for row in uniform:
         drawn = zip(names, row, strict=True)
-        changes = {key: one.uncertainty.quantile(p) for one, p in drawn for key in one.keys}
+        changed = scenario.replaced({key: one.uncertainty.quantile(p) for one, p in drawn for key in one.keys})
         values: dict[str, Values] = {}
-        if (train := scenario.polarization.train) is not None:
-            optics = _with(train, changes, "polarization.train.")
+        if (optics := changed.polarization.train) is not None:
             turned, late, standing = frames_of_plates(shown, delay_s=optics.plate_delay_s)
             contrasts = (
                 contrast_of(optics, polarization_jones(optics, rotation_rad=turned, plate_rotation_rad=plates_rad))
                 for plates_rad in (late, standing)
             )
             values["channel"] = contrast_observables(*contrasts)
-        if scenario.orbit.acquisition is not None:
-            acquisition = _with(scenario.orbit.acquisition, changes, "orbit.acquisition.")
+        if (acquisition := changed.orbit.acquisition) is not None:
             starts_s = phases_after(
                 orbit.phase_start.values[orbit.attrs["showcase"]],
                 initialisation_s=acquisition.initialisation_s,
@@ -243,19 +238,6 @@ def beside_draws(scenario: Scenario, orbit: xr.Dataset, *, seed: int, rows: int)
             values["orbit"] = dict(phase_durations(starts_s))
         found.append(values)
     return found
-
-
-def _with(section: Part, changes: dict[str, float], prefix: str) -> Part:
-    """Return a section of a scenario with changed values, by dotted key of the scenario."""
-    tree: Any = section.model_dump()
-    for key, value in changes.items():
-        if key.startswith(prefix):
-            *parents, leaf = key.removeprefix(prefix).split(".")
-            node = tree
-            for part in parents:
-                node = node[int(part)] if isinstance(node, list | tuple) else node[part]
-            node[leaf] = value
-    return type(section).model_validate(tree)
 
 
 def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:

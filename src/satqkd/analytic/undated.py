@@ -11,7 +11,7 @@ from datetime import timedelta
 import numpy as np
 import xarray as xr
 
-from satqkd.analytic.links import changed_link
+from satqkd.analytic.links import changed_link, with_more_loss
 from satqkd.channel import extinction_db, link_budget, to_db
 from satqkd.orbit import find_sessions, observables
 from satqkd.scenario import Scenario
@@ -109,16 +109,7 @@ def with_nights(scenario: Scenario, link: xr.Dataset, nights: Nights, *, session
         # Extinction in dB is proportional to that at the zenith.
         per_db = extinction_db(elevation, zenith_extinction_db=1.0)
         more[:, i, components.index("atmosphere")] = per_db * (values[number] - own)
-    added = more.sum(axis=2)
-    changed = {
-        "loss": link.loss.values + more,
-        "attenuation": link.attenuation.values + added,
-        "transmittance": link.transmittance.values * 10 ** (-added / 10),
-        "total_attenuation": link.total_attenuation.values + added.sum(axis=1),
-    }
-    if session is None:
-        changed["measurement"] = nights.measurement
-    return link.assign({name: link.variables[name].copy(data=values) for name, values in changed.items()})
+    return with_more_loss(link, more, **({"measurement": nights.measurement} if session is None else {}))
 
 
 def shown_alone(scenario: Scenario, changes: Mapping[str, float]) -> Scenario:
