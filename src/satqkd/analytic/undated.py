@@ -7,6 +7,7 @@ elevation. The mean transmittance of the longest measurement stays the same, bec
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -127,12 +128,12 @@ def shown_alone(scenario: Scenario, changes: Mapping[str, float]) -> Scenario:
     >>> find_sessions(shown_alone(load_scenario("yin2020"), {"orbit.min_elevation_deg": 12.5})).sizes["session"]
     1
     """
-    changed = scenario.replaced({key: value for key, value in changes.items() if key.startswith(GEOMETRY)})
-    shown = scenario.orbit.showcase or scenario.orbit.search_start
-    limits = {"search_start": shown - AROUND, "search_end": shown + AROUND} if scenario.orbit.showcase else {}
-    orbit = changed.orbit.model_copy(update={**limits, "min_duration_s": 0, "survey": None})
-    measurement = changed.measurements[0].model_copy(update={"duration_s": None, "pause_s": 0})
-    return changed.model_copy(update={"orbit": orbit, "measurements": (measurement,), "relay": None})
+    values: dict[str, Any] = {key: value for key, value in changes.items() if key.startswith(GEOMETRY)}
+    if shown := scenario.orbit.showcase:
+        values |= {"orbit.search_start": shown - AROUND, "orbit.search_end": shown + AROUND}
+    first = scenario.measurements[0].model_dump() | {"duration_s": None, "pause_s": 0}
+    values |= {"orbit.min_duration_s": 0, "orbit.survey": None, "measurements": [first], "relay": None}
+    return scenario.replaced(values)
 
 
 def geometry_keys(draws: Sequence[Mapping[str, float]]) -> list[str]:
