@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.channel import air_mass, drawn_extinctions_db
 from satqkd.papers.results import DRAWS, Results, percentiles
@@ -34,6 +36,20 @@ def season(results: Results) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def efficiency_through(link: xr.Dataset, extinction_db: ArrayLike) -> np.ndarray:
+    """Return the efficiency of a link with another extinction at the zenith than its budget has [1].
+
+    Parameters
+    ----------
+    link : xarray.Dataset
+        Rows of stage 2 for one station.
+    extinction_db : array_like
+        Extinction of one air mass [dB]; it broadcasts with the rows.
+    """
+    more_db = np.asarray(extinction_db) * air_mass(link.elevation.values) - link.loss.sel(component="atmosphere").values
+    return link.transmittance.values * 10 ** (-more_db / 10)
+
+
 def clear_and_hazy(results: Results) -> pd.DataFrame:
     """Return the efficiency of the link to the first station through the pass shown, on clear and on hazy nights.
 
@@ -43,8 +59,6 @@ def clear_and_hazy(results: Results) -> pd.DataFrame:
     rows, elapsed_s = results.shown()
     link = results.channel.isel(time=rows, station=0)
     _, drawn = season(results)
-    stated = results.scenario.stations[0].zenith_extinction_db
-    mass = air_mass(link.elevation.values)
     table = pd.DataFrame(
         {
             "elapsed_s": elapsed_s,
@@ -54,8 +68,7 @@ def clear_and_hazy(results: Results) -> pd.DataFrame:
         }
     )
     for name, percent in (("clear", CLEAR_PERCENT), ("median", 50), ("hazy", HAZY_PERCENT)):
-        more_db = (np.percentile(drawn, percent) - stated) * mass
-        table[name] = link.transmittance.values * 10 ** (-more_db / 10)
+        table[name] = efficiency_through(link, np.percentile(drawn, percent))
     return table
 
 
@@ -69,8 +82,7 @@ def through_the_season(results: Results) -> pd.DataFrame:
     link = results.channel.isel(time=rows, station=0)
     nearest = link.isel(time=int(np.argmin(link.range.values)))
     times, drawn = season(results)
-    more_db = (drawn - results.scenario.stations[0].zenith_extinction_db) * float(air_mass(nearest.elevation.values))
-    efficiency = float(nearest.transmittance) * 10 ** (-more_db / 10)
+    efficiency = efficiency_through(nearest, drawn)
     one_season = {
         "night": np.datetime_as_string(times, unit="D"),
         "extinction_db": drawn[0],
