@@ -32,9 +32,7 @@ from satqkd.channel.stage import contrast_observables, contrast_of, frames_of_pl
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.dataset import label, load, save, variable
 from satqkd.files import save_provenance
-from satqkd.key.proofs.decoy import DecoyKey
-from satqkd.key.proofs.entropy import binary_entropy
-from satqkd.key.stage import sifted_and_length
+from satqkd.key.stage import length_observables, sifted_and_length
 from satqkd.orbit.stage import phase_durations, search
 from satqkd.orbit.timeline import phases_after
 from satqkd.scenario import Scenario, load_scenario
@@ -384,37 +382,16 @@ def key_of(scenario: Scenario, counted: xr.Dataset) -> Values:
     own, plain = (
         length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in (scenario.key.bound, "asymptotic")
     )
-    signal = data.isel(intensity_level=0) if "pulses" in data else data
-    sifted, errors = float(signal.sifted.sum()), float(signal.errors.sum())
-    duration_s, bits, leak = float(data.duration), float(own.length), float(own.leak_ec)
-    result: Values = {
-        "key_length": (bits, "1"),
-        "key_rate": (bits / duration_s, "bit/s"),
-        "asymptotic_key_rate": (float(plain.length) / duration_s, "bit/s"),
-        "leak_ec": (leak, "1"),
-        "qber": (errors / sifted if sifted else np.nan, "1"),
-    }
-    if isinstance(own, DecoyKey):
-        assert own.z is not None and own.x is not None
-        phase_errors = np.array([float(own.z.phase_error), float(own.x.phase_error)])
-        pulses, pooled = data.pulses.values, float(data.pooled_length)
-        return result | {
-            "key_per_pulse": (bits / float(pulses.sum()), "1"),
-            "leak_ec_per_pulse": (leak / float(pulses[0]), "1"),
-            "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(phase_errors))), "1"),
-            "pooled_key_length": (pooled, "1"),
-            "pooled_key_rate": (pooled / duration_s, "bit/s"),
-            "pooled_key_per_pulse": (pooled / float(pulses.sum()), "1"),
-            "pooled_privacy_amplification_factor": (1 - float(binary_entropy(data.pooled_phase_error.values)), "1"),
-        }
-    return result | {
-        "sifted_bits": (sifted, "1"),
-        "sifted_errors": (errors, "1"),
-        "sifted_rate": (sifted / duration_s, "bit/s"),
-        "qber_z": (float(data.qber[0]), "1"),
-        "qber_x": (float(data.qber[1]), "1"),
-        "qber_threshold": (float(data.qber_threshold), "1"),
-    }
+    assert own.z is not None and own.x is not None
+    return dict(
+        length_observables(
+            data,
+            length=float(own.length),
+            asymptotic_length=float(plain.length),
+            leak_ec=float(own.leak_ec),
+            phase_errors=[float(own.z.phase_error), float(own.x.phase_error)],
+        )
+    )
 
 
 def _key_for_fiber(scenario: Scenario, key: Values, counted: xr.Dataset) -> xr.Dataset:
