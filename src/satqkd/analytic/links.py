@@ -22,6 +22,9 @@ FACTORS = re.compile(
     r"transmitter\.(optics_efficiency|pointing_jitter_urad)"
     r"|stations\.\d\.(receiver_efficiency|zenith_extinction_db|detectors\.\d\.efficiency)"
 )
+JITTER = "transmitter.pointing_jitter_urad"
+# Variables of tracking, of a scanned far field and of correlated fading, which also depend on the jitter.
+OF_JITTER = ("pointing_jitter", "divergence_scanned", "pointing_variance")
 
 
 def changed_link(
@@ -60,12 +63,14 @@ def changed_link(
     if isinstance(changed, Bench):
         return changed, link_budget(changed, orbit)
     tracking = scenario.transmitter.tracking
-    if tracking is not None and tracking.jitter == "stated":  # the loops are only shown, and do not act on the link
+    # The loops are only shown where the jitter is stated, unless fading has their correlation time.
+    if tracking is not None and tracking.jitter == "stated" and scenario.channel.fading == "cells":
         changes = {key: value for key, value in changes.items() if not key.startswith("transmitter.tracking.")}
         if changed.transmitter.tracking not in (tracking, None):
             error = channel.tracking_error.copy(data=tracking_error_rad(changed.transmitter.tracking))
             channel = channel.assign(tracking_error=error)
-    if any(LINK.match(key) and not FACTORS.match(key) for key in changes):
+    jitter_is_shown = JITTER in changes and not {*channel}.isdisjoint(OF_JITTER)
+    if jitter_is_shown or any(LINK.match(key) and not FACTORS.match(key) for key in changes):
         return changed, link_budget(changed, orbit, seed=channel.attrs.get("seed"))
     if not any(FACTORS.match(key) for key in changes):
         return changed, channel
@@ -77,7 +82,7 @@ def changed_link(
     fading_variance = channel.fading_variance.values
     beam = tuple(scenario.transmitter.divergence_rad)
     jitters = [one.transmitter.pointing_jitter_urad * 1e-6 for one in (scenario, changed)]
-    if jitters[0] != jitters[1] and (tracking is None or tracking.jitter == "stated"):
+    if jitters[0] != jitters[1]:
         means = [mean_pointing_factor(jitter, beam) for jitter in jitters]
         more[..., index["pointing"]] = to_db(means[1] / means[0])
         spreads = [1 + pointing_variance(jitter, beam) for jitter in jitters]
