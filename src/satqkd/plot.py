@@ -168,19 +168,6 @@ def no_data(text: str) -> Figure:
     return figure
 
 
-def published_range(axis: Axes, low: float, high: float, text: str) -> None:
-    """Mark the range from the lowest to the highest value that a paper prints.
-
-    Examples
-    --------
-    >>> figure, axis = new_figure()
-    >>> published_range(axis, 1600.0, 2400.0, "published")
-    >>> axis.patches[0].get_label()
-    'published'
-    """
-    axis.axhspan(low, high, color=ORANGE, alpha=0.12, lw=0, label=text)
-
-
 def save_figure(figure: Figure, path: str | Path) -> Figure:
     """Write a figure as SVG and as PNG, without the time of day, and return it for a notebook to show.
 

@@ -831,6 +831,9 @@ def leakage_terms(
     >>> tagged.item(), patterns.round(1).item()
     (6.0, 121.0)
     """
+    if not np.any(np.asarray(returned_photons) > 0.0):  # the usual case, asked for at every step of a search
+        nothing = np.zeros(np.broadcast(pulses, returned_photons, eps_sec).shape)
+        return nothing, nothing
     log_tail = np.vectorize(_log_phase_tail.py_func)(eps_sec) - np.log(4.0)
     tagged = most_tagged(pulses, returned_photons=returned_photons, log_tail=log_tail)
     return tagged, np.where(np.asarray(returned_photons) > 0.0, np.log(4.0) + log_subsets(pulses, tagged), 0.0)
