@@ -124,6 +124,7 @@ def test_stage_1_says_that_a_bench_has_no_orbit(scenario):
     ("mission", "key", "value", "words"),
     [
         ("yin2020", "measurements.1.pause_s", 2, "measurement bell has pause_s=2: only recordings have pauses"),
+        ("yin2020", "channel.nights.sessions", "drawn", "would both draw the air of each night: give one of the two"),
         ("liao2017", "coincidence.window_ns", 11, "window_ns=11 is longer than the 10 ns between pulses"),
         ("liao2017", "coincidence.dead_time_rule", "detector", "dead_time_rule=detector is for pairs"),
         ("recorded_example", "stations.0.start_uncertainty_s", 0, "stations.0.start_uncertainty_s=0 is wrong"),

@@ -228,7 +228,8 @@ def test_a_hazy_night_lets_less_light_through_than_a_clear_one(results):
 def test_the_air_of_a_drawn_session_is_replaced_and_not_added_to(results, missions):
     """With drawn nights the link budget has another extinction than the stated one."""
     stated = results["yin2020"]
-    mission = missions["yin2020"].replaced({"channel.nights.sessions": "drawn"})
+    nights = {"channel.nights.sessions": "drawn", "orbit.measurement_nights": "stated"}
+    mission = missions["yin2020"].replaced(nights)
     drawn = replace(stated, channel=link_budget(mission, stated.orbit, seed=3))
     own, other = clear_and_hazy(stated), clear_and_hazy(drawn)
     assert abs(other.efficiency / own.efficiency - 1).max() > 0.01
