@@ -300,8 +300,8 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float, folder:
     # One addition after the other, so that the pieces change no bit.
     for since, number in steps:
         angle = since % period_ps * (2 * np.pi / period_ps)
-        for total, term in ((n, 1.0), (cos, np.cos(angle)), (sin, np.sin(angle)), (moment, since)):
-            np.add.at(total, number, term)
+        for sums, term in ((n, 1.0), (cos, np.cos(angle)), (sin, np.sin(angle)), (moment, since)):
+            np.add.at(sums, number, term)
     resultant = cos + 1j * sin
     length = np.abs(resultant) / np.maximum(n, 1)
     seen = np.flatnonzero(n * length**2 > np.log(n.size / FALSE_ALARM))
@@ -320,14 +320,14 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float, folder:
         for since, _ in steps:
             distance.append(np.abs(_off_pulses(since, (slope, left), (time, rest), period_ps)))
         scatter_ps = max(MAD_TO_SIGMA * float(np.median(distance.array(), overwrite_input=True)), 1.0)
-        n_near, total = np.zeros((2, steps.size))
+        n_near, moved = np.zeros((2, steps.size))
         for since, number in steps:
             off = _off_pulses(since, (slope, left), (time, rest), period_ps)
             near = np.abs(off) < PEAK_SIGMA * scatter_ps
             np.add.at(n_near, number[near], 1.0)
-            np.add.at(total, number[near], off[near])
+            np.add.at(moved, number[near], off[near])
         n_near = np.maximum(n_near[seen], 1)
-        delay = left + slope * time + rest + total[seen] / n_near
+        delay = left + slope * time + rest + moved[seen] / n_near
         variance = scatter_ps**2 / n_near
     slope, left = _line(time, delay, variance)
     rest = delay - left - slope * time

@@ -154,8 +154,8 @@ class PulseTally(Tally):
     >>> source = load_scenario("pulses_example").replaced({"source.pulse_rate_hz": 1e6}).source
     >>> tally = PulseTally(1, ".", source, PulseLog(np.array([3, 1, 2], np.uint8)))
     >>> tally.add_tags((np.array([500_000, 1_500_100]), np.array([3, 1], np.uint8)))
-    >>> tally.delays[3, 3, 100], tally.delays[1, 1, 101], tally.evidence.round(1).tolist()
-    (np.int64(1), np.int64(1), [2.3])
+    >>> tally.delays[[3, 1], [3, 1], [100, 101]].tolist(), tally.evidence.round(1).tolist()
+    ([1, 1], [1.1])
     """
 
     def __init__(self, seconds: int, folder: str | Path, source: DecoyPulses, log: PulseLog) -> None:
