@@ -1,4 +1,4 @@
-"""Recordings of pairs that are longer than the memory: ten times the tags take as much of it."""
+"""Recordings of pairs and of pulses that are longer than the memory: many times the tags take as much of it."""
 
 import subprocess
 import sys
@@ -15,12 +15,14 @@ from satqkd.coincidence import coincidences, recover_clock, spool, streams
 from satqkd.coincidence.health import mean_delay_by_second
 from satqkd.coincidence.spool import Spool
 from satqkd.detection import write_tags
+from satqkd.detection.recordings import TagWriter
 from satqkd.scenario import load_scenario
 
 SECOND_PS = 10**12
 PAIRS_HZ, NOISE_HZ = 60_000, 40_000
+PULSES_HZ, TRIED_HZ, DARK_HZ = 1_000_000, 150_000, 10_000
 FEW_S, MANY_S = 20, 100
-MB_A_TAG = 9e-6
+MB_A_TAG, MB_A_PULSE = 9e-6, 1e-6
 # Tags in memory would take all of what was added, their times alone eight ninths.
 A_QUARTER = 0.25
 # Pieces and chunks are small, so that their buffers are full in either recording.
@@ -29,8 +31,7 @@ from satqkd import dataset
 from satqkd.coincidence import coincidences, streams
 from satqkd.scenario import load_scenario
 dataset.CHUNK, streams.PIECE = 1 << 15, 1 << 16
-halves = {{f"measurements.{{m}}.duration_s": {half} for m in (0, 1)}}
-scenario = load_scenario({scenario!r}).replaced(halves)
+scenario = load_scenario({scenario!r}).replaced({changes})
 data = coincidences(scenario, None, {tags!r}, path={path!r})
 print(data.sizes["coincidence"], *data.finding_kind.values)
 """
@@ -52,6 +53,41 @@ def written(folder, seconds):
     for seed, name in enumerate(("alice", "bob"), 2):
         write_tags(recording(seconds, seed), folder / "detection.zarr", name)
     zarr.open_group(folder / "detection.zarr", mode="a").attrs.update(seed=0, run=1)
+    return folder
+
+
+def sent(second, pulses_hz=PULSES_HZ):
+    """The pulses of a second, 4 x intensity + 2 x basis + bit: half of them are signals."""
+    rng = np.random.default_rng([0, second])
+    intensity = np.array([0, 0, 1, 2], np.uint8)[rng.integers(0, 4, pulses_hz)]
+    return 4 * intensity + rng.integers(0, 4, pulses_hz, dtype=np.uint8)
+
+
+def received(pulses, *, tried_hz=TRIED_HZ, dark_hz=DARK_HZ, bend_ps=0):
+    """The tags of each second at a receiver of pulses, whose clock is fast by 3 ppm and bends."""
+    for second, states in enumerate(pulses):
+        rng = np.random.default_rng([1, second])
+        pulse = rng.integers(0, states.size, tried_hz)
+        pulse = pulse[rng.random(pulse.size) < np.array([1, 0.125, 0])[states[pulse] >> 2]]
+        basis, bit, setting = (states[pulse] >> 1) & 1, states[pulse] & 1, rng.integers(0, 2, pulse.size)
+        wrong = rng.random(pulse.size) < np.where(setting == basis, 0.02, 0.5)
+        detector = np.append(2 * setting + (bit ^ wrong), rng.integers(0, 4, dark_hz)).astype(np.uint8)
+        since_s = (pulse + 0.5) / states.size + 300e-12 * rng.standard_normal(pulse.size)
+        true_s = second + np.append(since_s, rng.uniform(1e-6, 1 - 1e-6, dark_hz))
+        time = np.rint((1 + 3e-6) * SECOND_PS * true_s + bend_ps * np.sin(true_s)).astype(np.int64) + SECOND_PS // 100
+        order = np.argsort(time)
+        yield xr.Dataset({"time": ("tag", time[order]), "detector": ("tag", detector[order])})
+
+
+def written_pulses(folder, tags, log, *, repeats=False):
+    folder.mkdir(exist_ok=True)
+    write_tags(tags, folder / "detection.zarr", "bob")
+    store = zarr.open_group(folder / "detection.zarr", mode="a")
+    store.attrs.update(seed=0, run=1)
+    writer = TagWriter(store.create_group("transmitter/log", attributes={"repeats": repeats}), {"state": "uint8"})
+    for states in log:
+        writer.append(state=states)
+    writer.close()
     return folder
 
 
@@ -113,16 +149,35 @@ def test_the_size_of_pieces_changes_no_result_of_recordings(root, monkeypatch, t
     assert "jump" in whole.finding_kind.values and whole.sizes["coincidence"] > 10_000
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("repeats", [False, True])
+def test_the_size_of_pieces_changes_no_result_of_pulses(repeats, root, monkeypatch, tmp_path):
+    """The clock bends, and jumps by five pulses, so that the search for them is done in pieces as well."""
+    pulses_hz, record_s, jump_ps = 200_000, 3, 5 * 5_000_000
+    scenario = load_scenario(root / "data/scenarios/pulses_example.yaml").replaced(
+        {"source.pulse_rate_hz": pulses_hz, "transmitter.repeats": repeats, "measurements.0.duration_s": 9}
+    )
+    pulses = [sent(second % record_s if repeats else second, pulses_hz) for second in range(10)]
+    tags = received(pulses, tried_hz=9000, dark_hz=500, bend_ps=400_000)
+    late = (piece.assign(time=piece.time + jump_ps * (second >= 8)) for second, piece in enumerate(tags))
+    written_pulses(tmp_path, late, pulses[:record_s] if repeats else pulses, repeats=repeats)
+    whole = coincidences(scenario, None, tmp_path / "detection.zarr", path=tmp_path / "whole.nc").load()
+    in_small_pieces(monkeypatch)
+    pieces = coincidences(scenario, None, tmp_path / "detection.zarr", path=tmp_path / "pieces.nc").load()
+    assert pieces.identical(whole)
+    assert "jump" in whole.finding_kind.values and whole.sizes["coincidence"] > 10_000
+
+
 def own_mb(process):
     """The memory of a process that is not mapped from files [MB]: pages of files are given back when it is needed."""
     used = process.memory_info()
     return (used.rss - used.shared) / 1e6
 
 
-def peak_of_matching(root, folder, seconds):
+def peak_of_matching(scenario, changes, folder):
     """The most memory of a process that matches a recording [MB], and what it prints."""
-    names = {"tags": f"{folder}/detection.zarr", "path": f"{folder}/coincidence.nc", "half": seconds // 2}
-    code = MATCH.format(scenario=str(root / "data/scenarios/recorded_example.yaml"), **names)
+    names = {"tags": f"{folder}/detection.zarr", "path": f"{folder}/coincidence.nc"}
+    code = MATCH.format(scenario=str(scenario), changes=changes, **names)
     with psutil.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         peak = 0.0
         while process.poll() is None:
@@ -138,9 +193,26 @@ def test_memory_does_not_grow_with_the_tags(root, tmp_path):
     peaks = []
     for seconds in (2, FEW_S, MANY_S):  # the first one compiles
         folder = tmp_path / f"{len(peaks)}"
-        peak, found = peak_of_matching(root, written(folder, seconds), seconds)
+        halves = {f"measurements.{m}.duration_s": seconds // 2 for m in (0, 1)}
+        scenario = root / "data/scenarios/recorded_example.yaml"
+        peak, found = peak_of_matching(scenario, halves, written(folder, seconds))
         assert int(found[0]) > 0.9 * seconds * PAIRS_HZ and len(found) == 1
         assert [path.name for path in sorted(folder.iterdir())] == ["coincidence.nc", "detection.zarr"]
         peaks.append(peak)
     added = 2 * (MANY_S - FEW_S) * (PAIRS_HZ + NOISE_HZ)
     assert peaks[2] - peaks[1] < A_QUARTER * MB_A_TAG * added, peaks
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_tags_and_the_log_of_pulses(root, tmp_path):
+    peaks, tags = [], []
+    for seconds in (2, FEW_S, MANY_S):  # the first one compiles
+        folder = written_pulses(tmp_path / f"{seconds}", received(map(sent, range(seconds))), map(sent, range(seconds)))
+        changes = {"source.pulse_rate_hz": PULSES_HZ, "measurements.0.duration_s": seconds}
+        peak, found = peak_of_matching(root / "data/scenarios/pulses_example.yaml", changes, folder)
+        assert int(found[0]) > 0.5 * seconds * TRIED_HZ and len(found) == 1
+        assert [path.name for path in sorted(folder.iterdir())] == ["coincidence.nc", "detection.zarr"]
+        peaks.append(peak)
+        tags.append(zarr.open_group(folder / "detection.zarr")["bob/photons/time"].size)
+    grown_mb = MB_A_TAG * (tags[2] - tags[1]) + MB_A_PULSE * (MANY_S - FEW_S) * PULSES_HZ
+    assert peaks[2] - peaks[1] < A_QUARTER * grown_mb, peaks

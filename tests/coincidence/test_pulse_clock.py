@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from satqkd.coincidence.pulse_clock import PulseLog, log_scores, place_in_log, recover_pulse_clock
+from satqkd.coincidence import streams
+from satqkd.coincidence.pulse_clock import PulseLog, central, log_scores, place_in_log, recover_pulse_clock
 
 MU, SHARES = np.array([0.8, 0.1, 0.0]), [0.5, 0.25, 0.25]
 RATE_HZ, JITTER_S = 1e6, 5e-9
@@ -102,6 +103,20 @@ def test_a_record_that_repeats_unsaid_is_noticed():
     unrolled = PulseLog(np.tile(log.states, 2000))
     with pytest.raises(ValueError, match="that are 5000 pulses apart fit the tags equally well: .* repeats: true"):
         recovered(local_ps, channel, unrolled)
+
+
+def test_the_central_tags_of_central_tags_are_those_of_all():
+    for size in range(1, 30):
+        tags = np.arange(size)
+        assert (tags[central(size, 12)][central(min(size, 12), 4)] == tags[central(size, 4)]).all()
+
+
+@pytest.mark.parametrize(("repeats", "first"), [(False, 0), (False, 7), (True, 0), (True, 7)])
+def test_counted_pulses_are_those_of_the_log(repeats, first, monkeypatch):
+    log = PulseLog(np.random.default_rng(1).integers(0, 12, 50).astype(np.uint8), repeats, first)
+    plain = np.bincount(log.at(np.arange(-20, 90)) >> 2, minlength=4)[:3]
+    monkeypatch.setattr(streams, "PIECE", 11)
+    assert log.counted(-20, 90).tolist() == plain.tolist()
 
 
 def test_likelihood_ratios_have_a_mean_of_one_over_random_logs():

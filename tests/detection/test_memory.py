@@ -3,10 +3,16 @@
 import subprocess
 import sys
 
+import numpy as np
+import pyarrow as pa
 import pytest
+import xarray as xr
+from pyarrow import parquet
+
+from satqkd.detection import write_tags
 
 FEW, MANY = 1 << 22, 1 << 24
-MB_A_TAG = 9e-6
+MB_A_TAG, MB_A_PULSE = 9e-6, 1e-6
 # A reader that kept its tags would grow by all of what was added; one that kept the times by eight ninths.
 A_QUARTER = 0.25
 WRITE = """
@@ -39,6 +45,13 @@ for _ in range(2):
     write_tags(tag_chunks("{folder}/{size}.{name}"), "{folder}/{size}.zarr", "alice")
 print(peak_mb())
 """
+IMPORT = """
+from benchmarks.pair import memory_mb
+from satqkd import load_scenario
+from satqkd.detection import import_recordings
+import_recordings(load_scenario("{folder}/pulses_example.yaml"), "{folder}/detection.zarr")
+print(memory_mb("VmHWM"))
+"""
 
 
 @pytest.mark.slow
@@ -61,3 +74,29 @@ def test_memory_does_not_grow_with_the_tags(name, many, writing, reading, root, 
     run(writing, sizes=sizes)
     few_mb, many_mb = (int(run(reading, size=size)) for size in sizes)
     assert many_mb - few_mb < A_QUARTER * MB_A_TAG * (many - FEW), (few_mb, many_mb)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_log_of_a_transmitter(root, tmp_path):
+    """The library's buffers grow by some 30 MB; the states alone would by a byte a pulse."""
+    (tmp_path / "recordings").mkdir()
+    time = 1_000_000 * np.arange(400)
+    tags = xr.Dataset({"time": ("tag", time), "detector": ("tag", np.arange(400, dtype=np.uint8) % 4)})
+    write_tags(tags, tmp_path / "recordings/example_receiver.a1")
+    scenario = (root / "data/scenarios/pulses_example.yaml").read_text()
+
+    def peak_mb(size):
+        folder = tmp_path / f"{size}"
+        folder.mkdir()
+        (folder / "pulses_example.yaml").write_text(scenario.replace("example_log", f"{size}"))
+        rows = np.random.default_rng(1).integers(0, [[4], [2], [2]], (3, FEW), np.uint8)
+        piece = pa.table({"intensity": np.array([0, 0, 1, 2], np.uint8)[rows[0]], "basis": rows[1], "bit": rows[2]})
+        with parquet.ParquetWriter(tmp_path / f"recordings/{size}.parquet", piece.schema) as log:
+            for _ in range(size // FEW):
+                log.write_table(piece)
+        code = IMPORT.format(folder=folder)
+        done = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, stdout=subprocess.PIPE, text=True)
+        return int(done.stdout)
+
+    few_mb, many_mb = peak_mb(4 * FEW), peak_mb(24 * FEW)
+    assert many_mb - few_mb < MB_A_PULSE * 20 * FEW, (few_mb, many_mb)

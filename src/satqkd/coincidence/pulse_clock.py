@@ -1,12 +1,16 @@
 """Recover a receiver's clock against the transmitter's log: from the comb of its pulses, and by identifying them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numba
 import numpy as np
 
+from satqkd.coincidence import streams
 from satqkd.coincidence.acquisition import FALSE_ALARM, MAX_DRIFT
 from satqkd.coincidence.clock import Clock
+from satqkd.coincidence.spool import Spool
 from satqkd.flight import PS
 from satqkd.result import Result
 
@@ -36,7 +40,7 @@ class PulseLog(Result):
     Attributes
     ----------
     states : ndarray of uint8, shape (pulse,)
-        4 x intensity + 2 x basis + bit of each pulse.
+        4 x intensity + 2 x basis + bit of each pulse. It may be mapped from a file.
     repeats : bool
         Whether the record is sent again and again.
     first : int
@@ -81,6 +85,20 @@ class PulseLog(Result):
             constant_values=NO_PULSE,
         )
 
+    def counted(self, first: int, end: int) -> np.ndarray:
+        """Return the number of pulses of each intensity from `first` to before `end`, read in pieces.
+
+        Examples
+        --------
+        >>> PulseLog(np.array([0, 7, 3, 8], np.uint8)).counted(-1, 6).tolist()
+        [2, 1, 1]
+        """
+        total = np.zeros(NO_PULSE >> 2, np.int64)
+        for low in range(first, end, streams.PIECE):
+            intensity = self.between(low, min(low + streams.PIECE, end)) >> 2
+            total += np.bincount(intensity, minlength=total.size)[: total.size]
+        return total
+
 
 def recover_pulse_clock(
     local_ps: np.ndarray,
@@ -91,6 +109,7 @@ def recover_pulse_clock(
     mean_photon_numbers: np.ndarray,
     prior_offset_s: float = 0.0,
     reach_s: float = 2.0,
+    folder: str | Path | None = None,
 ) -> Clock:
     """Recover offset and drift of a receiver's clock against the transmitter's log of pulses.
 
@@ -109,6 +128,9 @@ def recover_pulse_clock(
     mean_photon_numbers : ndarray, shape (intensity,)
     prior_offset_s, reach_s : float
         The tags' time at time zero of the transmitter, and the largest error of this time [s].
+    folder : str or Path, optional
+        Where the tags' distances from the pulses are kept meanwhile if they are many; by default with the system's
+        temporary files. With tags that are mapped from a file memory hardly grows with them.
 
     Returns
     -------
@@ -138,15 +160,16 @@ def recover_pulse_clock(
     if local_ps.size < FEWEST_TAGS:
         raise ValueError(f"{local_ps.size} tags do not show a comb of pulses: it takes {FEWEST_TAGS}")
     drift = comb_drift(local_ps, period_ps)
-    clock = _followed_comb(local_ps, period_ps, drift)
-    pulse = np.floor(clock.true_s(local_ps) * pulse_rate_hz).astype(np.int64)
+    clock = _followed_comb(local_ps, period_ps, drift, folder)
+    part = central(local_ps.size, ALL_TAGS)
+    pulse = np.floor(clock.true_s(local_ps[part]) * pulse_rate_hz).astype(np.int64)
     scores = log_scores(log, mean_photon_numbers)
     # The comb does not say which pulse is the first.
     centre, half = (
         int(np.rint((clock.offset_s - prior_offset_s) * pulse_rate_hz)),
         int(np.ceil(reach_s * pulse_rate_hz)),
     )
-    shift, false_alarm = place_in_log(pulse, channel, log, scores, first=centre - half, count=2 * half + 1)
+    shift, false_alarm = place_in_log(pulse, channel[part], log, scores, first=centre - half, count=2 * half + 1)
     moved_s = shift / pulse_rate_hz
     middle_s = float(clock.true_s(local_ps[local_ps.size // 2 :][:1])[0]) + moved_s
     return replace(
@@ -206,11 +229,21 @@ def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
     )
 
 
+def central(size: int, tags: int) -> slice:
+    """Return which of a number of tags are the central ones, or all where they are not more.
+
+    Examples
+    --------
+    >>> central(10, 4)
+    slice(3, 7, None)
+    """
+    return slice(max(size // 2 - tags // 2, 0), min(size // 2 + tags // 2, size))
+
+
 def _stretch(local_ps: np.ndarray, tags: int, period_ps: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Return phase and time from the middle of the central tags, in radians of the period, and their span [ps]."""
-    middle = local_ps.size // 2
-    some = local_ps[max(middle - tags // 2, 0) : middle + tags // 2]
-    since = (some - local_ps[middle]).astype(float)
+    some = local_ps[central(local_ps.size, tags)]
+    since = (some - local_ps[local_ps.size // 2]).astype(float)
     radian = 2 * np.pi / period_ps
     return since % period_ps * radian, since * radian, float(max(since[-1] - since[0], period_ps))
 
@@ -229,21 +262,49 @@ def _squared_resultants(phase: np.ndarray, turn: np.ndarray, rates: np.ndarray) 
     return result
 
 
-def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float) -> Clock:
+class _Steps:
+    """Tags of a recording in equal steps of time, read piece by piece.
+
+    Iteration yields the tags' times since the middle one by a clock without their drift [ps], and their steps' numbers.
+    """
+
+    def __init__(self, local_ps: np.ndarray, drift: float) -> None:
+        self._local_ps, self._drift = local_ps, drift
+        self.origin = local_ps[local_ps.size // 2]
+        ends = self._since(local_ps[[0, -1]])
+        span_s = max(float(ends[1] - ends[0]) / PS, 1e-9)
+        self.step_ps = PS * float(np.clip(STEP_TAGS * span_s / local_ps.size, *STEPS_S))
+        self._first = ends[0]
+        self.size = int(self._number(ends)[1]) + 1
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for k in range(0, self._local_ps.size, streams.PIECE):
+            since = self._since(self._local_ps[k : k + streams.PIECE])
+            yield since, self._number(since)
+
+    def _since(self, local_ps: np.ndarray) -> np.ndarray:
+        since: np.ndarray = (local_ps - self.origin) / (1 + self._drift)
+        return since
+
+    def _number(self, since: np.ndarray) -> np.ndarray:
+        return np.floor((since - self._first) / self.step_ps).astype(np.int64)
+
+
+def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float, folder: str | Path | None) -> Clock:
     """Follow the phase of the comb from the middle of a recording to both ends; the first pulse is still unknown."""
-    origin = local_ps[local_ps.size // 2]
-    since = (local_ps - origin) / (1 + drift)
-    span_s = max(float(since[-1] - since[0]) / PS, 1e-9)
-    step_ps = PS * float(np.clip(STEP_TAGS * span_s / local_ps.size, *STEPS_S))
-    number = np.floor((since - since[0]) / step_ps).astype(np.int64)
-    n = np.bincount(number).astype(float)
-    angle = since % period_ps * (2 * np.pi / period_ps)
-    resultant = np.bincount(number, np.cos(angle)) + 1j * np.bincount(number, np.sin(angle))
+    steps = _Steps(local_ps, drift)
+    n, cos, sin, moment = np.zeros((4, steps.size))
+    # One addition after the other, so that the pieces change no bit.
+    for since, number in steps:
+        angle = since % period_ps * (2 * np.pi / period_ps)
+        for sums, term in ((n, 1.0), (cos, np.cos(angle)), (sin, np.sin(angle)), (moment, since)):
+            np.add.at(sums, number, term)
+    resultant = cos + 1j * sin
     length = np.abs(resultant) / np.maximum(n, 1)
     seen = np.flatnonzero(n * length**2 > np.log(n.size / FALSE_ALARM))
     if not seen.size:
         raise ValueError("the comb of pulses fades nowhere into view: record with more light")
-    time = np.bincount(number, since)[seen] / n[seen]
+    time = moment[seen] / n[seen]
     delay = _unwrapped(time, np.angle(resultant[seen]) * period_ps / (2 * np.pi), period_ps)
     # Variance of a mean direction, with the second moment of a normal distribution.
     radians = (1 - length[seen] ** 4) / (2 * n[seen] * length[seen] ** 2)
@@ -252,22 +313,28 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float) -> Cloc
         slope, left = _line(time, delay, variance)
         rest = delay - left - slope * time
         rest = rest if _bends(rest, variance) else np.zeros(rest.size)
-        curve = left + slope * since + np.interp(since, time, rest)
-        off = (since - curve + period_ps / 2) % period_ps - period_ps / 2
-        scatter_ps = max(MAD_TO_SIGMA * float(np.median(np.abs(off))), 1.0)
-        near = np.abs(off) < PEAK_SIGMA * scatter_ps
-        n_near = np.maximum(np.bincount(number[near], minlength=n.size)[seen], 1)
-        delay = left + slope * time + rest + np.bincount(number[near], off[near], minlength=n.size)[seen] / n_near
+        distance = Spool(float, folder)
+        for since, _ in steps:
+            distance.append(np.abs(_off_pulses(since, (slope, left), (time, rest), period_ps)))
+        scatter_ps = max(MAD_TO_SIGMA * float(np.median(distance.array(), overwrite_input=True)), 1.0)
+        n_near, moved = np.zeros((2, steps.size))
+        for since, number in steps:
+            off = _off_pulses(since, (slope, left), (time, rest), period_ps)
+            near = np.abs(off) < PEAK_SIGMA * scatter_ps
+            np.add.at(n_near, number[near], 1.0)
+            np.add.at(moved, number[near], off[near])
+        n_near = np.maximum(n_near[seen], 1)
+        delay = left + slope * time + rest + moved[seen] / n_near
         variance = scatter_ps**2 / n_near
     slope, left = _line(time, delay, variance)
     rest = delay - left - slope * time
     total = 1 / np.sum(1 / variance)
     full_drift = (1 + drift) / (1 - slope) - 1
     clock = Clock(
-        offset_s=float(((1 + full_drift) * (left - period_ps / 2) + origin) / PS),
+        offset_s=float(((1 + full_drift) * (left - period_ps / 2) + steps.origin) / PS),
         drift=float(full_drift),
         offset_sigma_s=float(np.sqrt(total) / PS),
-        drift_sigma=float(np.sqrt(total) / max(np.std(time), step_ps)),
+        drift_sigma=float(np.sqrt(total) / max(np.std(time), steps.step_ps)),
         residual_rms_s=scatter_ps / PS,
         pairs=float(np.abs(resultant[seen]).sum()),
         followed=seen.size / n.size,
@@ -277,6 +344,16 @@ def _followed_comb(local_ps: np.ndarray, period_ps: float, drift: float) -> Cloc
     # Nodes in true time: since the origin, corrected by the slope of the delays.
     node_s, wander_s = ((1 - slope) * time - left + period_ps / 2) / PS, rest / PS
     return replace(clock, node_s=node_s, wander_s=wander_s, wander_rate=np.gradient(wander_s, node_s))
+
+
+def _off_pulses(
+    since: np.ndarray, line: tuple[float, float], bend: tuple[np.ndarray, np.ndarray], period_ps: float
+) -> np.ndarray:
+    """Return the times of tags since the nearest pulse of a comb that follows a line and its bend [ps]."""
+    slope, left = line
+    curve = left + slope * since + np.interp(since, *bend)
+    off: np.ndarray = (since - curve + period_ps / 2) % period_ps - period_ps / 2
+    return off
 
 
 def _line(time: np.ndarray, delay: np.ndarray, variance: np.ndarray) -> tuple[float, float]:
@@ -328,7 +405,7 @@ def log_scores(log: PulseLog, mean_photon_numbers: np.ndarray) -> np.ndarray:
     ... ).tolist()
     [1.49, -0.54, 0.92, -2.3]
     """
-    share = np.bincount(log.states >> 2, minlength=3)[:3] / log.states.size
+    share = log.counted(-log.first, log.states.size - log.first) / log.states.size
     mu = np.asarray(mean_photon_numbers, float)
     intensity, basis, bit = (np.arange(NO_PULSE) >> 2), (np.arange(NO_PULSE) >> 1) & 1, np.arange(NO_PULSE) & 1
     channel = np.arange(4)[:, None]
@@ -376,13 +453,12 @@ def place_in_log(
         first, count = first + (count - log.states.size) // 2, log.states.size
     # Chance is expected to exceed this evidence at less than one place.
     limit = np.log(count)
-    middle = pulse.size // 2
     for tags in PLACE_TAGS:
-        part = slice(max(middle - tags // 2, 0), middle + tags // 2)
+        part = central(pulse.size, tags)
         shifts = _likely_shifts(pulse[part], channel[part], log, scores, first=first, count=count, least=limit + 3)
         if shifts.size or tags >= pulse.size:
             break
-    part = slice(max(middle - ALL_TAGS // 2, 0), middle + ALL_TAGS // 2)
+    part = central(pulse.size, ALL_TAGS)
     evidence = np.array([scores[channel[part], log.at(pulse[part] + shift)].sum() for shift in shifts])
     enough = -np.log(FALSE_ALARM)
     if not evidence.size or evidence.max() < limit + enough:

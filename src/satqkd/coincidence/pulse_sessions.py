@@ -1,6 +1,9 @@
 """Prepare a recording of decoy-state pulses for stage 4: its clock recovered against the transmitter's log."""
 
-from dataclasses import replace
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -10,23 +13,32 @@ from satqkd.coincidence.clock import Clock
 from satqkd.coincidence.pulse_clock import PulseLog, recover_pulse_clock
 from satqkd.coincidence.sessions import (
     SECOND,
+    Measured,
     Session,
     bench_orbit,
     first_found,
     measured_seconds,
+    reference_ps,
     since_start_ps,
     station_path,
     wanted_seconds,
 )
-from satqkd.coincidence.streams import Recording
+from satqkd.coincidence.spool import Spool
+from satqkd.coincidence.streams import Recording, Tags
 from satqkd.flight import PS, emission_times
 from satqkd.scenario import INTENSITIES, Recorded
 from satqkd.scenario.mission import DecoyPulses
 from satqkd.scenario.recorded import RecordedStation, RecordedTransmitter
 
 
-def recorded_log(store: zarr.Group) -> PulseLog:
-    """Return the transmitter's log of a ``detection.zarr``.
+def recorded_log(store: zarr.Group, folder: str | Path | None = None) -> PulseLog:
+    """Return the transmitter's log of a ``detection.zarr``, in a file without a name if it is long.
+
+    Parameters
+    ----------
+    store : zarr.Group
+    folder : str or Path, optional
+        Where the file is made; by default with the system's temporary files.
 
     Examples
     --------
@@ -37,13 +49,18 @@ def recorded_log(store: zarr.Group) -> PulseLog:
     [0, 7, 3]
     """
     group = store["transmitter/log"]
-    return PulseLog(group["state"][:], bool(group.attrs["repeats"]))
+    array, states = group["state"], Spool(np.uint8, folder)
+    for first in range(0, array.size, array.chunks[0]):
+        states.append(array[first : first + array.chunks[0]])
+    return PulseLog(states.array(), bool(group.attrs["repeats"]))
 
 
 def recorded_pulses(
-    scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group, log: PulseLog
+    scenario: Recorded, orbit: xr.Dataset | None, store: zarr.Group, log: PulseLog, folder: Path
 ) -> tuple[Session, PulseLog, xr.Dataset]:
     """Return the session that a recording has in common with a log, the log from the session's start, and its seconds.
+
+    While the clock is recovered, the tags are in files without names in a folder.
 
     Parameters
     ----------
@@ -56,6 +73,7 @@ def recorded_pulses(
         The ``detection.zarr``.
     log : PulseLog
         From `recorded_log`.
+    folder : Path
 
     Raises
     ------
@@ -65,17 +83,12 @@ def recorded_pulses(
     (station,), source = scenario.stations, scenario.source
     assert scenario.transmitter is not None and isinstance(source, DecoyPulses)
     period_ps = PS / source.pulse_rate_hz
-    time, channel = (
-        np.concatenate(c) for c in zip(*Recording(store[f"{station.name}/photons"]).chunks(0), strict=True)
-    )
-    if orbit is None:
-        time = time - time[0]
-    else:
-        time, channel = _emitted(time, channel, station, scenario.transmitter, orbit)
-    clock = _log_clock(scenario, station, scenario.transmitter, time, channel, log)
-    time = np.rint(clock.true_s(time) * PS).astype(np.int64)
-    logged_ps = np.inf if log.repeats else log.states.size * period_ps
-    begin_ps, end_ps = max(time[0], 0 if not log.repeats else time[0]), min(time[-1], logged_ps)
+    received = _Received(scenario, orbit, Recording(store[f"{station.name}/photons"]))
+    time, channel = received.columns(folder)
+    clock = _log_clock(scenario, station, scenario.transmitter, time, channel, log, folder)
+    begin_ps, end_ps = reference_ps(clock, time[[0, -1]]).tolist()
+    if not log.repeats:
+        begin_ps, end_ps = max(begin_ps, 0), min(end_ps, log.states.size * period_ps)
     start_ps = float(begin_ps)
     if orbit is not None:
         start_ps = -float(since_start_ps(orbit, scenario.transmitter.time_zero))
@@ -92,15 +105,40 @@ def recorded_pulses(
     if orbit is None:
         orbit = bench_orbit(scenario, round(common_s))
     seconds = measured_seconds(orbit.measurement.values)
-    used = slice(*np.searchsorted(time, [begin_ps, end_ps]))
-    since, channel = time[used] - round(first_pulse * period_ps), channel[used]
-    used = slice(*np.searchsorted(since, [0, seconds * SECOND]))
-    since, channel = since[used], channel[used]
-    # Nothing is counted in a pause.
-    measured = orbit.measurement.values[since // SECOND] >= 0
-    tags = [(since[measured], channel[measured])]
+    zero_ps = round(first_pulse * period_ps)
+    span_ps = max(math.ceil(begin_ps) - zero_ps, 0), min(math.ceil(end_ps) - zero_ps, seconds * SECOND)
+    tags = Measured(received, clock, zero_ps, span_ps, orbit.measurement.values)
     shifted = replace(log, first=first_pulse)
     return Session(0, 0, seconds, 0, [tags], [clock], first_pulse / source.pulse_rate_hz), shifted, orbit
+
+
+@dataclass(frozen=True)
+class _Received:
+    """The tags of a receiver of pulses, read anew whenever they are iterated: when they left the satellite since the
+    first pulse, or without an orbit since the first tag, by the receiver's own clock [ps], and their channels.
+    """
+
+    scenario: Recorded
+    orbit: xr.Dataset | None
+    recording: Recording
+
+    def __iter__(self) -> Iterator[Tags]:
+        (station,), first = self.scenario.stations, None
+        for time, channel in self.recording.chunks(0):
+            if self.orbit is None:
+                first = time[0] if first is None else first
+                yield time - first, channel
+            else:
+                assert self.scenario.transmitter is not None
+                yield _emitted(time, channel, station, self.scenario.transmitter, self.orbit)
+
+    def columns(self, folder: Path) -> Tags:
+        """Return all times and channels, in files of the folder if they are many."""
+        times, channels = Spool(np.int64, folder), Spool(np.uint8, folder)
+        for time, channel in self:
+            times.append(time)
+            channels.append(channel)
+        return times.array(), channels.array()
 
 
 def pulses_sent(log: PulseLog, measurement: np.ndarray, pulse_rate_hz: float) -> np.ndarray:
@@ -131,9 +169,9 @@ def pulses_sent(log: PulseLog, measurement: np.ndarray, pulse_rate_hz: float) ->
         if log.repeats:  # whole repetitions are counted once
             whole = (end - first) // log.states.size
             end -= whole * log.states.size
-        total += np.bincount(log.between(first, end) >> 2, minlength=4)[: len(INTENSITIES)]
+        total += log.counted(first, end)
         if whole:
-            total += whole * np.bincount(log.states >> 2, minlength=4)[: len(INTENSITIES)]
+            total += whole * log.counted(0, log.states.size)
     return total
 
 
@@ -157,6 +195,7 @@ def _log_clock(
     time: np.ndarray,
     channel: np.ndarray,
     log: PulseLog,
+    folder: Path,
 ) -> Clock:
     """Recover the receiver's clock against the log, over one search range after the other."""
     source = scenario.source
@@ -173,6 +212,7 @@ def _log_clock(
             mean_photon_numbers=source.mu,
             prior_offset_s=prior_s,
             reach_s=tried_s,
+            folder=folder,
         )
 
     return first_found(scenario, reach_s, recovered)

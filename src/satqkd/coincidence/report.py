@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from satqkd.coincidence.clock import Clock
 from satqkd.coincidence.health import (
     DETECTORS,
     DelaysByDetector,
@@ -24,10 +25,10 @@ from satqkd.coincidence.health import (
     rate_findings,
     runs,
 )
-from satqkd.coincidence.pulse_clock import PulseLog, log_scores, place_in_log
+from satqkd.coincidence.pulse_clock import ALL_TAGS, PulseLog, central, log_scores, place_in_log
 from satqkd.coincidence.sessions import SECOND, Session
 from satqkd.coincidence.spool import Spool
-from satqkd.coincidence.streams import Tags
+from satqkd.coincidence.streams import Tags, numbered
 from satqkd.dataset import variable
 from satqkd.flight import PS
 from satqkd.scenario import Recorded
@@ -38,24 +39,67 @@ HISTOGRAM_BIN_PS, HISTOGRAM_BINS = 100, 200
 LONGEST_SLIP_S, FEWEST_SLIPPED = 0.01, 50
 
 
-class PairTally:
+class Tally:
     """What the report of a recorded session counts while its tags are read and matched.
+
+    Parameters
+    ----------
+    seconds, stations : int
+    folder : str or Path
+        Where the times and delays of the events are kept if they are many.
+
+    Attributes
+    ----------
+    clicks : ndarray of int64, shape (seconds, stations, 4)
+        Of each station and detector in each second.
+    time_ps, delay_ps : Spool
+        Of the events since the session's start.
+    """
+
+    def __init__(self, seconds: int, stations: int, folder: str | Path) -> None:
+        self.folder = folder
+        self.clicks = np.zeros((seconds, stations, DETECTORS), np.int64)
+        self.time_ps, self.delay_ps = Spool(np.int64, folder), Spool(np.int64, folder)
+
+    def add_tags(self, *piece: Tags) -> None:
+        """Count a further piece of each station's tags, from `aligned`."""
+        self.clicks += np.stack([clicks_by_second(*tags, len(self.clicks)) for tags in piece], axis=1)
+
+    def add_events(self, events: dict[str, np.ndarray]) -> None:
+        """Count further events, columns by name, and keep their times since the session's start, and delays."""
+        self.time_ps.append(events["time"])
+        self.delay_ps.append(events["delay"])
+
+    def clock_delay(self, clock: Clock, origin_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean delay of the events in each second against a clock without wander, and its error [s].
+
+        Parameters
+        ----------
+        clock : Clock
+            By which the events were found.
+        origin_s : float
+            The session's start in its reference time.
+        """
+        seconds = len(self.clicks)
+        mean_s, sigma_s = mean_delay_by_second(self.time_ps.array(), self.delay_ps.array(), seconds)
+        # What the fit of the clock followed belongs to the clock as well.
+        return mean_s + clock.wander_at(origin_s + np.arange(seconds) + 0.5), sigma_s
+
+
+class PairTally(Tally):
+    """What the report of a session of pairs counts.
 
     Parameters
     ----------
     seconds : int
     folder : str or Path
-        Where the times and delays of the coincidences are kept if they are many.
+        As of `Tally`.
 
     Attributes
     ----------
-    clicks : ndarray of int64, shape (seconds, 2, 4)
-        Of each station and detector in each second.
     delays : DelaysByDetector
     pairs : ndarray of int64, shape (seconds,)
         Coincidences in each second.
-    time_ps, delay_ps : Spool
-        Of the coincidences since the session's start.
 
     Examples
     --------
@@ -67,22 +111,78 @@ class PairTally:
     """
 
     def __init__(self, seconds: int, folder: str | Path) -> None:
-        self.folder = folder
-        self.clicks = np.zeros((seconds, 2, DETECTORS), np.int64)
+        super().__init__(seconds, 2, folder)
         self.delays = DelaysByDetector(bin_ps=HISTOGRAM_BIN_PS, bins=HISTOGRAM_BINS)
         self.pairs = np.zeros(seconds, np.int64)
-        self.time_ps, self.delay_ps = Spool(np.int64, folder), Spool(np.int64, folder)
 
-    def add_tags(self, a: Tags, b: Tags) -> None:
+    def add_tags(self, *piece: Tags) -> None:
         """Count a further piece of either station's tags, from `aligned`."""
-        self.clicks += np.stack([clicks_by_second(*tags, len(self.clicks)) for tags in (a, b)], axis=1)
+        super().add_tags(*piece)
+        a, b = piece
         self.delays.add(a, b)
 
-    def add_pairs(self, time_ps: np.ndarray, delay_ps: np.ndarray) -> None:
+    def add_events(self, events: dict[str, np.ndarray]) -> None:
         """Count further coincidences, and keep their times and delays."""
-        self.pairs += np.bincount(time_ps // SECOND, minlength=self.pairs.size)
-        self.time_ps.append(time_ps)
-        self.delay_ps.append(delay_ps)
+        super().add_events(events)
+        self.pairs += np.bincount(events["time"] // SECOND, minlength=self.pairs.size)
+
+
+class PulseTally(Tally):
+    """What the report of a session of pulses counts.
+
+    Parameters
+    ----------
+    seconds : int
+    folder : str or Path
+        As of `Tally`.
+    source : DecoyPulses
+    log : PulseLog
+        From the session's start.
+
+    Attributes
+    ----------
+    delays : ndarray of int64, shape (4, 4, bins)
+        Tags by delay from the middle of their pulse, by the state that was sent, 2 x basis + bit, and by detector.
+    evidence : ndarray, shape (seconds,)
+        Log likelihood ratio of each second's tags for the pulses in which they are, against random ones.
+    detections : ndarray of int64, shape (4,)
+        Events of each detector.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> source = load_scenario("pulses_example").replaced({"source.pulse_rate_hz": 1e6}).source
+    >>> tally = PulseTally(1, ".", source, PulseLog(np.array([3, 1, 2], np.uint8)))
+    >>> tally.add_tags((np.array([500_000, 1_500_100]), np.array([3, 1], np.uint8)))
+    >>> tally.delays[[3, 1], [3, 1], [100, 101]].tolist(), tally.evidence.round(1).tolist()
+    ([1, 1], [1.1])
+    """
+
+    def __init__(self, seconds: int, folder: str | Path, source: DecoyPulses, log: PulseLog) -> None:
+        super().__init__(seconds, 1, folder)
+        self.log, self.scores, self.period_ps = log, log_scores(log, source.mu), PS / source.pulse_rate_hz
+        self.delays = np.zeros((DETECTORS, DETECTORS, HISTOGRAM_BINS), np.int64)
+        self.evidence = np.zeros(seconds)
+        self.detections = np.zeros(DETECTORS, np.int64)
+
+    def add_tags(self, *piece: Tags) -> None:
+        """Count a further piece of the receiver's tags."""
+        super().add_tags(*piece)
+        ((time_ps, detector),) = piece
+        pulse = np.floor(time_ps / self.period_ps).astype(np.int64)
+        state = self.log.at(pulse)
+        # One addition after the other, so that the pieces change no bit.
+        np.add.at(self.evidence, time_ps // SECOND, self.scores[detector, state])
+        delay_ps = time_ps - np.rint((pulse + 0.5) * self.period_ps).astype(np.int64)
+        edges_ps = (np.arange(HISTOGRAM_BINS + 1) - HISTOGRAM_BINS / 2) * HISTOGRAM_BIN_PS
+        for sent, d in np.ndindex(DETECTORS, DETECTORS):
+            own = (state % DETECTORS == sent) & (detector == d)
+            self.delays[sent, d] += np.histogram(delay_ps[own], edges_ps)[0]
+
+    def add_events(self, events: dict[str, np.ndarray]) -> None:
+        """Count further detections in the window, and keep their times and delays."""
+        super().add_events(events)
+        self.detections += np.bincount(2 * events["setting_b"] + events["outcome_b"], minlength=DETECTORS)
 
 
 def recording_health(scenario: Recorded, session: Session, measurement: np.ndarray, tally: PairTally) -> xr.Dataset:
@@ -103,42 +203,31 @@ def recording_health(scenario: Recorded, session: Session, measurement: np.ndarr
         Clicks by second, station and detector, the delay of the pairs by second, delays by pair of detectors, and the
         findings: kind, station, detector, first and end second, and a sentence.
     """
-    events = tally.time_ps.array(), tally.delay_ps.array()
     texts = "delay of the pairs against a clock without wander", "pairs of tags by delay and detectors"
-    data = _counted(session, events, clicks=tally.clicks, delays=tally.delays.counts(), texts=texts)
+    data = _counted(session, tally, delays=tally.delays.counts(), texts=texts)
     found = _findings(scenario, session, data, np.where(measurement >= 0, tally.pairs, -1), tally.folder)
     return _with_findings(scenario, data, found, session.first)
 
 
-def _counted(
-    session: Session,
-    events: tuple[np.ndarray, np.ndarray],
-    *,
-    clicks: np.ndarray,
-    delays: np.ndarray,
-    texts: tuple[str, str],
-) -> xr.Dataset:
+def _counted(session: Session, tally: Tally, *, delays: np.ndarray, texts: tuple[str, str]) -> xr.Dataset:
     """Return the variables of a report: clicks and mean delay by second, and delays by detector.
 
     Parameters
     ----------
     session : Session
         Its last clock is the one that the delays are measured by.
-    events : (ndarray of int64, ndarray of int64)
-        Times since the session's start and delays of what is in the window [ps].
-    clicks : ndarray, shape (second, station, 4)
+    tally : Tally
     delays : ndarray, shape (4, 4, bin)
     texts : (str, str)
         Meaning of ``clock_delay`` and of ``delays_by_detector``.
     """
-    seconds = len(clicks)
-    mean_s, sigma_s = mean_delay_by_second(*events, seconds)
-    # What the fit of the clock followed belongs to the clock as well.
-    mean_s = mean_s + session.clocks[-1].wander_at(session.clock_origin_s + np.arange(seconds) + 0.5)
+    mean_s, sigma_s = tally.clock_delay(session.clocks[-1], session.clock_origin_s)
     by_second, by_delay = ("second", "station", "detector"), ("alice_detector", "bob_detector", "delay_bin")
     return xr.Dataset(
         {
-            "detector_clicks": variable(by_second, clicks, "s-1", "clicks in each second by 2 x setting + outcome"),
+            "detector_clicks": variable(
+                by_second, tally.clicks, "s-1", "clicks in each second by 2 x setting + outcome"
+            ),
             "clock_delay": variable("second", mean_s, "s", texts[0]),
             "clock_delay_sigma": variable("second", sigma_s, "s", "its standard deviation"),
             "delays_by_detector": variable(by_delay, delays, "1", texts[1]),
@@ -208,9 +297,7 @@ def joined_health(reports: Sequence[xr.Dataset]) -> xr.Dataset:
     return data.merge(found).assign(delays_by_detector=delays.assign_attrs(text))
 
 
-def pulse_health(
-    scenario: Recorded, session: Session, measurement: np.ndarray, log: PulseLog, events: dict[str, np.ndarray]
-) -> xr.Dataset:
+def pulse_health(scenario: Recorded, session: Session, measurement: np.ndarray, tally: PulseTally) -> xr.Dataset:
     """Return what is found in the tags of a receiver of pulses, second by second.
 
     Parameters
@@ -218,13 +305,10 @@ def pulse_health(
     scenario : Recorded
         Of pulses.
     session : Session
-        With all of its tags in memory.
     measurement : ndarray of int, shape (second,)
         -1 in pauses, which are left out.
-    log : PulseLog
-        From the session's start.
-    events : dict of str to ndarray
-        Columns of the detections in the window.
+    tally : PulseTally
+        Of all tags and detections of the session.
 
     Returns
     -------
@@ -233,55 +317,40 @@ def pulse_health(
         sent, 2 x basis + bit.
     """
     assert isinstance(scenario.source, DecoyPulses)
-    seconds, period_ps = measurement.size, PS / scenario.source.pulse_rate_hz
-    ((tags,),) = session.tags
-    time_ps, detector = tags
-    pulse = np.floor(time_ps / period_ps).astype(np.int64)
-    centre_ps = np.rint((pulse + 0.5) * period_ps).astype(np.int64)
-    state = log.at(pulse)
-    edges_ps = (np.arange(HISTOGRAM_BINS + 1) - HISTOGRAM_BINS / 2) * HISTOGRAM_BIN_PS
-    delays = np.zeros((DETECTORS, DETECTORS, HISTOGRAM_BINS), np.int64)
-    for sent, d in np.ndindex(DETECTORS, DETECTORS):
-        own = (state % DETECTORS == sent) & (detector == d)
-        delays[sent, d] = np.histogram(time_ps[own] - centre_ps[own], edges_ps)[0]
-    clicks = clicks_by_second(time_ps, detector, seconds)
-    within = events["time"] - session.start_ps, events["delay"]
     texts = "delay of the pulses against a clock without wander", "tags by delay, sent basis and bit, and detector"
-    data = _counted(session, within, clicks=clicks[:, None], delays=delays, texts=texts)
+    data = _counted(session, tally, delays=tally.delays, texts=texts)
     used = np.flatnonzero(measurement >= 0)
     window_s = 1e-9 * scenario.coincidence.window_ns
-    near = np.bincount(2 * events["setting_b"] + events["outcome_b"], minlength=DETECTORS)
+    clicks = tally.clicks[used, 0]
     found = []
-    for one in late_detectors(delays, bin_ps=HISTOGRAM_BIN_PS, window_ps=int(PS * window_s)):
+    for one in late_detectors(tally.delays, bin_ps=HISTOGRAM_BIN_PS, window_ps=int(PS * window_s)):
         basis, bit = divmod(one.detector, 2)
         said = one if one.station else replace(one, detector=-1, text=f"basis {basis}, bit {bit} {one.text}")
         found.append(replace(said, station=0 if one.station else -1))
     late = {one.detector for one in found}
     text = "has clicks and hardly any in the window of the pulses: it sees other light, or it is late"
-    blind = np.flatnonzero(blind_detectors(clicks[used].sum(axis=0), near)).tolist()
+    blind = np.flatnonzero(blind_detectors(clicks.sum(axis=0), tally.detections)).tolist()
     found += [Finding("blind", 0, d, 0, 0, text) for d in blind if d not in late]
-    dated = rate_findings(clicks[used], 0, dead_time_s=1e-9 * scenario.detection.dead_time_ns)
+    dated = rate_findings(clicks, 0, dead_time_s=1e-9 * scenario.detection.dead_time_ns)
     delay, sigma = data.clock_delay.values[used], data.clock_delay_sigma.values[used]
     dated += [replace(one, station=0) for one in delay_jumps(delay, sigma, window_s=window_s)]
     found += _dated(dated, used)
-    found += _lost_pulses(scenario.source, log, pulse, detector, time_ps, seconds)
+    found += _lost_pulses(scenario.source, session, tally)
     return _with_findings(scenario, data, in_order(found), session.first)
 
 
-def _lost_pulses(
-    source: DecoyPulses, log: PulseLog, pulse: np.ndarray, detector: np.ndarray, time_ps: np.ndarray, seconds: int
-) -> list[Finding]:
+def _lost_pulses(source: DecoyPulses, session: Session, tally: PulseTally) -> list[Finding]:
     """Return when tags do not belong to the pulses that the clock says: it jumped by whole periods, or all is lost."""
-    scores = log_scores(log, source.mu)
-    second = time_ps // SECOND
-    evidence = np.bincount(second, scores[detector, log.at(pulse)], minlength=seconds)[:seconds]
-    tags = np.bincount(second, minlength=seconds)[:seconds]
+    tags = tally.clicks.sum(axis=(1, 2))
+    before = np.concatenate([[0], np.cumsum(tags)])
     found = []
     reach = int(LONGEST_SLIP_S * source.pulse_rate_hz) + 1
-    for first, end in runs((evidence < 0) & (tags > FEWEST_SLIPPED)):
-        own = slice(*np.searchsorted(second, [first, end]))
+    for first, end in runs((tally.evidence < 0) & (tags > FEWEST_SLIPPED)):
+        part = central(int(before[end] - before[first]), ALL_TAGS)
+        time_ps, detector = numbered(session.tags[0], *(int(before[first]) + k for k in (part.start, part.stop)))
+        pulse = np.floor(time_ps / tally.period_ps).astype(np.int64)
         try:
-            shift, _ = place_in_log(pulse[own], detector[own], log, scores, first=-reach, count=2 * reach + 1)
+            shift, _ = place_in_log(pulse, detector, tally.log, tally.scores, first=-reach, count=2 * reach + 1)
         except ValueError:
             text = "clicks go on and belong to no pulse of the log: the light path may be closed, or the log ends"
             found.append(Finding("lost", 0, -1, first, end, text))

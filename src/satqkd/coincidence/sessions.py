@@ -141,7 +141,7 @@ def _recorded_session(
     sources = [_Emissions(scenario, orbit, index, recording) for index, recording in enumerate(recordings)]
     times = [source.times(folder) for source in sources]
     clock = _pair_clock(scenario, *times, hint=_unit_hint(extents), folder=folder)
-    ends = [times[0][[0, -1]], _reference_ps(clock, times[1][[0, -1]])]
+    ends = [times[0][[0, -1]], reference_ps(clock, times[1][[0, -1]])]
     begin, end = max(first for first, _ in ends), min(last for _, last in ends)
     if orbit is not None:
         begin, end = max(begin, 0), min(end, (orbit.sizes["time"] - 1) * SECOND)
@@ -156,7 +156,10 @@ def _recorded_session(
         orbit = bench_orbit(scenario, round(common_s), run)
         zero_ps, origin_s = int(begin), begin / PS
     measurement = orbit.measurement.values
-    tags = [_Measured(source, own, zero_ps, measurement) for source, own in zip(sources, (None, clock), strict=True)]
+    span_ps = 0, measured_seconds(measurement) * SECOND
+    tags = [
+        Measured(source, own, zero_ps, span_ps, measurement) for source, own in zip(sources, (None, clock), strict=True)
+    ]
     reference = Clock(offset_sigma_s=0.0, drift_sigma=0.0, false_alarm=0.0, followed=1.0)
     return Session(0, 0, measured_seconds(measurement), 0, tags, [reference, clock], origin_s), orbit
 
@@ -198,24 +201,38 @@ class _Emissions:
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """The events of a recording that are measured, in the reference's time since the session's start [ps]."""
+class Measured:
+    """The events of a recording that are measured, in the reference's time since the session's start [ps].
 
-    events: _Emissions
+    Attributes
+    ----------
+    events : iterable of (ndarray of int64, ndarray of uint8)
+        Times by the station's own clock [ps] and channels, chunk by chunk.
+    clock : Clock, optional
+        None for the clock that is the reference.
+    zero_ps : int
+        The session's start by the reference.
+    span_ps : tuple of int
+        First time to use, and the end, since the session's start.
+    measurement : ndarray of int, shape (second,)
+        -1 in pauses.
+    """
+
+    events: Iterable[Tags]
     clock: Clock | None
     zero_ps: int
+    span_ps: tuple[int, int]
     measurement: np.ndarray
 
     def __iter__(self) -> Iterator[Tags]:
         return gathered(self._pieces(), 4 * streams.PIECE)
 
     def _pieces(self) -> Iterator[Tags]:
-        end_ps = measured_seconds(self.measurement) * SECOND
         for time, channel in self.events:
             if self.clock is not None:
-                time = _reference_ps(self.clock, time)
+                time = reference_ps(self.clock, time)
             time = time - self.zero_ps
-            first, last = np.searchsorted(time, [0, end_ps])
+            first, last = np.searchsorted(time, self.span_ps)
             time, channel = time[first:last], channel[first:last]
             # Nothing is counted in a pause, neither pairs nor accidentals.
             measured = self.measurement[time // SECOND] >= 0
@@ -236,8 +253,14 @@ def wanted_seconds(scenario: Recorded, run: RecordedRun | None = None) -> int:
     return max(round(sum(one.pause_s + (one.duration_s or 0) for one in scenario.measurements)), 1)
 
 
-def _reference_ps(clock: Clock, time_ps: np.ndarray) -> np.ndarray:
-    """Return ascending times of a local clock by the reference [ps]."""
+def reference_ps(clock: Clock, time_ps: np.ndarray) -> np.ndarray:
+    """Return ascending times of a local clock by the reference [ps].
+
+    Examples
+    --------
+    >>> reference_ps(Clock(offset_s=1e-9), np.array([1000, 3000])).tolist()
+    [0, 2000]
+    """
     return np.rint(clock.true_s(time_ps) * PS).astype(np.int64)
 
 

@@ -58,8 +58,11 @@ class Spool:
             self._file.close()
 
     def array(self) -> np.ndarray:
-        """Return all numbers as one array, mapped from the file if there is one: its pages are read when used."""
+        """Return all numbers as one array, mapped from the file if there is one: its pages are read when used.
+
+        It may be sorted in place: the column is then sorted too, or its copy in memory.
+        """
         if self._file is None:
             return np.concatenate([np.empty(0, self._dtype), *self._held])
         self._file.flush()
-        return np.asarray(np.memmap(self._file, self._dtype, mode="r", shape=(self.size,)))
+        return np.asarray(np.memmap(self._file, self._dtype, mode="r+", shape=(self.size,)))

@@ -17,6 +17,7 @@ from satqkd.coincidence.report import (
     HISTOGRAM_BIN_PS,
     HISTOGRAM_BINS,
     PairTally,
+    PulseTally,
     joined_health,
     pulse_health,
     recording_health,
@@ -77,14 +78,14 @@ def coincidences(
     """
     require_result(tags)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    store = zarr.open_group(tags, mode="r")
+    store, folder = zarr.open_group(tags, mode="r"), Path(path).parent
     sessions: Iterable[Session]
     log: PulseLog | None = None
     if isinstance(scenario, Recorded) and scenario.transmitter:
-        session, log, orbit = recorded_pulses(scenario, orbit, store, recorded_log(store))
+        session, log, orbit = recorded_pulses(scenario, orbit, store, recorded_log(store, folder), folder)
         sessions = [session]
     elif isinstance(scenario, Recorded):
-        sessions, orbit = recorded(scenario, orbit, store, Path(path).parent)
+        sessions, orbit = recorded(scenario, orbit, store, folder)
     elif orbit is not None:
         sessions = passes(scenario, orbit, store)
     else:
@@ -98,26 +99,25 @@ def coincidences(
     reports: list[xr.Dataset] = []
     with growing(path, "coincidence") as (append, finish):
         for session in sessions:
-            part, seen = _Part(session, len(scenario.stations)), []
+            part = _Part(session, len(scenario.stations))
             measured = orbit.measurement.values
             if isinstance(scenario, Recorded) and scenario.runs is not None:
                 measured = measured[session.first :][: session.seconds + 1]
-            if isinstance(scenario, Recorded) and log is None:
-                part.tally = PairTally(measured.size, Path(path).parent)
+            if log is not None and isinstance(scenario.source, DecoyPulses):
+                part.tally = PulseTally(measured.size, folder, scenario.source, log)
+            elif isinstance(scenario, Recorded):
+                part.tally = PairTally(measured.size, folder)
             for events in matched(part):
                 append({name: variable("coincidence", events[name], *texts[name]) for name in texts})
                 if part.tally is not None:
-                    part.tally.add_pairs(events["time"] - session.start_ps, events["delay"])
-                elif log is not None:
-                    seen.append(events)
+                    part.tally.add_events(events | {"time": events["time"] - session.start_ps})
             parts.append(part)
             if isinstance(scenario, Recorded):
-                if part.tally is not None:
+                if isinstance(part.tally, PulseTally):
+                    reports.append(pulse_health(scenario, session, measured, part.tally))
+                elif isinstance(part.tally, PairTally):
                     reports.append(recording_health(scenario, session, measured, part.tally))
-                    part.tally = None
-                elif log is not None:
-                    whole = {name: np.concatenate([events[name] for events in seen]) for name in texts}
-                    reports.append(pulse_health(scenario, session, measured, log, whole))
+                part.tally = None
         summary = _summary(scenario, parts, orbit, log)
         if reports:
             summary = summary.merge(joined_health(reports))
@@ -137,7 +137,7 @@ class _Part:
         self.clicks, self.rate, self.sifted_rate = np.zeros((3, session.seconds), np.int64)
         self.accidentals = 0.0
         self.counts: Any = 0  # an array after the first piece
-        self.tally: PairTally | None = None  # of recordings, for the report of their health
+        self.tally: PairTally | PulseTally | None = None  # of recordings, for the report of their health
 
     def pieces(self) -> Iterator[list[Tags]]:
         """Yield the tags of all stations, cut at common times."""

@@ -70,6 +70,25 @@ def _together(pieces: list[Tags]) -> Tags:
     return time, label
 
 
+def numbered(stream: Iterable[Tags], first: int, end: int) -> Tags:
+    """Return the tags of a stream by their numbers from 0, from `first` to before `end`.
+
+    Examples
+    --------
+    >>> stream = [(np.array([time, time + 1]), np.zeros(2, np.uint8)) for time in (1, 4, 9)]
+    >>> numbered(stream, 1, 3)[0].tolist()
+    [2, 4]
+    """
+    held, begin = [NONE], 0
+    for time, label in stream:
+        own = slice(max(first - begin, 0), max(end - begin, 0))
+        held.append((time[own], label[own]))
+        begin += time.size
+        if begin >= end:
+            break
+    return _together(held)
+
+
 def aligned(*streams: Iterable[Tags]) -> Iterator[list[Tags]]:
     """Yield pieces of several streams that end at common times.
 

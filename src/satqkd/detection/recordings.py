@@ -89,6 +89,8 @@ class TagWriter:
     group : zarr.Group
     columns : dict of str to str
         Data type by name of the array.
+    dim : str
+        What is appended.
 
     Examples
     --------
@@ -100,14 +102,14 @@ class TagWriter:
     [100, 250]
     """
 
-    def __init__(self, group: zarr.Group, columns: dict[str, str]) -> None:
+    def __init__(self, group: zarr.Group, columns: dict[str, str], *, dim: str = "tag") -> None:
         self._arrays = {
             name: group.create_array(
                 name,
                 shape=(0,),
                 chunks=(CHUNK,),
                 dtype=dtype,
-                dimension_names=("tag",),
+                dimension_names=(dim,),
                 # As small as with zstd, in a quarter of the time.
                 compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle" if dtype == "uint8" else "shuffle"),
                 config={"write_empty_chunks": True},  # a chunk of detector 0 alone is data, not empty
@@ -466,10 +468,12 @@ def _import_log(scenario: Recorded, store: zarr.Group) -> None:
     assert scenario.transmitter is not None and isinstance(scenario.source, RecordedPulses)
     path = scenario.log_file()
     group = store.create_group("transmitter/log")
-    states = np.concatenate(list(log_states(path, intensities=scenario.transmitter.log_intensities)))
-    group.create_array("state", data=states, chunks=(min(states.size, CHUNK),), dimension_names=("pulse",))
     group.attrs["repeats"] = scenario.transmitter.repeats
-    counts = np.bincount(states >> 2, minlength=3)
+    writer, counts = TagWriter(group, {"state": "uint8"}, dim="pulse"), np.zeros(len(INTENSITIES), np.int64)
+    for states in log_states(path, intensities=scenario.transmitter.log_intensities):
+        writer.append(state=states)
+        counts += np.bincount(states >> 2, minlength=counts.size)
+    writer.close()
     share, total = scenario.source.shares, counts.sum()
     off = np.abs(counts - total * share) / np.sqrt(total * share * (1 - share))
     if off.max() > SHARES_SIGMA:
