@@ -295,8 +295,13 @@ def test_what_is_no_mapping_is_refused(load_text, tmp_path, text):
 def test_what_is_no_text_file_is_refused(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path, tmp_path / "absent.yaml", tmp_path / "binary.yaml"):
-        with pytest.raises(ScenarioError, match=f"^{path}: cannot be read"):
+        with pytest.raises(ScenarioError, match=f"^{path}: (cannot be read|does not exist)"):
             load_scenario(path)
+
+
+def test_a_file_that_is_not_there_is_named_with_the_nearest(root):
+    with pytest.raises(ScenarioError, match=r"Yin2020.yaml: does not exist: did you mean yin2020.yaml\? give a scen"):
+        load_scenario(root / "data/scenarios/Yin2020.yaml")
 
 
 def test_missing_element_sets_are_named_with_where_to_put_them(changed, tmp_path):

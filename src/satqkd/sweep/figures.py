@@ -1,7 +1,6 @@
 """The figure of a sweep."""
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import xarray as xr
