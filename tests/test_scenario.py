@@ -135,10 +135,23 @@ def test_longitudes_are_read_as_printed(changed):
     assert changed(LONGITUDE, "longitude_deg: 97 30 0 W").stations[0].longitude_deg == -97.5
 
 
-@pytest.mark.parametrize("written", ["37 22 44.43 E", "37 61 0 N", "37 22 60 N", "thirty N", "37 22 N"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "37 22 44.43 E",
+        "37 61 0 N",
+        "37 22 60 N",
+        "thirty N",
+        "37 22 N",
+        "37 22 44.43",
+        "N 37 22 44",
+        "-37 22 44",
+        "37d22m",
+    ],
+)
 def test_misprinted_latitudes_are_refused(message, written):
     text = message(LATITUDE, f"latitude_deg: {written}")
-    assert text.startswith(f"stations.0.latitude_deg={written} is not an angle: give degrees, or as in")
+    assert text.startswith(f"stations.0.latitude_deg={written} is not an angle: give degrees, or as in 37 22 44.43 N")
 
 
 @pytest.mark.parametrize(
