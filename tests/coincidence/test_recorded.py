@@ -168,20 +168,36 @@ def test_with_an_orbit_the_same_pairs_are_found_as_with_the_beacon(satellite, br
     assert float(found.clock_drift[0, 1]) == pytest.approx(b.clock_drift - a.clock_drift, abs=2e-9)
 
 
+def counted_with(channels, laboratory, folder):
+    """The laboratory with the channels of its second station in another order."""
+    scenario, laboratory_folder = laboratory
+    (folder / "scenarios").mkdir()
+    (folder / "recordings").symlink_to(laboratory_folder / "recordings")
+    text = scenario.path.read_text()
+    assert "[4, 3, 2, 1]" in text
+    (folder / "scenarios/recorded_example.yaml").write_text(text.replace("[4, 3, 2, 1]", channels))
+    wrong = load_scenario(folder / "scenarios/recorded_example.yaml")
+    import_recordings(wrong, folder / "detection.zarr")
+    return wrong, coincidences(wrong, None, folder / "detection.zarr", path=folder / "coincidence.nc")
+
+
 @pytest.mark.slow
 def test_swapped_channels_leave_no_key_and_are_suspected(laboratory, tmp_path):
     """Outcomes of one setting swapped at one station: the pairs are found, and the reason comes out at the end."""
-    scenario, folder = laboratory
-    (tmp_path / "scenarios").mkdir()
-    (tmp_path / "recordings").symlink_to(folder / "recordings")
-    text = scenario.path.read_text()
-    assert "[4, 3, 2, 1]" in text
-    (tmp_path / "scenarios/recorded_example.yaml").write_text(text.replace("[4, 3, 2, 1]", "[4, 3, 1, 2]"))
-    wrong = load_scenario(tmp_path / "scenarios/recorded_example.yaml")
-    import_recordings(wrong, tmp_path / "detection.zarr")
-    found = coincidences(wrong, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
+    wrong, found = counted_with("[4, 3, 1, 2]", laboratory, tmp_path)
     data = distill(wrong, found)
     assert data.qber.values == pytest.approx(np.array([0.02, 0.98]), abs=0.01)
     assert (data.no_key == "errors above one half").all() and not data.length.any() and not data.real_length.any()
     assert "stations.1.channels (bob)" in data.attrs["suggestion"] and data.attrs["suggestion"] in in_words(data)
     assert counts_figure(bell_test(wrong, found))
+
+
+@pytest.mark.slow
+def test_channels_of_different_settings_that_are_swapped_are_suspected(laboratory, tmp_path):
+    """A quarter of the bits is wrong, and counts look as if the other station's detectors differed."""
+    wrong, found = counted_with("[4, 2, 3, 1]", laboratory, tmp_path)
+    data = distill(wrong, found)
+    assert data.qber.values == pytest.approx(np.array([0.26, 0.26]), abs=0.02)
+    assert not data.length.any() and (data.no_key == "unequal detectors").all()
+    assert "detectors of different settings may be swapped" in data.attrs["suggestion"]
+    assert "stations.1.channels (bob)" in data.attrs["suggestion"] and "repair" not in data.attrs["suggestion"]
