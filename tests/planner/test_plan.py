@@ -230,7 +230,7 @@ def test_nights_have_days_for_labels_and_no_hours(nights):
 def test_a_calendar_without_key_says_what_is_grey_and_counts_whole_bits():
     figure = calendar_of(np.zeros(3))
     assert figure.axes[0].get_title() == "Ours\nNo key is expected (grey: the link is open)"
-    assert figure.axes[1].get_ylim() == (0, 1)
+    assert figure.axes[1].get_ylim() == (0, 1) and figure.axes[1].get_yticks().tolist() == [0, 1]
     assert calendar_of(np.full(3, 1e5)).axes[0].get_title() == "Ours"
 
 

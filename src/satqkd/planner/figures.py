@@ -64,6 +64,7 @@ def calendar_figure(nights: pd.DataFrame, growth: dict[str, tuple[np.ndarray, np
         )  # fmt: skip
     below.set(ylabel="Secret bits so far", xlabel="Night (from its evening)", xlim=(edges[0], edges[-1]))
     below.set_ylim(0, max(1.0, below.get_ylim()[1]))
+    below.locator_params(axis="y", integer=True)
     if len(days) <= MOST_NAMED:
         below.xaxis.set_major_locator(DayLocator())
         below.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
