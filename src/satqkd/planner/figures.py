@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
-from matplotlib.dates import DateFormatter, DayLocator
 from matplotlib.figure import Figure
 
 from satqkd.plot import in_style, legend_above, new_figure, no_data
@@ -66,8 +65,7 @@ def calendar_figure(nights: pd.DataFrame, growth: dict[str, tuple[np.ndarray, np
     below.set_ylim(0, max(1.0, below.get_ylim()[1]))
     below.locator_params(axis="y", integer=True)
     if len(days) <= MOST_NAMED:
-        below.xaxis.set_major_locator(DayLocator())
-        below.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
+        below.set_xticks(edges, edges.astype("datetime64[D]").astype(str))
     legend_above(below, columns=5)
     figure.autofmt_xdate(rotation=30)
     return figure
