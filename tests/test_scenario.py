@@ -217,13 +217,13 @@ def test_unknown_keys_like_nothing_list_what_there_is(message):
         ),
         ("value: passive", "value: pasive", "detection.basis_choice=pasive is wrong, input should be 'passive' or 'ac"),
         ("value: passive", "value: active", "detection switch_rate_hz goes with basis_choice active"),
-        ("name: nanshan", "name: delingha", "the scenario stations have the same name: give each its own"),
+        ("name: nanshan", "name: delingha", "stations have the same name: give each its own"),
         (
             "angles_deg: [[0, 45], [0, 45]]",
             "angles_deg: [[0, 45]]",
-            "the scenario measurement key requires angles_deg f",
+            "measurement key requires angles_deg f",
         ),
-        ("name: bell", "name: key", "the scenario measurements have the names key, key: give each its own"),
+        ("name: bell", "name: key", "measurements have the names key, key: give each its own"),
     ],
 )
 def test_wrong_values_are_refused_in_one_sentence(message, old, new, expected):
