@@ -28,7 +28,9 @@ def test_one_name_is_a_list_of_one():
     assert scenario_names("mine") == ["mine"] and scenario_names(["a", "b"]) == ["a", "b"]
 
 
-@pytest.mark.parametrize("value", [None, "", [], [1], {"mine": 1}, ["mine", ""]])
+@pytest.mark.parametrize(
+    "value", [None, "", [], [1], {"mine": 1}, ["mine", ""], "yin2017,yin2020", "data/scenarios/mine.yaml"]
+)
 def test_what_is_no_list_of_names_is_refused(value):
     with pytest.raises(ScenarioError, match="is not a list of names: write it as in --config"):
         scenario_names(value)

@@ -253,7 +253,7 @@ def test_lengths_of_pulses_are_those_of_the_function():
     ("words", "status", "said"),
     [
         (["check", "lio2017"], 1, "Error: lio2017: is not the name of a scenario: did you mean liao2017?"),
-        (["check", "none.yaml"], 1, "Error: none.yaml: cannot be read"),
+        (["check", "none.yaml"], 1, "Error: none.yaml: does not exist"),
         (["new", "a b"], 1, "name=a b is wrong"),
         (["new", "../a"], 1, "name=../a is wrong"),
         (["run"], 1, "is not a checkout of satqkd"),

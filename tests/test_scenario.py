@@ -137,10 +137,23 @@ def test_longitudes_are_read_as_printed(changed):
     assert changed(LONGITUDE, "longitude_deg: 97 30 0 W").stations[0].longitude_deg == -97.5
 
 
-@pytest.mark.parametrize("written", ["37 22 44.43 E", "37 61 0 N", "37 22 60 N", "thirty N", "37 22 N"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "37 22 44.43 E",
+        "37 61 0 N",
+        "37 22 60 N",
+        "thirty N",
+        "37 22 N",
+        "37 22 44.43",
+        "N 37 22 44",
+        "-37 22 44",
+        "37d22m",
+    ],
+)
 def test_misprinted_latitudes_are_refused(message, written):
     text = message(LATITUDE, f"latitude_deg: {written}")
-    assert text.startswith(f"stations.0.latitude_deg={written} is not an angle: give degrees, or as in")
+    assert text.startswith(f"stations.0.latitude_deg={written} is not an angle: give degrees, or as in 37 22 44.43 N")
 
 
 @pytest.mark.parametrize(
@@ -206,13 +219,13 @@ def test_unknown_keys_like_nothing_list_what_there_is(message):
         ),
         ("value: passive", "value: pasive", "detection.basis_choice=pasive is wrong, input should be 'passive' or 'ac"),
         ("value: passive", "value: active", "detection switch_rate_hz goes with basis_choice active"),
-        ("name: nanshan", "name: delingha", "the scenario stations have the same name: give each its own"),
+        ("name: nanshan", "name: delingha", "stations have the same name: give each its own"),
         (
             "angles_deg: [[0, 45], [0, 45]]",
             "angles_deg: [[0, 45]]",
-            "the scenario measurement key requires angles_deg f",
+            "measurement key requires angles_deg f",
         ),
-        ("name: bell", "name: key", "the scenario measurements have the names key, key: give each its own"),
+        ("name: bell", "name: key", "measurements have the names key, key: give each its own"),
     ],
 )
 def test_wrong_values_are_refused_in_one_sentence(message, old, new, expected):
@@ -297,8 +310,13 @@ def test_what_is_no_mapping_is_refused(load_text, tmp_path, text):
 def test_what_is_no_text_file_is_refused(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path, tmp_path / "absent.yaml", tmp_path / "binary.yaml"):
-        with pytest.raises(ScenarioError, match=f"^{path}: cannot be read"):
+        with pytest.raises(ScenarioError, match=f"^{path}: (cannot be read|does not exist)"):
             load_scenario(path)
+
+
+def test_a_file_that_is_not_there_is_named_with_the_nearest(root):
+    with pytest.raises(ScenarioError, match=r"Yin2020.yaml: does not exist: did you mean yin2020.yaml\? give a scen"):
+        load_scenario(root / "data/scenarios/Yin2020.yaml")
 
 
 def test_missing_element_sets_are_named_with_where_to_put_them(changed, tmp_path):

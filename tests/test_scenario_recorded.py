@@ -107,19 +107,19 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
         ),
         (
             [(ALICE, f"{ALICE}\n    altitude_m: 3")],
-            "the scenario station alice has altitude_m: it goes with orbit, and on",
+            "station alice has altitude_m: it goes with orbit, and on",
         ),
-        ([ORBIT], "the scenario station alice lacks latitude_deg: it goes with orbit, and only with it"),
+        ([ORBIT], "station alice lacks latitude_deg: it goes with orbit, and only with it"),
         (
             [("window_ns: {value: 2.5,", "window_ns: {value: 101,")],
             "coincidence accidental_gap_ns=100 is less than window",
         ),
-        ([("name: bob", "name: alice")], "the scenario stations have the same name"),
-        ([("- name: key", "- name: bell")], "the scenario measurements have the names bell, bell: give each its own"),
+        ([("name: bob", "name: alice")], "stations have the same name"),
+        ([("- name: key", "- name: bell")], "measurements have the names bell, bell: give each its own"),
         ([("bell_state: {", "pair_rate_hz: 1\n  bell_state: {")], "unknown key source.pair_rate_hz: "),
         (
             [("detection:\n", "transmitter: {log: a.csv}\ndetection:\n")],
-            "the scenario transmitter goes with a source of kind decoy, and only with it",
+            "transmitter goes with a source of kind decoy, and only with it",
         ),
         (
             [("  bell_state: {", "  kind: decoy\n  bell_state: {")],

@@ -79,7 +79,7 @@ def test_the_deviation_of_a_range_is_that_of_the_uniform_distribution():
         ("{value: 0.5, published: p. 3, sigma: 0.1, range: [0.4, 0.6]}", "has range and sigma: keep one of them"),
         ("{value: 0.5, range: [0.4, 0.6]}", "requires value and one of published, assumed, calibrated, and has value"),
         ("{value: 0.9, published: p. 3, sigma: 0.2}", "narrow transmitter.optics_efficiency, ± 0.2"),
-        ("{from: nobody}", "nobody.yaml: cannot be read"),
+        ("{from: nobody}", "nobody.yaml: does not exist"),
         ("{from: yin2020}", "takes the value from yin2017: name that one"),
         ("{from: recorded_example}", "does not have this key: write the value here"),
         ("{from: yin2017, value: 0.5}", "write {from: name}, the name of another scenario"),

@@ -165,15 +165,36 @@ def test_with_an_orbit_the_same_pairs_are_found_as_with_the_beacon(satellite, br
     assert float(found.clock_drift[0, 1]) == pytest.approx(b.clock_drift - a.clock_drift, abs=2e-9)
 
 
-@pytest.mark.slow
-def test_swapped_channels_leave_no_key_and_are_suspected(laboratory, example_in, tmp_path):
-    """Outcomes of one setting swapped at one station: the pairs are found, and the reason comes out at the end."""
+@pytest.fixture
+def counted_with(laboratory, example_in, tmp_path):
+    """The laboratory with the channels of its second station in another order, and its coincidences."""
     (tmp_path / "recordings").symlink_to(laboratory[1] / "recordings")
-    wrong = example_in(tmp_path, "recorded_example", *SHORT, ("[4, 3, 2, 1]", "[4, 3, 1, 2]"))
-    import_recordings(wrong, tmp_path / "detection.zarr")
-    found = coincidences(wrong, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
+
+    def counted(channels):
+        wrong = example_in(tmp_path, "recorded_example", *SHORT, ("[4, 3, 2, 1]", channels))
+        import_recordings(wrong, tmp_path / "detection.zarr")
+        return wrong, coincidences(wrong, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
+
+    return counted
+
+
+@pytest.mark.slow
+def test_swapped_channels_leave_no_key_and_are_suspected(counted_with):
+    """Outcomes of one setting swapped at one station: the pairs are found, and the reason comes out at the end."""
+    wrong, found = counted_with("[4, 3, 1, 2]")
     data = distill(wrong, found)
     assert data.qber.values == pytest.approx(np.array([0.02, 0.98]), abs=0.01)
     assert (data.no_key == "errors above one half").all() and not data.length.any() and not data.real_length.any()
     assert "stations.1.channels (bob)" in data.attrs["suggestion"] and data.attrs["suggestion"] in in_words(data)
     assert counts_figure(bell_test(wrong, found))
+
+
+@pytest.mark.slow
+def test_channels_of_different_settings_that_are_swapped_are_suspected(counted_with):
+    """A quarter of the bits is wrong, and counts look as if the other station's detectors differed."""
+    wrong, found = counted_with("[4, 2, 3, 1]")
+    data = distill(wrong, found)
+    assert data.qber.values == pytest.approx(np.array([0.26, 0.26]), abs=0.02)
+    assert not data.length.any() and (data.no_key == "unequal detectors").all()
+    assert "detectors of different settings may be swapped" in data.attrs["suggestion"]
+    assert "stations.1.channels (bob)" in data.attrs["suggestion"] and "repair" not in data.attrs["suggestion"]

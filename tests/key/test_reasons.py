@@ -1,5 +1,7 @@
 """Why there is no key: each reason by counts that have it, and labels that are swapped."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from satqkd.key.proofs.reasons import (
     FEWEST_TELLING,
     REASONS,
+    crossed_station,
     no_key_reason,
     not_in_hand_reason,
     side_of_one_half,
@@ -94,6 +97,33 @@ def outcomes(correlation, n=1000):
 
 
 IDEAL = np.array([[-1.0, 0.0], [0.0, 1.0]])  # of psi plus at 0 and 45 degrees
+
+
+def relabelled(table, station, order):
+    """Coincidences with the four detectors of a station, by 2 x setting + outcome, in another order."""
+    by_detector = np.moveaxis(table, (station, 2 + station), (0, 1)).reshape(4, 2, 2)[list(order)]
+    return np.moveaxis(by_detector.reshape(2, 2, 2, 2), (0, 1), (station, 2 + station))
+
+
+ORDERS = list(permutations(range(4)))
+# Orders that keep the detectors of a setting together.
+TOGETHER = [order for order in ORDERS if {*order[:2]} in ({0, 1}, {2, 3})]
+
+
+@pytest.mark.parametrize("visibility", [0.7, 1.0])
+@pytest.mark.parametrize("station", [0, 1])
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_detectors_of_different_settings_that_are_swapped_are_told_from_all_else(visibility, station, order):
+    """For each of the 24 orders of a station's channels; detectors that differ by a tenth hide nothing."""
+    table = outcomes(visibility * IDEAL) * np.array([1.0, 0.9])
+    crossed = relabelled(table.astype(int), station, order)
+    assert crossed_station(crossed, pairs=True) == (None if order in TOGETHER else station)
+
+
+@pytest.mark.parametrize("correlation", [0 * IDEAL, np.full((2, 2), 0.5**0.5) * [[1, 1], [1, -1]]])
+def test_nothing_is_swapped_without_correlation_or_where_all_are_correlated(correlation):
+    """Noise, and the angles of a Bell test."""
+    assert crossed_station(outcomes(correlation), pairs=True) is None
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,8 @@ def test_norad_id_picks_one_of_several_satellites(tmp_path):
     assert read_elements(path, norad_id=41731).name == NAME
     with pytest.raises(ValueError, match=r"orbit\.txt holds 2 satellites \(41731, 41765\): choose one by norad_id"):
         read_elements(path)
-    with pytest.raises(ValueError, match=r"orbit\.txt has no element set of norad_id=25544"):
+    held = r"has no element set of norad_id=25544; it holds 2 satellites \(41731, 41765\): choose one of them"
+    with pytest.raises(ValueError, match=held):
         read_elements(path, norad_id=25544)
 
 
@@ -305,6 +306,14 @@ def test_an_unsound_neighbour_is_skipped_and_said_once(tmp_path, kind):
     )
     with pytest.raises(ValueError, match="orbit.txt"):
         read_elements(path)
+
+
+def test_what_is_unsound_of_another_satellite_is_not_why_one_is_missing(tmp_path):
+    """The sentence names the satellites of the file, and not the fault of one that nobody asked for."""
+    path = write(tmp_path, "\n".join([LINE_1, LINE_2, f"{TIANGONG_1[:-1]}x", TIANGONG_2]))
+    with pytest.raises(ValueError, match=r"norad_id=25544; it holds 2 satellites \(41731, 41765\): choose") as said:
+        read_elements(path, norad_id=25544)
+    assert "checksum" not in str(said.value)
 
 
 def test_sound_neighbours_are_passed_over_in_silence(tmp_path):

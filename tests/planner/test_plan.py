@@ -18,6 +18,7 @@ from satqkd.analytic.means import with_mean_sky
 from satqkd.key.proofs.reasons import REASONS
 from satqkd.planner import load_plan, make_plan
 from satqkd.planner.calendar import cumulative, nightly
+from satqkd.planner.figures import calendar_figure
 from satqkd.planner.icalendar import calendar, identifiers
 from satqkd.planner.nights import night_of
 from satqkd.planner.sky import sky_columns
@@ -209,6 +210,28 @@ def unfolded(data: bytes) -> list[str]:
     assert data.endswith(b"\r\n") and b"\n" not in data.replace(b"\r\n", b"")
     assert max(len(line) for line in data.split(b"\r\n")) <= 75
     return data.replace(b"\r\n ", b"").decode().removesuffix("\r\n").split("\r\n")
+
+
+def calendar_of(bits):
+    """The calendar of one station and one satellite."""
+    days = np.arange(np.datetime64("2018-09-10"), np.datetime64("2018-09-10") + len(bits))
+    total = np.nancumsum(bits)
+    return calendar_figure(pd.DataFrame([bits], index=["here"], columns=days), {"ours": (total, total / 10)}, "Ours")
+
+
+@pytest.mark.parametrize("nights", [1, 2, 5, 8, 14, 60])
+def test_nights_have_days_for_labels_and_no_hours(nights):
+    figure = calendar_of(np.full(nights, 1e5))
+    figure.draw_without_rendering()
+    words = [label.get_text() for label in figure.axes[1].get_xticklabels()]
+    assert len(words) > 1 and all(re.fullmatch(r"2018-\d\d-\d\d", word) for word in words)
+
+
+def test_a_calendar_without_key_says_what_is_grey_and_counts_whole_bits():
+    figure = calendar_of(np.zeros(3))
+    assert figure.axes[0].get_title() == "Ours\nNo key is expected (grey: the link is open)"
+    assert figure.axes[1].get_ylim() == (0, 1) and figure.axes[1].get_yticks().tolist() == [0, 1]
+    assert calendar_of(np.full(3, 1e5)).axes[0].get_title() == "Ours"
 
 
 def test_the_calendar_follows_rfc_5545(example, folder):

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -82,7 +83,15 @@ BAD = {
         {"start": "2018-09-15", "days": 340},
         "no element set within max_age_days=14 of",
     ),
-    "a scenario that is not there": ({"satellites": [MICIUS | {"scenario": "none"}]}, "none.yaml: cannot be read"),
+    "a scenario that is not there": (
+        {"satellites": [MICIUS | {"scenario": "none"}]},
+        "satellite micius names the file none.yaml, found neither beside the plan nor in",
+    ),
+    "a scenario of nearly that name": (
+        {"satellites": [MICIUS | {"scenario": "liao2071"}]},
+        "liao2071.yaml, found neither beside the plan nor in",
+        "did you mean liao2017.yaml? put the file there",
+    ),
     "a recording": (
         {"satellites": [MICIUS | {"scenario": "recorded_example"}]},
         "scenario=recorded_example is of kind recorded: take a mission",
@@ -92,8 +101,8 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_ends_in_one_sentence(written, name):
-    changes, said = BAD[name]
-    with pytest.raises(ScenarioError, match=re.escape(said)) as caught:
+    changes, *said = BAD[name]
+    with pytest.raises(ScenarioError, match=".*".join(map(re.escape, said))) as caught:
         load_plan(written(**changes))
     assert "\n" not in str(caught.value) and "data" in str(caught.value)
 
@@ -117,8 +126,33 @@ def test_a_plan_that_is_called_otherwise(written):
 
 
 def test_a_plan_that_is_not_there(tmp_path):
-    with pytest.raises(ScenarioError, match="nowhere.yaml: cannot be read"):
+    with pytest.raises(ScenarioError, match="nowhere.yaml: does not exist"):
         load_plan(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("place", [".", "plans"])
+def test_a_plan_alone_in_a_folder_finds_what_is_beside_it(data, tmp_path, monkeypatch, place):
+    """As after `pip install` and `satqkd new mine`: all in one folder, or in folders beside that of the plan."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("scenarios", "orbits") if place == "plans" else (".",):
+        Path(folder).mkdir(exist_ok=True)
+    Path(place).mkdir(exist_ok=True)
+    monkeypatch.chdir(place)
+    scenarios, orbits = (Path("../scenarios"), Path("../orbits")) if place == "plans" else (Path(), Path())
+    text = (data / "scenarios/liao2017.yaml").read_text()
+    (scenarios / "ours.yaml").write_text(text.replace("name: liao2017", "name: ours", 1))
+    shutil.copy(data / "orbits/micius.csv", orbits / "ours.csv")
+    tree = yaml.safe_load((data / "plans/example.yaml").read_text())
+    tree |= {"name": "mine", "satellites": [{"name": "micius", "elements": "ours.csv", "scenario": "ours"}]}
+    Path("mine.yaml").write_text(yaml.safe_dump(tree))
+    assert [file.name for file in load_plan("mine.yaml").files] == ["mine.yaml", "ours.csv", "ours.yaml"]
+
+
+def test_a_scenario_may_have_the_name_of_its_plan(data, written):
+    text = (data / "scenarios/liao2017.yaml").read_text()
+    (data / "scenarios/mine.yaml").write_text(text.replace("name: liao2017", "name: mine", 1))
+    plan = load_plan(written(satellites=[MICIUS | {"scenario": "mine"}]))
+    assert plan.files[2] == data / "scenarios/mine.yaml"
 
 
 def test_a_scenario_that_the_analytic_chain_leaves_out(data, written):

@@ -214,6 +214,42 @@ def test_the_figure_says_what_it_leaves_out(sizes, words):
     assert title.splitlines()[-1] == words
 
 
+def shown_labels(figure, axis):
+    """The words under an axis, and where they are."""
+    figure.draw_without_rendering()
+    ticks = [*axis.xaxis.get_major_ticks(), *axis.xaxis.get_minor_ticks()]
+    labels = [tick.label1 for tick in ticks if tick.label1.get_text() and tick.label1.get_visible()]
+    left, right = axis.get_window_extent().intervalx
+    labels = [label for label in labels if left <= np.mean(label.get_window_extent().intervalx) <= right]
+    return [label.get_text() for label in labels], [label.get_window_extent() for label in labels]
+
+
+@pytest.mark.parametrize(
+    "values", [[1e-15, 1e-12, 1e-9, 1e-3], [10, 1e3, 1e5], [10, 100], [10, 60], [1, 15], [0.01, 0.09], [1500, 9000]]
+)
+def test_no_two_labels_of_an_axis_are_the_same_or_overlap(values):
+    data = grid(eps=len(values), jitter=2, aperture=4).assign_coords(
+        eps=("eps", np.array(values, float), {"units": "1"})
+    )
+    figure = sweep_figure(data)
+    words, places = shown_labels(figure, figure.axes[-1])
+    assert len(words) > 1 and len(set(words)) == len(words)
+    assert not any(a.overlaps(b) for i, a in enumerate(places) for b in places[:i])
+
+
+@pytest.mark.parametrize("values", [[1.155, 1.16, 1.162], [0.9995, 0.99951, 1.0], [1.0, 2.5, 1e9]])
+def test_lines_of_different_values_have_different_names(values):
+    data = grid(eps=2, f_ec=3).assign_coords(f_ec=("f_ec", values, {"units": "1"}))
+    names = [text.get_text() for text in sweep_figure(data).legends[0].get_texts()]
+    assert [float(name.removeprefix("f_ec = ")) for name in names] == values
+
+
+def test_a_line_goes_from_the_least_value_to_the_largest():
+    data = grid(elevation=3).assign_coords(elevation=("elevation", [30.0, 20.0, 25.0], {"units": "degree"}))
+    (line,), _ = drawn(sweep_figure(data))[0]
+    np.testing.assert_array_equal(line, [[20, 1e3], [25, 1e6], [30, 1]])
+
+
 @pytest.mark.slow
 def test_the_figure_has_the_same_bytes_again(gathered, tmp_path):
     for name in ("a", "b"):

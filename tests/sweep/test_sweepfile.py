@@ -3,6 +3,7 @@
 import re
 import shutil
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,7 +140,10 @@ BAD = {
         "simulate has aperture=0.65, which is not among its values: take one of 0.6, 0.7",
     ),
     "no replicate": ({"replicates": 0}, "replicates=0 is wrong"),
-    "a scenario that is not there": ({"scenario": "none"}, "none.yaml: cannot be read"),
+    "a scenario that is not there": (
+        {"scenario": "none"},
+        "scenario=none: names the file none.yaml, found neither beside the sweep nor in",
+    ),
     "a recording": ({"scenario": "recorded_example"}, "is of kind recorded: take a mission"),
     "another source's proof": (
         {"parameters": [{"name": "proof", "keys": ["key.bound"], "values": ["yin2020"]}], "simulate": []},
@@ -178,8 +182,29 @@ def test_what_is_no_sweep(written, text, said):
 
 
 def test_a_sweep_that_is_not_there(tmp_path):
-    with pytest.raises(ScenarioError, match="nowhere.yaml: cannot be read"):
+    with pytest.raises(ScenarioError, match="nowhere.yaml: does not exist"):
         load_sweep(tmp_path / "nowhere.yaml")
+
+
+def test_a_sweep_finds_the_scenario_beside_it(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (data / "scenarios/tiangong2.yaml").read_text()
+    Path("ours.yaml").write_text(text.replace("name: tiangong2", "name: ours", 1))
+    tree = yaml.safe_load((data / "sweeps/example.yaml").read_text()) | {"name": "mine", "scenario": "ours"}
+    Path("mine.yaml").write_text(yaml.safe_dump(tree))
+    assert [file.name for file in load_sweep("mine.yaml").files] == ["mine.yaml", "ours.yaml", "tiangong2.csv"]
+
+
+def test_the_seconds_of_all_measurements_have_to_be_known(data, written):
+    """What the last one takes depends on the sessions that the others need; given to the key alone it would be one."""
+    text = (data / "scenarios/yin2020.yaml").read_text()
+    assert text.count("    duration_s: {value: 226, published: main text}\n") == 1
+    text = text.replace("    duration_s: {value: 226, published: main text}\n", "").replace(
+        "name: yin2020", "name: rest", 1
+    )
+    (data / "scenarios/rest.yaml").write_text(text)
+    with pytest.raises(ScenarioError, match="mine.yaml: scenario=rest: measurement bell has no duration_s: .* give it"):
+        load_sweep(written(scenario="rest", parameters=[APERTURE], simulate=[]))
 
 
 def test_a_corner_that_is_no_scenario(written):

@@ -63,7 +63,7 @@ WRONG = {
     "name on the command line": (
         lambda p: lambda: None,
         ["scenarios=['tiangong2;touch owned']"],
-        "cannot be read",
+        "is not a list of names",
     ),
     "key of the configuration": (
         lambda p: lambda: None,

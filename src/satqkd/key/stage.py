@@ -28,7 +28,14 @@ from satqkd.key.proofs.bbm92 import Bbm92Key, bbm92_key_length, qber_threshold
 from satqkd.key.proofs.counted import qber_of, sifted_pairs
 from satqkd.key.proofs.decoy import TWO_WAY, DecoyCounts, DecoyKey, decoy_key_length, pool_bases
 from satqkd.key.proofs.entropy import binary_entropy
-from satqkd.key.proofs.reasons import REASONS, SWAPPED, no_key_reason, not_in_hand_reason, suspected_swap
+from satqkd.key.proofs.reasons import (
+    REASONS,
+    SWAPPED,
+    crossed_station,
+    no_key_reason,
+    not_in_hand_reason,
+    suspected_swap,
+)
 from satqkd.scenario import INTENSITIES, Recorded, RecordedStation, Scenario
 from satqkd.scenario.mission import DecoyPulses
 from satqkd.streams import stream
@@ -357,9 +364,10 @@ def _reasons(
     ]
     data["no_key"] = variable("bound", list(reasons.values()), "1", "why the proof gives no key")
     data["no_key_in_hand"] = variable("basis", in_hand, "1", "why the sides hold no key")
-    if proof in SWAPPED:
+    crossed = _crossed(scenario, coincidence) if proof in SWAPPED or alarm.reason else ""
+    if crossed or proof in SWAPPED:
         rates = [f"{100 * _rate(*both):.1f} % in {basis}" for *both, basis in zip(*_signal(data), "ZX", strict=True)]
-        data.attrs["suggestion"] = f"QBER {' and '.join(rates)}: {_suggestion(scenario, coincidence)}"
+        data.attrs["suggestion"] = f"QBER {' and '.join(rates)}: {crossed or _suggestion(scenario, coincidence)}"
     elif alarm.reason and proof in ("", alarm.reason):
         data.attrs["suggestion"] = _warning(scenario, coincidence, alarm)
 
@@ -438,6 +446,21 @@ def _signal(data: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Return errors and sifted bits of what becomes key, by basis."""
     counted = data.isel(intensity_level=INTENSITIES.index("signal")) if "pulses" in data else data
     return counted.errors.values, counted.sifted.values
+
+
+def _crossed(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> str:
+    """Return which channels to compare where detectors of different settings look swapped; empty where none do."""
+    pulses = isinstance(scenario.source, DecoyPulses)
+    counts = coincidence.counts.values[0 if pulses else _key_measurement(coincidence)]
+    station = crossed_station(counts, pairs=not pulses)
+    if station is None:
+        return ""
+    index = 0 if pulses else station
+    return (
+        "each setting has one detector of either basis: detectors of different settings may be swapped; compare "
+        f"stations.{index}.{'channels' if isinstance(scenario, Recorded) else 'detectors'} "
+        f"({scenario.stations[index].name})"
+    )
 
 
 def _suggestion(scenario: Scenario | Recorded, coincidence: xr.Dataset) -> str:

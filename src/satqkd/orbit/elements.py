@@ -87,20 +87,18 @@ def read_elements(path: str | Path, norad_id: int | None = None) -> Elements:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: give the path of {KNOWN_FORMATS}")
-    chosen, skipped, satellites = _chosen(path, norad_id)
+    chosen, skipped, satellites, others = _chosen(path, norad_id)
     if len(satellites) > 1:
-        some = ", ".join(map(str, satellites[:8])) + ", …" * (len(satellites) > 8)
         raise ValueError(
-            f"{path} holds {len(satellites)} satellites ({some}): choose one by norad_id, which is orbit.norad_id in a "
-            "scenario, or take out the others"
+            f"{path} holds {_some(satellites)}: choose one by norad_id, which is orbit.norad_id in a scenario, or take "
+            "out the others"
         )
     if faults := [entry.fault for entry in chosen if entry.fault]:
         raise ValueError(faults[0])
     if not chosen and norad_id is not None:
-        reason = f" ({skipped[0]})" if skipped else ""
-        raise ValueError(
-            f"{path} has no element set of norad_id={norad_id}{reason}: leave norad_id out or give another file"
-        )
+        reason = f" ({skipped[0]})" if skipped and not others else ""
+        held = f"; it holds {_some(others)}: choose one of them" if others else f"{reason}: leave norad_id out"
+        raise ValueError(f"{path} has no element set of norad_id={norad_id}{held} or give another file")
     if not chosen:
         raise ValueError(f"{path} has no element set: give {KNOWN_FORMATS}")
     if skipped:
@@ -119,21 +117,32 @@ def read_elements(path: str | Path, norad_id: int | None = None) -> Elements:
     )
 
 
-def _chosen(path: Path, norad_id: int | None) -> tuple[list[Entry], list[str], list[int]]:
-    """Return the checked entries that were asked for, what is wrong with the others, and the satellites of the former.
+def _some(satellites: list[int]) -> str:
+    """Return the number of satellites, and the first of them."""
+    some = ", ".join(map(str, satellites[:8])) + ", …" * (len(satellites) > 8)
+    return f"{len(satellites)} satellite{'s' * (len(satellites) > 1)} ({some})"
+
+
+def _chosen(path: Path, norad_id: int | None) -> tuple[list[Entry], list[str], list[int], list[int]]:
+    """Return the checked entries that were asked for, what is wrong with the others, and the satellites of both.
 
     What has no readable catalogue number may be of any satellite: it is an error unless one was asked for.
     """
-    chosen, skipped, unknown = [], [], 0
+    chosen: list[Entry] = []
+    skipped: list[str] = []
+    others: set[int] = set()
+    unknown = 0
     for entry in map(_checked, read_entries(path)):
         if norad_id is None or entry.norad_id == norad_id:
             chosen.append(entry)
-        elif entry.fault:
-            skipped.append(entry.fault)
+        else:
+            others |= set() if entry.norad_id is None else {entry.norad_id}
+            skipped += [entry.fault] if entry.fault else []
         unknown += entry.norad_id is None
         if entry.norad_id is None and (norad_id is None or unknown > MOST_UNKNOWN):
             raise ValueError(entry.fault)
-    return chosen, skipped, sorted({entry.norad_id for entry in chosen if entry.norad_id is not None})
+    satellites = {entry.norad_id for entry in chosen if entry.norad_id is not None}
+    return chosen, skipped, sorted(satellites), sorted(others)
 
 
 def nearest(elements: Elements, times: np.ndarray) -> np.ndarray:

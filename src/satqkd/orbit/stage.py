@@ -1,6 +1,7 @@
 """Stage 1: where is the satellite? Sessions that a scenario can use, second by second."""
 
 import csv
+from collections import Counter
 from datetime import datetime
 from typing import cast
 
@@ -25,6 +26,13 @@ SECOND = np.timedelta64(1_000_000_000, "ns")
 LONGEST_DAYS = 1.0  # that a satellite, a slow one, may be in view in one session
 COMMUNICATION = PHASES.index("communication")
 MOST_DAYS = 106.0  # from the first session's start, which picoseconds of 64 bits count
+# What keeps a pass from being a session, and the way out, by the key of the condition.
+CLOSED = {
+    "max_sun_elevation_deg": ("never in darkness", "raise max_sun_elevation_deg={:g}"),
+    "satellite_in_shadow": ("never with the satellite in shadow", "leave out satellite_in_shadow"),
+    "max_range_m": ("never near enough", "raise max_range_m={:g}"),
+    "min_duration_s": ("too short", "lower min_duration_s={:g}"),
+}
 
 
 def find_sessions(scenario: Scenario | Recorded) -> xr.Dataset:
@@ -110,7 +118,8 @@ def _bench(scenario: Bench) -> xr.Dataset:
 def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:
     """Return sessions in order of time until the measurements have their seconds."""
     wanted = _wanted_seconds(scenario)
-    sessions, open_s = [], 0
+    sessions: list[xr.Dataset] = []
+    open_s, closed = 0, Counter[str]()
     for joint in joint_passes(
         elements,
         scenario.stations,
@@ -119,18 +128,19 @@ def _search(scenario: Scenario, elements: Elements) -> list[xr.Dataset]:
         scenario.orbit.min_elevation_deg,
     ):
         session = _session(scenario, elements, joint)
-        if session is None:
+        if isinstance(session, str):
+            closed[session] += 1
             continue
         sessions.append(session)
         open_s += session.sizes["time"] - 1
         if open_s >= wanted:
             break
     if open_s < wanted:
+        needed = f"{wanted:.0f} s" if wanted > 1 else "a session"
         raise ScenarioError(
             f"{scenario.path}: orbit gives {open_s:.0f} s of sessions from {scenario.orbit.search_start:%Y-%m-%d} to "
-            f"{scenario.orbit.search_end:%Y-%m-%d} where measurements want {wanted:.0f} s: search longer, or lower "
-            f"min_elevation_deg={scenario.orbit.min_elevation_deg:g} or "
-            f"min_duration_s={scenario.orbit.min_duration_s:g}"
+            f"{scenario.orbit.search_end:%Y-%m-%d} where measurements want {needed}; "
+            f"{_closed_passes(scenario.orbit, closed, len(sessions))}"
         )
     days = float((sessions[-1].time.values[-1] - sessions[0].time.values[0]) / SECOND) / 86400
     if days > MOST_DAYS:
@@ -170,8 +180,18 @@ def _wanted_seconds(scenario: Experiment) -> float:
     return sum(m.pause_s + (m.duration_s or 1) for m in scenario.measurements)
 
 
-def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dataset | None:
-    """Return the part of a joint pass that fulfils the scenario's conditions, or None."""
+def _closed_passes(conditions: Orbit, closed: Counter[str], used: int) -> str:
+    """Return how many passes there are, what keeps some of them from being sessions, and the ways out."""
+    total, values = used + closed.total(), conditions.model_dump()
+    reasons = ", ".join(f"{closed[key]} {words}" for key, (words, _) in CLOSED.items() if key in closed)
+    kept = f"of {total} pass{'es' * (total > 1)}, {reasons or 'all used'}" if total else "no pass is high enough"
+    ways = ["search longer", f"lower min_elevation_deg={conditions.min_elevation_deg:g}"]
+    ways += [way.format(values[key]) for key, (_, way) in CLOSED.items() if key in closed]
+    return f"{kept}: {', '.join(ways[:-1])} or {ways[-1]}"
+
+
+def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dataset | str:
+    """Return the part of a joint pass that fulfils the scenario's conditions, or the key of `CLOSED` that is not."""
     conditions = scenario.orbit
     days = float((joint.end - joint.start) / SECOND) / 86400
     if days > LONGEST_DAYS:  # every tenth of a second of it would be computed
@@ -181,9 +201,10 @@ def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dat
         )
     fine = np.arange(joint.start, joint.end, FINE_STEP)
     views = _views(elements, scenario, fine)
-    usable = np.ones(fine.size, bool)
-    for view in views:
-        usable &= _usable(conditions, view)
+    fulfilled = _fulfilled(conditions, views)
+    if never := [key for key, moments in fulfilled.items() if not moments.any()]:
+        return never[0]
+    usable = np.all(list(fulfilled.values()), axis=0)
     if conditions.acquisition is not None and conditions.acquisition.sessions == "timeline":
         starts_s, _ = _phases(scenario, elements, conditions.acquisition, start=fine[0], end=fine[-1])
         elapsed_s = (fine - fine[0]) / SECOND
@@ -193,14 +214,14 @@ def _session(scenario: Scenario, elements: Elements, joint: JointPass) -> xr.Dat
         last = min(last, first + round(conditions.max_duration_s * SECOND / FINE_STEP))
     duration_s = (last - first) * FINE_STEP / SECOND
     if duration_s < max(conditions.min_duration_s, 1.5):
-        return None
+        return "min_duration_s"
     start = (fine[first] + SECOND // 2).astype("datetime64[s]").astype("datetime64[ns]")
     times = start + np.arange(round(duration_s) + 1) * SECOND
     followed = _follow(scenario, elements, times)
     # The whole seconds nearest to a session's ends may lie up to a second outside, but never below the horizon.
     first_row, end_row = _longest_run(followed.elevation.values.min(axis=1) >= 0)
     if end_row - first_row < 2:
-        return None
+        return "min_duration_s"
     session = followed.isel(time=slice(first_row, end_row)).merge(
         _extent(fine[first:last], [_cut(v, first, last) for v in views], duration_s)
     )
@@ -263,14 +284,16 @@ def _phases(
     return np.array(starts_s), np.array(zenith_deg)
 
 
-def _usable(conditions: Orbit, view: LookAngles) -> np.ndarray:
-    """Return when a station that sees the satellite can use it."""
-    usable = view.sun_elevation_deg <= conditions.max_sun_elevation_deg
+def _fulfilled(conditions: Orbit, views: list[LookAngles]) -> dict[str, np.ndarray]:
+    """Return when each condition of the orbit holds at every station, by its key."""
+    fulfilled = {
+        "max_sun_elevation_deg": [view.sun_elevation_deg <= conditions.max_sun_elevation_deg for view in views]
+    }
     if conditions.satellite_in_shadow:
-        usable &= ~view.sunlit
+        fulfilled["satellite_in_shadow"] = [~view.sunlit for view in views]
     if conditions.max_range_m is not None:
-        usable &= view.range_m <= conditions.max_range_m
-    return usable
+        fulfilled["max_range_m"] = [view.range_m <= conditions.max_range_m for view in views]
+    return {key: np.all(moments, axis=0) for key, moments in fulfilled.items()}
 
 
 def _longest_run(usable: np.ndarray) -> tuple[int, int]:
@@ -525,7 +548,7 @@ def _relay(scenario: Scenario, elements: Elements, data: xr.Dataset, station: Re
     for later in passes(elements, station, start, end, scenario.orbit.min_elevation_deg):
         # A pass cut at the start is one that both stations saw at once: nothing would have to be carried.
         view = look_angles(elements, station, np.array([later.culmination]))
-        if later.rise > start and _usable(scenario.orbit, view).all():
+        if later.rise > start and all(moments.all() for moments in _fulfilled(scenario.orbit, [view]).values()):
             break
     else:
         raise ScenarioError(

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from satqkd.plot import in_style, legend_above, new_figure, no_data
 
+MOST_NAMED = 8  # nights that are all named; of fewer, the automatic labels would be hours
 COLOURS, DASHES = 7, ("-", "--", "-.", ":")  # 28 satellites have different lines
 
 
@@ -46,6 +47,8 @@ def calendar_figure(nights: pd.DataFrame, growth: dict[str, tuple[np.ndarray, np
         norm = LogNorm(min(max(np.nanmin(bits[bits > 0]), 1e-4 * high), 0.5 * high), high)
         mesh = above.pcolormesh(edges, rows, np.where(bits > 0, bits, np.nan), cmap="cividis", norm=norm)
         figure.colorbar(mesh, ax=above, label="Expected\nsecret bits\n(grey: 0)")
+    else:
+        title += "\nNo key is expected (grey: the link is open)"
     above.set_yticks(rows[:-1] + 0.5, nights.index)
     above.tick_params(axis="y", length=0)
     above.grid(False)
@@ -59,7 +62,10 @@ def calendar_figure(nights: pd.DataFrame, growth: dict[str, tuple[np.ndarray, np
             color=line["color"],
         )  # fmt: skip
     below.set(ylabel="Secret bits so far", xlabel="Night (from its evening)", xlim=(edges[0], edges[-1]))
-    below.set_ylim(bottom=0)
+    below.set_ylim(0, max(1.0, below.get_ylim()[1]))
+    below.locator_params(axis="y", integer=True)
+    if len(days) <= MOST_NAMED:
+        below.set_xticks(edges, edges.astype("datetime64[D]").astype(str))
     legend_above(below, columns=5)
     figure.autofmt_xdate(rotation=30)
     return figure

@@ -26,7 +26,7 @@ from satqkd.scenario.fields import (
     Whole,
 )
 from satqkd.scenario.messages import validated
-from satqkd.scenario.provided import beside_or_provided, data_folder, found
+from satqkd.scenario.provided import found, named_file
 from satqkd.scenario.reading import read_tree
 
 DAY = np.timedelta64(1, "D")
@@ -68,7 +68,7 @@ class PlanSatellite(Section):
     norad_id: CatalogueNumber | None = Field(
         None, description="catalogue number, where the file holds several satellites"
     )
-    scenario: Name = Field(description="a mission of data/scenarios")
+    scenario: Name = Field(description="a mission, in data/scenarios or beside the plan")
 
 
 class Plan(Section):
@@ -144,17 +144,16 @@ class Plan(Section):
         return list(combinations(self.stations, len(scenario.stations)))
 
     def _elements_file(self, satellite: PlanSatellite) -> Path:
-        folder = self._path.parent.parent / "orbits"
-        for place in (self._path.parent, folder, data_folder() / "orbits"):
-            if (file := place / satellite.elements).is_file():
-                return file
-        raise ScenarioError(
-            f"{self._path}: satellite {satellite.name} names the file {satellite.elements}, found neither beside the "
-            f"plan nor in {folder}: put the element sets there"
-        )
+        return self._named(satellite, satellite.elements, "orbits")
 
     def _scenario_file(self, satellite: PlanSatellite) -> Path:
-        return beside_or_provided(self._path.parent.parent / "scenarios" / f"{satellite.scenario}.yaml")
+        return self._named(satellite, f"{satellite.scenario}.yaml", "scenarios")
+
+    def _named(self, satellite: PlanSatellite, name: str, folder: str) -> Path:
+        try:
+            return named_file(self._path, name, folder, "plan")
+        except ScenarioError as error:
+            raise ScenarioError(f"{self._path}: satellite {satellite.name} {error}") from None
 
     def _elements(self, satellite: PlanSatellite) -> Elements:
         try:

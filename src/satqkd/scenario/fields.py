@@ -36,15 +36,25 @@ def _way_out(value: str) -> str:
     return "write the number alone, its unit is in the key"
 
 
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _angle(letters: str) -> BeforeValidator:
     """Return a validator of degrees, or of angles as papers print them: 37 22 44.43 N, or 48 12.5 N."""
     sexagesimal = r"\s*([0-9]+) +(?:([0-5]?[0-9]) +([0-5]?[0-9](?:\.[0-9]+)?)|([0-5]?[0-9]\.[0-9]+))"
     printed = re.compile(rf"{sexagesimal} *([{letters}])\s*")
 
     def degrees_of(value: Any) -> Any:
-        if isinstance(value, str) and re.search(r"[NSEW]\s*$|:", value):
+        if isinstance(value, str) and not _is_number(value):
             if not (parts := printed.fullmatch(value)):
-                raise ValueError(f"is not an angle: give degrees, or as in 37 22 44.43 {letters[0]}")
+                raise ValueError(
+                    f"is not an angle: give degrees, or as in 37 22 44.43 {letters[0]} or 37 22.74 {letters[1]}"
+                )
             degrees, minutes, seconds, decimal_minutes = (float(part or 0) for part in parts.groups()[:4])
             size = degrees + (minutes + decimal_minutes) / 60 + seconds / 3600
             return size * (-1 if parts[5] in "SW" else 1)

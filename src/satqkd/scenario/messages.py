@@ -67,6 +67,8 @@ def _sentence(error: Mapping[str, Any], place: Path | str, model: type[BaseModel
     message = error["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:400]
     verb = "" if error["type"] == "value_error" else "is wrong, "
+    if not location and not verb:  # of several keys together, which the message names
+        return f"{place}: {message}"
     return f"{place}: {key}{shown} {verb}{message}{_bounds_hint(model, location)}"
 
 

@@ -28,7 +28,7 @@ from satqkd.scenario.fields import (
 )
 from satqkd.scenario.hostile import Attack
 from satqkd.scenario.messages import ScenarioError, validated
-from satqkd.scenario.provided import data_folder
+from satqkd.scenario.provided import data_folder, folder_beside
 from satqkd.scenario.uncertain import Uncertainty, Unknown, unknowns
 
 if TYPE_CHECKING:
@@ -797,13 +797,13 @@ class AnyScenario(Section):
 
     def _file(self, name: str, folder: str, key: str, what: str) -> Path:
         """Return the first path at which a file exists."""
-        candidates = [self._path.parent / name, self._path.parent.parent / folder / name, data_folder() / folder / name]
-        for candidate in candidates:
+        folders = [self._path.parent, folder_beside(self._path, folder), data_folder() / folder]
+        for candidate in (place / name for place in folders):
             if candidate.exists():
                 return candidate
         raise ScenarioError(
             f"{self._place}: {key} names the file {name}, found neither beside the scenario nor in "
-            f"{candidates[1].parent}: put the {what} there"
+            f"{folders[1]}: put the {what} there"
         )
 
     def replaced(self, values: dict[str, Any]) -> Self:

@@ -35,16 +35,64 @@ def provided_names(folder: str) -> list[str]:
     )
 
 
-def beside_or_provided(path: Path) -> Path:
-    """Return the path of a user's file or, where it is missing, of the data's file with the same folder and name.
+def folder_beside(path: Path, folder: str) -> Path:
+    """Return the folder beside that of a user's file, as data/orbits is beside data/scenarios.
 
     Examples
     --------
-    >>> beside_or_provided(Path("nowhere/reference/yin2020.yaml")).is_file()
+    >>> folder_beside(Path("data/scenarios/mine.yaml"), "orbits").as_posix()
+    'data/orbits'
+    """
+    own = path.parent if path.parent.name not in ("", "..") else path.parent.resolve()
+    return own.parent / folder
+
+
+def named_file(path: Path, name: str, folder: str, what: str) -> Path:
+    """Return the file that a plan or a sweep names: in the folder beside its own, beside it, or in the package's data.
+
+    Parameters
+    ----------
+    path : Path
+        The plan or the sweep, which does not name itself.
+    name : str
+    folder : str
+        Such as "scenarios".
+    what : str
+        What `path` is, as in "plan".
+
+    Raises
+    ------
+    ScenarioError
+        The end of a sentence, where there is no such file.
+
+    Examples
+    --------
+    >>> named_file(Path("nowhere/mine.yaml"), "yin2020.yaml", "scenarios", "plan").is_file()
     True
     """
-    provided = data_folder() / path.parent.name / path.name
-    return provided if provided.is_file() and not path.is_file() else path
+    folders = (folder_beside(path, folder), path.parent, data_folder() / folder)
+    for file in (place / name for place in folders):
+        if file.is_file() and file != path:
+            return file
+    hint = did_you_mean(name, [file.name for place in folders for file in place.glob("*") if file != path])
+    raise ScenarioError(
+        f"names the file {name}, found neither beside the {what} nor in {folders[0]}: {hint}put the file there"
+    )
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return a question about the nearest known name, for the end of a sentence; empty where none is near.
+
+    Suffixes are not compared: all scenarios have the same.
+
+    Examples
+    --------
+    >>> did_you_mean("yin2002.yaml", ["liao2017.yaml", "yin2020.yaml"])
+    'did you mean yin2020.yaml? '
+    """
+    by_stem = {Path(one).stem: one for one in known}
+    near = difflib.get_close_matches(Path(name).stem, by_stem, 1, 0.6)
+    return f"did you mean {by_stem[near[0]]}? " if near else ""
 
 
 def neighbour(path: Path, name: str) -> Path:
@@ -90,8 +138,7 @@ def found(path: str | Path, folder: str, what: str) -> Path:
     if path.exists():
         return path
     names = provided_names(folder)
-    near = difflib.get_close_matches(str(path), names, 1, 0.5)
-    hint = f"did you mean {near[0]}? " if near else ""
     raise ScenarioError(
-        f"{path}: is not the name of {what}: {hint}known are {', '.join(names)}; or give the path of a YAML file"
+        f"{path}: is not the name of {what}: {did_you_mean(str(path), names)}known are {', '.join(names)}; or give the "
+        "path of a YAML file"
     )

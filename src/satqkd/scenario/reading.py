@@ -11,7 +11,7 @@ from satqkd.scenario.bench import Bench
 from satqkd.scenario.counts import Counts
 from satqkd.scenario.messages import ScenarioError, validated
 from satqkd.scenario.mission import Scenario
-from satqkd.scenario.provided import found, neighbour
+from satqkd.scenario.provided import did_you_mean, found, neighbour
 from satqkd.scenario.recorded import Recorded
 from satqkd.scenario.uncertain import LOWER, UPPER, WIDTHS, Uncertainty, uncertainty_of
 
@@ -169,6 +169,9 @@ def read_yaml(path: Path, what: str) -> Any:
         text = path.read_text(encoding="utf-8")
         _require_flat(text)
         return yaml.load(text, _Loader)
+    except FileNotFoundError:
+        hint = did_you_mean(path.name, [file.name for file in path.parent.glob("*.yaml")])
+        raise ScenarioError(f"{path}: does not exist: {hint}give {what}, a YAML file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: cannot be read ({type(error).__name__}): give {what}, a YAML file") from None
     except yaml.YAMLError as error:

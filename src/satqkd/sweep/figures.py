@@ -1,20 +1,21 @@
 """The figure of a sweep."""
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator
 
 from satqkd.plot import in_style, new_figure
 
 MOST_LINES, MOST_PANELS = 6, 4
 ROWS = {"key": "Secret bits", "qber": "QBER (%)"}
 LOG_FROM = 5  # an axis is logarithmic when its largest value is more than this many times its smallest
+DECADES_FROM = 20  # and then only powers of ten have labels; on a shorter one so have 2, 3 and 5
+MOST_DIGITS = 15
 
 
 @in_style
@@ -73,7 +74,7 @@ def _shown(data: xr.Dataset, name: str, most: int) -> list[dict[str, int]]:
 
 
 def _words(data: xr.Dataset, place: dict[str, int]) -> str:
-    return ", ".join(f"{_axis(data, name)} = {_short(data[name].values[i])}" for name, i in place.items())
+    return ", ".join(f"{_axis(data, name)} = {_short(data[name].values)[i]}" for name, i in place.items())
 
 
 def _axis(data: xr.Dataset, name: str) -> str:
@@ -81,11 +82,16 @@ def _axis(data: xr.Dataset, name: str) -> str:
     return name if unit == "1" else f"{name} ({unit})"
 
 
-def _short(value: Any) -> str:
-    return str(value) if isinstance(value, str) else f"{value:.3g}"
+def _short(values: np.ndarray) -> list[str]:
+    """Return values as text, numbers with three digits, or more where two would look the same."""
+    if values.dtype.kind != "f":
+        return [str(value) for value in values]
+    texts = ([f"{value:.{digits}g}" for value in values] for digits in range(3, MOST_DIGITS + 1))
+    return next((text for text in texts if len(set(text)) == len(text)), [repr(value) for value in values.tolist()])
 
 
 def _draw(axis: Axes, one: xr.Dataset, x: str, variable: str, text: str, style: dict) -> None:
+    one = one.sortby(x) if one[x].dtype.kind == "f" else one
     places = one[x].values if one[x].dtype.kind == "f" else np.arange(one.sizes[x])
     per_cent = 100 if variable == "qber" else 1
     axis.plot(places, per_cent * one[variable], marker=".", ms=3, label=text, **style)
@@ -105,6 +111,8 @@ def _scale(axis: Axes, values: np.ndarray) -> None:
         axis.set_xticks(np.arange(values.size), values, rotation=30, ha="right")
     elif values.min() > 0 and values.max() / values.min() > LOG_FROM:
         axis.set_xscale("log")
-        axis.xaxis.set_major_formatter(ScalarFormatter())
-        axis.xaxis.set_minor_formatter(ScalarFormatter())
-        axis.tick_params(axis="x", which="minor", labelsize="small")
+        if values.max() / values.min() <= DECADES_FROM:
+            axis.xaxis.set_minor_locator(LogLocator(subs=(2, 3, 5)))
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter("{x:g}")
+            axis.tick_params(axis="x", which="minor", labelsize="small")

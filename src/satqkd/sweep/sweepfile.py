@@ -18,7 +18,7 @@ from satqkd.planner.planfile import Name
 from satqkd.scenario import Scenario, ScenarioError, load_scenario
 from satqkd.scenario.fields import Number, Section, Whole
 from satqkd.scenario.messages import validated
-from satqkd.scenario.provided import beside_or_provided, found
+from satqkd.scenario.provided import found, named_file
 from satqkd.scenario.reading import read_tree
 
 MOST_POINTS = 1_000_000
@@ -117,7 +117,7 @@ class Sweep(Section):
 
     name: Name = Field(description="name of the results folder, and of the file")
     title: str = Field(min_length=1, description="one line for the figure")
-    scenario: Name = Field(description="a mission of data/scenarios")
+    scenario: Name = Field(description="a mission, in data/scenarios or beside the sweep")
     parameters: Annotated[tuple[Parameter, ...], Field(min_length=1)]
     points_per_job: Whole = Field(250, description="points of the analytic chain that one job computes")
     simulate: tuple[dict[str, Value], ...] = Field((), description="points for the event simulation as well")
@@ -249,6 +249,12 @@ def at_point(sweep: Sweep, point: dict[str, float | str]) -> Iterator[None]:
 def _all_for_the_key(scenario: Scenario) -> Scenario:
     """Return the scenario with every second of its sessions for the key, as the analytic chain computes it."""
     key = next(m for name in ("key", "state") for m in scenario.measurements if m.name == name)
+    *others, last = scenario.measurements
+    if others and last.duration_s is None:
+        raise ScenarioError(
+            f"measurement {last.name} has no duration_s: a sweep gives the seconds of all measurements to the key, so "
+            "give it the seconds that it takes"
+        )
     durations = [measurement.duration_s for measurement in scenario.measurements]
     whole = key.model_copy(update={"duration_s": None if None in durations else sum(durations)})
     return scenario.model_copy(update={"measurements": (whole,)})
@@ -280,10 +286,16 @@ def load_sweep(path: str | Path) -> Sweep:
     sweep._path = path
     if sweep.name != path.stem:
         raise ScenarioError(f"{path}: name={sweep.name} is not the file's: call it {path.stem}")
-    scenario = load_scenario(beside_or_provided(path.parent.parent / "scenarios" / f"{sweep.scenario}.yaml"))
+    try:
+        scenario = load_scenario(named_file(path, f"{sweep.scenario}.yaml", "scenarios", "sweep"))
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: scenario={sweep.scenario}: {error}") from None
     if not isinstance(scenario, Scenario):
         raise ScenarioError(f"{path}: scenario={sweep.scenario} is of kind {scenario.kind}: take a mission or a bench")
-    sweep._scenario = _all_for_the_key(scenario)
+    try:
+        sweep._scenario = _all_for_the_key(scenario)
+    except ScenarioError as error:
+        raise ScenarioError(f"{path}: scenario={sweep.scenario}: {error}") from None
     (first,) = sweep.points(0, 0)
     for parameter in sweep.parameters:
         for value in parameter.coordinate:

@@ -1,6 +1,7 @@
 """The workflow's configuration: `workflow/config.yaml`, with the changes of the command line (`--config`)."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,9 +44,13 @@ def scenario_names(value: Any) -> list[str]:
     ['yin2020']
     """
     names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+    if not isinstance(names, list) or not names or not all(_is_word(name) for name in names):
         raise ScenarioError(
             f"workflow/config.yaml or --config: scenarios={value} is not a list of names: write it as in "
             "--config 'scenarios=[yin2017, yin2020]'"
         )
     return names
+
+
+def _is_word(name: Any) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"\w+", name) is not None

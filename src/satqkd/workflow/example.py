@@ -13,6 +13,7 @@ from satqkd.detection import read_tags, simulate, write_tags
 from satqkd.files import finished
 from satqkd.scenario import Recorded, Scenario, ScenarioError
 from satqkd.scenario.mission import DecoyPulses
+from satqkd.scenario.provided import folder_beside
 from satqkd.scenario.recorded import RecordedRun
 from satqkd.streams import transmitter_log
 
@@ -58,7 +59,7 @@ def record_example(
             f"{scenario.path}: recording={own[0]} does not begin with example_: only such files are simulated, so that "
             "no recording of yours is overwritten"
         )
-    folder = scenario.path.parent.parent / "recordings"
+    folder = folder_beside(scenario.path, "recordings")
     if scenario.runs is None:
         durations_s = [int(measurement.duration_s or 0) for measurement in scenario.measurements]
         return _record(scenario, mission, folder, durations_s, transmittance=transmittance, seed=seed)

@@ -29,6 +29,9 @@ TELLING_SIGMA = 4.0
 # Error rate at which 1 - 2 h(E) vanishes. Fewer bits than these cannot tell even such a rate from one half.
 KEYLESS_QBER = 0.11
 FEWEST_TELLING = (TELLING_SIGMA / (1.0 - 2.0 * KEYLESS_QBER)) ** 2
+# Largest part of a detector's correlation with its own basis that it has with the other one. It has none where
+# detectors are equal, and a third where those of the other station are swapped.
+LARGEST_CROSSTALK = 0.25
 
 
 def side_of_one_half(events: ArrayLike, errors: ArrayLike) -> np.ndarray:
@@ -178,3 +181,41 @@ def suspected_swap(counts: ArrayLike, ideal_correlation: ArrayLike) -> str:
     if (matched < 0).all():
         return ""
     return "settings" if crossed.all() and not matched.any() else "nothing"
+
+
+def crossed_station(counts: ArrayLike, *, pairs: bool) -> int | None:
+    """Return the station at which detectors of different settings seem to be swapped; None where there is none.
+
+    A detector is correlated with that setting of the other station which measures in its basis. Where detectors of
+    different settings are swapped, the two of a setting are correlated with different ones.
+
+    Parameters
+    ----------
+    counts : array_like, shape (2, 2, 2, 2)
+        Coincidences by setting and outcome: (setting, setting, outcome, outcome).
+    pairs : bool
+        Whether both stations have detectors; the first "station" of pulses is the transmitter.
+
+    Returns
+    -------
+    int or None
+
+    Examples
+    --------
+    >>> counts = np.full((2, 2, 2, 2), 100)
+    >>> counts[[0, 1], [0, 1]] = [[0, 200], [200, 0]]
+    >>> by_detector = counts.transpose(0, 2, 1, 3).reshape(4, 4)
+    >>> crossed = by_detector[:, [0, 2, 1, 3]].reshape(2, 2, 2, 2).transpose(0, 2, 1, 3)
+    >>> crossed_station(counts, pairs=True), crossed_station(crossed, pairs=True)
+    (None, 1)
+    """
+    for station in (0, 1) if pairs else (1,):
+        # By the station's setting and outcome, then the other's.
+        first, second = np.moveaxis(np.asarray(counts), (station, 2 + station), (0, 1)).transpose(3, 0, 1, 2)
+        correlation = np.abs(first - second) / np.maximum(first + second, 1)
+        partner, strongest = correlation.argmax(axis=-1), correlation.max(axis=-1)
+        told = np.take_along_axis(side_of_one_half(first + second, second), partner[..., None], axis=-1) != 0
+        one_basis = correlation.min(axis=-1) < LARGEST_CROSSTALK * strongest
+        if told.all() and one_basis.all() and (partner[:, 0] != partner[:, 1]).all():
+            return station
+    return None
