@@ -144,14 +144,14 @@ class Plan(Section):
         return list(combinations(self.stations, len(scenario.stations)))
 
     def _elements_file(self, satellite: PlanSatellite) -> Path:
-        return self._named(satellite, satellite.elements, "orbits")
+        return self._named(satellite, satellite.elements, "orbits", beside_first=True)
 
     def _scenario_file(self, satellite: PlanSatellite) -> Path:
         return self._named(satellite, f"{satellite.scenario}.yaml", "scenarios")
 
-    def _named(self, satellite: PlanSatellite, name: str, folder: str) -> Path:
+    def _named(self, satellite: PlanSatellite, name: str, folder: str, *, beside_first: bool = False) -> Path:
         try:
-            return named_file(self._path, name, folder, "plan")
+            return named_file(self._path, name, folder, "plan", beside_first=beside_first)
         except ScenarioError as error:
             raise ScenarioError(f"{self._path}: satellite {satellite.name} {error}") from None
 

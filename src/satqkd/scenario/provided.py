@@ -47,7 +47,7 @@ def folder_beside(path: Path, folder: str) -> Path:
     return own.parent / folder
 
 
-def named_file(path: Path, name: str, folder: str, what: str) -> Path:
+def named_file(path: Path, name: str, folder: str, what: str, *, beside_first: bool = False) -> Path:
     """Return the file that a plan or a sweep names: in the folder beside its own, beside it, or in the package's data.
 
     Parameters
@@ -59,6 +59,8 @@ def named_file(path: Path, name: str, folder: str, what: str) -> Path:
         Such as "scenarios".
     what : str
         What `path` is, as in "plan".
+    beside_first : bool
+        Whether a file beside `path` comes first. A scenario beside a sweep might be another sweep of its name.
 
     Raises
     ------
@@ -70,13 +72,16 @@ def named_file(path: Path, name: str, folder: str, what: str) -> Path:
     >>> named_file(Path("nowhere/mine.yaml"), "yin2020.yaml", "scenarios", "plan").is_file()
     True
     """
-    folders = (folder_beside(path, folder), path.parent, data_folder() / folder)
+    folders = [folder_beside(path, folder), path.parent, data_folder() / folder]
+    if beside_first:
+        folders[:2] = folders[1::-1]
     for file in (place / name for place in folders):
         if file.is_file() and file != path:
             return file
     hint = did_you_mean(name, [file.name for place in folders for file in place.glob("*") if file != path])
     raise ScenarioError(
-        f"names the file {name}, found neither beside the {what} nor in {folders[0]}: {hint}put the file there"
+        f"names the file {name}, found neither beside the {what} nor in {folder_beside(path, folder)}: "
+        f"{hint}put the file there"
     )
 
 
