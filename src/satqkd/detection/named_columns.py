@@ -1,6 +1,7 @@
 """Columns of a table by name, read in pieces, and the meaning of their values: CSV, Parquet, NPY and NPZ."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from csv import QUOTE_NONE
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,9 @@ def named_columns(
                 yield {name: batch[name].to_pandas() for name in known}
     elif kind == "csv":
         with opened(path) as handle:
-            head = pd.read_csv(handle, comment=comment, nrows=0, sep="\0", engine="python").columns[0]
+            head = pd.read_csv(handle, comment=comment, nrows=0, sep="\0", quoting=QUOTE_NONE, engine="python").columns[
+                0
+            ]
         mark = next((mark for mark in DELIMITERS if mark in head), ",")
         with (
             opened(path) as handle,
