@@ -134,6 +134,11 @@ def test_a_log_of_pulses_is_read_from_every_format(tmp_path, kind):
     assert np.concatenate(list(log_states(path))).tolist() == [1, 10, 7, 0]
 
 
+def test_the_names_of_a_log_may_be_in_quotes(tmp_path):
+    (tmp_path / "log.csv").write_text('"intensity";"basis";"bit"\n0;0;1\n2;1;0\n')
+    assert np.concatenate(list(log_states(tmp_path / "log.csv"))).tolist() == [1, 10]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

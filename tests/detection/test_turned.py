@@ -134,6 +134,27 @@ def test_values_are_degrees_or_names(tmp_path, kind, values, zero, one):
     assert found.tolist() == [0] * len(zero) + [1] * len(one) + [0] * len(zero) + [2]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '\ufeff"time_ps","detector","basis"\n1,0,"HV"\n2,1,"DA"\n',
+        "time_ps\tnote\tdetector\tbasis\r\n1\t#3\t0\tHV\r\n2\t#4\t1\tDA\r\n\r\n",
+        "time_ps , detector , basis,\n1 , 0 , HV,\n2 , 1 , DA,",
+    ],
+)
+def test_a_csv_may_look_as_one_of_tags_may(tmp_path, text):
+    (tmp_path / "bob.csv").write_text(text, newline="")
+    (found,) = settings_of_tags(tmp_path / "bob.csv", "csv", "basis", values=[["HV"], ["DA"]])
+    assert found.tolist() == [0, 1]
+
+
+def test_a_file_without_tags_is_named(laboratory, tmp_path):
+    (tmp_path / "recordings/bob.csv").write_text("time_ps,detector,basis\n")
+    one = "recording: bob.csv, channels: [5, 6], settings_column: basis"
+    with pytest.raises(ValueError, match=r"bob.csv: holds no tags"):
+        import_recordings(laboratory(one, one), tmp_path / "detection.zarr")
+
+
 def test_parquet_may_hold_booleans_and_words_by_number(tmp_path):
     path = tmp_path / "bob.parquet"
     frame = pd.DataFrame({"switch": [True, False], "basis": pd.Categorical(["DA", "HV"])})
