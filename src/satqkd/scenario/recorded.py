@@ -99,8 +99,8 @@ class RecordedStation(Section):
         if self.settings_values != ZERO_AND_ONE and not self.settings_column:
             raise ValueError("settings_values goes with settings_column, and only with it")
         values = [value for stand_for in self.settings_values for value in stand_for]
-        if twice := [value for value in values if values.count(value) > 1]:
-            raise ValueError(f"settings_values has {twice[0]} twice: give each value to one setting")
+        if repeated := [value for value in values if values.count(value) > 1]:
+            raise ValueError(f"settings_values has {repeated[0]} twice: give each value to one setting")
         if -1 in values:
             raise ValueError("settings_values has -1, which stands for an analyser that moves: leave it out")
         return self
