@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import yaml
 from tqdm import tqdm
 
-from benchmarks.pair import memory_mb
+from benchmarks.pair import memory_mb, peak_mb
 from satqkd.plot import in_style, new_figure, save_figure
 from satqkd.scenario.reading import read_yaml
 
@@ -254,7 +254,7 @@ def _run(notebook: str, given: dict) -> dict:
         "wall": time.perf_counter() - wall,
         "start_cpu": cpu,
         "start_mb": start_mb,
-        "peak_mb": memory_mb("VmHWM"),
+        "peak_mb": peak_mb(),
     }
 
 

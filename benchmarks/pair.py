@@ -1,6 +1,5 @@
 """Time two ways to the same result in turns, so that other load of the machine affects both alike."""
 
-import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -51,14 +50,14 @@ def side_by_side(
 
 
 def peak_mb() -> int:
-    """Return the largest resident memory of this process so far [MB]."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+    """Return the largest resident memory of this process so far [MB]; getrusage would include the process that started
+    it.
+    """
+    return memory_mb("VmHWM")
 
 
 def memory_mb(name: str) -> int:
-    """Return an entry of /proc/self/status of this process alone [MB], such as VmHWM, the peak; getrusage would include
-    the process that started it.
-    """
+    """Return an entry of /proc/self/status [MB], such as VmRSS, the resident memory."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return round(int(next(line.split()[1] for line in lines if line.startswith(name))) * 1024 / 1e6)
 

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.pair import memory_mb, side_by_side
+from benchmarks.pair import peak_mb, side_by_side
 from satqkd.detection import tag_chunks
 from satqkd.detection.columns import write_npy, write_parquet
 from satqkd.detection.sfifteen import write_sfifteen
@@ -168,7 +168,7 @@ def _alone(path: str) -> dict:
     start = time.process_time()
     tags = sum(piece.sizes["tag"] for piece in tag_chunks(path))
     seconds = time.process_time() - start
-    return {"size": tags, "ours": f"{seconds:.4g}", "peak_mb": memory_mb("VmHWM")}
+    return {"size": tags, "ours": f"{seconds:.4g}", "peak_mb": peak_mb()}
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length, pool_bases
 from satqkd.key.proofs.decoy_bounds import key_errors_limit, sampling_deviation
 from satqkd.key.proofs.entropy import binary_entropy, leak_ec_bits
 from satqkd.key.proofs.sampling import hypergeometric_key_errors
-from satqkd.plot import save_figure
+from satqkd.plot import save_svg
 from satqkd.scenario.reading import read_yaml
 
 DOCS = Path(__file__).parent
@@ -461,5 +461,4 @@ if __name__ == "__main__":
     page = DOCS / "key-lengths.md"
     page.write_text(with_tables(page.read_text()))
     figure = published_length_figure(published_lengths(), printed=(1e-10, PRINTED["yin2020"]))
-    save_figure(figure, DOCS / "key-lengths.svg")
-    (DOCS / "key-lengths.png").unlink()
+    save_svg(figure, DOCS / "key-lengths.svg")

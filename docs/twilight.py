@@ -7,7 +7,7 @@ import xarray as xr
 
 from satqkd.detection.figures import twilight_figure
 from satqkd.detection.sky import SkyRadiance, sky_radiance
-from satqkd.plot import save_figure
+from satqkd.plot import save_svg
 
 PICTURE = Path(__file__).parent / "physics/twilight.svg"
 ELEVATION_DEG = 45.0
@@ -50,5 +50,4 @@ def lights() -> xr.Dataset:
 
 
 if __name__ == "__main__":
-    save_figure(twilight_figure(lights()), PICTURE)
-    PICTURE.with_suffix(".png").unlink()
+    save_svg(twilight_figure(lights()), PICTURE)

@@ -1,8 +1,8 @@
-"""Test theorem 7 of docs/proofs.md: what light costs that comes back out of the source.
+"""Test theorem 7 of docs/proofs.md, the price of light that comes back out of the source.
 
-Two statements are tested. An event of a session in which each pulse sends a little light back, coherently, is at most
-so many times as probable as with pulses that are tagged at random. And the secret bits of a session with tagged pulses,
-which Eve places where they do most harm, are not fewer than promised.
+Two statements are tested. First, where each pulse returns a little coherent light, no event is more probable than the
+theorem allows, given its probability if the pulses that return light were drawn at random. Second, with tagged pulses,
+which Eve puts where they do most harm, no fewer bits are secret than promised.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SOUND = "multinomial, theorem 7"
 INCOHERENT = "light that comes back taken for a mixture"
 UNTAGGED = "light that comes back left out"
 UNSOUND = (INCOHERENT, UNTAGGED)
-# Pulses of a session, returned photons a pulse, and tagged pulses that are allowed.
+# Pulses of a session, mean number of photons that return in each, and the number m of pulses that may be tagged.
 SESSIONS = ((4, 0.1, 1), (6, 0.02, 2), (8, 0.3, 5), (10, 0.01, 3), (12, 0.2, 6))
 POPULATIONS = (
     Population(0, 3000, wrong_single=4),
@@ -31,7 +31,7 @@ TAGGED = (5, 40, 150)
 
 
 def amplitudes(pulses: int, returned_photons: float, tagged: int) -> tuple[np.ndarray, float]:
-    """Return the amplitudes of all sets of up to `tagged` pulses that return light, and the weight of larger sets."""
+    """Return the amplitude of each set of up to `tagged` pulses that return light, and the weight of larger sets."""
     q = -np.expm1(-returned_photons)
     sizes = [len(some) for k in range(pulses + 1) for some in combinations(range(pulses), k)]
     found = np.sqrt(q ** np.array(sizes) * (1 - q) ** (pulses - np.array(sizes)))
@@ -40,10 +40,10 @@ def amplitudes(pulses: int, returned_photons: float, tagged: int) -> tuple[np.nd
 
 
 def superposed(pulses: int, returned_photons: float, tagged: int) -> Iterator[Finding]:
-    """Yield the probability of the event that gains most from superposition, over what is paid for it.
+    """Yield the probability of the event that gains most from superposition, and the probability that is paid for it.
 
-    Eve projects on a state of which every set of pulses contributes the same amplitude: the inequality of Cauchy and
-    Schwarz is then an equality.
+    Eve projects on the state in which every set of pulses contributes the same amplitude. The inequality of Cauchy and
+    Schwarz in the proof is then an equality.
     """
     each, rest = amplitudes(pulses, returned_photons, tagged)
     event = 1 / each / np.linalg.norm(1 / each)
@@ -59,9 +59,9 @@ def tagged_population(
 ) -> Iterator[Finding]:
     """Yield how often fewer bits are secret than promised, if Eve gives `tagged` pulses the decoy's intensity.
 
-    She knows their bits, so that in the key they count as single photons with a phase error each; those that she puts
-    into the sample show no error. Promised are the bits of pulses of up to one photon, without the price of ways to
-    choose the tagged pulses, which is tested above.
+    She knows their bits. A tagged pulse in the key therefore counts as a single photon with a phase error; one in the
+    sample shows no error. The promise counts the bits of pulses of up to one photon. It leaves out the price of the
+    ways to choose the tagged pulses, which `superposed` tests.
     """
     drawn = draw(population, rng, draws)
     in_key = rng.binomial(tagged, population.basis_x, draws)

@@ -19,7 +19,7 @@ from satqkd.channel.stage import link_budget
 from satqkd.coincidence.stage import coincidences
 from satqkd.detection.stage import simulate
 from satqkd.orbit.stage import find_sessions
-from satqkd.scenario import Scenario, load_scenario
+from satqkd.scenario import AnyScenario, Scenario, load_scenario
 from satqkd.workflow.preloaded import leave_out_format_checks
 
 leave_out_format_checks()  # three seconds of every worker
@@ -177,6 +177,23 @@ def project_in(root):
 def root() -> Path:
     """The project's folder."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def example_in(root):
+    """An example scenario, copied to the folder `scenarios` of a folder, with pieces of its text exchanged."""
+
+    def copied(folder: Path, name: str, *changes: tuple[str, str]) -> AnyScenario:
+        text = (root / f"data/scenarios/{name}.yaml").read_text()
+        for old, new in changes:
+            assert old in text, old
+            text = text.replace(old, new, 1)
+        path = folder / f"scenarios/{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return load_scenario(path)
+
+    return copied
 
 
 @pytest.fixture(scope="session")

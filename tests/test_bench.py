@@ -96,11 +96,9 @@ def test_pulses_go_through_every_stage(bench, tmp_path):
     assert float(secret.length.sel(bound="asymptotic")) > 0
 
 
-def test_a_sweep_over_loss_and_pump(tmp_path):
+def test_a_sweep_over_loss_and_pump(example_in, tmp_path):
     (tmp_path / "sweeps").mkdir()
-    (tmp_path / "scenarios").mkdir()
-    text = (data_folder() / "scenarios/bench_example.yaml").read_text()
-    (tmp_path / "scenarios/bench_example.yaml").write_text(text)
+    example_in(tmp_path, "bench_example")
     sweep = {
         "name": "mine",
         "title": "Loss and pump",

@@ -10,12 +10,9 @@ from satqkd.workflow.example import record_example
 
 
 @pytest.fixture
-def scenario(root, tmp_path):
-    (tmp_path / "scenarios").mkdir()
-    text = (root / "data/scenarios/recorded_example.yaml").read_text()
-    path = tmp_path / "scenarios/recorded_example.yaml"
-    path.write_text(text.replace("duration_s: 20", "duration_s: 2").replace("duration_s: 10", "duration_s: 1"))
-    return load_scenario(path)
+def scenario(example_in, tmp_path):
+    short = ("duration_s: 20", "duration_s: 2"), ("duration_s: 10", "duration_s: 1")
+    return example_in(tmp_path, "recorded_example", *short)
 
 
 def test_they_are_what_the_scenario_names(scenario, missions, tmp_path):

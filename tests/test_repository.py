@@ -151,6 +151,12 @@ def test_help_names_every_target():
     assert set(phony.split()) == set(re.findall(r"^([a-z-]+):.*## ", text, re.M))
 
 
+def test_every_property_draws_fewer_examples_in_make_check():
+    """A number of its own would hold in every profile: `examples` of tests/sizes.py gives a share of the profile's."""
+    fixed = [path.name for path in (ROOT / "tests").rglob("*.py") if re.search(r"max_examples=[0-9]", path.read_text())]
+    assert fixed == ["conftest.py"]  # the profiles themselves
+
+
 def test_python_keeps_its_bytecode_under_make():
     asked = ["make", "--silent", "--eval", "asked:; @env", "asked"]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "KEPT": "1"}

@@ -3,12 +3,13 @@
 import errno
 import fcntl
 import os
+import py_compile
 import subprocess
 import sys
 
 import pytest
 
-from satqkd.workflow.running import MARK, RunError, begin
+from satqkd.workflow.running import MARK, RunError, begin, remove_cut_bytecode
 
 BEGIN = "from satqkd.workflow.running import begin; begin(); print('begun', flush=True); input()"
 
@@ -95,3 +96,15 @@ def test_a_folder_that_cannot_be_written_is_named(folder, monkeypatch):
     with pytest.raises(RunError, match=r"results: cannot be written: make it writable"):
         begin(folder)
     assert not (folder / ".snakemake").exists()
+
+
+@pytest.mark.parametrize("left", [10, 16, 17, 40, 60])
+def test_compiled_modules_that_a_full_disk_has_cut_are_removed(tmp_path, left):
+    cut, whole = (tmp_path / f"__pycache__/{name}.cpython-311.pyc" for name in ("cut", "whole"))
+    for path in (cut, whole):
+        module = tmp_path / f"{path.name.partition('.')[0]}.py"
+        module.write_text("NUMBERS = [*range(10), 'eleven']\n")
+        py_compile.compile(str(module), str(path))
+    cut.write_bytes(cut.read_bytes()[:left])
+    remove_cut_bytecode([tmp_path, tmp_path / "nowhere"])
+    assert not cut.exists() and whole.exists()

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from satqkd.scenario import ORIGINS, ScenarioError, json_schema, load_scenario
 
+from .sizes import examples
+
 MISSIONS = ("yin2017", "liao2017", "yin2020", "tiangong2")
 
 
@@ -410,7 +412,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(120), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_stands_in_a_file_it_loads_or_is_refused_in_one_sentence(data, trees):
     """Random mutations of valid trees: nothing but a ScenarioError comes out, on one line, naming the file first."""
@@ -443,7 +445,7 @@ def test_whatever_stands_in_a_file_it_loads_or_is_refused_in_one_sentence(data, 
             assert len(scenario.content_hash) == 64
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_typed_into_a_file_it_loads_or_is_refused_in_one_sentence(data, texts, tmp_path):
     """The same with characters instead of values, and tags, anchors and the like among them."""

@@ -168,19 +168,6 @@ def no_data(text: str) -> Figure:
     return figure
 
 
-def published_range(axis: Axes, low: float, high: float, text: str) -> None:
-    """Mark the range from the lowest to the highest value that a paper prints.
-
-    Examples
-    --------
-    >>> figure, axis = new_figure()
-    >>> published_range(axis, 1600.0, 2400.0, "published")
-    >>> axis.patches[0].get_label()
-    'published'
-    """
-    axis.axhspan(low, high, color=ORANGE, alpha=0.12, lw=0, label=text)
-
-
 def save_figure(figure: Figure, path: str | Path) -> Figure:
     """Write a figure as SVG and as PNG, without the time of day, and return it for a notebook to show.
 
@@ -198,10 +185,24 @@ def save_figure(figure: Figure, path: str | Path) -> Figure:
     ...     sorted(file.name for file in Path(folder).iterdir())
     ['chsh.png', 'chsh.svg']
     """
-    for name in (Path(path).with_suffix(".svg"), Path(path).with_suffix(".png")):
-        with mpl.rc_context(STYLE), finished(name) as draft:
-            metadata = {"Date": None} if name.suffix == ".svg" else {"Software": None}
-            figure.savefig(draft, format=name.suffix[1:], metadata=metadata)
-            if name.suffix == ".png" and isinstance(figure, ShownFigure):
-                figure.saved_png = draft.read_bytes()
+    save_svg(figure, Path(path).with_suffix(".svg"))
+    with mpl.rc_context(STYLE), finished(Path(path).with_suffix(".png")) as draft:
+        figure.savefig(draft, format="png", metadata={"Software": None})
+        if isinstance(figure, ShownFigure):
+            figure.saved_png = draft.read_bytes()
     return figure
+
+
+def save_svg(figure: Figure, path: str | Path) -> None:
+    """Write a figure as SVG alone, without the time of day.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_svg(no_data("No Bell measurement"), f"{folder}/chsh.svg")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['chsh.svg']
+    """
+    with mpl.rc_context(STYLE), finished(path) as draft:
+        figure.savefig(draft, format="svg", metadata={"Date": None})

@@ -77,7 +77,7 @@ def run_stages(
     of_run.mkdir(parents=True, exist_ok=True)
     orbit = find_sessions(scenario)
     save(orbit, folder / "orbit.nc")
-    channel = link_budget(scenario, orbit)
+    channel = link_budget(scenario, orbit, seed=seed)
     save(channel, folder / "channel.nc")
     tags = of_run / "detection.zarr"
     save(simulate(scenario, orbit, channel, path=tags, seed=seed, run=run, progress=progress), of_run / "truth.nc")

@@ -5,6 +5,7 @@ import pytest
 
 from satqkd.analytic.links import changed_link
 from satqkd.channel import link_budget
+from satqkd.dataset import load, save
 from satqkd.orbit import find_sessions
 from satqkd.scenario import load_scenario
 
@@ -31,6 +32,34 @@ def test_it_is_that_of_the_changed_scenario(missions, orbits, changes):
         np.testing.assert_allclose(link[name].values, again[name].values, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize(
+    "changes", [CHANGES["optics"], CHANGES["mirror"], CHANGES["all"]], ids=["optics", "mirror", "all"]
+)
+def test_drawn_nights_stay_the_same(missions, orbits, changes, tmp_path):
+    """yin2020 with drawn nights, read from a file as in the workflow; every twentieth second."""
+    drawn = {"channel.nights.sessions": "drawn", "channel.nights.stated": "median"}
+    mission = missions["yin2020"].replaced(drawn | {"orbit.measurement_nights": "stated"})
+    changes = {key: value for key, value in changes.items() if "extinction" not in key}
+    orbit = orbits["yin2020"].isel(time=slice(None, None, 20))
+    save(link_budget(mission, orbit, seed=3), tmp_path / "channel.nc")
+    changed, link = changed_link(mission, changes, channel=load(tmp_path / "channel.nc"), orbit=orbit)
+    again = link_budget(changed, orbit, seed=3)
+    np.testing.assert_allclose(link.loss.values, again.loss.values, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("fading", ["cells", "correlated"])
+@pytest.mark.parametrize("name", ["yin2017", "liao2017", "tiangong2"])
+def test_the_jitter_changes_everything_that_depends_on_it(missions, orbits, name, fading):
+    """Tracking in yin2017, also a scanned far field in liao2017, neither in tiangong2."""
+    mission = missions[name].replaced({"channel.fading": fading})
+    orbit = orbits[name].isel(time=slice(None, None, 20))
+    changed, link = changed_link(mission, CHANGES["pointing"], channel=link_budget(mission, orbit), orbit=orbit)
+    again = link_budget(changed, orbit)
+    assert set(link) == set(again)
+    for variable in set(again) - {"polarization_flips"}:
+        np.testing.assert_allclose(link[variable].astype(float), again[variable].astype(float), rtol=1e-9, atol=1e-12)
+
+
 def test_loops_that_are_only_shown_change_their_error_and_nothing_else(missions, orbits):
     mission, orbit = missions["yin2017"], orbits["yin2017"].isel(time=slice(None, None, 200))
     before = link_budget(mission, orbit)
@@ -39,6 +68,15 @@ def test_loops_that_are_only_shown_change_their_error_and_nothing_else(missions,
     assert float(link.tracking_error) < float(before.tracking_error)
     assert float(link.tracking_error) == float(link_budget(mission.replaced(changes), orbit).tracking_error)
     assert link.drop_vars("tracking_error").identical(before.drop_vars("tracking_error"))
+
+
+def test_loops_give_the_correlation_time_of_fading(missions, orbits):
+    mission = missions["yin2017"].replaced({"channel.fading": "correlated"})
+    orbit = orbits["yin2017"].isel(time=slice(None, None, 200))
+    before = link_budget(mission, orbit)
+    changes = {"transmitter.tracking.fine.bandwidth_hz": 200.0}
+    changed, link = changed_link(mission, changes, channel=before, orbit=orbit)
+    assert link.identical(link_budget(changed, orbit)) and (link.pointing_time != before.pointing_time).all()
 
 
 def test_a_stated_jitter_moves_nothing_where_the_loops_give_it(missions, orbits):

@@ -17,6 +17,8 @@ from satqkd.orbit.formats import LARGEST_FILE_BYTES, OPTIONAL
 from satqkd.scenario import ScenarioError
 from satqkd.workflow.check import check
 
+from ..sizes import examples
+
 DATA = Path(__file__).parents[2] / "data"
 ROWS = (DATA / "orbits/micius.csv").read_text().splitlines()
 NAMES = ROWS[0].split(",")
@@ -199,7 +201,7 @@ def test_fields_of_two_lines_that_are_no_numbers(asked, line, column, text):
     assert re.search(rf"line {line}|line 1|SGP4 cannot start|catalogue number", asked(two_lines((line, column, text))))
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(1, 2),
     st.integers(2, 67),

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from satqkd.scenario import Recorded, Scenario, ScenarioError, load_scenario
 from satqkd.workflow.check import check
 
+from ..sizes import examples
+
 DATA = Path(__file__).parents[2] / "data"
 LONGEST_SENTENCE, SECONDS = 700, 2
 NO_NUMBER = ["5 km", [], {"a": 1}, True, float("nan"), float("inf")]
@@ -191,7 +193,7 @@ def test_whatever_stands_there_it_loads_or_is_refused_in_one_sentence(path, plac
         refused(path)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200))
 def test_whatever_is_written_is_refused_in_one_sentence(path, text):
     path.write_text(text, encoding="utf-8", errors="replace")

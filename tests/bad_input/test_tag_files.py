@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from satqkd.detection import recordings, tag_chunks, write_tags
 from satqkd.detection.text import LONGEST_LINE
 
+from ..sizes import examples
+
 OPEN = ("npy", "csv", "parquet", "a1")
 FORMATS = (*OPEN, "ptu", "ht3")
 TAGS = 300
 MEGABYTE = 1 << 20
 EXAMPLES = settings(
-    max_examples=75,
+    max_examples=examples(75),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -18,6 +18,8 @@ from satqkd.channel.far_field import (
 )
 from satqkd.scenario import ScenarioError
 
+from ..sizes import examples
+
 TELESCOPE = {"wavelength_m": 850e-9, "aperture_m": 0.3}
 UNIFORM = 0.01  # truncation of a beam that is much wider than the aperture
 
@@ -57,7 +59,7 @@ def test_a_wide_aperture_leaves_the_gaussian():
     assert divergences_rad(pattern)[0] == pytest.approx(2 * 850e-9 / (np.pi * 0.3 / 8), rel=5e-3)
 
 
-@settings(max_examples=15)  # each takes two transforms of the whole grid
+@settings(max_examples=examples(15))  # each takes two transforms of the whole grid
 @given(st.floats(0.3, 2.5), st.floats(0, 0.5), st.floats(-0.15, 0.15), st.floats(-0.1, 0.1))
 def test_power_is_kept_and_no_error_brightens_the_peak(truncation, obscured, defocus, coma):
     telescope = TELESCOPE | {"truncation": truncation, "obscuration_m": 0.3 * obscured}

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.expected import expected_from_orbit, require_one_contrast
+from satqkd.analytic.means import with_mean_contrast
 from satqkd.channel import link_budget
 from satqkd.channel.polarization_train import (
     contrast_with,

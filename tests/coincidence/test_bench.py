@@ -8,6 +8,7 @@ import zarr
 from satqkd.bell import bell_test, observables
 from satqkd.bell.figures import correlation_figure, counts_figure
 from satqkd.coincidence import coincidences
+from satqkd.coincidence.sessions import first_found
 from satqkd.detection import write_tags
 from satqkd.key import distill, in_words
 from satqkd.key.figures import length_figure, qber_figure
@@ -21,20 +22,9 @@ BELL = "  - name: bell\n    duration_s: 10\n"
 
 
 @pytest.fixture
-def scenario(root, tmp_path):
+def scenario(example_in, tmp_path):
     """The example with other measurements."""
-
-    def load(*changes):
-        text = (root / "data/scenarios/recorded_example.yaml").read_text()
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new)
-        path = tmp_path / "scenarios/recorded_example.yaml"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        return load_scenario(path)
-
-    return load
+    return lambda *changes: example_in(tmp_path, "recorded_example", *changes)
 
 
 def tags(folder, *, starts_s=(0.0, 0.0), ends_s=(SECONDS, SECONDS), unit_ps=1):
@@ -70,6 +60,19 @@ def test_a_late_start_is_found_with_the_keys_that_the_message_names(scenario, tm
         data = found(short.replaced(changed), path)
         assert float(data.clock_offset[0, 1]) == pytest.approx(-4.5, abs=0.01)
         assert abs(data.counts.sum() / expected - 1) < 0.05
+
+
+@pytest.mark.parametrize(("reach_s", "expected"), [(2.0, [0.1, 2.0]), (0.05, [0.05])])
+def test_each_range_is_searched_once(scenario, reach_s, expected):
+    tried = []
+
+    def in_vain(reach_s):
+        tried.append(reach_s)
+        raise ValueError("nothing found")
+
+    with pytest.raises(ValueError, match="^recorded_example: nothing found$"):
+        first_found(scenario(), reach_s, in_vain)
+    assert tried == expected
 
 
 def test_recordings_that_share_too_little_time_are_refused(scenario, tmp_path):
@@ -121,6 +124,7 @@ def test_stage_1_says_that_a_bench_has_no_orbit(scenario):
     ("mission", "key", "value", "words"),
     [
         ("yin2020", "measurements.1.pause_s", 2, "measurement bell has pause_s=2: only recordings have pauses"),
+        ("yin2020", "channel.nights.sessions", "drawn", "would both draw the air of each night: give one of the two"),
         ("liao2017", "coincidence.window_ns", 11, "window_ns=11 is longer than the 10 ns between pulses"),
         ("liao2017", "coincidence.dead_time_rule", "detector", "dead_time_rule=detector is for pairs"),
         ("recorded_example", "stations.0.start_uncertainty_s", 0, "stations.0.start_uncertainty_s=0 is wrong"),

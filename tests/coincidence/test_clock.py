@@ -232,6 +232,17 @@ def test_photons_follow_a_wrong_orbit_too(link):
     assert np.sqrt(np.mean(error_s**2)) < JITTER_S / 4
 
 
+@pytest.mark.parametrize("bend_ns", [2, 10, 50])
+def test_a_delay_that_bends_a_little_keeps_its_bend(bend_ns):
+    """A parabola, for which a single cubic suffices: the delay is known as well as the pairs allow."""
+    a, b, _ = twins(np.random.default_rng(bend_ns), seconds=10, pairs_hz=1e3, singles_hz=1e4, offset_s=0, drift=0)
+    time_s = b / 1e12
+    delay_s = 3e-7 + 1e-9 * bend_ns * (time_s / 5 - 1) ** 2
+    clock = recover_clock(a, np.rint(b + 1e12 * delay_s).astype(np.int64), reach_s=0.02)
+    assert np.abs(clock.true_s(b + 1e12 * delay_s) - time_s).max() < ONE_NANOSECOND / 20
+    assert clock.residual_rms_s == pytest.approx(JITTER_S, rel=0.05)
+
+
 def test_local_tags_come_back_to_true_time(link):
     rng = np.random.default_rng(2)
     clock = beacon_clock(*recorded(link, rng, offset_s=0.3, drift=-9e-5), link)

@@ -9,7 +9,9 @@ from satqkd.coincidence.curve import expect, pairs_near
 from satqkd.coincidence.delays import GUARD, SIDE, correlate, highest, line_sums, pair_counts, tags_between
 from satqkd.flight import hermite
 
-MANY = settings(max_examples=100)
+from ..sizes import examples
+
+MANY = settings(max_examples=examples(100))
 tags = st.lists(st.integers(-50, 3000), max_size=60).map(lambda times: np.array(sorted(times), np.int64))
 # Binary fractions, so that no edge depends on the order of the arithmetic.
 delays = st.integers(-2000, 2000).map(lambda n: n / 4)

@@ -10,23 +10,19 @@ from satqkd.coincidence import coincidences, observables
 from satqkd.detection import import_recordings, read_tags, write_tags
 from satqkd.key import distill, in_words
 from satqkd.orbit import find_sessions
-from satqkd.scenario import load_scenario
 from satqkd.workflow.example import record_example
 
 FOUR_SIGMA = 4
 TRANSMITTANCE = 0.03
 SECOND_PS = 10**12
+SHORT = ("duration_s: 20", "duration_s: 5"), ("duration_s: 10", "duration_s: 3")
 
 
 @pytest.fixture(scope="module")
-def laboratory(root, missions, tmp_path_factory):
+def laboratory(example_in, missions, tmp_path_factory):
     """The example with fewer seconds: its scenario and its folder, the recordings imported."""
     folder = tmp_path_factory.mktemp("laboratory")
-    (folder / "scenarios").mkdir()
-    text = (root / "data/scenarios/recorded_example.yaml").read_text()
-    text = text.replace("duration_s: 20", "duration_s: 5").replace("duration_s: 10", "duration_s: 3")
-    (folder / "scenarios/recorded_example.yaml").write_text(text)
-    scenario = load_scenario(folder / "scenarios/recorded_example.yaml")
+    scenario = example_in(folder, "recorded_example", *SHORT)
     record_example(scenario, missions["yin2020"], transmittance=TRANSMITTANCE, seed=5)
     import_recordings(scenario, folder / "detection.zarr")
     return scenario, folder
@@ -125,12 +121,17 @@ def test_recordings_of_different_sources_have_no_clock_in_common(laboratory, tmp
 
 
 @pytest.fixture(scope="module")
-def satellite(root, bright, tmp_path_factory):
+def satellite(root, example_in, bright, tmp_path_factory):
     """The simulated pass as two recordings with an orbit, the beacon and GPS left behind."""
     folder = tmp_path_factory.mktemp("satellite")
-    (folder / "scenarios").mkdir()
     start = np.datetime_as_string(bright.orbit.time.values[0], unit="s")
-    text = (root / "data/scenarios/recorded_example.yaml").read_text()
+    orbit = f"orbit: {{elements: micius.csv, start: {start}Z, duration_s: 30}}\nsource:\n"
+    changes = [
+        ("source:\n", orbit),
+        ("channels: [4, 3, 2, 1]", "channels: [0, 1, 2, 3]"),
+        ("ignored_channels: [0] ", "#"),
+        ("dead_time_ns: {value: 50", "dead_time_ns: {value: 0"),  # as in the simulated pass
+    ]
     for here, there, station in zip(
         ("alice", "bob"), ("example_alice.a1", "example_bob.npy"), bright.scenario.stations, strict=True
     ):
@@ -141,13 +142,9 @@ def satellite(root, bright, tmp_path_factory):
         zero = np.datetime_as_string(bright.orbit.time.values[0] - before, unit="ms")
         place = f"latitude_deg: {station.latitude_deg}\n    longitude_deg: {station.longitude_deg}"
         place += f"\n    altitude_m: {station.altitude_m}\n    time_zero: {zero}Z"
-        text = text.replace(f"  - name: {here}\n", f"  - name: {here}\n    {place}\n")
-    text = text.replace("channels: [4, 3, 2, 1]", "channels: [0, 1, 2, 3]").replace("ignored_channels: [0] ", "#")
-    text = text.replace("dead_time_ns: {value: 50", "dead_time_ns: {value: 0")  # as in the simulated pass
-    text = text.replace("source:\n", f"orbit: {{elements: micius.csv, start: {start}Z, duration_s: 30}}\nsource:\n")
-    (folder / "scenarios/recorded_example.yaml").write_text(text)
+        changes.append((f"  - name: {here}\n", f"  - name: {here}\n    {place}\n"))
     (folder / "orbits").symlink_to(root / "data/orbits")
-    scenario = load_scenario(folder / "scenarios/recorded_example.yaml")
+    scenario = example_in(folder, "recorded_example", *changes)
     import_recordings(scenario, folder / "detection.zarr")
     return scenario, folder
 
@@ -169,15 +166,10 @@ def test_with_an_orbit_the_same_pairs_are_found_as_with_the_beacon(satellite, br
 
 
 @pytest.mark.slow
-def test_swapped_channels_leave_no_key_and_are_suspected(laboratory, tmp_path):
+def test_swapped_channels_leave_no_key_and_are_suspected(laboratory, example_in, tmp_path):
     """Outcomes of one setting swapped at one station: the pairs are found, and the reason comes out at the end."""
-    scenario, folder = laboratory
-    (tmp_path / "scenarios").mkdir()
-    (tmp_path / "recordings").symlink_to(folder / "recordings")
-    text = scenario.path.read_text()
-    assert "[4, 3, 2, 1]" in text
-    (tmp_path / "scenarios/recorded_example.yaml").write_text(text.replace("[4, 3, 2, 1]", "[4, 3, 1, 2]"))
-    wrong = load_scenario(tmp_path / "scenarios/recorded_example.yaml")
+    (tmp_path / "recordings").symlink_to(laboratory[1] / "recordings")
+    wrong = example_in(tmp_path, "recorded_example", *SHORT, ("[4, 3, 2, 1]", "[4, 3, 1, 2]"))
     import_recordings(wrong, tmp_path / "detection.zarr")
     found = coincidences(wrong, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
     data = distill(wrong, found)

@@ -13,24 +13,20 @@ from satqkd.coincidence.report import balance_table
 from satqkd.detection import import_recordings, read_tags, simulate, write_tags
 from satqkd.key import distill
 from satqkd.orbit import find_sessions
-from satqkd.scenario import load_scenario
 from satqkd.streams import transmitter_log
 from satqkd.workflow.check import check
 from satqkd.workflow.example import laboratory_bench, record_example
 
 TRANSMITTANCE, SEED = 0.05, 5
 SECOND_PS = 10**12
+FEWER = ("duration_s: 10", "duration_s: 4"), ("pulse_rate_hz: 2.0e6", "pulse_rate_hz: 5.0e5")
 
 
 @pytest.fixture(scope="module")
-def laboratory(root, missions, tmp_path_factory):
+def laboratory(example_in, missions, tmp_path_factory):
     """The example of pulses with fewer seconds: its scenario and its folder, the files imported."""
     folder = tmp_path_factory.mktemp("pulses")
-    (folder / "scenarios").mkdir()
-    text = (root / "data/scenarios/pulses_example.yaml").read_text()
-    text = text.replace("duration_s: 10", "duration_s: 4").replace("pulse_rate_hz: 2.0e6", "pulse_rate_hz: 5.0e5")
-    (folder / "scenarios/pulses_example.yaml").write_text(text)
-    scenario = load_scenario(folder / "scenarios/pulses_example.yaml")
+    scenario = example_in(folder, "pulses_example", *FEWER)
     record_example(scenario, missions["liao2017"], transmittance=TRANSMITTANCE, seed=SEED)
     import_recordings(scenario, folder / "detection.zarr")
     return scenario, folder
@@ -107,21 +103,18 @@ def test_a_sound_recording_has_no_finding_and_a_figure(found):
 
 
 @pytest.fixture
-def changed(laboratory, tmp_path):
-    """The laboratory with other tags, another log, or another text."""
-    scenario, folder = laboratory
+def changed(laboratory, example_in, tmp_path):
+    """The laboratory with pieces of the scenario's text exchanged, other tags, or another log."""
+    _, folder = laboratory
 
-    def run(*, tags=lambda tags: tags, log=lambda frame: frame, text=lambda text: text):
-        (tmp_path / "scenarios").mkdir()
-        path = tmp_path / "scenarios/pulses_example.yaml"
-        path.write_text(text(scenario.path.read_text()))
+    def run(*changes, tags=lambda tags: tags, log=lambda frame: frame):
         write_tags(
             tags(read_tags(folder / "recordings/example_receiver.a1")), tmp_path / "recordings/example_receiver.a1"
         )
         log(pd.read_parquet(folder / "recordings/example_log.parquet")).to_parquet(
             tmp_path / "recordings/example_log.parquet"
         )
-        other = load_scenario(path)
+        other = example_in(tmp_path, "pulses_example", *FEWER, *changes)
         import_recordings(other, tmp_path / "detection.zarr")
         return coincidences(other, None, tmp_path / "detection.zarr", path=tmp_path / "coincidence.nc")
 
@@ -160,8 +153,8 @@ def test_a_clock_that_jumps_by_whole_periods_is_dated(changed):
 def test_words_name_the_intensities(changed):
     words = np.array(["s", "d", "v"])
     result = changed(
+        ("[0, 1, 2]  ", '["s", "d", "v"]'),
         log=lambda frame: frame.assign(intensity=words[frame.intensity]),
-        text=lambda text: text.replace("[0, 1, 2]  ", '["s", "d", "v"]'),
     )
     assert result.counts.values.sum() > 5000
 
@@ -169,7 +162,7 @@ def test_words_name_the_intensities(changed):
 @pytest.mark.slow
 def test_swapped_intensities_are_noticed_by_their_shares(changed):
     with pytest.raises(ValueError, match=r"example_log.parquet: 0.5.* of 2000000 pulses are decoy, and intensity_pro"):
-        changed(text=lambda text: text.replace("log_intensities: [0, 1, 2]", "log_intensities: [1, 0, 2]"))
+        changed(("log_intensities: [0, 1, 2]", "log_intensities: [1, 0, 2]"))
 
 
 @pytest.mark.slow
@@ -180,28 +173,25 @@ def test_a_log_that_ends_early_is_told(changed):
         changed(log=lambda frame: frame[:1_000_000])
 
 
-def test_the_files_are_looked_at_before_any_work(laboratory, tmp_path):
+def test_the_files_are_looked_at_before_any_work(laboratory, example_in, tmp_path):
     scenario, folder = laboratory
     assert check(scenario.path).transmitter.log == "example_log.parquet"
-    (tmp_path / "scenarios").mkdir()
     (tmp_path / "recordings").symlink_to(folder / "recordings")
-    path = tmp_path / "scenarios/pulses_example.yaml"
-    path.write_text(scenario.path.read_text().replace("log: example_log.parquet", "log: example_receiver.a1"))
+    wrong = example_in(tmp_path, "pulses_example", *FEWER, ("log: example_log.parquet", "log: example_receiver.a1"))
     with pytest.raises(
         ValueError, match=r"transmitter.log: .*example_receiver.a1: cannot be read as a log of pulses: the"
     ):
-        check(path)
+        check(wrong.path)
 
 
 @pytest.mark.slow
-def test_a_pass_is_counted_by_the_log_as_by_the_beacon(root, missions, tmp_path):
+def test_a_pass_is_counted_by_the_log_as_by_the_beacon(root, example_in, missions, tmp_path):
     """Six seconds of a satellite through a better link: tags and log without beacon, known to a millisecond of UTC."""
     better = {"stations.0.receiver_efficiency": 0.9, "stations.0.zenith_extinction_db": 0.3, "reference": None}
     mission = missions["liao2017"].replaced(better | {"orbit.max_duration_s": 6, "source.pulse_rate_hz": 2e6})
     sky = find_sessions(mission)
     simulate(mission, sky, link_budget(mission, sky), path=tmp_path / "simulated.zarr", seed=3, run=1)
     beacon = coincidences(mission, sky, tmp_path / "simulated.zarr", path=tmp_path / "simulated.nc")
-    (tmp_path / "scenarios").mkdir()
     (tmp_path / "orbits").symlink_to(root / "data/orbits")
     tags = read_tags(tmp_path / "simulated.zarr", "xinglong")
     write_tags(tags.assign(time=tags.time + SECOND_PS), tmp_path / "recordings/receiver.npy")
@@ -215,11 +205,15 @@ def test_a_pass_is_counted_by_the_log_as_by_the_beacon(root, missions, tmp_path)
     first, zero = (f"{np.datetime_as_string(time, unit='ms')}Z" for time in (start, zero))
     place = f"latitude_deg: {station.latitude_deg}\n    longitude_deg: {station.longitude_deg}\n    altitude_m: 890"
     orbit = f"orbit: {{elements: micius.csv, start: {first}, duration_s: 6}}\ntransmitter:\n  time_zero: {first}\n"
-    text = (root / "data/scenarios/pulses_example.yaml").read_text().replace("transmitter:\n", orbit)
-    text = text.replace("- name: bob\n", f"- name: bob\n    {place}\n    time_zero: {zero}\n")
-    text = text.replace("example_receiver.a1", "receiver.npy").replace("example_log", "log")
-    (tmp_path / "scenarios/pulses_example.yaml").write_text(text.replace("duration_s: 10", "duration_s: 5"))
-    scenario = load_scenario(tmp_path / "scenarios/pulses_example.yaml")
+    scenario = example_in(
+        tmp_path,
+        "pulses_example",
+        ("transmitter:\n", orbit),
+        ("- name: bob\n", f"- name: bob\n    {place}\n    time_zero: {zero}\n"),
+        ("example_receiver.a1", "receiver.npy"),
+        ("example_log", "log"),
+        ("duration_s: 10", "duration_s: 5"),
+    )
     import_recordings(scenario, tmp_path / "recorded.zarr")
     found = coincidences(scenario, find_sessions(scenario), tmp_path / "recorded.zarr", path=tmp_path / "recorded.nc")
     in_time = int(np.count_nonzero(beacon.time.values < 5 * SECOND_PS))

@@ -20,12 +20,10 @@ FIVE_SIGMA = 5
 
 
 @pytest.fixture(scope="module")
-def laboratory(root, missions, tmp_path_factory):
+def laboratory(example_in, missions, tmp_path_factory):
     """The example of turned analysers with a second a run, through more light."""
     folder = tmp_path_factory.mktemp("turned")
-    (folder / "scenarios").mkdir()
-    (folder / "scenarios/turned_example.yaml").write_text((root / "data/scenarios/turned_example.yaml").read_text())
-    scenario = load_scenario(folder / "scenarios/turned_example.yaml")
+    scenario = example_in(folder, "turned_example")
     record_example(scenario, missions["yin2020"], transmittance=TRANSMITTANCE, seed=5, run_s=1)
     return scenario, folder
 
@@ -80,14 +78,12 @@ def test_its_health_and_figures_are_of_all_runs(found):
 
 
 @pytest.fixture(scope="module")
-def tabled(root, missions, tmp_path_factory):
+def tabled(example_in, missions, tmp_path_factory):
     """One recording of either station: Bob's analyser is turned by hand, Alice's is passive with four channels."""
     folder = tmp_path_factory.mktemp("tabled")
-    (folder / "scenarios").mkdir()
-    path = folder / "scenarios/recorded_example.yaml"
-    text = (root / "data/scenarios/recorded_example.yaml").read_text()
-    path.write_text(text.replace("duration_s: 20", "duration_s: 4").replace("duration_s: 10", "duration_s: 2"))
-    record_example(load_scenario(path), missions["yin2020"], transmittance=TRANSMITTANCE, seed=6)
+    short = ("duration_s: 20", "duration_s: 4"), ("duration_s: 10", "duration_s: 2")
+    passive = example_in(folder, "recorded_example", *short)
+    record_example(passive, missions["yin2020"], transmittance=TRANSMITTANCE, seed=6)
     tags = read_tags(folder / "recordings/example_bob.npy")
     time, outcome = tags.time.values, np.zeros(9, np.uint8)
     outcome[[4, 3, 2, 1]] = range(4)
@@ -102,12 +98,8 @@ def tabled(root, missions, tmp_path_factory):
     seen = (tags.detector.values > 0) & ((own < 0) | (detector >> 1 == own))
     data = tags.isel(tag=seen).assign(detector=("tag", (5 + (detector & 1)[seen]).astype(np.uint8)))
     write_tags(data, folder / "recordings/example_bob.npy")
-    path.write_text(
-        path.read_text()
-        .replace("channels: [4, 3, 2, 1]", "channels: [5, 6]\n    settings: example_turned.csv")
-        .replace("ignored_channels: [0]", "#")
-    )
-    scenario = load_scenario(path)
+    by_hand = ("channels: [4, 3, 2, 1]", "channels: [5, 6]\n    settings: example_turned.csv")
+    scenario = example_in(folder, "recorded_example", *short, by_hand, ("ignored_channels: [0]", "#"))
     import_recordings(scenario, folder / "detection.zarr")
     return scenario, coincidences(scenario, None, folder / "detection.zarr", path=folder / "coincidence.nc")
 
@@ -138,9 +130,6 @@ def test_a_wrong_table_of_settings_is_named(tmp_path, table, message):
         turned_by_table(path)
 
 
-RUN = "  - {measurement: bell, settings: [1, 1], recordings: [example_b11_alice.npy, example_b11_bob.npy]}\n"
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -164,21 +153,14 @@ RUN = "  - {measurement: bell, settings: [1, 1], recordings: [example_b11_alice.
         ),
     ],
 )
-def test_what_does_not_go_together_is_said(root, tmp_path, old, new, message):
-    text = (root / "data/scenarios/turned_example.yaml").read_text()
-    assert RUN in text and old in text
-    path = tmp_path / "turned_example.yaml"
-    path.write_text(text.replace(old, new, 1))
+def test_what_does_not_go_together_is_said(example_in, tmp_path, old, new, message):
     with pytest.raises(ValueError, match=message):
-        load_scenario(path)
+        example_in(tmp_path, "turned_example", (old, new))
 
 
-def test_two_channels_need_to_know_where_the_analyser_stood(root, tmp_path):
-    text = (root / "data/scenarios/recorded_example.yaml").read_text()
-    path = tmp_path / "recorded_example.yaml"
-    path.write_text(text.replace("channels: [0, 1, 2, 3] ", "channels: [0, 1] "))
+def test_two_channels_need_to_know_where_the_analyser_stood(example_in, tmp_path):
     with pytest.raises(ValueError, match="station alice has two channels: say where its analyser stood, by runs"):
-        load_scenario(path)
+        example_in(tmp_path, "recorded_example", ("channels: [0, 1, 2, 3] ", "channels: [0, 1] "))
 
 
 def analysed(scenario, folder):
@@ -213,12 +195,10 @@ def test_a_table_as_a_column_of_the_tags_gives_the_same_bits(tabled):
 
 
 @pytest.mark.slow
-def test_a_random_switch_gives_the_bits_of_four_channels_and_a_key_in_hand(root, missions, tmp_path):
-    (tmp_path / "scenarios").mkdir()
-    path = tmp_path / "scenarios/switched_example.yaml"
-    text = (root / "data/scenarios/switched_example.yaml").read_text()
-    path.write_text(text.replace("duration_s: 20", "duration_s: 2").replace("duration_s: 10", "duration_s: 1"))
-    switched = load_scenario(path)
+def test_a_random_switch_gives_the_bits_of_four_channels_and_a_key_in_hand(example_in, missions, tmp_path):
+    short = ("duration_s: 20", "duration_s: 2"), ("duration_s: 10", "duration_s: 1")
+    switched = example_in(tmp_path, "switched_example", *short)
+    path = switched.path
     record_example(switched, missions["yin2020"], transmittance=0.04, seed=7)
     found, key, bell = analysed(check(path), tmp_path)
     assert float(bell.s) > 2 + FIVE_SIGMA * float(bell.sigma) and float(bell.p_value) < 1e-6

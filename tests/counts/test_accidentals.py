@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from satqkd.coincidence import count
 from satqkd.counts.accidentals import expected_accidentals, ratio_of_accidentals, window_factor
 
+from ..sizes import examples
+
 
 def test_detectors_go_to_settings_and_outcomes():
     singles = np.ones((2, 4))
@@ -26,7 +28,7 @@ def test_two_poisson_streams_have_that_many_coincidences():
     assert abs(count(*streams, window_ps) - expected) < five_sigma
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(factor=st.sampled_from([0.5, 1.0, 2.0]), error=st.floats(0.0, 0.1), seed=st.integers(0, 2**32 - 1))
 def test_the_errors_of_drawn_tables_give_the_factor_of_the_window(factor, error, seed):
     rng = np.random.default_rng(seed)

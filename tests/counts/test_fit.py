@@ -15,6 +15,8 @@ from satqkd.key.optimise.downlink import window_acceptance
 from satqkd.scenario import ScenarioError, load_scenario
 from satqkd.workflow.check import check
 
+from ..sizes import examples
+
 ROWS = [1, 4, 9, 12]
 
 
@@ -55,7 +57,7 @@ def test_without_dead_time_and_noise_the_counts_follow_by_hand(example, known):
     assert pairs[0, 1, 0, 1, 0] == pytest.approx(made * arms.prod())
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(
     seed=st.integers(0, 2**32 - 1),
     rate=st.floats(1e5, 1e6),

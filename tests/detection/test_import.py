@@ -13,15 +13,12 @@ from satqkd.scenario import load_scenario
 
 
 @pytest.fixture
-def scenario(root, tmp_path):
+def scenario(example_in, tmp_path):
     """The example with two small recordings of random clicks, of which Bob's has the second of GPS in channel 0."""
-    (tmp_path / "scenarios").mkdir()
-    text = (root / "data/scenarios/recorded_example.yaml").read_text()
-    (tmp_path / "scenarios/recorded_example.yaml").write_text(text)
     rng = np.random.default_rng(4)
     record(tmp_path / "recordings/example_alice.a1", rng.integers(0, 4, 500))
     record(tmp_path / "recordings/example_bob.npy", rng.integers(0, 5, 600))
-    return load_scenario(tmp_path / "scenarios/recorded_example.yaml")
+    return example_in(tmp_path, "recorded_example")
 
 
 def record(path, detector, start_ps=10**12):
@@ -100,15 +97,40 @@ def test_a_station_of_a_zarr_is_a_recording(scenario, tmp_path):
         ),
         ([0, 1, 3, 3], "channel 2 never clicks: correct channels of station alice"),
         ([0, 2, 2, 0], "channel 1 never clicks: correct channels of station alice"),
+        ([9, 9, 9], "channel 0 never clicks: correct channels of station alice"),
     ],
 )
 def test_a_wrong_map_of_channels_is_said_and_leaves_nothing(scenario, tmp_path, detector, message):
     record(tmp_path / "recordings/example_alice.npy", detector)
-    scenario.path.write_text(scenario.path.read_text().replace("example_alice.a1", "example_alice.npy"))
+    text = scenario.path.read_text().replace("example_alice.a1", "example_alice.npy\n    ignored_channels: [9]")
+    scenario.path.write_text(text)
     with pytest.raises(ValueError) as error:
         import_recordings(load_scenario(scenario.path), tmp_path / "detection.zarr")
     assert str(error.value).startswith(f"{tmp_path}/recordings/example_alice.npy: {message}")
     assert {path.name for path in tmp_path.iterdir()} == {"recordings", "scenarios"}
+
+
+@pytest.mark.parametrize(
+    ("detector", "table", "message"),
+    [
+        ([0, 1, 0, 1], "2000000000000,0", "no tag of station alice has a setting: are the times of settings in its"),
+        ([0, 0, 0, 0], "0,0", "channel 1 never clicks: correct channels of station alice"),
+        ([9, 9, 9, 9], "0,0", "channel 0 never clicks: correct channels of station alice"),
+    ],
+)
+def test_an_analyser_without_a_setting_or_with_a_silent_channel_is_named(
+    example_in, tmp_path, detector, table, message
+):
+    record(tmp_path / "recordings/alice.npy", detector)
+    (tmp_path / "recordings/turned.csv").write_text(f"time_ps,setting\n{table}\n")
+    turned = example_in(
+        tmp_path,
+        "recorded_example",
+        ("recording: example_alice.a1", "recording: alice.npy\n    settings: turned.csv"),
+        ("channels: [0, 1, 2, 3] ", "channels: [0, 1]\n    ignored_channels: [9] "),
+    )
+    with pytest.raises(ValueError, match=f"alice.npy: {message}"):
+        import_recordings(turned, tmp_path / "detection.zarr")
 
 
 def test_a_fault_of_a_file_leaves_nothing(scenario, tmp_path):
@@ -145,10 +167,22 @@ def test_the_names_of_a_log_may_be_in_quotes(tmp_path):
         ("intensity,basis\n0,0\n", "has no bit: give intensity, basis and bit of each pulse"),
         (
             "intensity,basis,bit\n0,0,0\n3,0,0\n",
-            "row 2 has intensity=3, which is none of 0, 1, 2: name what it writes in",
+            "row 2 has intensity=3, which is none of 0, 1, 2: correct it, or name what the log writes in "
+            "transmitter.log_intensities$",
         ),
-        ("intensity,basis,bit\n0,0,0\n1,2,0\n", "row 2 has basis=2, which is none of 0, 1"),
-        ("intensity,basis,bit\n0,0,\n", "row 1 has bit=nan, which is none of 0, 1"),
+        (
+            "intensity,basis,bit\n0,0,0\n1,2,0\n",
+            "row 2 has basis=2, which is none of 0, 1: give 0 and 1 for the receiver's settings 0 and 1$",
+        ),
+        (
+            "intensity,basis,bit\n0,0,\n",
+            "row 1 has bit=nan, which is none of 0, 1: give 0 and 1 for the receiver's outcomes 0 and 1$",
+        ),
+        ("intensity,basis,bit\n0,0,0,1\n", ".* row 1 has more columns than the first line names: give each column its"),
+        (
+            "intensity,basis,bit\n0,0,0\n0,0,0,1\n",
+            "cannot be read as a log of pulses: .* Expected 3 fields in line 3, saw 4",
+        ),
         ("intensity,basis,bit\n", "has no rows: give one for each pulse"),
         ("", "cannot be read as a log of pulses"),
     ],
@@ -157,4 +191,27 @@ def test_a_wrong_log_of_pulses_is_named_with_its_row(tmp_path, text, message):
     path = tmp_path / "log.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=f"log.csv: {message}"):
+        list(log_states(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "intensity", "message"),
+    [
+        ("log.npz", [[0, 1], [1, 0]], r"intensity has the shape \(2, 2\): give one value for each pulse"),
+        ("log.npz", 0, r"intensity has the shape \(\): give one value for each pulse"),
+        ("log.parquet", [[0], [1]], "intensity is list<.*>: give one value for each pulse"),
+    ],
+)
+def test_a_log_with_more_or_less_than_a_value_for_each_pulse_is_refused(tmp_path, name, intensity, message):
+    path = tmp_path / name
+    columns = {"intensity": intensity, "basis": [0, 1], "bit": [0, 1]}
+    np.savez(path, **columns) if name == "log.npz" else pd.DataFrame(columns).to_parquet(path)
+    with pytest.raises(ValueError, match=f"{name}: cannot be read as a log of pulses: {message}"):
+        list(log_states(path))
+
+
+def test_what_is_no_npz_is_said(tmp_path):
+    path = tmp_path / "log.npz"
+    path.write_text("intensity,basis,bit\n0,0,0\n")
+    with pytest.raises(ValueError, match="log.npz: .*: it is not a complete npz file: copy it again$"):
         list(log_states(path))

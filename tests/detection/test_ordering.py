@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from satqkd.detection.ordering import EARLIEST_PS, ascending, lateness
 
+from ..sizes import examples
+
 LATEST_PS = np.iinfo(np.int64).max
 # Long enough for several of the stretches that are looked at together, with a few tags that come late.
 STREAM = st.tuples(
@@ -24,7 +26,7 @@ def stream(drawn):
     return times
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(drawn=STREAM, before=st.integers(0, 40_000))
 def test_lateness_is_that_of_each_tag_against_all_before(drawn, before):
     times = stream(drawn)
@@ -41,7 +43,7 @@ def test_the_difference_of_extreme_times_does_not_overflow():
     assert tuple(map(int, lateness(times, EARLIEST_PS))) == (LATEST_PS, 1, 2**64 - 1)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(drawn=STREAM, cuts=st.lists(st.integers(0, 300), max_size=5))
 def test_pieces_in_order_are_the_stable_sort_of_the_whole(drawn, cuts):
     times, labels = stream(drawn), np.arange(drawn[0]) % 256

@@ -11,6 +11,8 @@ from ptufile import PtuFile
 
 from satqkd.detection.picoquant import LAYOUTS, decode, read_ht3, read_ptu
 
+from ..sizes import examples
+
 T2 = [kind for kind, layout in LAYOUTS.items() if not layout.t3]
 T3 = [kind for kind, layout in LAYOUTS.items() if layout.t3]
 HYDRA_T2, HYDRA_T3 = 0x01010204, 0x01010304
@@ -122,7 +124,7 @@ def recordings(draw, kinds):
     return kind, events, records, len(marked)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recording=recordings(T2), size=st.integers(1, 30))
 def test_t2_times_come_back_to_the_picosecond(recording, size, tmp_path):
     kind, events, records, markers = recording
@@ -139,7 +141,7 @@ def test_t2_times_come_back_to_the_picosecond(recording, size, tmp_path):
     assert time.dtype == np.int64 and detector.dtype == np.uint8
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recording=recordings(T3), size=st.integers(1, 30))
 def test_t3_times_are_sync_pulses_and_the_time_since(recording, size, tmp_path):
     kind, events, records, markers = recording
@@ -150,7 +152,7 @@ def test_t3_times_are_sync_pulses_and_the_time_since(recording, size, tmp_path):
     assert notes["markers"] == markers
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(recording=recordings(T2 + T3))
 def test_ptufile_reads_the_same(recording, tmp_path):
     """Another's reading of the same file; ptufile counts inputs from 0, and calls the sync input 0 as well."""
@@ -195,7 +197,7 @@ def plain_decode(records, layout):
     return found, -1
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(
     kind=st.sampled_from(list(LAYOUTS)),
     records=st.lists(

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from satqkd.detection import recordings
 from satqkd.detection.recordings import TagWriter, read_tags, tag_chunks, write_tags
 
+from ..sizes import examples
+
 
 def written(path, pieces):
     writer = TagWriter(
@@ -28,7 +30,7 @@ def written(path, pieces):
     return times, detector
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.integers(0, 70), min_size=1, max_size=8))
 def test_tags_come_back_whatever_the_pieces(pieces, tmp_path, monkeypatch):
     monkeypatch.setattr(recordings, "CHUNK", 32)
@@ -67,7 +69,7 @@ def test_no_tags_are_no_error(tmp_path):
 
 FILES = ("a.npy", "a.csv", "a.parquet", "a.a1")
 TAGS = st.lists(st.tuples(st.integers(0, 10**15), st.integers(0, 3)), min_size=1, max_size=40)
-FORMATS = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FORMATS = settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 NOT_ZERO = st.integers(-(10**15), -1) | st.integers(1, 10**15)  # as zeros a lost chunk would be read
 TWO_PICOSECONDS = 2
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from satqkd.detection.sfifteen import LONGEST_PS, read_sfifteen, time_ps, write_sfifteen
 
+from ..sizes import examples
+
 RANGE = 1 << 54
 TWO_PICOSECONDS = 2
 
@@ -39,7 +41,7 @@ def test_a_count_is_256_to_the_nanosecond(ticks):
     assert time_ps(np.array([ticks]))[0] == rounded(Fraction(ticks * 1000, 256))
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     events=st.lists(st.tuples(st.integers(0, 2**40), st.integers(0, 15), st.booleans()), min_size=1, max_size=20),
     size=st.integers(1, 25),
@@ -64,7 +66,7 @@ def test_each_input_of_a_word_is_a_tag(events, size, swapped, tmp_path):
     assert notes["counter_rollovers"] == 0
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     start=st.integers(0, RANGE - 1),
     steps=st.lists(st.integers(-200, RANGE // 2 - 1), min_size=2, max_size=12),
@@ -93,7 +95,7 @@ def test_a_file_that_ends_within_a_word_is_cut(tmp_path):
         all_tags(path)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     times=st.lists(st.integers(0, LONGEST_PS - 1), min_size=1, max_size=30).map(sorted),
     cut=st.integers(0, 30),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from satqkd.analytic import expected_from_orbit
 from satqkd.analytic.expected import noise_hz
-from satqkd.analytic.sky import with_mean_sky
+from satqkd.analytic.means import with_mean_sky
 from satqkd.channel import link_budget
 from satqkd.detection import read_tags, simulate, sky_background
 from satqkd.detection.arrivals import background

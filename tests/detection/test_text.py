@@ -14,6 +14,8 @@ from satqkd.detection import text
 from satqkd.detection.recordings import read_tags
 from satqkd.detection.text import parse, read_csv
 
+from ..sizes import examples
+
 FIELD = st.one_of(
     st.integers(0, 300).map(str),
     st.integers(0, 10**19).map(str),
@@ -21,7 +23,7 @@ FIELD = st.one_of(
     st.sampled_from(["", " 7", "8 ", "-3", "+4", "1.5", "x", '"a,b"', '"', 'a"b', "0005", "µ"]),
 )
 LINE = st.tuples(st.lists(FIELD, min_size=1, max_size=4), st.sampled_from(["\n", "\r\n", "\r"]))
-WHOLE = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WHOLE = settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def understood(fields, places):

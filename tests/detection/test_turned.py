@@ -213,6 +213,39 @@ def test_a_recording_without_the_column_is_refused_before_any_work(laboratory, t
         check(laboratory(one, one).path)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("long.csv", "row 1 has more columns than the first line names: give each column its name"),
+        ("later.csv", ".* Expected 3 fields in line 3, saw 4"),
+        ("deep.npy", r"basis has the shape \(2, 2\): give one value for each tag"),
+        ("deep.parquet", "basis is list<.*>: give one value for each tag"),
+    ],
+)
+def test_a_column_without_one_value_for_each_tag_is_refused(tmp_path, name, message):
+    (tmp_path / "long.csv").write_text("time_ps,detector,basis\n100,5,0,0\n200,6,1,0\n")
+    (tmp_path / "later.csv").write_text("time_ps,detector,basis\n100,5,0\n200,6,1,0\n")
+    np.save(tmp_path / "deep.npy", np.zeros(2, [("time_ps", "i8"), ("detector", "u1"), ("basis", "i8", 2)]))
+    pd.DataFrame({"basis": [[0, 1], [1, 0]]}).to_parquet(tmp_path / "deep.parquet")
+    with pytest.raises(ValueError, match=f"{name}: its column basis cannot be read: {message}"):
+        list(settings_of_tags(tmp_path / name, name.split(".")[1], "basis"))
+
+
+@pytest.mark.parametrize(
+    ("detector", "basis", "message"),
+    [
+        ([5, 6], MOVES, "no tag of station alice has a setting: .* or does its analyser always move"),
+        ([5, 5], 0, "channel 6 never clicks: correct channels of station alice"),
+        ([9, 9], 0, "channel 5 never clicks: correct channels of station alice"),
+    ],
+)
+def test_an_analyser_that_always_moves_or_has_a_silent_channel_is_named(laboratory, tmp_path, detector, basis, message):
+    write(tmp_path / "recordings/bob.csv", time_ps=[100, 200], detector=detector, basis=[basis, basis])
+    one = "recording: bob.csv, channels: [5, 6], ignored_channels: [9], settings_column: basis"
+    with pytest.raises(ValueError, match=f"bob.csv: {message}"):
+        import_recordings(laboratory(one, one), tmp_path / "detection.zarr")
+
+
 def test_events_wait_until_no_detector_is_dead_after_a_tag_without_a_setting(laboratory, tmp_path, monkeypatch):
     """The dead time is 50 ns; stage 4 does not see the tags that are left out."""
     monkeypatch.setattr(module, "CHUNK", 2)

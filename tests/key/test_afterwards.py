@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from satqkd.key.optimise.afterwards import optimal_blocks, optimal_sample, optimal_split
 from satqkd.key.proofs.bbm92 import bbm92_key_length, sampled_key_length
 
+from ..sizes import examples
+
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-15, "f_ec": 1.16}
 ONE_BIT = 1.0
 
@@ -46,7 +48,7 @@ def test_a_sample_that_gives_no_key_is_said():
         optimal_sample(n_sifted=300, errors=14, rng=np.random.default_rng(1), bound="lim2021", **SECURITY)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.integers(0, 10**6), st.integers(1, 3))
 @example(35550, 2)  # the best of two that share the failure probability has one of them empty
 def test_blocks_are_the_best_of_all_ways_to_cut(seed, most):

@@ -9,6 +9,8 @@ from scipy.linalg import toeplitz as toeplitz_matrix
 from satqkd.key.postprocessing import amplification, binary_field
 from satqkd.key.postprocessing.amplification import toeplitz, toeplitz_seed
 
+from ..sizes import examples
+
 BLOCK = {points: 15 * points // 32 * 32 for points in amplification.TRANSFORM_SIZES}
 
 
@@ -39,7 +41,7 @@ def test_hash_is_the_matrix_times_the_key(n, data):
     np.testing.assert_array_equal(toeplitz(key, seed, length), matrix @ key % 2)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 3 * BLOCK[256]), st.floats(0, 1), st.sampled_from(["random", "ones"]), st.integers(0, 2**32))
 def test_hash_is_exact_over_the_edges_of_blocks(n, share, kind, random):
     rng, length = np.random.default_rng(random), round(share * n)

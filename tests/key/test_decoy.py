@@ -12,6 +12,8 @@ from satqkd.key.proofs import decoy_bounds
 from satqkd.key.proofs.decoy import PROOFS, DecoyCounts, decoy_key_length, pool_bases
 from satqkd.key.proofs.entropy import binary_entropy
 
+from ..sizes import examples
+
 MU = np.array([0.7, 0.15, 0.0])
 P = np.array([0.6, 0.25, 0.15])
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-12, "f_ec": 1.16}
@@ -265,7 +267,6 @@ def plain_account(counts, bound, *, eps_sec, eps_cor, f_ec, signal_only):
 
 
 @pytest.mark.parametrize("bound", LIM)
-@settings(max_examples=50)
 @given(transmittances, background_yields, error_probabilities, st.floats(4.0, 12.0), st.booleans())
 def test_compiled_proofs_equal_the_printed_equations(bound, transmittance, background, error, pulses, signal_only):
     counts = expected_counts(transmittance, background, error, 10.0**pulses)
@@ -325,7 +326,7 @@ def test_pooling_adds_the_counts_and_serves_both_ends():
 
 
 @pytest.mark.parametrize("bound", [*LIM, "tiangong2"])
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(signal=st.floats(-1.0, 1.0), weak=st.floats(-1.0, 1.0), fluctuation=st.floats(0.001, 0.1))
 def test_corners_are_the_worst_of_the_box(bound, signal, weak, fluctuation):
     counts, changed = expected_counts(pulses=1e10), {"key_intensities": "signal"}

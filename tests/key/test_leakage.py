@@ -9,7 +9,8 @@ from scipy.stats import binom
 
 from satqkd.key import DecoyCounts, decoy_key_length
 from satqkd.key.proofs import decoy
-from satqkd.key.proofs.leakage import leaking_share, log_patterns, most_tagged
+from satqkd.key.proofs.leakage import leaking_share, log_subsets, most_tagged
+from satqkd.key.proofs.multinomial import leakage_terms
 from satqkd.scenario import ScenarioError, load_scenario, mission
 
 COUNTS = DecoyCounts(*[[70_000, 4000, 10]] * 2, *[[735, 50, 5]] * 2, pulses=[5e8, 2.5e8, 2.5e8])
@@ -33,7 +34,7 @@ def test_more_pulses_return_light_no_oftener_than_allowed(pulses, power, log_tai
 def test_the_ways_to_choose_pulses_are_not_more_than_bounded(pulses, tagged):
     k = np.arange(tagged + 1)
     ways = logsumexp(gammaln(pulses + 1) - gammaln(k + 1) - gammaln(pulses - k + 1))
-    assert ways <= log_patterns(pulses, tagged) < ways + 1.5 * tagged
+    assert ways <= log_subsets(pulses, tagged) < ways + 1.5 * tagged
 
 
 def test_light_that_comes_back_shortens_the_key_until_there_is_none():
@@ -44,6 +45,13 @@ def test_light_that_comes_back_shortens_the_key_until_there_is_none():
     assert lengths == sorted(lengths, reverse=True) and lengths[-2] > 0 == lengths[-1]
     # The numbers of docs/proofs.md, in kbit.
     assert np.round(np.array(lengths) / 1e3, 1).tolist() == [17.9, 10.0, 5.5, 3.1, 0.0]
+
+
+def test_without_returned_light_no_pulse_is_tagged():
+    tagged, patterns = leakage_terms(np.array([1e3, 1e9]), returned_photons=0.0, eps_sec=1e-10)
+    assert tagged.tolist() == patterns.tolist() == [0.0, 0.0]
+    some, ways = leakage_terms(np.array([1e3, 1e9]), returned_photons=[0.0, 1e-9], eps_sec=1e-10)
+    assert some[0] == ways[0] == 0.0 and some[1] > 0.0 and ways[1] > 0.0
 
 
 def test_empty_pulses_have_no_credit_if_light_comes_back():

@@ -21,6 +21,8 @@ from satqkd.key.proofs.multinomial import (
 )
 from satqkd.key.proofs.sampling import hypergeometric_key_errors
 
+from ..sizes import examples
+
 STUDY = Path(__file__).parents[2] / "benchmarks" / "decoy_proofs.py"
 MU, P = np.array([0.6, 0.12, 0.002]), np.array([0.75, 0.15, 0.1])
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-12, "f_ec": 1.16}
@@ -49,7 +51,7 @@ def divided(p):
     return np.array([p[0], (1.0 - p[0]) * p[1], (1.0 - p[0]) * (1.0 - p[1])])
 
 
-@settings(max_examples=75)
+@settings(max_examples=examples(75))
 @given(
     sources, shares, st.floats(-4.0, 1.0), st.floats(0.0, 0.08), st.booleans(), st.sampled_from([0.0, 0.6, 1.0]),
     st.floats(0.8, 1.0), st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)),
@@ -73,7 +75,6 @@ def test_no_photon_number_gains_from_weights_of_events(mu, p, scale, width, sign
     assert multinomial.credit(x, signal_only, empty, single, low, high) == theta
 
 
-@settings(max_examples=50)
 @given(
     sources, shares, st.floats(-6.0, 1.5), st.booleans(), st.floats(0.0, 0.08),
     st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)),
@@ -91,7 +92,6 @@ def test_no_photon_number_gains_from_weights_of_empty_events(mu, p, scale, signa
     assert mean.max() <= 1.0 + 1e-15
 
 
-@settings(max_examples=50)
 @given(
     sources, shares, st.floats(-6.0, 1.5), st.floats(0.0, 1.0), st.floats(0.0, 0.08),
     st.tuples(st.floats(-1.0, 1.0), st.floats(-1.0, 1.0)),
@@ -196,7 +196,7 @@ def test_the_linear_program_over_photon_numbers_agrees():
     assert (weights @ counts - price) / theta <= least.fun * (1.0 + 1e-9)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.integers(1, 10**6), st.integers(1, 10**6), st.floats(0.0, 0.3), st.floats(-60.0, -7.0))
 def test_phase_errors_are_those_of_the_exact_tail(n_key, n_sample, rate, log_tail):
     errors = int(rate * n_sample)
@@ -257,7 +257,7 @@ def test_mismatch_and_fluctuation_never_lengthen_the_key(first, second):
         assert other <= one * (1.0 + 1e-4)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.floats(7.5, 11.0), st.floats(-4.5, -2.5), st.floats(-8.0, -5.5), st.floats(0.0, 0.03), st.booleans())
 def test_no_narrower_proof_is_longer(pulses, transmittance, noise, error, signal):
     counts = expected(10**pulses, 10**transmittance, 10**noise, error)
@@ -280,7 +280,7 @@ def test_long_keys_approach_the_asymptotic_one():
     assert 0.98 < length(counts).length / length(counts, "asymptotic").length < 1.02
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.floats(0.0, 1e12), min_size=12, max_size=12), sources, shares, st.floats(0.0, 1.0),
     st.sampled_from(["multinomial", "multinomial_two_way"]), st.sampled_from(["all", "signal"]),

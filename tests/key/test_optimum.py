@@ -13,6 +13,8 @@ from satqkd.key.proofs import multinomial
 from satqkd.key.proofs.bbm92 import bbm92_key_length
 from satqkd.key.proofs.decoy import PROOFS, decoy_key_length
 
+from ..sizes import examples
+
 SECURITY = {"eps_sec": 1e-9, "eps_cor": 1e-15, "f_ec": 1.16}
 ONE_BIT = 1.0
 
@@ -44,7 +46,7 @@ random_settings = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(random_settings, st.floats(0.0, 60.0), st.booleans())
 def test_expected_counts_are_those_of_every_second(chosen, loss_db, steady):
     signal, decoy, share_signal, share_decoy, basis_x, window_s, seconds = chosen

@@ -11,6 +11,8 @@ from satqkd.key.postprocessing import reconciliation
 from satqkd.key.postprocessing.reconciliation import block_sizes, cascade
 from satqkd.key.postprocessing.verification import packed, toeplitz_tag
 
+from ..sizes import examples
+
 VARIANTS = ("original", "yan2008", "option7", "option8")
 
 
@@ -120,7 +122,6 @@ def plain_cascade(oracle, bob, plan, reuse):
     return bob, messages
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     n=st.integers(64, 400),
     error_rate=st.sampled_from([0.0, 0.01, 0.03, 0.1, 0.2]),
@@ -139,7 +140,7 @@ def test_equals_the_protocol_told_one_parity_at_a_time(n, error_rate, estimate, 
     assert ours.round_trips == messages + 1
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=examples(75))
 @given(
     n=st.integers(64, 5000),
     error_rate=st.floats(0.0, 0.15),
@@ -240,7 +241,7 @@ def test_block_sizes(variant, sizes):
     assert block_sizes(variant, 0.02, 10_001) == sizes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     n=st.integers(64, 20_000), qber=st.floats(0.0, 0.499), variant=st.sampled_from(VARIANTS), seed=st.integers(0, 99)
 )
@@ -257,7 +258,6 @@ def test_orders_are_permutations_and_halves(n, qber, variant, seed):
     assert plan.first_order.size == len(block_sizes(variant, qber, n)) + 1
 
 
-@settings(max_examples=50, deadline=None)
 @given(n=st.integers(65, 1000), share=st.sampled_from([0.0, 0.01, 0.5]), data=st.data())
 def test_ranges_of_packed_bits(n, share, data):
     low = data.draw(st.integers(0, n - 1))
@@ -267,7 +267,7 @@ def test_ranges_of_packed_bits(n, share, data):
     assert reconciliation._is_zero(packed(bits), low, high) == (not bits[low:high].any())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(n=st.integers(64, 300), tag_bits=st.integers(1, 64), seed=st.integers(0, 99))
 def test_tag_is_a_toeplitz_product(n, tag_bits, seed):
     rng = np.random.default_rng(seed)

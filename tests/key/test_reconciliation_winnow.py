@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from satqkd.key.postprocessing.winnow import _expected_pass, block_exponents, winnow
 
+from ..sizes import examples
+
 
 def sifted(n, error_rate, rng):
     """Bits of Alice, and Bob's with independent errors."""
@@ -40,7 +42,7 @@ def plain_winnow(alice, bob, exponents, rng):
     return np.array(bob), disclosed
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(n=st.integers(64, 600), error_rate=st.sampled_from([0.0, 0.02, 0.1, 0.3]), seed=st.integers(0, 2**32))
 def test_equals_the_protocol_told_block_by_block(n, error_rate, seed):
     alice, bob = sifted(n, error_rate, np.random.default_rng(seed))
@@ -50,7 +52,7 @@ def test_equals_the_protocol_told_block_by_block(n, error_rate, seed):
     assert ours.parity_bits == disclosed
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(
     n=st.integers(64, 5000),
     error_rate=st.floats(0.0, 0.15),

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from satqkd.key.optimise.search import NotConvergedError, maximise
 
+from ..sizes import examples
+
 SQUARE = {"low": [0, 0], "high": [1, 1]}
 
 
@@ -19,7 +21,7 @@ def test_a_search_that_does_not_converge_says_so():
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 def test_the_search_finds_a_peak_wherever_it_is(seed):
     rng = np.random.default_rng(seed)
     peak, width = rng.uniform(-2.0, 3.0, 4), rng.uniform(0.1, 1.0, 4)

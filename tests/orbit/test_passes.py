@@ -13,6 +13,8 @@ from satqkd.orbit.elements import Elements, read_elements
 from satqkd.orbit.passes import joint_passes, passes, passes_over
 from satqkd.orbit.propagation import Station, look_angles, propagate, trajectory
 
+from ..sizes import examples
+
 MICIUS = read_elements(Path(__file__).parents[2] / "data" / "orbits" / "micius.csv")
 XINGLONG = Station("xinglong", 40.395867, 117.577458, 890.0)
 DELINGHA = Station("delingha", 37.379008, 97.726947, 3153.0)
@@ -113,7 +115,7 @@ def assert_same_as_scan(elements, station, hours, min_elevation_deg):
     return found
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=examples(25))
 @given(
     latitude_deg=st.floats(-89.0, 89.0),
     longitude_deg=st.floats(-180.0, 180.0),
@@ -133,7 +135,7 @@ def test_passes_of_any_orbit_are_those_of_a_scan(orbit, station):
         assert_same_as_scan(ORBITS[orbit], station, 24, min_elevation_deg)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     latitude_deg=st.floats(-80.0, 80.0),
     longitude_deg=st.floats(-180.0, 180.0),
@@ -186,7 +188,7 @@ def test_geostationary_satellite_is_one_pass_from_start_to_end():
     assert one.max_elevation_deg > 89.0
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=examples(20))
 @given(minutes=st.integers(1, 12 * 60 - 1), min_elevation_deg=st.floats(0.0, 60.0))
 def test_search_in_two_parts_finds_the_same(minutes, min_elevation_deg):
     end, middle = START + np.timedelta64(12, "h"), START + np.timedelta64(minutes, "m")
@@ -197,7 +199,7 @@ def test_search_in_two_parts_finds_the_same(minutes, min_elevation_deg):
     assert len(first) + len(second) - len(whole) in (0, 1)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=examples(20))
 @given(lower=st.floats(0.0, 80.0), step=st.floats(0.1, 9.0))
 def test_higher_minimum_never_lengthens_a_pass(lower, step):
     path = trajectory(ORBITS["Micius"], START, START + np.timedelta64(1, "D"))

@@ -12,6 +12,7 @@ from satqkd.orbit import Station, read_elements
 from satqkd.orbit.passes import pass_times, passes_over
 from satqkd.orbit.propagation import trajectory
 
+from ..sizes import examples
 from . import plain_passes
 
 START = np.datetime64("2018-09-15", "ns")
@@ -35,7 +36,7 @@ def from_definition(path, station, lowest_deg):
     lowest_deg=st.floats(0, 85),
     nodes=st.integers(2, len(PATH.position_m)),
 )
-@settings(max_examples=75)
+@settings(max_examples=examples(75))
 def test_equals_its_definition(latitude_deg, longitude_deg, altitude_m, lowest_deg, nodes):
     path = replace(
         PATH,

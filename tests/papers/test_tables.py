@@ -1,5 +1,7 @@
 """The data behind the figures, from counts that are made up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from satqkd import orbit as orbit_stage
 from satqkd.analytic.expected import pulse_rates
+from satqkd.channel import link_budget
 from satqkd.files import MissingResult
 from satqkd.key.proofs.bbm92 import bbm92_key_length, qber_threshold
 from satqkd.papers import CATALOGUE, figures, read_results
@@ -220,6 +223,18 @@ def test_a_hazy_night_lets_less_light_through_than_a_clear_one(results):
     cost = np.log(table.clear / table.hazy)
     assert cost[lowest] > cost[highest]
     assert table.range_km.min() == pytest.approx(853, abs=1)
+
+
+def test_the_air_of_a_drawn_session_is_replaced_and_not_added_to(results, missions):
+    """With drawn nights the link budget has another extinction than the stated one."""
+    stated = results["yin2020"]
+    nights = {"channel.nights.sessions": "drawn", "orbit.measurement_nights": "stated"}
+    mission = missions["yin2020"].replaced(nights)
+    drawn = replace(stated, channel=link_budget(mission, stated.orbit, seed=3))
+    own, other = clear_and_hazy(stated), clear_and_hazy(drawn)
+    assert abs(other.efficiency / own.efficiency - 1).max() > 0.01
+    pd.testing.assert_frame_equal(other.drop(columns="efficiency"), own.drop(columns="efficiency"), rtol=1e-9)
+    pd.testing.assert_frame_equal(through_the_season(drawn), through_the_season(stated), rtol=1e-9)
 
 
 def test_every_night_of_the_season_has_its_interval(results):

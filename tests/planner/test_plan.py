@@ -14,7 +14,7 @@ from scipy.interpolate import lagrange
 
 from satqkd.analytic import expected
 from satqkd.analytic.forecast import expected_counts, secret_bits
-from satqkd.analytic.sky import with_mean_sky
+from satqkd.analytic.means import with_mean_sky
 from satqkd.key.proofs.reasons import REASONS
 from satqkd.planner import load_plan, make_plan
 from satqkd.planner.calendar import cumulative, nightly

@@ -18,6 +18,8 @@ from satqkd.key.proofs.bbm92 import bbm92_key_length
 from satqkd.key.proofs.decoy import DecoyCounts, decoy_key_length
 from satqkd.key.proofs.sampling import hypergeometric_key_errors
 
+from ..sizes import examples
+
 EPS = (1e-1, 1e-3)
 BLOCKS = ((1, 1), (1, 3), (3, 1), (10, 10), (8, 30), (40, 10), (60, 60))
 LONG = ((1000, 1000), (10**5, 1000), (1000, 10**6))
@@ -127,7 +129,7 @@ def test_drawn_events_are_all_there_and_errors_are_part_of_them():
     assert np.mean(drawn.single.sum(axis=1)) == pytest.approx(population.basis_x * population.single, rel=0.01)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.floats(0.0, 30.0), st.floats(1.0, 400.0), st.floats(1.0, 400.0), st.floats(-12.0, -0.7))
 def test_fractional_counts_promise_no_more_than_whole_ones_that_they_allow(seen, n_sample, n_key, eps):
     # Bounds x on errors, c and d on single photons: true are at most x and at least c and d.
@@ -140,7 +142,7 @@ def test_fractional_counts_promise_no_more_than_whole_ones_that_they_allow(seen,
 
 
 @pytest.mark.parametrize("bound", sampling.PAIR_PROOFS)
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.floats(0.0, 0.4), st.floats(1.0, 400.0), st.floats(1.0, 400.0), st.floats(-6.0, -0.7))
 def test_expected_counts_of_pairs_promise_no_more_either(bound, rate, n_sample, n_key, eps):
     seen = rate * n_sample

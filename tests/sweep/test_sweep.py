@@ -9,7 +9,9 @@ import pytest
 import xarray as xr
 import yaml
 
+from satqkd import detection
 from satqkd.analytic.prospect import answer
+from satqkd.channel import link_budget
 from satqkd.dataset import load
 from satqkd.files import hash_of
 from satqkd.orbit import find_sessions
@@ -130,6 +132,26 @@ def test_simulations_agree_with_the_analytic_chain_and_are_independent(sweep_of)
     again = simulate_point(sweep, {"aperture": 1.2}, replicate=1, seed=7)
     assert again.sifted == there.simulated_sifted[0] and again.key == there.simulated_key[0]
     assert simulate_point(sweep, {"aperture": 1.2}, replicate=1, seed=8) != again
+
+
+def test_simulated_points_have_the_nights_of_the_workflow(sweep_of, monkeypatch):
+    """All points and replicates have those that stage 2 draws with the seed of the configuration."""
+    sweep = sweep_of("aperture", scenario="liao2017")
+    drawn = {"channel.nights.sessions": "drawn", "channel.nights.stated": "median", "orbit.max_duration_s": 4}
+    sweep._scenario = sweep.base.replaced(drawn)
+    used = []
+
+    def simulate(scenario, orbit, channel, **choices):
+        used.append(channel)
+        return detection.simulate(scenario, orbit, channel, **choices)
+
+    monkeypatch.setattr(module, "simulate", simulate)
+    for aperture, replicate in ((0.8, 1), (1.2, 2)):
+        simulate_point(sweep, {"aperture": aperture}, replicate=replicate, seed=7)
+        scenario = sweep.at({"aperture": aperture})
+        orbit = find_sessions(scenario)
+        workflow = link_budget(scenario, orbit, seed=7)
+        assert used[-1].loss.equals(workflow.loss) and not used[-1].loss.equals(link_budget(scenario, orbit).loss)
 
 
 @pytest.mark.parametrize("names", [("aperture",), ("proof",), ("aperture", "proof"), tuple(PARAMETERS)], ids="+".join)

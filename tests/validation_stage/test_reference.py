@@ -1,12 +1,13 @@
 import math
 
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from satqkd.validation.compare import compare
+from satqkd.validation.compare import compare, read_known_deviations
 from satqkd.validation.kinds import KINDS, kind_of
 from satqkd.validation.reference import REFERENCE_FOLDER, Reference, last_digit, load_reference, observed
 
@@ -156,6 +157,17 @@ def test_contradictions_hold_their_arithmetic():
     stated = {f"{name}.{row.id}" for name, row in ROWS if row.contradiction}
     assert set(found) <= stated
     assert all(found.values()), [name for name, holds in found.items() if not holds]
+
+
+def test_the_known_deviation_of_the_bell_test_has_the_trials_of_the_last_full_run(root):
+    [known] = [
+        one for one in read_known_deviations(REFERENCE_FOLDER / "known_deviations.yaml") if one.id == "bell_violation"
+    ]
+    value = observed(REFERENCES["yin2020"])
+    deviation = pd.read_csv(root / "docs/validation.csv").set_index(["scenario", "id"]).relative_deviation
+    trials = round(value["bell_trials"].value * (1 + deviation["yin2020", "bell_trials"]))
+    sigma_s = math.sqrt(4 * (1 - (value["chsh_s"].value / 4) ** 2) / (trials / 4))
+    assert f"{trials} trials, as simulated, have {sigma_s:.2f}." in known.arithmetic
 
 
 def test_decoy_counts_are_complete():

@@ -7,8 +7,12 @@ library only, because it is started for every notebook.
 
 import json
 import os
+import signal
 import socket
 import sys
+
+# Snakemake says what Ctrl-C does; a traceback of each waiting job would not help.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def served(place: str, arguments: list[str]) -> int | None:

@@ -8,8 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from satqkd.analytic.contrast import with_mean_contrast
-from satqkd.analytic.sky import with_mean_sky
+from satqkd.analytic.means import with_means
 from satqkd.channel import link_budget
 from satqkd.channel import observables as channel_observables
 from satqkd.coincidence.sifting import ideal_correlation
@@ -45,7 +44,7 @@ def expected_from_orbit(scenario: Scenario, orbit: xr.Dataset) -> dict[str, floa
     >>> round(expected_from_orbit(mission, orbit.find_sessions(mission))["qber_signal"], 4)
     0.011
     """
-    constant = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    constant = with_means(scenario, orbit)
     return expected(constant, link_budget(constant, orbit))
 
 
@@ -143,7 +142,7 @@ def noise_hz(scenario: Scenario, station: Station) -> np.ndarray:
     if station.sky is not None:
         raise ScenarioError(
             f"{scenario.path}: station {station.name} has sky, which varies by the second: take the mean by "
-            "satqkd.analytic.sky.with_mean_sky first"
+            "satqkd.analytic.means.with_mean_sky first"
         )
     by_detector = np.array([station.background_rate_hz + detector.dark_rate_hz for detector in station.detectors])
     return np.tile(by_detector[:2] / 2, 2) if scenario.detection.basis_choice == "active" else by_detector

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.channel import (
     extinction_db,
@@ -21,6 +22,9 @@ FACTORS = re.compile(
     r"transmitter\.(optics_efficiency|pointing_jitter_urad)"
     r"|stations\.\d\.(receiver_efficiency|zenith_extinction_db|detectors\.\d\.efficiency)"
 )
+JITTER = "transmitter.pointing_jitter_urad"
+# Variables of tracking, of a scanned far field and of correlated fading, which also depend on the jitter.
+OF_JITTER = ("pointing_jitter", "divergence_scanned", "pointing_variance")
 
 
 def changed_link(
@@ -35,7 +39,7 @@ def changed_link(
     changes : dict
         New value by dotted key.
     channel : xarray.Dataset
-        Its result of stage 2.
+        Its result of stage 2. Drawn nights stay the same ones.
     orbit : xarray.Dataset
         Result of stage 1, for changes that need a new link budget.
 
@@ -59,13 +63,15 @@ def changed_link(
     if isinstance(changed, Bench):
         return changed, link_budget(changed, orbit)
     tracking = scenario.transmitter.tracking
-    if tracking is not None and tracking.jitter == "stated":  # the loops are only shown, and do not act on the link
+    # The loops are only shown where the jitter is stated, unless fading has their correlation time.
+    if tracking is not None and tracking.jitter == "stated" and scenario.channel.fading == "cells":
         changes = {key: value for key, value in changes.items() if not key.startswith("transmitter.tracking.")}
         if changed.transmitter.tracking not in (tracking, None):
             error = channel.tracking_error.copy(data=tracking_error_rad(changed.transmitter.tracking))
             channel = channel.assign(tracking_error=error)
-    if any(LINK.match(key) and not FACTORS.match(key) for key in changes):
-        return changed, link_budget(changed, orbit)
+    jitter_is_shown = JITTER in changes and not {*channel}.isdisjoint(OF_JITTER)
+    if jitter_is_shown or any(LINK.match(key) and not FACTORS.match(key) for key in changes):
+        return changed, link_budget(changed, orbit, seed=channel.attrs.get("seed"))
     if not any(FACTORS.match(key) for key in changes):
         return changed, channel
     index = {str(name): i for i, name in enumerate(channel.component.values)}
@@ -76,7 +82,7 @@ def changed_link(
     fading_variance = channel.fading_variance.values
     beam = tuple(scenario.transmitter.divergence_rad)
     jitters = [one.transmitter.pointing_jitter_urad * 1e-6 for one in (scenario, changed)]
-    if jitters[0] != jitters[1] and (tracking is None or tracking.jitter == "stated"):
+    if jitters[0] != jitters[1]:
         means = [mean_pointing_factor(jitter, beam) for jitter in jitters]
         more[..., index["pointing"]] = to_db(means[1] / means[0])
         spreads = [1 + pointing_variance(jitter, beam) for jitter in jitters]
@@ -93,15 +99,40 @@ def changed_link(
         if scenario.channel.attenuation_includes_detectors:
             after, before = (np.mean([detector.efficiency for detector in one.detectors]) for one in (new, old))
             counted += to_db(np.divide(after, before))
-    link = more.sum(axis=2)
-    # Variables instead of data arrays, because comparing the coordinates of data arrays takes longer than the rest.
-    replaced = {
-        "loss": channel.loss.values + more,
-        "attenuation": channel.attenuation.values + link,
-        "fading_variance": fading_variance,
-        "transmittance": channel.transmittance.values * 10 ** (-link / 10),
-        "total_attenuation": channel.total_attenuation.values + link.sum(axis=1) + counted,
+    return changed, with_more_loss(channel, more, detectors_db=counted, fading_variance=fading_variance)
+
+
+def with_more_loss(
+    link: xr.Dataset, more_db: np.ndarray, *, detectors_db: ArrayLike = 0.0, **others: np.ndarray
+) -> xr.Dataset:
+    """Return a link budget with more loss.
+
+    Parameters
+    ----------
+    link : xarray.Dataset
+        Result of stage 2.
+    more_db : ndarray, shape (time, station, component)
+        Additional loss [dB].
+    detectors_db : array_like, shape () or (time,)
+        Additional loss of all detectors, which only the total attenuation may contain [dB].
+    **others : ndarray
+        New values of other variables, by name.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> from satqkd.orbit import find_sessions
+    >>> mission = load_scenario("tiangong2")
+    >>> link = link_budget(mission, find_sessions(mission))
+    >>> float((with_more_loss(link, np.ones(link.loss.shape)).attenuation - link.attenuation).max().round(3))
+    7.0
+    """
+    added_db = more_db.sum(axis=2)
+    values = others | {
+        "loss": link.loss.values + more_db,
+        "attenuation": link.attenuation.values + added_db,
+        "transmittance": link.transmittance.values * 10 ** (-added_db / 10),
+        "total_attenuation": link.total_attenuation.values + added_db.sum(axis=1) + detectors_db,
     }
-    return changed, channel.assign(
-        {name: channel.variables[name].copy(data=values) for name, values in replaced.items()}
-    )
+    # Variables instead of data arrays, because comparing the coordinates of data arrays takes longer than the rest.
+    return link.assign({name: link.variables[name].copy(data=array) for name, array in values.items()})

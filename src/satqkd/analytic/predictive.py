@@ -7,14 +7,12 @@ are left out.
 
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar
 
 import click
 import numpy as np
 import xarray as xr
 
 from satqkd import bell, channel, coincidence, fiber
-from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.expected import (
     detector_response,
     noise_hz,
@@ -25,22 +23,19 @@ from satqkd.analytic.expected import (
     singles,
 )
 from satqkd.analytic.links import changed_link
+from satqkd.analytic.means import with_means
 from satqkd.analytic.outlook import outlook_observables
 from satqkd.analytic.season import survey_draws
-from satqkd.analytic.sky import with_mean_sky
 from satqkd.analytic.undated import NEXT, draw_nights, link_shown, orbit_draws, with_nights
 from satqkd.calibration.draws import parameter_draws
 from satqkd.channel.stage import contrast_observables, contrast_of, frames_of_plates, polarization_jones
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.dataset import label, load, save, variable
 from satqkd.files import save_provenance
-from satqkd.key.proofs.decoy import DecoyKey
-from satqkd.key.proofs.entropy import binary_entropy
-from satqkd.key.stage import sifted_and_length
+from satqkd.key.stage import length_observables, sifted_and_length
 from satqkd.orbit.stage import phase_durations, search
 from satqkd.orbit.timeline import phases_after
 from satqkd.scenario import Scenario, load_scenario
-from satqkd.scenario.fields import Section
 from satqkd.scenario.mission import DecoySource, EntangledSource
 from satqkd.scenario.uncertain import LOWER, UPPER
 from satqkd.streams import stream
@@ -51,7 +46,6 @@ COUNTED = 100  # draws with counting and fading alone
 OUTLOOK_EVERY = 8  # the outlook, which takes longest, is computed for one in so many draws
 EXTINCTION = re.compile(r"stations\.(\d)\.zenith_extinction_db")
 Values = dict[str, tuple[float | list[float], str]]
-Part = TypeVar("Part", bound=Section)
 
 
 def predictive(
@@ -94,14 +88,15 @@ def predictive(
     >>> found["coincidence.sifted_bits"].dims, found["channel.attenuation"].dims
     (('draw',), ('draw', 'end'))
     """
-    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    scenario = with_means(scenario, orbit)
     require_compensated(scenario)
     beside = beside_draws(scenario, orbit, seed=seed, rows=len(draws))
     rng = stream(seed, scenario.name, "predictive")
     rows, units = _rows(scenario, draws, orbit=orbit, budget=budget, rng=rng, beside=beside)
     for name, (column, unit) in _of_survey(scenario, draws, orbit, seed).items():
         rows[name], units[name] = column, unit
-    known = scenario.replaced({"orbit.measurement_nights": "stated"})
+    # With all values known the nights are the stated ones, and the outlook, an expectation, is one number.
+    known = scenario.replaced({"orbit.measurement_nights": "stated", "outlook": {}})
     alone = stream(seed, scenario.name, "predictive", "counting")
     times = min(COUNTED, len(draws))
     counting, _ = _rows(known, [{}] * times, orbit=orbit, budget=budget, rng=alone, beside=[{}] * times)
@@ -222,18 +217,16 @@ def beside_draws(scenario: Scenario, orbit: xr.Dataset, *, seed: int, rows: int)
     found: list[dict[str, Values]] = []
     for row in uniform:
         drawn = zip(names, row, strict=True)
-        changes = {key: one.uncertainty.quantile(p) for one, p in drawn for key in one.keys}
+        changed = scenario.replaced({key: one.uncertainty.quantile(p) for one, p in drawn for key in one.keys})
         values: dict[str, Values] = {}
-        if (train := scenario.polarization.train) is not None:
-            optics = _with(train, changes, "polarization.train.")
+        if (optics := changed.polarization.train) is not None:
             turned, late, standing = frames_of_plates(shown, delay_s=optics.plate_delay_s)
             contrasts = (
                 contrast_of(optics, polarization_jones(optics, rotation_rad=turned, plate_rotation_rad=plates_rad))
                 for plates_rad in (late, standing)
             )
             values["channel"] = contrast_observables(*contrasts)
-        if scenario.orbit.acquisition is not None:
-            acquisition = _with(scenario.orbit.acquisition, changes, "orbit.acquisition.")
+        if (acquisition := changed.orbit.acquisition) is not None:
             starts_s = phases_after(
                 orbit.phase_start.values[orbit.attrs["showcase"]],
                 initialisation_s=acquisition.initialisation_s,
@@ -243,19 +236,6 @@ def beside_draws(scenario: Scenario, orbit: xr.Dataset, *, seed: int, rows: int)
             values["orbit"] = dict(phase_durations(starts_s))
         found.append(values)
     return found
-
-
-def _with(section: Part, changes: dict[str, float], prefix: str) -> Part:
-    """Return a section of a scenario with changed values, by dotted key of the scenario."""
-    tree: Any = section.model_dump()
-    for key, value in changes.items():
-        if key.startswith(prefix):
-            *parents, leaf = key.removeprefix(prefix).split(".")
-            node = tree
-            for part in parents:
-                node = node[int(part)] if isinstance(node, list | tuple) else node[part]
-            node[leaf] = value
-    return type(section).model_validate(tree)
 
 
 def drawn_coincidences(scenario: Scenario, link: xr.Dataset, rng: np.random.Generator) -> xr.Dataset:
@@ -402,37 +382,16 @@ def key_of(scenario: Scenario, counted: xr.Dataset) -> Values:
     own, plain = (
         length(bound, scenario.key.eps_sec, scenario.key.eps_cor) for bound in (scenario.key.bound, "asymptotic")
     )
-    signal = data.isel(intensity_level=0) if "pulses" in data else data
-    sifted, errors = float(signal.sifted.sum()), float(signal.errors.sum())
-    duration_s, bits, leak = float(data.duration), float(own.length), float(own.leak_ec)
-    result: Values = {
-        "key_length": (bits, "1"),
-        "key_rate": (bits / duration_s, "bit/s"),
-        "asymptotic_key_rate": (float(plain.length) / duration_s, "bit/s"),
-        "leak_ec": (leak, "1"),
-        "qber": (errors / sifted if sifted else np.nan, "1"),
-    }
-    if isinstance(own, DecoyKey):
-        assert own.z is not None and own.x is not None
-        phase_errors = np.array([float(own.z.phase_error), float(own.x.phase_error)])
-        pulses, pooled = data.pulses.values, float(data.pooled_length)
-        return result | {
-            "key_per_pulse": (bits / float(pulses.sum()), "1"),
-            "leak_ec_per_pulse": (leak / float(pulses[0]), "1"),
-            "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(phase_errors))), "1"),
-            "pooled_key_length": (pooled, "1"),
-            "pooled_key_rate": (pooled / duration_s, "bit/s"),
-            "pooled_key_per_pulse": (pooled / float(pulses.sum()), "1"),
-            "pooled_privacy_amplification_factor": (1 - float(binary_entropy(data.pooled_phase_error.values)), "1"),
-        }
-    return result | {
-        "sifted_bits": (sifted, "1"),
-        "sifted_errors": (errors, "1"),
-        "sifted_rate": (sifted / duration_s, "bit/s"),
-        "qber_z": (float(data.qber[0]), "1"),
-        "qber_x": (float(data.qber[1]), "1"),
-        "qber_threshold": (float(data.qber_threshold), "1"),
-    }
+    assert own.z is not None and own.x is not None
+    return dict(
+        length_observables(
+            data,
+            length=float(own.length),
+            asymptotic_length=float(plain.length),
+            leak_ec=float(own.leak_ec),
+            phase_errors=[float(own.z.phase_error), float(own.x.phase_error)],
+        )
+    )
 
 
 def _key_for_fiber(scenario: Scenario, key: Values, counted: xr.Dataset) -> xr.Dataset:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.expected import chsh_s, pair_rates, require_compensated
 from satqkd.analytic.forecast import counts_through, no_key, secret_bits
-from satqkd.analytic.sky import with_mean_sky
+from satqkd.analytic.means import with_means
 from satqkd.channel import link_budget
 from satqkd.coincidence.sifting import ideal_correlation
 from satqkd.result import Result
@@ -88,7 +87,7 @@ def answer(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: float = 
     >>> outcome.open_s, round(outcome.attenuation_max, -1), outcome.no_key
     (272.0, 40.0, '')
     """
-    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    scenario = with_means(scenario, orbit)
     require_compensated(scenario)
     of_pairs = isinstance(scenario.source, EntangledSource)
     session, step_s = _seconds(orbit, min_elevation_deg)
@@ -168,7 +167,7 @@ def through_pass(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg: fl
     >>> bool(course.attenuation_db.argmin() == course.rate_hz.argmax())
     True
     """
-    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    scenario = with_means(scenario, orbit)
     require_compensated(scenario)
     shown = orbit.isel(time=orbit.session_number.values == orbit.attrs["showcase"])
     start = shown.time.values[:1]

@@ -17,6 +17,8 @@ from satqkd.scenario.mission import DecoySource
 
 # Apertures of the survey's stations other than the scenario's (Yin et al., Science 356, 1140 (2017), main text).
 APERTURES_M = {"delingha": 1.2, "nanshan": 1.2}
+# Shortest ranges of two published rates: of the nearest orbit, and beyond the known orbits of Xinglong.
+NEAR_M, FAR_M = 530e3, 1034.7e3
 HALF_PASS = timedelta(minutes=10)
 SAMPLES = 24  # evenly spread seconds that represent a session
 
@@ -307,7 +309,7 @@ def survey_draws(
     )
     here = np.flatnonzero([night.station == own.name for night in nights])
     home, home_m = [nights[i] for i in here], np.array([nights[i].shortest_range_m for i in here])
-    near = nearest_to(nights, 530e3)
+    near = nearest_to(nights, NEAR_M)
     peak, far, error = [], [], []
     for one, extinctions in zip(changed, drawn, strict=True):
         gain = one.transmitter.optics_efficiency / scenario.transmitter.optics_efficiency
@@ -316,7 +318,7 @@ def survey_draws(
         rates = with_counting(season_rates(one, nights, extinctions[None], **link), nights, rng)
         air = np.broadcast_to(extinctions[rng.choice(here)], (1, len(home), 2))
         peak.append(float(rates.peak_rate[0, near]))
-        far.append(float(continued(home_m, season_rates(one, home, air, **link).rate, 1034.7e3)[0]))
+        far.append(float(continued(home_m, season_rates(one, home, air, **link).rate, FAR_M)[0]))
         error.append([float(rates.qber.min()), float(rates.qber.max())])
     return {
         "sifted_rate_530km": (peak, "bit/s"),

@@ -19,11 +19,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.forecast import Counts, counts_through, key_length, orbit_at, secret_bits
 from satqkd.analytic.links import changed_link
+from satqkd.analytic.means import with_means
 from satqkd.analytic.prospect import middle_seconds
-from satqkd.analytic.sky import with_mean_sky
 from satqkd.calibration.draws import calibrated_names, calibration_problem, draws_file
 from satqkd.channel import link_budget
 from satqkd.result import Result
@@ -277,7 +276,7 @@ def mission_interval(scenario: Scenario, orbit: xr.Dataset, *, min_elevation_deg
     >>> bool(interval.low[0] < interval.key[0] < interval.high[0])
     True
     """
-    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    scenario = with_means(scenario, orbit)
     seconds, step_s = middle_seconds(orbit, NODES)
     weights_s = step_s * (seconds.elevation.values.min(axis=1) >= min_elevation_deg)[None, :]
     return interval_through(scenario, seconds, weights_s=weights_s)

@@ -7,11 +7,12 @@ elevation. The mean transmittance of the longest measurement stays the same, bec
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from satqkd.analytic.links import changed_link
+from satqkd.analytic.links import changed_link, with_more_loss
 from satqkd.channel import extinction_db, link_budget, to_db
 from satqkd.orbit import find_sessions, observables
 from satqkd.scenario import Scenario
@@ -109,16 +110,7 @@ def with_nights(scenario: Scenario, link: xr.Dataset, nights: Nights, *, session
         # Extinction in dB is proportional to that at the zenith.
         per_db = extinction_db(elevation, zenith_extinction_db=1.0)
         more[:, i, components.index("atmosphere")] = per_db * (values[number] - own)
-    added = more.sum(axis=2)
-    changed = {
-        "loss": link.loss.values + more,
-        "attenuation": link.attenuation.values + added,
-        "transmittance": link.transmittance.values * 10 ** (-added / 10),
-        "total_attenuation": link.total_attenuation.values + added.sum(axis=1),
-    }
-    if session is None:
-        changed["measurement"] = nights.measurement
-    return link.assign({name: link.variables[name].copy(data=values) for name, values in changed.items()})
+    return with_more_loss(link, more, **({"measurement": nights.measurement} if session is None else {}))
 
 
 def shown_alone(scenario: Scenario, changes: Mapping[str, float]) -> Scenario:
@@ -136,12 +128,12 @@ def shown_alone(scenario: Scenario, changes: Mapping[str, float]) -> Scenario:
     >>> find_sessions(shown_alone(load_scenario("yin2020"), {"orbit.min_elevation_deg": 12.5})).sizes["session"]
     1
     """
-    changed = scenario.replaced({key: value for key, value in changes.items() if key.startswith(GEOMETRY)})
-    shown = scenario.orbit.showcase or scenario.orbit.search_start
-    limits = {"search_start": shown - AROUND, "search_end": shown + AROUND} if scenario.orbit.showcase else {}
-    orbit = changed.orbit.model_copy(update={**limits, "min_duration_s": 0, "survey": None})
-    measurement = changed.measurements[0].model_copy(update={"duration_s": None, "pause_s": 0})
-    return changed.model_copy(update={"orbit": orbit, "measurements": (measurement,), "relay": None})
+    values: dict[str, Any] = {key: value for key, value in changes.items() if key.startswith(GEOMETRY)}
+    if shown := scenario.orbit.showcase:
+        values |= {"orbit.search_start": shown - AROUND, "orbit.search_end": shown + AROUND}
+    first = scenario.measurements[0].model_dump() | {"duration_s": None, "pause_s": 0}
+    values |= {"orbit.min_duration_s": 0, "orbit.survey": None, "measurements": [first], "relay": None}
+    return scenario.replaced(values)
 
 
 def geometry_keys(draws: Sequence[Mapping[str, float]]) -> list[str]:

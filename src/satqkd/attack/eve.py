@@ -103,10 +103,9 @@ class Eve:
         self._respond: Callable[[np.ndarray, np.ndarray, np.ndarray], Response] | None
         match attack:
             case TimeShift():
-                self._click_delays_s = 1e-9 * attack.detector_delay_ns * np.array([-0.5, 0.5, -0.5, 0.5])
+                self._click_delays_s = 1e-9 * _click_delays_ns(attack)
                 self.reach_s = 1e-9 * (attack.shift_ns + attack.detector_delay_ns / 2)
-                accepted, of_others = _accepted(attack, station)
-                self._filter(_gates(attack), 1e-9 * attack.shift_ns * np.array([-1, 1]), accepted / of_others)
+                self._filter(_gates(attack), 1e-9 * _shifts_ns(attack), _accepted(attack, station))
             case DetectorDamage():
                 self._filter(np.array([[1.0, 1 - attack.strength] * 2]), np.zeros(1))
             case InterceptResend() | Blinding() | WavelengthDependence() | SpatialMode():
@@ -264,21 +263,31 @@ def brightening(attack: LaserSeeding) -> float:
     return attack.brightening * 10 ** (-attack.isolation_db / 10)
 
 
+def _shifts_ns(attack: TimeShift) -> np.ndarray:
+    """Return the delay of photons that are early and of those that are late [ns], shape (delay,)."""
+    return attack.shift_ns * np.array([-1, 1])
+
+
+def _click_delays_ns(attack: TimeShift) -> np.ndarray:
+    """Return the delay of the clicks of each channel: outcome 1 after outcome 0 [ns], shape (channel,)."""
+    return attack.detector_delay_ns * np.array([-0.5, 0.5, -0.5, 0.5])
+
+
 def _gates(attack: TimeShift) -> np.ndarray:
     """Return the efficiency of each channel for photons that are early and late, shape (delay, channel)."""
     if attack.gate_width_ps is None:
         return np.ones((2, 4))
-    early_and_late_ps = 1e3 * attack.shift_ns * np.array([-1, 1])
-    gates = gate_efficiency(early_and_late_ps, offset_ps=attack.gate_offset_ps, width_ps=attack.gate_width_ps)
+    gates = gate_efficiency(1e3 * _shifts_ns(attack), offset_ps=attack.gate_offset_ps, width_ps=attack.gate_width_ps)
     return np.tile(gates, 2)
 
 
-def _accepted(attack: TimeShift, station: Station) -> tuple[np.ndarray, float]:
-    """Return the shares of clicks in the window for early and late photons, shape (delay, channel), and for others."""
-    late_ps = 1e3 * attack.detector_delay_ns * np.array([-0.5, 0.5, -0.5, 0.5])
-    shifts_ps = 1e3 * attack.shift_ns * np.array([[-1], [1], [0]])
-    shares = window_acceptance(shifts_ps + late_ps, window_ps=station.window_ps, jitter_ps=station.jitter_ps)
-    return shares[:2], float(shares[2].mean())
+def _accepted(attack: TimeShift, station: Station) -> np.ndarray:
+    """Return how early and late photons are accepted by the window, relative to others, shape (delay, channel)."""
+    shifts_ns = np.append(_shifts_ns(attack), 0)[:, None]
+    shares = window_acceptance(
+        1e3 * (shifts_ns + _click_delays_ns(attack)), window_ps=station.window_ps, jitter_ps=station.jitter_ps
+    )
+    return shares[:2] / shares[2].mean()
 
 
 def _click_table(

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
-MOST_PHOTONS = 20  # a pulse of mean photon number 1 has more with a probability below 1e-20
+PHOTONS = np.arange(21)  # a pulse of mean photon number 1 has more than 20 with a probability below 1e-20
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,21 @@ class Split:
 def _yields(photons: np.ndarray, transmittance: float) -> np.ndarray:
     """Return the probability that at least one of several photons is detected."""
     return 1 - (1 - transmittance) ** photons
+
+
+def _yields_of_rest(transmittance: float) -> np.ndarray:
+    """Return the probability that a pulse is detected if Eve keeps one of its photons, by `PHOTONS`; 0 below two."""
+    return np.where(PHOTONS > 1, _yields(np.maximum(PHOTONS - 1, 0), transmittance), 0.0)
+
+
+def _expected_gain(mean_photon_numbers: np.ndarray, transmittance: float) -> np.ndarray:
+    """Return the probability that a pulse is detected if nobody attacks."""
+    return -np.expm1(-mean_photon_numbers * transmittance)
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return the quotient of two gains; 0 where there is none."""
+    return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
 
 
 def split(
@@ -67,18 +82,15 @@ def split(
     ([0.8, 0.016], [1.0, 1.0])
     """
     mu = np.asarray(mean_photon_numbers, float)
-    n = np.arange(MOST_PHOTONS + 1)
-    share = poisson.pmf(n, mu[:, None])
-    untouched = 1 - np.exp(-mu * transmittance)
+    untouched = _expected_gain(mu, transmittance)
     through = receiver_efficiency if lossless else transmittance
-    several, single = np.where(n > 1, _yields(np.maximum(n - 1, 0), through), 0.0), np.where(n == 1, through, 0.0)
-    of_several, of_single = share @ several, share @ single
+    of_several = poisson.pmf(PHOTONS, mu[:, None]) @ _yields_of_rest(through)
+    of_single = poisson.pmf(1, mu) * through
     if lossless:
         of_several *= min(1.0, untouched[0] / of_several[0])
         of_single *= np.clip((untouched[0] - of_several[0]) / of_single[0], 0.0, 1.0)
     gain = (1 - strength) * untouched + strength * (of_several + of_single)
-    known = np.divide(strength * of_several, gain, out=np.zeros_like(gain), where=gain > 0)
-    return Split(gain, known)
+    return Split(gain, _share(strength * of_several, gain))
 
 
 def split_by_intensity(mean_photon_numbers: ArrayLike, **choices: Any) -> Split:
@@ -174,12 +186,10 @@ def seeded(
     ([0.8, 0.1], [0.91, 0.26])
     """
     mu = np.asarray(mean_photon_numbers, float)
-    n = np.arange(MOST_PHOTONS + 1)
-    clicks = _yields(n, transmittance / gain)
-    with_one_kept = np.where(n > 1, np.minimum(clicks, _yields(np.maximum(n - 1, 0), receiver_efficiency)), 0.0)
-    several = poisson.pmf(n, gain * mu[:, None]) @ with_one_kept
-    untouched = -np.expm1(-mu * transmittance)
-    return Split(untouched, np.divide(strength * several, untouched, out=np.zeros_like(mu), where=untouched > 0))
+    with_one_kept = np.minimum(_yields(PHOTONS, transmittance / gain), _yields_of_rest(receiver_efficiency))
+    several = poisson.pmf(PHOTONS, gain * mu[:, None]) @ with_one_kept
+    untouched = _expected_gain(mu, transmittance)
+    return Split(untouched, _share(strength * several, untouched))
 
 
 def crossing_loss_db(mean_photon_number: float, *, receiver_efficiency: float) -> float:
@@ -203,9 +213,10 @@ def crossing_loss_db(mean_photon_number: float, *, receiver_efficiency: float) -
     5.12
     """
 
+    of_several = poisson.pmf(PHOTONS, mean_photon_number) @ _yields_of_rest(receiver_efficiency)
+
     def excess(loss_db: float) -> float:
-        expected = 1 - np.exp(-mean_photon_number * receiver_efficiency * 10 ** (-loss_db / 10))
-        n = np.arange(2, MOST_PHOTONS + 1)
-        return float(expected - poisson.pmf(n, mean_photon_number) @ _yields(n - 1, receiver_efficiency))
+        transmittance = receiver_efficiency * 10 ** (-loss_db / 10)
+        return float(_expected_gain(np.asarray(mean_photon_number), transmittance) - of_several)
 
     return float(brentq(excess, 0.0, 100.0))

@@ -71,7 +71,8 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset, *, seed: int | None = Non
     orbit : xarray.Dataset
         Result of stage 1.
     seed : int, optional
-        Of the extinction by night, where the scenario has it drawn; without one all nights have the stated extinction.
+        The configuration's seed, for `channel.nights.sessions: drawn`; without one all nights have the stated
+        extinction. A budget with drawn nights has it as its attribute.
 
     Returns
     -------
@@ -93,8 +94,10 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset, *, seed: int | None = Non
         return label(still_channel(orbit, scenario.losses_db[orbit.session_number.values]), "channel", scenario)
     orbit = orbit.assign(jitter=(("time", "station"), _jitter_rad(scenario, orbit)))
     loss = _in_parts(_losses, scenario, orbit)
-    if seed is not None:
-        loss[:, :, COMPONENTS.index("atmosphere")] += _more_by_night_db(scenario, orbit, seed)
+    nights = scenario.channel.nights
+    night_seed = seed if nights is not None and nights.sessions == "drawn" else None
+    if night_seed is not None:
+        loss[:, :, COMPONENTS.index("atmosphere")] += _more_by_night_db(scenario, orbit, night_seed)
     attenuation = loss.sum(axis=2)
     detectors = [np.mean([d.efficiency for d in station.detectors]) for station in scenario.stations]
     beam_m = beam_diameter_m(orbit.range.values, np.sqrt(scenario.transmitter.divergence_rad.prod()))
@@ -155,7 +158,7 @@ def link_budget(scenario: Scenario, orbit: xr.Dataset, *, seed: int | None = Non
         data = data.merge(polarization_contrast(optics, orbit, compensated=scenario.polarization.compensated))
     if scenario.channel.quoted_range_m is not None:
         data.attrs["quoted_range_m"] = scenario.channel.quoted_range_m
-    return label(data, "channel", scenario)
+    return label(data, "channel", scenario, night_seed)
 
 
 def night_air(nights: Nights, *, wavelength_m: float) -> NightAir:
@@ -242,10 +245,7 @@ def _more_by_night_db(scenario: Scenario, orbit: xr.Dataset, seed: int) -> np.nd
 
     It is drawn for start and end of each session, for each station by itself; a straight line lies in between.
     """
-    nights, number = scenario.channel.nights, orbit.session_number.values
-    more = np.zeros(orbit.elevation.shape)
-    if nights is None or nights.sessions == "stated":
-        return more
+    number, more = orbit.session_number.values, np.zeros(orbit.elevation.shape)
     sessions = [np.flatnonzero(number == session) for session in np.unique(number)]
     times = orbit.time.values
     edges = np.concatenate([times[rows[[0, -1]]] for rows in sessions])

@@ -9,7 +9,9 @@ import numpy as np
 from satqkd.coincidence.delays import SIDE, correlate, highest, line_sums, pair_counts, tags_between
 from satqkd.flight import PS
 
+# Two clocks agree to within this, a fraction of time.
 MAX_DRIFT = 1e-4
+# Largest probability that chance gives a peak, a comb of pulses, or a place in a log, anywhere in the searched range.
 FALSE_ALARM = 1e-6
 # Limits of the first search: widest bin [ps], cells (segments times delays), segments, and lines to try.
 WIDEST_BIN, MAX_CELLS, MAX_ROWS, CANDIDATES = 2e7, 2**24, 2**11, 8

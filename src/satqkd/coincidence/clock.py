@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from satqkd.coincidence.acquisition import Line, Search, acquire, follow, limit_message, overlap
-from satqkd.coincidence.curve import maximise, pieces_near, smooth
+from satqkd.coincidence.curve import bends, maximise, pieces_near, smooth
 from satqkd.coincidence.matching import _require_ascending, _tags
 from satqkd.coincidence.spool import Spool
 from satqkd.flight import PS, arrival_times, hermite
@@ -216,7 +216,7 @@ def _fit(search: Search, seed: Line, prior: Clock, folder: str | Path | None) ->
             "give a better prior, or a larger reach_s"
         )
     followed = _followed(search, track, line, found)
-    if curve[0].size > 2 and followed < FOLLOWED and not np.isfinite(prior.offset_sigma_s):
+    if bends(curve) and followed < FOLLOWED and not np.isfinite(prior.offset_sigma_s):
         raise ValueError(
             f"nothing certain found: the delay bends, and its peak was lost for {1 - followed:.0%} of the time; "
             "take an orbit that predicts the flight better, or pulses and a prior"
@@ -261,10 +261,10 @@ def _straight(line: Line, curve: tuple[np.ndarray, ...], sigma: float, found: tu
     normal = np.array([[information.sum(), information @ since], [information @ since, information @ since**2]])
     variance = np.diag(np.linalg.inv(normal))
     drift = line.drift + slope / PS
-    wander, rate = (values - left - slope * nodes) / PS / (1 + drift), (slopes - slope) / PS / (1 + drift)
-    spread = np.sqrt(np.mean(hermite(x, nodes, wander, rate) ** 2)) if nodes.size > 2 else 0.0
-    if nodes.size == 2:
-        wander, rate = np.zeros(2), np.zeros(2)
+    wander, rate, spread = np.zeros(2), np.zeros(2), 0.0
+    if bends(curve):
+        wander, rate = (values - left - slope * nodes) / PS / (1 + drift), (slopes - slope) / PS / (1 + drift)
+        spread = np.sqrt(np.mean(hermite(x, nodes, wander, rate) ** 2))
     return Clock(
         offset_s=float((line.at(0.0) + left - slope * line.start / PS) / PS),
         drift=float(drift),

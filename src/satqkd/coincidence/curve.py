@@ -94,6 +94,12 @@ def smooth(
     return nodes, spline(nodes), spline.derivative()(nodes)
 
 
+def bends(curve: tuple[np.ndarray, ...]) -> bool:
+    """Tell whether a curve of `smooth` is more than a line: a single cubic has two nodes too, but its slopes differ."""
+    nodes, _, slopes = curve
+    return nodes.size > 2 or slopes[0] != slopes[1]
+
+
 def pieces_near(
     a: np.ndarray, b: np.ndarray, start: float, delay: float, drift: float, curve: tuple[np.ndarray, ...], half: float
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -5,14 +5,11 @@ from dataclasses import dataclass, replace
 import numba
 import numpy as np
 
+from satqkd.coincidence.acquisition import FALSE_ALARM, MAX_DRIFT
 from satqkd.coincidence.clock import Clock
 from satqkd.flight import PS
 from satqkd.result import Result
 
-# The clocks of transmitter and receiver agree to within this, as in `recover_clock`.
-LARGEST_DRIFT = 1e-4
-# Probability that chance gives a comb, or a place in the log, anywhere in the searched range.
-FALSE_ALARM = 1e-6
 # Error rate and share of noise that the comparison with the log assumes. Other values only make it less sensitive.
 ASSUMED_QBER, ASSUMED_NOISE = 0.1, 0.1
 FEWEST_TAGS = 128
@@ -174,7 +171,7 @@ def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
     Raises
     ------
     ValueError
-        If no drift within `LARGEST_DRIFT` makes a comb.
+        If no drift within `MAX_DRIFT` makes a comb.
 
     Notes
     -----
@@ -189,10 +186,10 @@ def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
     """
     for tags in COMB_TAGS:
         phase, turn, span_ps = _stretch(local_ps, tags, period_ps)
-        tried = int(np.ceil(LARGEST_DRIFT * 4 * span_ps / period_ps))
+        tried = int(np.ceil(MAX_DRIFT * 4 * span_ps / period_ps))
         if tried > MOST_DRIFTS:
             break
-        drifts = np.arange(-tried, tried + 1) * (LARGEST_DRIFT / tried)
+        drifts = np.arange(-tried, tried + 1) * (MAX_DRIFT / tried)
         seen = _squared_resultants(phase, turn, drifts / (1 + drifts))
         if seen.max() > np.log(drifts.size / FALSE_ALARM):
             best = float(drifts[seen.argmax()])
@@ -204,7 +201,7 @@ def comb_drift(local_ps: np.ndarray, period_ps: float) -> float:
             return best
     raise ValueError(
         f"tags at {1e12 * local_ps.size / max(np.ptp(local_ps), 1):.3g} 1/s show no comb of {PS / period_ps:.9g} "
-        f"pulses a second within {1e6 * LARGEST_DRIFT:g} ppm: check source.pulse_rate_hz, and whether there is more "
+        f"pulses a second within {1e6 * MAX_DRIFT:g} ppm: check source.pulse_rate_hz, and whether there is more "
         "than noise"
     )
 

@@ -6,10 +6,18 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from satqkd.bench import still_orbit
 from satqkd.coincidence.clock import Clock
 from satqkd.coincidence.pulse_clock import PulseLog, recover_pulse_clock
-from satqkd.coincidence.sessions import NEAR_REACH_S, SECOND, UTC_REACH_S, Session, measured_seconds
+from satqkd.coincidence.sessions import (
+    SECOND,
+    Session,
+    bench_orbit,
+    first_found,
+    measured_seconds,
+    since_start_ps,
+    station_path,
+    wanted_seconds,
+)
 from satqkd.coincidence.streams import Recording
 from satqkd.flight import PS, emission_times
 from satqkd.scenario import INTENSITIES, Recorded
@@ -70,11 +78,11 @@ def recorded_pulses(
     begin_ps, end_ps = max(time[0], 0 if not log.repeats else time[0]), min(time[-1], logged_ps)
     start_ps = float(begin_ps)
     if orbit is not None:
-        start_ps = -_since_zero(scenario.transmitter, orbit) * PS
+        start_ps = -float(since_start_ps(orbit, scenario.transmitter.time_zero))
         begin_ps, end_ps = max(begin_ps, start_ps), min(end_ps, start_ps + (orbit.sizes["time"] - 1) * SECOND)
     common_s = (end_ps - begin_ps) / PS
     first_pulse = int(np.ceil(start_ps / period_ps))
-    wanted = max(round(sum(m.pause_s + (m.duration_s or 0) for m in scenario.measurements)), 1)
+    wanted = wanted_seconds(scenario)
     if round(common_s) < wanted:
         raise ValueError(
             f"{scenario.name}: the recording of {station.name} and the log of the transmitter have "
@@ -82,8 +90,7 @@ def recorded_pulses(
             f"wants {wanted}: give a shorter duration_s, or a log that is as long"
         )
     if orbit is None:
-        schedule = scenario.schedule(round(common_s))
-        orbit = still_orbit([station.name], schedule[: measured_seconds(schedule)])[["measurement"]]
+        orbit = bench_orbit(scenario, round(common_s))
     seconds = measured_seconds(orbit.measurement.values)
     used = slice(*np.searchsorted(time, [begin_ps, end_ps]))
     since, channel = time[used] - round(first_pulse * period_ps), channel[used]
@@ -134,27 +141,13 @@ def _emitted(
     time: np.ndarray, channel: np.ndarray, station: RecordedStation, transmitter: RecordedTransmitter, orbit: xr.Dataset
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return when tags near the orbit's seconds left the satellite since the first pulse [ps], and their channels."""
-    assert station.time_zero is not None
-    start = orbit.time.values[0]
-    zero_s = (np.datetime64(station.time_zero.replace(tzinfo=None), "ns") - start) / np.timedelta64(1, "s")
+    since_s = time / PS + since_start_ps(orbit, station.time_zero) / PS
     last_s = orbit.sizes["time"] - 1.0
-    since_s = time / PS + zero_s
     margin_s = 1.0 + station.start_uncertainty_s
     near = np.abs(since_s - last_s / 2) < last_s / 2 + margin_s
-    emission_s = emission_times(
-        since_s[near],
-        node_s=np.arange(orbit.sizes["time"], dtype=float),
-        range_m=orbit.range.values[:, 0].astype(float),
-        range_rate_m_s=orbit.range_rate.values[:, 0].astype(float),
-    )
-    return np.rint((emission_s - _since_zero(transmitter, orbit)) * PS).astype(np.int64), channel[near]
-
-
-def _since_zero(transmitter: RecordedTransmitter, orbit: xr.Dataset) -> float:
-    """Return the time from the orbit's start to the first pulse [s]."""
-    assert transmitter.time_zero is not None
-    zero = np.datetime64(transmitter.time_zero.replace(tzinfo=None), "ns")
-    return float((zero - orbit.time.values[0]) / np.timedelta64(1, "s"))
+    emission_s = emission_times(since_s[near], **station_path(orbit, np.arange(orbit.sizes["time"]), 0))
+    first_pulse_s = since_start_ps(orbit, transmitter.time_zero) / PS
+    return np.rint((emission_s - first_pulse_s) * PS).astype(np.int64), channel[near]
 
 
 def _log_clock(
@@ -166,20 +159,20 @@ def _log_clock(
     log: PulseLog,
 ) -> Clock:
     """Recover the receiver's clock against the log, over one search range after the other."""
-    assert isinstance(scenario.source, DecoyPulses)
+    source = scenario.source
+    assert isinstance(source, DecoyPulses)
     reach_s = station.start_uncertainty_s + transmitter.start_uncertainty_s
     prior_s = 0.0 if scenario.orbit else transmitter.start_s - station.start_s
-    for tried_s in (min(UTC_REACH_S if scenario.orbit else NEAR_REACH_S, reach_s), reach_s):
-        try:
-            return recover_pulse_clock(
-                time,
-                channel,
-                log,
-                pulse_rate_hz=scenario.source.pulse_rate_hz,
-                mean_photon_numbers=scenario.source.mu,
-                prior_offset_s=prior_s,
-                reach_s=tried_s,
-            )
-        except ValueError as error:
-            failure = error
-    raise ValueError(f"{scenario.name}: {failure}")
+
+    def recovered(tried_s: float) -> Clock:
+        return recover_pulse_clock(
+            time,
+            channel,
+            log,
+            pulse_rate_hz=source.pulse_rate_hz,
+            mean_photon_numbers=source.mu,
+            prior_offset_s=prior_s,
+            reach_s=tried_s,
+        )
+
+    return first_found(scenario, reach_s, recovered)

@@ -103,23 +103,53 @@ def recording_health(scenario: Recorded, session: Session, measurement: np.ndarr
         Clicks by second, station and detector, the delay of the pairs by second, delays by pair of detectors, and the
         findings: kind, station, detector, first and end second, and a sentence.
     """
-    seconds = measurement.size
-    mean_s, sigma_s = mean_delay_by_second(tally.time_ps.array(), tally.delay_ps.array(), seconds)
+    events = tally.time_ps.array(), tally.delay_ps.array()
+    texts = "delay of the pairs against a clock without wander", "pairs of tags by delay and detectors"
+    data = _counted(session, events, clicks=tally.clicks, delays=tally.delays.counts(), texts=texts)
+    found = _findings(scenario, session, data, np.where(measurement >= 0, tally.pairs, -1), tally.folder)
+    return _with_findings(scenario, data, found, session.first)
+
+
+def _counted(
+    session: Session,
+    events: tuple[np.ndarray, np.ndarray],
+    *,
+    clicks: np.ndarray,
+    delays: np.ndarray,
+    texts: tuple[str, str],
+) -> xr.Dataset:
+    """Return the variables of a report: clicks and mean delay by second, and delays by detector.
+
+    Parameters
+    ----------
+    session : Session
+        Its last clock is the one that the delays are measured by.
+    events : (ndarray of int64, ndarray of int64)
+        Times since the session's start and delays of what is in the window [ps].
+    clicks : ndarray, shape (second, station, 4)
+    delays : ndarray, shape (4, 4, bin)
+    texts : (str, str)
+        Meaning of ``clock_delay`` and of ``delays_by_detector``.
+    """
+    seconds = len(clicks)
+    mean_s, sigma_s = mean_delay_by_second(*events, seconds)
     # What the fit of the clock followed belongs to the clock as well.
-    mean_s = mean_s + session.clocks[1].wander_at(session.clock_origin_s + np.arange(seconds) + 0.5)
-    clicks, delays = tally.clicks, tally.delays.counts()
+    mean_s = mean_s + session.clocks[-1].wander_at(session.clock_origin_s + np.arange(seconds) + 0.5)
     by_second, by_delay = ("second", "station", "detector"), ("alice_detector", "bob_detector", "delay_bin")
-    data = xr.Dataset(
+    return xr.Dataset(
         {
             "detector_clicks": variable(by_second, clicks, "s-1", "clicks in each second by 2 x setting + outcome"),
-            "clock_delay": variable("second", mean_s, "s", "delay of the pairs against a clock without wander"),
+            "clock_delay": variable("second", mean_s, "s", texts[0]),
             "clock_delay_sigma": variable("second", sigma_s, "s", "its standard deviation"),
-            "delays_by_detector": variable(by_delay, delays, "1", "pairs of tags by delay and detectors"),
+            "delays_by_detector": variable(by_delay, delays, "1", texts[1]),
         },
         {"delay_bin": variable("delay_bin", bin_middles_ps(HISTOGRAM_BIN_PS, HISTOGRAM_BINS), "ps", "delay")},
     )
-    found = _findings(scenario, session, data, np.where(measurement >= 0, tally.pairs, -1), tally.folder)
-    return _with_findings(scenario, data, found, session.first)
+
+
+def _dated(found: Sequence[Finding], used: np.ndarray) -> list[Finding]:
+    """Return findings with the seconds of a session; those found have counted only the seconds that are used."""
+    return [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in found]
 
 
 def _with_findings(scenario: Recorded, data: xr.Dataset, found: list[Finding], first: int) -> xr.Dataset:
@@ -158,8 +188,7 @@ def _findings(
         dated += rate_findings(of_station, station, dead_time_s=1e-9 * dead_time_ns)
     delay, sigma = data.clock_delay.values[used], data.clock_delay_sigma.values[used]
     dated += delay_jumps(delay, sigma, window_s=1e-9 * window_ns)
-    # They count the seconds that are used: say which seconds of the session these are.
-    found += [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in dated]
+    found += _dated(dated, used)
     background = np.median(delays.sum(axis=(0, 1))) * 1e3 * window_ns / HISTOGRAM_BIN_PS / max(used.size, 1)
     a, b = session.tags
     for first, end in lost_stretches(coincidences[used], background):
@@ -210,27 +239,15 @@ def pulse_health(
     pulse = np.floor(time_ps / period_ps).astype(np.int64)
     centre_ps = np.rint((pulse + 0.5) * period_ps).astype(np.int64)
     state = log.at(pulse)
-    within = events["time"] - session.start_ps
-    mean_s, sigma_s = mean_delay_by_second(within, events["delay"], seconds)
-    mean_s = mean_s + session.clocks[0].wander_at(session.clock_origin_s + np.arange(seconds) + 0.5)
     edges_ps = (np.arange(HISTOGRAM_BINS + 1) - HISTOGRAM_BINS / 2) * HISTOGRAM_BIN_PS
     delays = np.zeros((DETECTORS, DETECTORS, HISTOGRAM_BINS), np.int64)
     for sent, d in np.ndindex(DETECTORS, DETECTORS):
         own = (state % DETECTORS == sent) & (detector == d)
         delays[sent, d] = np.histogram(time_ps[own] - centre_ps[own], edges_ps)[0]
     clicks = clicks_by_second(time_ps, detector, seconds)
-    by_second, by_delay = ("second", "station", "detector"), ("alice_detector", "bob_detector", "delay_bin")
-    data = xr.Dataset(
-        {
-            "detector_clicks": variable(
-                by_second, clicks[:, None], "s-1", "clicks in each second by 2 x setting + outcome"
-            ),
-            "clock_delay": variable("second", mean_s, "s", "delay of the pulses against a clock without wander"),
-            "clock_delay_sigma": variable("second", sigma_s, "s", "its standard deviation"),
-            "delays_by_detector": variable(by_delay, delays, "1", "tags by delay, sent basis and bit, and detector"),
-        },
-        {"delay_bin": variable("delay_bin", bin_middles_ps(HISTOGRAM_BIN_PS, HISTOGRAM_BINS), "ps", "delay")},
-    )
+    within = events["time"] - session.start_ps, events["delay"]
+    texts = "delay of the pulses against a clock without wander", "tags by delay, sent basis and bit, and detector"
+    data = _counted(session, within, clicks=clicks[:, None], delays=delays, texts=texts)
     used = np.flatnonzero(measurement >= 0)
     window_s = 1e-9 * scenario.coincidence.window_ns
     near = np.bincount(2 * events["setting_b"] + events["outcome_b"], minlength=DETECTORS)
@@ -244,8 +261,9 @@ def pulse_health(
     blind = np.flatnonzero(blind_detectors(clicks[used].sum(axis=0), near)).tolist()
     found += [Finding("blind", 0, d, 0, 0, text) for d in blind if d not in late]
     dated = rate_findings(clicks[used], 0, dead_time_s=1e-9 * scenario.detection.dead_time_ns)
-    dated += [replace(one, station=0) for one in delay_jumps(mean_s[used], sigma_s[used], window_s=window_s)]
-    found += [replace(one, first_s=int(used[one.first_s]), end_s=int(used[one.end_s - 1]) + 1) for one in dated]
+    delay, sigma = data.clock_delay.values[used], data.clock_delay_sigma.values[used]
+    dated += [replace(one, station=0) for one in delay_jumps(delay, sigma, window_s=window_s)]
+    found += _dated(dated, used)
     found += _lost_pulses(scenario.source, log, pulse, detector, time_ps, seconds)
     return _with_findings(scenario, data, in_order(found), session.first)
 

@@ -1,7 +1,8 @@
 """Prepare each session for stage 4: its clocks recovered, its tags in the satellite's time."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from satqkd.coincidence.sifting import Clicks
 from satqkd.coincidence.spool import Spool
 from satqkd.coincidence.streams import NONE, Recording, Tags, gathered
 from satqkd.flight import PS, emission_times
-from satqkd.scenario import Experiment, Recorded, RecordedStation, Scenario
+from satqkd.scenario import Experiment, Recorded, Scenario
 from satqkd.scenario.recorded import RecordedRun
 from satqkd.streams import record_key
 
@@ -67,7 +68,7 @@ def passes(scenario: Scenario, orbit: xr.Dataset, store: zarr.Group) -> Iterator
         start_ps = int((starts[order] - starts[0]) / np.timedelta64(1, "ns")) * 1000
         tags, clocks = [], []
         for index, (station, group) in enumerate(zip(scenario.stations, groups, strict=True)):
-            path = _path(orbit, nodes, index)
+            path = station_path(orbit, nodes, index)
             beacon_ps, gps_ps = (group[kind].times(order) - start_ps for kind in ("beacon", "gps"))
             try:
                 clocks.append(_beacon_clock(scenario, beacon_ps, gps_ps, path))
@@ -134,9 +135,7 @@ def _recorded_session(
 ) -> tuple[Session, xr.Dataset]:
     """Return the session that two recordings have in common, in the first one's time, and its seconds."""
     recordings = [Recording(store[f"{station.name}/photons"]) for station in scenario.stations]
-    wanted = max(round(sum(m.pause_s + (m.duration_s or 0) for m in scenario.measurements)), 1)
-    if run is not None:
-        wanted = max(round(run.duration_s or 0), 1)
+    wanted = wanted_seconds(scenario, run)
     extents = [recording.extent(0) for recording in recordings]
     _require_duration(scenario, extents, wanted)
     sources = [_Emissions(scenario, orbit, index, recording) for index, recording in enumerate(recordings)]
@@ -154,7 +153,7 @@ def _recorded_session(
         )
     zero_ps, origin_s = 0, 0.0
     if orbit is None:
-        orbit = _bench(scenario, round(common_s), run)
+        orbit = bench_orbit(scenario, round(common_s), run)
         zero_ps, origin_s = int(begin), begin / PS
     measurement = orbit.measurement.values
     tags = [_Measured(source, own, zero_ps, measurement) for source, own in zip(sources, (None, clock), strict=True)]
@@ -182,8 +181,8 @@ class _Emissions:
                 first = time[0] if first is None else first
                 time = time - first
             else:
-                path = _path(self.orbit, np.arange(self.orbit.sizes["time"]), self.index)
-                time = time + _since(self.orbit, station)
+                path = station_path(self.orbit, np.arange(self.orbit.sizes["time"]), self.index)
+                time = time + since_start_ps(self.orbit, station.time_zero)
                 # The orbit covers no time before or after.
                 margin_s = 1.0 + station.start_uncertainty_s
                 near = np.abs(time - path["node_s"][-1] / 2 * PS) < (path["node_s"][-1] / 2 + margin_s) * PS
@@ -223,6 +222,20 @@ class _Measured:
             yield time[measured], channel[measured]
 
 
+def wanted_seconds(scenario: Recorded, run: RecordedRun | None = None) -> int:
+    """Return the seconds that recordings must have in common for the measurements, or for one run.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> wanted_seconds(load_scenario("recorded_example"))
+    30
+    """
+    if run is not None:
+        return max(round(run.duration_s or 0), 1)
+    return max(round(sum(one.pause_s + (one.duration_s or 0) for one in scenario.measurements)), 1)
+
+
 def _reference_ps(clock: Clock, time_ps: np.ndarray) -> np.ndarray:
     """Return ascending times of a local clock by the reference [ps]."""
     return np.rint(clock.true_s(time_ps) * PS).astype(np.int64)
@@ -244,16 +257,26 @@ def _pair_clock(scenario: Recorded, a_ps: np.ndarray, b_ps: np.ndarray, *, hint:
     first, second = scenario.stations
     reach_s = first.start_uncertainty_s + second.start_uncertainty_s
     prior = Clock(offset_s=first.start_s - second.start_s)
-    for tried_s in (min(UTC_REACH_S if scenario.orbit else NEAR_REACH_S, reach_s), reach_s):
+    try:
+        return first_found(
+            scenario, reach_s, lambda tried_s: recover_clock(a_ps, b_ps, prior=prior, reach_s=tried_s, folder=folder)
+        )
+    except ValueError as error:
+        starts = "time_zero" if scenario.orbit else "start_s"
+        raise ValueError(
+            f"{error}; the recordings may begin up to {reach_s:g} s away from what {starts} says: "
+            f"correct stations.{starts}, or raise stations.start_uncertainty_s{hint}"
+        ) from None
+
+
+def first_found(scenario: Recorded, reach_s: float, recover: Callable[[float], Clock]) -> Clock:
+    """Recover a clock over one search range after the other, of which the last one is given [s]."""
+    for tried_s in sorted({min(UTC_REACH_S if scenario.orbit else NEAR_REACH_S, reach_s), reach_s}):
         try:
-            return recover_clock(a_ps, b_ps, prior=prior, reach_s=tried_s, folder=folder)
+            return recover(tried_s)
         except ValueError as error:
             failure = error
-    starts = "time_zero" if scenario.orbit else "start_s"
-    raise ValueError(
-        f"{scenario.name}: {failure}; the recordings may begin up to {reach_s:g} s away from what {starts} says: "
-        f"correct stations.{starts}, or raise stations.start_uncertainty_s{hint}"
-    )
+    raise ValueError(f"{scenario.name}: {failure}")
 
 
 def _require_duration(scenario: Recorded, extents: list[tuple[float, float]], wanted_s: int) -> None:
@@ -274,21 +297,35 @@ def _unit_hint(extents: list[tuple[float, float]]) -> str:
     return f"; tags arrive at {' and '.join(f'{rate:.3g}' for rate in rates_mhz)} MHz: are times in ps?"
 
 
-def _bench(scenario: Recorded, seconds: int, run: RecordedRun | None = None) -> xr.Dataset:
-    """Return an orbit data set for a bench, where nothing flies: seconds, and the measurement that each belongs to."""
+def bench_orbit(scenario: Recorded, seconds: int, run: RecordedRun | None = None) -> xr.Dataset:
+    """Return an orbit data set for a bench, where nothing flies: seconds, and the measurement that each belongs to.
+
+    Examples
+    --------
+    >>> from satqkd import load_scenario
+    >>> bench_orbit(load_scenario("recorded_example"), 31).measurement.values.tolist().count(0)
+    20
+    """
     measurement = scenario.schedule(seconds, run)
     measured = measurement[: measured_seconds(measurement)]
     return still_orbit([station.name for station in scenario.stations], measured)[["measurement"]]
 
 
-def _since(orbit: xr.Dataset, station: RecordedStation) -> int:
-    """Return the time from the orbit's start to a recording's time zero [ps]."""
-    assert station.time_zero is not None  # it goes with an orbit
-    zero = np.datetime64(station.time_zero.replace(tzinfo=None), "ns")
+def since_start_ps(orbit: xr.Dataset, time_zero: datetime | None) -> int:
+    """Return the time from the orbit's start to a recording's time zero [ps].
+
+    Examples
+    --------
+    >>> orbit = xr.Dataset(coords={"time": np.array(["2018-10-01T18:11:00"], "M8[ns]")})
+    >>> since_start_ps(orbit, datetime(2018, 10, 1, 18, 11, 2))
+    2000000000000
+    """
+    assert time_zero is not None  # it goes with an orbit
+    zero = np.datetime64(time_zero.replace(tzinfo=None), "ns")
     return int((zero - orbit.time.values[0]) / np.timedelta64(1, "ns")) * 1000
 
 
-def _path(orbit: xr.Dataset, nodes: np.ndarray, index: int) -> dict:
+def station_path(orbit: xr.Dataset, nodes: np.ndarray, index: int) -> dict:
     """Return a station's distance by seconds since the session's start."""
     return {
         "node_s": np.arange(nodes.size, dtype=float),

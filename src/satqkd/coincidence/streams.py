@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import zarr
 
-from satqkd.coincidence.matching import _edges, _pairs, histogram
+from satqkd.coincidence.matching import _edges, _pairs, _tags, histogram
 from satqkd.flight import PS
 
 PIECE = 1 << 18  # tags to work on at a time: their arrays fit a processor's cache
@@ -199,7 +199,7 @@ class PairStream:
         until = last_time(a, b)
         self.delays.add(a[0], b[0], until)
         pair = [_joined(left, new) for left, new in zip(self._unmatched, (a, b), strict=True)]
-        *partners, used = _pairs(pair[0][0], pair[1][0], self._lo, self._hi, whole=False)
+        *partners, used = _pairs(*(_tags("time", time) for time, _ in pair), self._lo, self._hi, whole=False)
         # A tag older than the window has no partner any more, however long the other stream is silent.
         starts = [max(n, np.searchsorted(time, until - self._hi)) for n, (time, _) in zip(used, pair, strict=True)]
         self._unmatched = [(time[n:].copy(), label[n:].copy()) for n, (time, label) in zip(starts, pair, strict=True)]

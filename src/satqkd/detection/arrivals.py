@@ -416,5 +416,8 @@ def merged(
             both_times[i + j], both_channel[i + j] = times[i], channel[i]
             i += 1
         both_times[i + j], both_channel[i + j] = other_times[j], other_channel[j]
-    both_times[i + m :], both_channel[i + m :] = times[i:], channel[i:]
+    # Not slices: numba would compile the words of an error for shapes that differ, which takes two seconds.
+    while i < n:
+        both_times[i + m], both_channel[i + m] = times[i], channel[i]
+        i += 1
     return both_times, both_channel

@@ -441,7 +441,7 @@ def _import_station(
     outcome = np.full(256, UNKNOWN, np.uint8)
     outcome[list(station.ignored_channels)] = IGNORED
     outcome[list(station.channels)] = range(len(station.channels))
-    found: dict[str, Any] = {"clicks": np.zeros(4, np.int64)}
+    found: dict[str, Any] = {"clicks": np.zeros(4, np.int64), "tags": 0}
     delays_ps = np.rint(1e3 * np.array(station.delays_ns)).astype(np.int64)
     # No detection of a pulse is left out for a dead time.
     dead_ps = 0 if scenario.transmitter else int(1e3 * scenario.detection.dead_time_ns)
@@ -473,6 +473,7 @@ def _import_station(
             pieces = ascending(path, kept(), Counter(), earliest_ps=EARLIEST_PS, disorder_ps=disorder_ps)
         last_unset_ps = EARLIEST_PS
         for time, detector, *_ in pieces:
+            found["tags"] += time.size
             if turned:
                 detector, known = turned(time, detector)
                 ready, last_unset_ps = ready_tags(time, known, dead_ps=dead_ps, last_unset_ps=last_unset_ps)
@@ -483,17 +484,17 @@ def _import_station(
                 yield time, detector
 
     write_station(store, station.name, counted())
-    if not found["clicks"].any():
-        raise ValueError(
-            f"{path}: no tag of station {station.name} has a setting: does its analyser always move, or are the times "
-            "of settings in another clock?"
-        )
-    # Detectors of settings that an analyser has not in this recording do not click.
-    expected = found["clicks"]
-    if len(station.channels) == 2:
-        expected = expected.reshape(2, 2)[expected.reshape(2, 2).any(axis=1)]
-    if not expected.all():
-        silent = station.channels[int(np.argmin(expected)) % len(station.channels)]
+    clicks = found["clicks"]
+    if turned and found["tags"]:
+        # Of settings that the analyser never has in this recording there are no clicks.
+        clicks = clicks.reshape(2, 2)[clicks.reshape(2, 2).any(axis=1)].ravel()
+        if not clicks.size:
+            raise ValueError(
+                f"{path}: no tag of station {station.name} has a setting: are the times of settings in its clock, or "
+                "does its analyser always move?"
+            )
+    if not clicks.all():
+        silent = station.channels[int(np.argmin(clicks)) % len(station.channels)]
         raise ValueError(f"{path}: channel {silent} never clicks: correct channels of station {station.name}")
     return found
 

@@ -10,6 +10,11 @@ from satqkd.detection.columns import first_line
 from satqkd.detection.named_columns import UNKNOWN, meanings, named_columns
 
 COLUMNS = ("intensity", "basis", "bit")
+WAYS_OUT = {
+    "intensity": "correct it, or name what the log writes in transmitter.log_intensities",
+    "basis": "give 0 and 1 for the receiver's settings 0 and 1",
+    "bit": "give 0 and 1 for the receiver's outcomes 0 and 1",
+}
 
 
 def log_states(path: Path, *, intensities: Sequence[int | str] = (0, 1, 2)) -> Iterator[np.ndarray]:
@@ -41,23 +46,22 @@ def log_states(path: Path, *, intensities: Sequence[int | str] = (0, 1, 2)) -> I
     """
     row = 0
     kind = ([suffix for suffix in path.suffixes if suffix != ".gz"][-1:] or [""])[0].removeprefix(".")
-    for columns in _told_of_log(path, named_columns(path, kind, COLUMNS, comment="#")):
+    for columns in _told_of_log(path, named_columns(path, kind, COLUMNS, comment="#", each="pulse")):
         if missing := [name for name in COLUMNS if name not in columns]:
             raise ValueError(
                 f"{path}: has no {missing[0]}: give intensity, basis and bit of each pulse, and their names "
                 f"(it has {', '.join(columns) or 'none of them'})"
             )
-        states = np.zeros(len(columns["bit"]), np.uint8)
-        for name, factor, known in (("intensity", 4, intensities), ("basis", 2, (0, 1)), ("bit", 1, (0, 1))):
-            index = meanings(columns[name], [(value,) for value in known])
+        known = dict(zip(COLUMNS, (intensities, (0, 1), (0, 1)), strict=True))
+        indices = {name: meanings(columns[name], [(value,) for value in values]) for name, values in known.items()}
+        for name, index in indices.items():
             if UNKNOWN in index:
                 first = int(np.argmax(index == UNKNOWN))
-                way = ": name what it writes in transmitter.log_intensities" if name == "intensity" else ""
                 raise ValueError(
                     f"{path}: row {row + first + 1} has {name}={str(np.asarray(columns[name])[first])[:40]}, which is "
-                    f"none of {', '.join(map(str, known))}{way}"
+                    f"none of {', '.join(map(str, known[name]))}: {WAYS_OUT[name]}"
                 )
-            states += (factor * index).astype(np.uint8)
+        states = (4 * indices["intensity"] + 2 * indices["basis"] + indices["bit"]).astype(np.uint8)
         row += states.size
         yield states
     if not row:

@@ -175,7 +175,7 @@ def settings_of_tags(
             f"was turned, or write the tags with their settings as one of {', '.join(WITH_COLUMNS)}"
         )
     first = 0
-    pieces = named_columns(path, kind, [column])
+    pieces = named_columns(path, kind, [column], each="tag")
     while True:
         try:
             found = next(pieces, None)

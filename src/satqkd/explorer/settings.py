@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.forecast import counts_through, key_length
+from satqkd.analytic.means import with_means
 from satqkd.analytic.prospect import middle_seconds
-from satqkd.analytic.sky import with_mean_sky
 from satqkd.channel import link_budget
 from satqkd.scenario import Scenario, ScenarioError
 from satqkd.scenario.mission import DecoySource
@@ -209,7 +208,7 @@ def key_curve(scenario: Scenario, orbit: xr.Dataset, values: Mapping[str, float]
     >>> bool(curve.key[0] > curve.key[-1])
     True
     """
-    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    scenario = with_means(scenario, orbit)
     seconds, step_s = middle_seconds(orbit, NODES)
     lowest_deg = seconds.elevation.values.min(axis=1)
     setting = next((one for one in SETTINGS if one.label == label), None)

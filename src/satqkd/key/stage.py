@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.dataset import in_parts, label, variable
 from satqkd.flight import PS
@@ -652,41 +653,78 @@ def observables(data: xr.Dataset) -> dict[str, tuple[float | str, str]]:
     >>> found["key_length"][0] > 1000, round(found["qber"][0], 2)
     (True, 0.02)
     """
-    duration = float(data.duration) or np.nan
     compared = data.sel(bound=data.attrs["compared_bound"])
-    length, leak = float(compared.length), float(compared.leak_ec)
     errors, sifted = _signal(data)
     shannon, parities = _shannon_bits(sifted, errors), float(data.parity_bits.sum())
-    result = {
-        "key_length": (length, "1"),
+    found = length_observables(
+        data,
+        length=float(compared.length),
+        asymptotic_length=float(data.length.sel(bound="asymptotic")),
+        leak_ec=float(compared.leak_ec),
+        phase_errors=compared.phase_error.values,
+    )
+    in_hand = {
         "no_key": (str(compared.no_key.values), "reason"),
         "suggestion": (data.attrs.get("suggestion", ""), "text"),
         "real_key_length": (float(data.real_length.sum()), "1"),
         "net_key_length": (float(data.net_length), "1"),
         "authentication_cost": (float(data.authentication_cost), "1"),
         "error_correction_inefficiency": (parities / shannon if shannon and parities else np.nan, "1"),
-        "key_rate": (length / duration, "bit/s"),
-        "asymptotic_key_rate": (float(data.length.sel(bound="asymptotic")) / duration, "bit/s"),
-        "leak_ec": (leak, "1"),
-        "qber": (_rate(errors, sifted), "1"),
     }
     if "time_to_key" in data:
-        result["time_to_key"] = (float(data.time_to_key), "s")
+        in_hand["time_to_key"] = (float(data.time_to_key), "s")
+    return {**found, **in_hand}
+
+
+def length_observables(
+    data: xr.Dataset, *, length: float, asymptotic_length: float, leak_ec: float, phase_errors: ArrayLike
+) -> dict[str, tuple[float, str]]:
+    """Return the observables that follow from the counts and the length of the key: name to (value, unit).
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Of `sifted_and_length` or `distill`.
+    length, asymptotic_length, leak_ec : float
+        Secret bits by the proof that is compared and by "asymptotic", and what error correction discloses [bit].
+    phase_errors : array_like, shape (basis,)
+        By the proof that is compared [1].
+
+    Examples
+    --------
+    >>> counts = xr.Dataset(
+    ...     {"sifted": ("basis", [60, 40]), "errors": ("basis", [1, 1]), "qber": ("basis", [1 / 60, 1 / 40])}
+    ...     | {"duration": 10.0, "qber_threshold": 0.1}
+    ... )
+    >>> lengths = {"length": 5.0, "asymptotic_length": 50.0, "leak_ec": 15.0}
+    >>> found = length_observables(counts, **lengths, phase_errors=[0.1, 0.1])
+    >>> found["key_rate"], found["qber"]
+    ((0.5, 'bit/s'), (0.02, '1'))
+    """
+    duration_s = float(data.duration) or np.nan
+    errors, sifted = _signal(data)
+    result = {
+        "key_length": (length, "1"),
+        "key_rate": (length / duration_s, "bit/s"),
+        "asymptotic_key_rate": (asymptotic_length / duration_s, "bit/s"),
+        "leak_ec": (leak_ec, "1"),
+        "qber": (_rate(errors, sifted), "1"),
+    }
     if "pulses" in data:
-        pulses = data.pulses.values
+        pulses, pooled = data.pulses.values, float(data.pooled_length)
         return result | {
-            "key_per_pulse": (float(length / pulses.sum()), "1"),
-            "pooled_key_length": (float(data.pooled_length), "1"),
-            "pooled_key_rate": (float(data.pooled_length) / duration, "bit/s"),
-            "pooled_key_per_pulse": (float(data.pooled_length / pulses.sum()), "1"),
+            "key_per_pulse": (length / float(pulses.sum()), "1"),
+            "leak_ec_per_pulse": (leak_ec / float(pulses[0]), "1"),
+            "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(phase_errors))), "1"),
+            "pooled_key_length": (pooled, "1"),
+            "pooled_key_rate": (pooled / duration_s, "bit/s"),
+            "pooled_key_per_pulse": (pooled / float(pulses.sum()), "1"),
             "pooled_privacy_amplification_factor": (1 - float(binary_entropy(data.pooled_phase_error.values)), "1"),
-            "leak_ec_per_pulse": (float(leak / pulses[0]), "1"),
-            "privacy_amplification_factor": (1 - float(np.mean(binary_entropy(compared.phase_error.values))), "1"),
         }
     return result | {
         "sifted_bits": (float(sifted.sum()), "1"),
         "sifted_errors": (float(errors.sum()), "1"),
-        "sifted_rate": (float(sifted.sum()) / duration, "bit/s"),
+        "sifted_rate": (float(sifted.sum()) / duration_s, "bit/s"),
         "qber_z": (float(data.qber[0]), "1"),
         "qber_x": (float(data.qber[1]), "1"),
         "qber_threshold": (float(data.qber_threshold), "1"),

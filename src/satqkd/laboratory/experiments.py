@@ -16,6 +16,7 @@ PAIRS: dict[str, Any] = {
 ACTIVE: dict[str, Any] = {"detection.basis_choice": "active", "detection.switch_rate_hz": 5e3}
 PULSES: dict[str, Any] = {"measurements.0.duration_s": 10, "public_link": None}
 STRENGTHS = (0.0, 0.05, 0.2, 0.5, 1.0)
+INPUT_PHOTONS = 1e12  # that the Trojan horse sends in for each pulse
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,12 @@ class Experiment:
         return mission.replaced(self.laboratory | {"attack": attack}).replaced(self.setups[setup])
 
 
-def _within_the_proof(*, isolation_db: float, input_photons: float = 1e12) -> dict[str, Any]:
+def _within_the_proof(isolation_db: float) -> dict[str, Any]:
     """Return keys of an isolated source, and of a proof that knows how many photons come back through the isolation."""
-    returned = input_photons * 10 ** (-isolation_db / 10)
     return {
-        "attack.input_photons": input_photons,
         "attack.isolation_db": isolation_db,
         "key.bound": "multinomial",
-        "source.returned_photons": returned,
+        "source.returned_photons": INPUT_PHOTONS * 10 ** (-isolation_db / 10),
     }
 
 
@@ -117,11 +116,11 @@ EXPERIMENTS = {
     "trojan_horse": Experiment(
         "Trojan horse",
         "liao2017",
-        {"kind": "trojan_horse"},
+        {"kind": "trojan_horse", "input_photons": INPUT_PHOTONS},
         {
             "none": {"attack.isolation_db": 115},
-            "isolation of 180 dB, 10⁻⁶ photons in the proof": _within_the_proof(isolation_db=180),
-            "isolation of 250 dB, 10⁻¹³ photons in the proof": _within_the_proof(isolation_db=250),
+            "isolation of 180 dB, 10⁻⁶ photons in the proof": _within_the_proof(180),
+            "isolation of 250 dB, 10⁻¹³ photons in the proof": _within_the_proof(250),
         },
         PULSES,
         transmittances=(4e-3,),

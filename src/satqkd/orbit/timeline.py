@@ -140,13 +140,9 @@ def crossing_s(seconds: np.ndarray, elevation_deg: np.ndarray, limit_deg: float,
     3.5
     """
     top = int(np.argmax(elevation_deg))
-    if rising:
-        part, times = elevation_deg[: top + 1], seconds[: top + 1]
-        start = int(np.argmin(part))
-        return float(np.interp(limit_deg, part[start:], times[start:]))
-    part, times = elevation_deg[top:][::-1], seconds[top:][::-1]
-    start = int(np.argmin(part))
-    return float(np.interp(limit_deg, part[start:], times[start:]))
+    side = np.arange(top + 1) if rising else np.arange(elevation_deg.size - 1, top - 1, -1)  # towards the highest point
+    side = side[np.argmin(elevation_deg[side]) :]
+    return float(np.interp(limit_deg, elevation_deg[side], seconds[side]))
 
 
 def phase_starts_s(

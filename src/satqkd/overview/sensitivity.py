@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from satqkd.analytic.contrast import with_mean_contrast
 from satqkd.analytic.forecast import expected_counts, key_length
-from satqkd.analytic.sky import with_mean_sky
+from satqkd.analytic.means import with_means
 from satqkd.scenario import Scenario
 
 FACTORS = 2.0 ** (np.arange(-6, 7) / 3)  # one of them is 1
@@ -81,7 +80,7 @@ def sensitivity(scenario: Scenario, orbit: xr.Dataset) -> pd.DataFrame:
     >>> table.parameter.unique().tolist()
     ['aperture_m', 'divergence_urad', 'pulse_rate_hz', 'background_hz']
     """
-    scenario = with_mean_contrast(with_mean_sky(scenario, orbit), orbit)
+    scenario = with_means(scenario, orbit)
     names = [m.name for m in scenario.measurements]
     used = np.flatnonzero(orbit.measurement.values == names.index("key" if "key" in names else names[0]))
     passes = np.unique(orbit.session_number.values[used]).size

@@ -6,7 +6,6 @@ import pandas as pd
 from satqkd.channel.far_field import divergences_rad, fitted_divergence_rad, scanned
 from satqkd.channel.stage import telescope_pattern
 from satqkd.papers.results import Results
-from satqkd.streams import stream
 
 OFFSETS_URAD = np.arange(-15, 15.5, 1.0)  # of the beam from the station
 CLICKS = 2000.0  # at the peak of the scan
@@ -22,14 +21,13 @@ def scan(results: Results) -> pd.DataFrame:
     assert transmitter.far_field is not None
     pattern = telescope_pattern(transmitter)
     smeared = scanned(pattern, jitter_rad=transmitter.pointing_jitter_urad * 1e-6)
-    seed = next(results.each("coincidence")).attrs["seed"]
     i, j = np.unravel_index(smeared.intensity.argmax(), smeared.intensity.shape)
     parts = []
     for axis, place in (("x", (slice(None), j)), ("y", (i, slice(None)))):
         still, seen = (one.intensity[place] / one.intensity[place].max() for one in (pattern, smeared))
         offset_rad = OFFSETS_URAD * 1e-6
         expected = CLICKS * np.interp(offset_rad, pattern.angle_rad, seen)
-        counts = stream(seed, results.scenario.name, "papers", "scan", axis).poisson(expected)
+        counts = results.stream("scan", axis).poisson(expected)
         width_rad, sigma_rad = fitted_divergence_rad(offset_rad, counts)
         columns = {"axis": axis, "offset_urad": OFFSETS_URAD, "expected": expected, "counts": counts}
         columns |= {"counts_sigma": np.sqrt(counts), "still": CLICKS * np.interp(offset_rad, pattern.angle_rad, still)}

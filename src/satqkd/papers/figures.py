@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from satqkd.analytic.season import FAR_M, NEAR_M
 from satqkd.papers.marks import COUNTED, MARK, PRINTED, error_bar, line_with_band, mark, mark_extremes
 from satqkd.plot import (
     BLACK,
@@ -351,10 +352,11 @@ def orbits(table: pd.DataFrame, rows: dict) -> Figure:
         spread = 100 * np.array([some.qber_median - some.qber_low, some.qber_high - some.qber_median])
         inset.errorbar(some.shortest_range_km, 100 * some.qber_median, spread, **style | {"ms": 2.5})
     axis.plot([], [], "o", color="0.4", mfc="none", ms=4, label="peak of the orbit")
-    mark(axis, 1034.7, rows.get("sifted_rate_1034p7km"), label="printed mean, 1034.7 km")
+    mark(axis, 1e-3 * FAR_M, rows.get("sifted_rate_1034p7km"), label=f"printed mean, {1e-3 * FAR_M:g} km")
     peak = rows.get("sifted_rate_530km")
     if peak is not None:
-        axis.errorbar([530], [peak.value], [error_bar(peak)], label="printed peak, 530 km", **MARK | {"mfc": "white"})
+        words = f"printed peak, {1e-3 * NEAR_M:g} km"
+        axis.errorbar([1e-3 * NEAR_M], [peak.value], [error_bar(peak)], label=words, **MARK | {"mfc": "white"})
     for end in getattr(rows.get("orbits_shortest_range"), "ends", ()):
         axis.axvline(end, color=ORANGE, ls=":", lw=1, label=None if end > 600 else "printed extremes of 23 orbits")
     if (row := rows.get("qber_over_23_orbits")) is not None:

@@ -35,7 +35,7 @@ def attenuation(results: Results) -> pd.DataFrame:
     table["attenuation_db"] = shown.total_attenuation.values
     # What the publication counts besides the links themselves, which is the detectors or nothing.
     besides_db = float((shown.total_attenuation - shown.attenuation.sum("station")).mean())
-    rows, elapsed_s = results.shown()
+    rows, _ = results.shown()
     edges = np.append(np.arange(0, rows.size - BLOCK_S // 2, BLOCK_S), rows.size)
     true = np.stack(list(_true_rates(results, rows, edges)))
     faint = np.full((1, 2), 1e-3)  # of the order of these links, so that dead time is theirs
@@ -118,7 +118,7 @@ def single_links(results: Results) -> pd.DataFrame:
     Columns: apparatus ("this work" or "previous"), station, elapsed_s, range_km, elevation_deg, efficiency of the link
     budget; counted and counted_sigma of this apparatus, from the clicks of each second.
     """
-    rows, elapsed_s = results.shown()
+    rows, _ = results.shown()
     counted, sigma = mean_and_sigma(np.stack([_counted_links(results, run, rows) for run in results.runs]))
     tables = []
     for name, channel in (("this work", results.channel), ("previous", results.previous)):

@@ -7,7 +7,6 @@ from satqkd.detection.monitor import curve_probabilities, fitted_visibility, rep
 from satqkd.detection.source import source_state
 from satqkd.papers.results import Results
 from satqkd.scenario.mission import EntangledSource
-from satqkd.streams import stream
 
 BASES = {"H/V": 0.0, "diagonal": 45.0}  # angle of the fixed polariser [degree]
 ANGLES_DEG = np.arange(0, 180, 10.0)  # of the turned one
@@ -22,13 +21,12 @@ def curves(results: Results) -> pd.DataFrame:
     """
     source = results.scenario.source
     assert isinstance(source, EntangledSource) and source.monitor_tap is not None
-    seed = next(results.each("coincidence")).attrs["seed"]
     state = source_state(source)
     pairs = source.pair_rate_hz * source.monitor_tap**2 * SECONDS
     parts, seen = [], []
     for basis, fixed_deg in BASES.items():
         expected = pairs * curve_probabilities(state, np.radians(fixed_deg), np.radians(ANGLES_DEG))
-        counts = stream(seed, results.scenario.name, "papers", "monitor", basis).poisson(expected)
+        counts = results.stream("monitor", basis).poisson(expected)
         seen.append(fitted_visibility(np.radians(ANGLES_DEG), counts))
         columns = {"angle_deg": ANGLES_DEG, "seconds": SECONDS, "counts": counts, "counts_sigma": np.sqrt(counts)}
         fitted = {"visibility": seen[-1].value, "visibility_sigma": seen[-1].sigma}

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike
 
 from satqkd.channel import air_mass, drawn_extinctions_db
-from satqkd.papers.results import Results
-from satqkd.streams import stream
+from satqkd.papers.results import DRAWS, Results, percentiles
 
-DRAWS = 400
 CLEAR_PERCENT, HAZY_PERCENT = 5, 95  # percentiles of the extinction that count as a clear and as a hazy night
 DAY = np.timedelta64(1, "D")
 
@@ -27,14 +27,27 @@ def season(results: Results) -> tuple[np.ndarray, np.ndarray]:
     shown = orbit.closest_approach.values[orbit.attrs["showcase"]].astype("datetime64[s]")
     first, last = (np.datetime64(day.replace(tzinfo=None), "D") for day in nights.season)
     times = np.arange(first, last + DAY) + (shown - shown.astype("datetime64[D]"))
-    seed = next(results.each("coincidence")).attrs["seed"]
     return times, drawn_extinctions_db(
         scenario,
         times,
-        stream(seed, scenario.name, "papers", "nights"),
+        results.stream("nights"),
         stated_time=shown,
         zenith_extinction_db=np.full(DRAWS, scenario.stations[0].zenith_extinction_db),
     )
+
+
+def efficiency_through(link: xr.Dataset, extinction_db: ArrayLike) -> np.ndarray:
+    """Return the efficiency of a link with another extinction at the zenith than its budget has [1].
+
+    Parameters
+    ----------
+    link : xarray.Dataset
+        Rows of stage 2 for one station.
+    extinction_db : array_like
+        Extinction of one air mass [dB]; it broadcasts with the rows.
+    """
+    more_db = np.asarray(extinction_db) * air_mass(link.elevation.values) - link.loss.sel(component="atmosphere").values
+    return link.transmittance.values * 10 ** (-more_db / 10)
 
 
 def clear_and_hazy(results: Results) -> pd.DataFrame:
@@ -46,8 +59,6 @@ def clear_and_hazy(results: Results) -> pd.DataFrame:
     rows, elapsed_s = results.shown()
     link = results.channel.isel(time=rows, station=0)
     _, drawn = season(results)
-    stated = results.scenario.stations[0].zenith_extinction_db
-    mass = air_mass(link.elevation.values)
     table = pd.DataFrame(
         {
             "elapsed_s": elapsed_s,
@@ -57,8 +68,7 @@ def clear_and_hazy(results: Results) -> pd.DataFrame:
         }
     )
     for name, percent in (("clear", CLEAR_PERCENT), ("median", 50), ("hazy", HAZY_PERCENT)):
-        more_db = (np.percentile(drawn, percent) - stated) * mass
-        table[name] = link.transmittance.values * 10 ** (-more_db / 10)
+        table[name] = efficiency_through(link, np.percentile(drawn, percent))
     return table
 
 
@@ -72,14 +82,10 @@ def through_the_season(results: Results) -> pd.DataFrame:
     link = results.channel.isel(time=rows, station=0)
     nearest = link.isel(time=int(np.argmin(link.range.values)))
     times, drawn = season(results)
-    more_db = (drawn - results.scenario.stations[0].zenith_extinction_db) * float(air_mass(nearest.elevation.values))
-    efficiency = float(nearest.transmittance) * 10 ** (-more_db / 10)
-    columns = {
+    efficiency = efficiency_through(nearest, drawn)
+    one_season = {
         "night": np.datetime_as_string(times, unit="D"),
         "extinction_db": drawn[0],
         "efficiency": efficiency[0],
     }
-    for name, values in (("extinction", drawn), ("efficiency", efficiency)):
-        ends = np.percentile(values, (16, 50, 84), axis=0)
-        columns |= {f"{name}_{end}": part for end, part in zip(("low", "median", "high"), ends, strict=True)}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(one_season | percentiles("extinction", drawn) | percentiles("efficiency", efficiency))

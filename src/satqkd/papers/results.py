@@ -11,6 +11,9 @@ from satqkd.dataset import load
 from satqkd.files import require_result
 from satqkd.plot import showcase
 from satqkd.scenario import Scenario
+from satqkd.streams import stream
+
+DRAWS = 400  # of the air of nights
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Results:
     def stacked(self, stage: str, name: str) -> np.ndarray:
         """Return one variable of all runs, shape (run, ...)."""
         return np.stack([data[name].values for data in self.each(stage, name)])
+
+    def stream(self, *purpose: str) -> np.random.Generator:
+        """Open the random stream of a figure, which depends on the seed of the runs and on its purpose."""
+        seed = next(self.each("coincidence")).attrs["seed"]
+        return stream(seed, self.scenario.name, "papers", *purpose)
 
     def shown(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the seconds of open link in the session that figures show: their rows, and the times since its start
@@ -107,3 +115,15 @@ def mean_and_sigma(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, float)
     sigma = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(values.shape[1:], np.nan)
     return values.mean(axis=0), sigma
+
+
+def percentiles(name: str, draws: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the 16th, 50th and 84th percentile of draws, shape (draw, night), as columns of a table.
+
+    Examples
+    --------
+    >>> {column: values.tolist() for column, values in percentiles("rate", np.arange(101.0)[:, None]).items()}
+    {'rate_low': [16.0], 'rate_median': [50.0], 'rate_high': [84.0]}
+    """
+    ends = np.percentile(draws, (16, 50, 84), axis=0)
+    return {f"{name}_{end}": values for end, values in zip(("low", "median", "high"), ends, strict=True)}

@@ -3,17 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from satqkd.analytic.season import (
-    continued,
-    night_extinctions,
-    season_rates,
-    survey_nights,
-)
-from satqkd.papers.results import Results
-from satqkd.streams import stream
-
-DRAWS = 400
-FAR_KM = 1034.7  # beyond the known orbits of Xinglong
+from satqkd.analytic.season import FAR_M, NEAR_M, continued, night_extinctions, season_rates, survey_nights
+from satqkd.papers.results import DRAWS, Results, percentiles
 
 
 def orbits(results: Results) -> pd.DataFrame:
@@ -26,11 +17,10 @@ def orbits(results: Results) -> pd.DataFrame:
     scenario = results.scenario
     own_db = scenario.stations[0].zenith_extinction_db
     nights = survey_nights(scenario, results.orbit)
-    seed = next(results.each("coincidence")).attrs["seed"]
     drawn = night_extinctions(
         scenario,
         nights,
-        stream(seed, scenario.name, "papers", "nights"),
+        results.stream("nights"),
         stated_time=results.orbit.closest_approach.values[results.orbit.attrs["showcase"]],
         zenith_extinction_db=np.full(DRAWS, own_db),
     )
@@ -43,16 +33,10 @@ def orbits(results: Results) -> pd.DataFrame:
         "shortest_range_km": [night.shortest_range_m / 1e3 for night in nights],
         "max_elevation_deg": [night.max_elevation_deg for night in nights],
         "session_s": [night.duration_s for night in nights],
-    } | _percentiles("extinction_db", drawn.mean(axis=2))
+    } | percentiles("extinction_db", drawn.mean(axis=2))
     for name in ("rate", "peak_rate", "qber"):
-        columns |= {name: getattr(same, name)[0]} | _percentiles(name, getattr(varied, name))
+        columns |= {name: getattr(same, name)[0]} | percentiles(name, getattr(varied, name))
     return pd.DataFrame(columns)
-
-
-def _percentiles(name: str, draws: np.ndarray) -> dict[str, np.ndarray]:
-    """Return low, median and high of draws, shape (draw, night), by column."""
-    ends = np.percentile(draws, (16, 50, 84), axis=0)
-    return {f"{name}_{end}": values for end, values in zip(("low", "median", "high"), ends, strict=True)}
 
 
 def observables(table: pd.DataFrame) -> dict[str, tuple[float | list[float], str]]:
@@ -63,8 +47,8 @@ def observables(table: pd.DataFrame) -> dict[str, tuple[float | list[float], str
     """
     own = table[table.station == "xinglong"]
     range_m = 1e3 * own.shortest_range_km.to_numpy()
-    far = continued(range_m, own.rate_median.to_numpy()[None], 1e3 * FAR_KM)
-    nearest = (table.shortest_range_km - 530).abs().idxmin()
+    far = continued(range_m, own.rate_median.to_numpy()[None], FAR_M)
+    nearest = (1e3 * table.shortest_range_km - NEAR_M).abs().idxmin()
     return {
         "sifted_rate_530km": (float(table.peak_rate_median[nearest]), "bit/s"),
         "sifted_rate_1034p7km": (float(far[0]), "bit/s"),

@@ -7,7 +7,6 @@ from scipy.signal import welch
 from satqkd.channel.stage import control_loops, vibration
 from satqkd.channel.tracking import draw_vibration, residual_series_rad, residual_spectrum
 from satqkd.papers.results import Results
-from satqkd.streams import stream
 
 DURATION_S = 50.0  # of the series that yin2017 shows
 SETTLING_S = 2.0  # until the loops have caught the beacon
@@ -27,11 +26,10 @@ def residual(results: Results) -> pd.DataFrame:
     assert tracking is not None
     coarse, fine = control_loops(tracking)
     platform = vibration(tracking)
-    seed = next(results.each("coincidence")).attrs["seed"]
     size, settling = int(DURATION_S * fine.frame_hz), int(SETTLING_S * fine.frame_hz)
     every, parts = int(fine.frame_hz / SHOWN_HZ), []
     for axis in ("x", "y"):
-        rng = stream(seed, results.scenario.name, "papers", "tracking", axis)
+        rng = results.stream("tracking", axis)
         steps = FINER * (size + settling)
         step_s = 1 / (FINER * fine.frame_hz)
         drawn = draw_vibration(

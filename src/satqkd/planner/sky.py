@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from satqkd.analytic.forecast import Counts, expected_counts
-from satqkd.analytic.sky import with_mean_sky
+from satqkd.analytic.means import with_mean_sky
 from satqkd.analytic.uncertainty import KeyInterval, pass_intervals
 from satqkd.detection.stage import sky_background
 from satqkd.orbit import frames

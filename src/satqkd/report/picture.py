@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from satqkd.dataset import load
-from satqkd.plot import BLACK, BLUE, ORANGE, STATION_STYLES, in_style, legend_above, new_figure, save_figure, showcase
+from satqkd.plot import BLACK, BLUE, ORANGE, STATION_STYLES, in_style, legend_above, new_figure, save_svg, showcase
 
 EXPERIMENT = "yin2020"
 STEP_S = 10
@@ -115,8 +115,7 @@ def renew_picture(results: str | Path, root: str | Path) -> None:
     """Write docs/yin2020.csv and docs/yin2020.svg from results."""
     frame, path = picture_table(results), Path(root) / "docs" / EXPERIMENT
     frame.to_csv(path.with_suffix(".csv"), index=False, lineterminator="\n")
-    save_figure(picture(read_picture(root)), path.with_suffix(".svg"))
-    path.with_suffix(".png").unlink()
+    save_svg(picture(read_picture(root)), path.with_suffix(".svg"))
 
 
 def read_picture(root: str | Path) -> pd.DataFrame:

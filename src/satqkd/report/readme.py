@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from satqkd.plot import BLACK, in_style, new_figure, save_figure
+from satqkd.plot import BLACK, in_style, new_figure, save_svg
 from satqkd.validation import tally
 from satqkd.validation.compare import AGREES, VERDICTS
 from satqkd.validation.figures import MARKERS, Z_LIMIT
@@ -134,8 +134,7 @@ def renew(table: pd.DataFrame, root: str | Path) -> None:
     pages = [path for path in (Path(root) / name for name in PAGES) if path.exists()]
     texts = [with_summary(path.read_text(), frame) for path in pages]
     frame.to_csv(docs / "validation.csv", index=False, lineterminator="\n")
-    save_figure(summary_figure(frame), docs / "validation.svg")
-    (docs / "validation.png").unlink()
+    save_svg(summary_figure(frame), docs / "validation.svg")
     for path, text in zip(pages, texts, strict=True):
         path.write_text(text)
 

@@ -992,6 +992,12 @@ class Scenario(Experiment):
                 f"measurement {paused[0].name} has pause_s={paused[0].pause_s:g}: only recordings have pauses, a "
                 "mission measures in every second of open link, so leave it out"
             )
+        nights = self.channel.nights
+        if nights is not None and nights.sessions == "drawn" and self.orbit.measurement_nights == "unknown":
+            raise ValueError(
+                "orbit.measurement_nights=unknown and channel.nights.sessions=drawn would both draw the air of each "
+                "night: give one of the two"
+            )
         rule = self.coincidence.dead_time_rule
         if rule != "station" and self.detection.basis_choice == "active":
             raise ValueError(

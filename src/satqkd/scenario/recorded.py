@@ -243,13 +243,12 @@ class Recorded(Experiment):
     def _turned_or_not(self) -> Self:
         if self.runs and (self.orbit or self.transmitter):
             raise ValueError("runs are recordings of pairs in a laboratory: leave orbit and transmitter out, or runs")
-        names = [measurement.name for measurement in self.measurements]
         for index, station in enumerate(self.stations):
             if (station.recording is None) != bool(self.runs):
                 word = "has a recording, which runs name" if self.runs else "lacks its recording"
                 raise ValueError(f"station {station.name} {word}: give one of recording and runs")
-            fixed = self.runs is not None and len(station.channels) == 2 and not station.turned_meanwhile
-            if len(station.channels) == 2 and not fixed and not station.turned_meanwhile:
+            by_runs = len(station.channels) == 2 and not station.turned_meanwhile
+            if by_runs and not self.runs:
                 raise ValueError(
                     f"station {station.name} has two channels: say where its analyser stood, by runs with settings, by "
                     "a table in its key settings or by a column of its tags in settings_column"
@@ -260,19 +259,25 @@ class Recorded(Experiment):
                     f"{station.name} has two for both settings: leave it out"
                 )
             for number, run in enumerate(self.runs or ()):
-                if (run.settings[index] is not None) != fixed:
-                    word = "lacks" if fixed else "has"
+                if (run.settings[index] is not None) != by_runs:
+                    word = "lacks" if by_runs else "has"
                     raise ValueError(f"runs.{number} {word} a setting of {station.name}: it goes with two channels")
-        for number, run in enumerate(self.runs or ()):
+        return self
+
+    @model_validator(mode="after")
+    def _measured_by_runs(self) -> Self:
+        if self.runs is None:
+            return self
+        names = [measurement.name for measurement in self.measurements]
+        for number, run in enumerate(self.runs):
             if run.measurement not in names:
                 raise ValueError(f"runs.{number}.measurement={run.measurement} is not one of {', '.join(names)}")
-        if self.runs:
-            if idle := set(names) - {run.measurement for run in self.runs}:
-                raise ValueError(f"measurement {min(idle)} has no run: add one, or leave it out")
-            if timed := [one.name for one in self.measurements if one.duration_s or one.pause_s]:
-                raise ValueError(
-                    f"measurement {timed[0]} has a duration_s or pause_s: its runs have theirs, so leave it out"
-                )
+        if idle := set(names) - {run.measurement for run in self.runs}:
+            raise ValueError(f"measurement {min(idle)} has no run: add one, or leave it out")
+        if timed := [one.name for one in self.measurements if one.duration_s or one.pause_s]:
+            raise ValueError(
+                f"measurement {timed[0]} has a duration_s or pause_s: its runs have theirs, so leave it out"
+            )
         return self
 
     def _require_durations(self) -> None:

@@ -126,7 +126,8 @@ def simulate_point(sweep: Sweep, point: dict[str, float | str], *, replicate: in
     replicate : int
         Its random stream is named by sweep, point and replicate, so other points of a sweep do not change it.
     seed : int
-        The seed of the configuration.
+        The seed of the configuration. Where nights are drawn (`channel.nights.sessions`), every point and replicate has
+        the nights that the workflow draws for the scenario with this seed.
     """
     named = [f"{name}={point[name]}" for name in sorted(point)]
     with at_point(sweep, point), TemporaryDirectory() as folder:
@@ -134,7 +135,8 @@ def simulate_point(sweep: Sweep, point: dict[str, float | str], *, replicate: in
         orbit = find_sessions(scenario)
         tags = Path(folder) / "detection.zarr"
         own = record_key(seed, "sweep", sweep.name, *named)
-        simulate(scenario, orbit, link_budget(scenario, orbit), path=tags, seed=own, run=replicate)
+        channel = link_budget(scenario, orbit, seed=seed)
+        simulate(scenario, orbit, channel, path=tags, seed=own, run=replicate)
         account = distill(scenario, coincidences(scenario, orbit, tags, path=Path(folder) / "coincidence.nc"))
     sifted = account.sifted.values[0] if "pulses" in account else account.sifted.values
     found = observables(account)

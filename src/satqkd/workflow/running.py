@@ -1,12 +1,17 @@
-"""Allow one run at a time in a folder, and clean up after a run that was killed."""
+"""Allow one run at a time in a folder, and clean up after a run that was killed or failed."""
 
 import fcntl
+import marshal
 import os
 import shutil
+import sysconfig
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
+# The package's modules, and the installed ones.
+MODULES = (Path(__file__).parents[1], Path(sysconfig.get_path("purelib")))
 # In the environment of every process of a run: the folder that it works in.
 MARK = "SATQKD_RUN"
 
@@ -43,6 +48,35 @@ def begin(folder: str | Path = ".") -> None:
     for draft in results.rglob(".*.draft"):
         shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
     os.environ[MARK] = str(folder)
+
+
+def remove_cut_bytecode(folders: Iterable[str | Path] = MODULES) -> None:
+    """Remove compiled modules that this run has left incomplete, so that Python compiles them again.
+
+    Where the disk is full, Python up to 3.13 keeps the part of a compiled module that found room, and no later run can
+    import that module.
+
+    Parameters
+    ----------
+    folders : iterable of str or Path
+        Folders of modules, with all that is below them.
+    """
+    start_s = psutil.Process().create_time()
+    for folder in folders:
+        for path in Path(folder).rglob("__pycache__/*.pyc"):
+            try:
+                if path.stat().st_ctime >= start_s:
+                    _require_whole(path)
+            except (EOFError, ValueError, TypeError):
+                path.unlink(missing_ok=True)
+            except OSError:  # gone meanwhile, or another user's
+                continue
+
+
+def _require_whole(path: Path) -> None:
+    """Read a compiled module, whatever marshal raises where it is cut."""
+    header_bytes = 16
+    marshal.loads(path.read_bytes()[header_bytes:])
 
 
 def _lock(folder: Path) -> bool:

@@ -302,10 +302,19 @@ def _arrange(words: np.ndarray, plan: _Plan, order: int, out: np.ndarray) -> Non
 
 
 @numba.njit(cache=True)
+def _with_room(words: np.ndarray, plan: _Plan) -> np.ndarray:
+    """Return a key, with zeros where its other orders have their place."""
+    out = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
+    # Not a slice: numba would compile the words of an error for shapes that differ, which takes two seconds.
+    for i in range(words.size):
+        out[i] = words[i]
+    return out
+
+
+@numba.njit(cache=True)
 def _arranged(words: np.ndarray, plan: _Plan) -> np.ndarray:
     """Return a key in all orders of the plan."""
-    out = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
-    out[: words.size] = words
+    out = _with_room(words, plan)
     for order in range(1, plan.shuffle.size):
         _arrange(words, plan, order, out)
     return out
@@ -540,8 +549,7 @@ def _open(
 @numba.njit(cache=True)
 def _correct(alice: np.ndarray, key: np.ndarray, plan: _Plan, reuse: bool, account: np.ndarray) -> None:
     """Correct Bob's key in place; ``alice`` is only passed on to `_disclose`."""
-    bob = np.zeros(plan.shuffle.size * plan.stride // 64, WORD)
-    bob[: key.size] = key
+    bob = _with_room(key, plan)
     split, odd = np.zeros_like(bob), np.zeros_like(bob)
     found, waiting = [(0, 0)], [(0, 0, 0)]
     found.clear()
@@ -565,4 +573,5 @@ def _correct(alice: np.ndarray, key: np.ndarray, plan: _Plan, reuse: bool, accou
                 _bisect(leaves, answers, bob, odd, plan.stride, found, waiting)
             elif len(found) == 0:
                 break
-    key[:] = bob[: key.size]
+    for i in range(key.size):
+        key[i] = bob[i]

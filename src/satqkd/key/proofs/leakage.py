@@ -1,4 +1,4 @@
-"""Light that carries the settings of a source back to Eve: the terms of theorem 7 of docs/proofs.md."""
+"""Price of light that carries the settings of a source back to Eve: the terms of theorem 7 of docs/proofs.md."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,12 +7,12 @@ _HALVINGS = 60  # of the bracket of a root: far more precise than whole pulses
 
 
 def leaking_share(returned_photons: ArrayLike) -> np.ndarray:
-    """Return the probability that returned coherent light has at least one photon [1].
+    """Return the probability that the coherent light that returns in a pulse has at least one photon [1].
 
     Parameters
     ----------
     returned_photons : array_like
-        Mean photon number of what comes back in a pulse [1].
+        Mean photon number of the light that returns in a pulse [1].
 
     Examples
     --------
@@ -23,14 +23,14 @@ def leaking_share(returned_photons: ArrayLike) -> np.ndarray:
 
 
 def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: ArrayLike) -> np.ndarray:
-    r"""Return a limit on the number of pulses that return a photon, exceeded with at most a given probability.
+    r"""Return the number m of tagged pulses: more pulses return a photon with at most a given probability.
 
     Parameters
     ----------
     pulses : array_like
         Pulses of the session [1].
     returned_photons : array_like
-        Mean photon number of what comes back in a pulse [1].
+        Mean photon number of the light that returns in a pulse [1].
     log_tail : array_like
         Natural logarithm of this probability.
 
@@ -52,7 +52,7 @@ def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: Arr
     pulses, log_tail = np.asarray(pulses, float), np.asarray(log_tail, float)
     mean = pulses * leaking_share(returned_photons)
     low = mean + 0.0 * log_tail
-    high = low - log_tail + np.sqrt(log_tail**2 - 2.0 * low * log_tail)  # here the bound is met for certain (Bernstein)
+    high = low - log_tail + np.sqrt(log_tail**2 - 2.0 * low * log_tail)  # Bernstein's bound, which is met here
     for _ in range(_HALVINGS):
         k = 0.5 * (low + high)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -61,8 +61,8 @@ def most_tagged(pulses: ArrayLike, *, returned_photons: ArrayLike, log_tail: Arr
     return np.where(mean > 0.0, np.minimum(np.ceil(high) - 1.0, pulses), 0.0)
 
 
-def log_patterns(pulses: ArrayLike, tagged: ArrayLike) -> np.ndarray:
-    r"""Return the logarithm of an upper bound on the number of sets of at most `tagged` pulses.
+def log_subsets(pulses: ArrayLike, tagged: ArrayLike) -> np.ndarray:
+    r"""Return the logarithm of an upper bound on the number B of sets of at most `tagged` pulses.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def log_patterns(pulses: ArrayLike, tagged: ArrayLike) -> np.ndarray:
 
     Examples
     --------
-    >>> log_patterns(1e9, [0.0, 2.0]).round(1).tolist()
+    >>> log_subsets(1e9, [0.0, 2.0]).round(1).tolist()
     [0.0, 42.1]
     """
     pulses, tagged = np.asarray(pulses, float), np.asarray(tagged, float)

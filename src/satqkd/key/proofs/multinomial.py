@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import ArrayLike
 
 from satqkd.key.proofs.decoy_bounds import ACCOUNT
-from satqkd.key.proofs.leakage import log_patterns, most_tagged
+from satqkd.key.proofs.leakage import log_subsets, most_tagged
 from satqkd.key.proofs.points import rows_of
 
 compiled = njit(cache=True, error_model="numpy")
@@ -666,7 +666,8 @@ def account(
         free = 0.0 if two_way else min(least_empty(key, plan, price, signal_only, low, high, searched), credited)
         _planned(key, sample[0] + sample[1] + sample[2], p, plan)
         in_sample, among, errors = (share_sample, credited, seen) if way == CAPPED else (0.0, credited - free, seen)
-        held = least_events(sample, plan, price, 0, in_sample, kept, low, high, searched, tagged)
+        # A number as `signal_only` is, because numba would compile everything once more for the literal 0.
+        held = least_events(sample, plan, price, np.int64(0), in_sample, kept, low, high, searched, tagged)
         if way == DECOYS:
             _planned_errors(plan, seen, p, planned)
             errors = min(most_errors(sample_errors, planned, price, low, high, searched, tagged), seen)
@@ -830,9 +831,12 @@ def leakage_terms(
     >>> tagged.item(), patterns.round(1).item()
     (6.0, 121.0)
     """
+    if not np.any(np.asarray(returned_photons) > 0.0):  # the usual case, asked for at every step of a search
+        nothing = np.zeros(np.broadcast(pulses, returned_photons, eps_sec).shape)
+        return nothing, nothing
     log_tail = np.vectorize(_log_phase_tail.py_func)(eps_sec) - np.log(4.0)
     tagged = most_tagged(pulses, returned_photons=returned_photons, log_tail=log_tail)
-    return tagged, np.where(np.asarray(returned_photons) > 0.0, np.log(4.0) + log_patterns(pulses, tagged), 0.0)
+    return tagged, np.where(np.asarray(returned_photons) > 0.0, np.log(4.0) + log_subsets(pulses, tagged), 0.0)
 
 
 def security_bits(eps_sec: np.ndarray, eps_cor: np.ndarray) -> np.ndarray:
