@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
-from satqkd.detection.recordings import READERS
+from satqkd.detection.recordings import READERS, column_of_settings
+from satqkd.detection.turned import MOVING
 from satqkd.scenario import Experiment, Recorded, RecordedStation, Scenario, ScenarioError, load_scenario
 
 
@@ -41,6 +42,10 @@ ALICE, BOB = "  - name: alice", "  - name: bob"
 ORBIT = (
     "source:\n",
     "orbit: {elements: micius.csv, start: 2018-10-01T18:10:52Z, duration_s: 30}\nsource:\n",
+)
+COLUMN = (
+    "channels: [0, 1, 2, 3] ",
+    "channels: [1, 2]\n    settings_column: basis\n    settings_values: [[H], [D]] ",
 )
 PLACED = [(ALICE, f"{ALICE}\n    {PLACE}"), (BOB, f"{BOB}\n    {PLACE}"), ORBIT]
 
@@ -129,6 +134,27 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
             [(ALICE, f"{ALICE}\n    settings: turned.csv")],
             "stations.0 settings goes with two channels: of four the channel gives the setting",
         ),
+        (
+            [(ALICE, f"{ALICE}\n    settings_column: basis")],
+            "stations.0 settings_column goes with two channels: of four the channel gives the setting",
+        ),
+        (
+            [(ALICE, f"{ALICE}\n    settings: turned.csv\n    settings_column: basis")],
+            "stations.0 settings and settings_column both say where the analyser stood: keep one",
+        ),
+        (
+            [(ALICE, f"{ALICE}\n    settings_values: [[H], [D]]")],
+            "stations.0 settings_values goes with settings_column, and only with it",
+        ),
+        ([COLUMN, ("[[H], [D]]", "[[H], [D, H]]")], "stations.0 settings_values has H twice: give each value to one"),
+        ([COLUMN, ("[[H], [D]]", '[[0, 45], [90, "45.0"]]')], "stations.0 settings_values has 45.0 twice: give each"),
+        ([COLUMN, ("[[H], [D]]", "[[1], [-1]]")], "stations.0 settings_values has -1, which stands for an analyser"),
+        ([COLUMN, ("[[H], [D]]", "[[H]]")], "stations.0.settings_values is wrong, tuple should have at least 2 items"),
+        ([COLUMN, ("[[H], [D]]", "[[H], []]")], "stations.0.settings_values.1 is wrong, tuple should have at least 1"),
+        (
+            [COLUMN, ("coincidence:\n", "coincidence:\n  dead_time_rule: setting\n")],
+            "the scenario coincidence.dead_time_rule=setting is for four detectors, and station alice has two for both",
+        ),
         ([("  dead_time_ns: {", "  # {")], "detection=None is wrong, input should be a valid dictionary"),
     ],
 )
@@ -208,9 +234,15 @@ def test_the_documents_example_is_a_scenario(root, tmp_path):
     assert load_scenario(path).transmitter.log == "tuesday_log.parquet"
     path.write_text(whole[2])
     assert load_scenario(path).turned and len(load_scenario(path).runs) == 6
-    (stations,) = [block for block in blocks if "bob_turned.csv" in block]
     scenarios = whole[0].split("   stations:")[0], whole[0].split("   source:")[1]
     text = "\n".join(line.removeprefix("   ") for line in f"   source:{scenarios[1]}".splitlines())
     head = "\n".join(line.removeprefix("   ") for line in scenarios[0].splitlines())
-    path.write_text(f"{head}\n{stations}{text}")
+    (by_table,) = [block for block in blocks if "bob_turned.csv" in block]
+    path.write_text(f"{head}\n{by_table}{text}")
     assert load_scenario(path).turned
+    (by_column,) = [block for block in blocks if "settings_column" in block]
+    path.write_text(f"{head}\n{by_column}{text}")
+    (bob,) = [station for station in load_scenario(path).stations if station.settings_column]
+    (lines,) = [part.split("```", 1)[0] for part in page.split("```\n") if part.startswith("time_ps,detector,angle")]
+    (tmp_path / "bob.csv").write_text(lines)
+    assert next(column_of_settings(tmp_path / "bob.csv", bob)).tolist() == [0, MOVING, 1]

@@ -1,7 +1,9 @@
 """Stage 4 on analysers that are turned, between recordings or while one goes on."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from satqkd.bell import bell_test
 from satqkd.coincidence import coincidences
@@ -9,6 +11,7 @@ from satqkd.coincidence.figures import health_figure, rate_figure
 from satqkd.detection import import_recordings, read_tags, write_tags
 from satqkd.detection.turned import turned_by_table
 from satqkd.key import distill, in_words
+from satqkd.scenario import load_scenario
 from satqkd.workflow.check import check
 from satqkd.workflow.example import record_example
 
@@ -158,3 +161,53 @@ def test_what_does_not_go_together_is_said(example_in, tmp_path, old, new, messa
 def test_two_channels_need_to_know_where_the_analyser_stood(example_in, tmp_path):
     with pytest.raises(ValueError, match="station alice has two channels: say where its analyser stood, by runs"):
         example_in(tmp_path, "recorded_example", ("channels: [0, 1, 2, 3] ", "channels: [0, 1] "))
+
+
+def analysed(scenario, folder):
+    """Return coincidences, key and Bell test without what names the scenario."""
+    import_recordings(scenario, folder / "detection.zarr")
+    found = coincidences(scenario, None, folder / "detection.zarr", path=folder / "coincidence.nc")
+    results = found, distill(scenario, found), bell_test(scenario, found)
+    return [result.load().drop_attrs() for result in results]
+
+
+@pytest.mark.slow
+def test_a_table_as_a_column_of_the_tags_gives_the_same_bits(tabled):
+    scenario, _ = tabled
+    folder = scenario.path.parent.parent
+    tags = read_tags(folder / "recordings/example_bob.npy")
+    table = pd.read_csv(folder / "recordings/example_turned.csv")
+    setting = table.setting.values[np.searchsorted(table.time_ps, tags.time.values, "right") - 1]
+    degrees = np.choose(setting + 1, [-1, 22.5, 67.5])
+    columns = {"time_ps": tags.time.values, "detector": tags.detector.values, "angle_deg": degrees}
+    pd.DataFrame(columns).to_parquet(folder / "recordings/bob.parquet")
+    by_table = analysed(scenario, folder)
+    text = scenario.path.read_text()
+    scenario.path.write_text(
+        text.replace("example_bob.npy", "bob.parquet").replace(
+            "settings: example_turned.csv", "settings_column: angle_deg\n    settings_values: [[22.5], [67.5]]"
+        )
+    )
+    by_column = analysed(check(scenario.path), folder)
+    scenario.path.write_text(text)
+    for one, other in zip(by_table, by_column, strict=True):
+        xr.testing.assert_identical(one, other)
+
+
+@pytest.mark.slow
+def test_a_random_switch_gives_the_bits_of_four_channels_and_a_key_in_hand(example_in, missions, tmp_path):
+    short = ("duration_s: 20", "duration_s: 2"), ("duration_s: 10", "duration_s: 1")
+    switched = example_in(tmp_path, "switched_example", *short)
+    path = switched.path
+    record_example(switched, missions["yin2020"], transmittance=0.04, seed=7)
+    found, key, bell = analysed(check(path), tmp_path)
+    assert float(bell.s) > 2 + FIVE_SIGMA * float(bell.sigma) and float(bell.p_value) < 1e-6
+    assert float(key.length.sel(bound="asymptotic")) > 0 and not found.sizes["finding"]
+    assert "turned analysers" not in key.no_key_in_hand.values
+    tags = pd.read_parquet(tmp_path / "recordings/example_switched.parquet")
+    tags["detector"] = np.where(tags.detector == 0, 0, tags.detector + 2 * (tags.basis == "DA"))
+    tags.to_parquet(tmp_path / "recordings/example_switched.parquet")
+    start, end = path.read_text().index("    settings_column"), path.read_text().index("source:")
+    path.write_text((path.read_text()[:start] + path.read_text()[end:]).replace("[1, 2] ", "[1, 2, 3, 4] "))
+    for one, other in zip((found, key, bell), analysed(load_scenario(path), tmp_path), strict=True):
+        xr.testing.assert_identical(one, other)

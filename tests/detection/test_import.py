@@ -156,6 +156,11 @@ def test_a_log_of_pulses_is_read_from_every_format(tmp_path, kind):
     assert np.concatenate(list(log_states(path))).tolist() == [1, 10, 7, 0]
 
 
+def test_the_names_of_a_log_may_be_in_quotes(tmp_path):
+    (tmp_path / "log.csv").write_text('"intensity";"basis";"bit"\n0;0;1\n2;1;0\n')
+    assert np.concatenate(list(log_states(tmp_path / "log.csv"))).tolist() == [1, 10]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -174,6 +179,10 @@ def test_a_log_of_pulses_is_read_from_every_format(tmp_path, kind):
             "row 1 has bit=nan, which is none of 0, 1: give 0 and 1 for the receiver's outcomes 0 and 1$",
         ),
         ("intensity,basis,bit\n0,0,0,1\n", ".* row 1 has more columns than the first line names: give each column its"),
+        (
+            "intensity,basis,bit\n0,0,0\n0,0,0,1\n",
+            "cannot be read as a log of pulses: .* Expected 3 fields in line 3, saw 4",
+        ),
         ("intensity,basis,bit\n", "has no rows: give one for each pulse"),
         ("", "cannot be read as a log of pulses"),
     ],

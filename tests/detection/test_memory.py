@@ -29,6 +29,26 @@ for size in {sizes}:
     table = pandas.DataFrame({{"time_ps": time, "detector": detector}})
     table.to_parquet(f"{folder}/{{size}}.{name}", row_group_size=size)
 """
+WRITE_WITH_SETTINGS = """
+import numpy, pandas
+from benchmarks.recordings import pieces
+for size in {sizes}:
+    time, detector = (numpy.concatenate(columns) for columns in zip(*pieces(size)))
+    table = pandas.DataFrame({{"time_ps": time, "detector": detector, "basis": detector & 1}})
+    table.to_parquet(f"{folder}/{{size}}.{name}", row_group_size=size)
+"""
+READ_WITH_SETTINGS = """
+from collections import Counter
+from pathlib import Path
+from benchmarks.pair import peak_mb
+from satqkd.detection.columns import read_parquet
+from satqkd.detection.turned import ascending_with_settings, settings_of_tags
+path = Path("{folder}/{size}.{name}")
+tags, settings = read_parquet(path, 1 << 20, Counter()), settings_of_tags(path, "parquet", "basis")
+for piece in ascending_with_settings(path, tags, settings, Counter(), earliest_ps=0, disorder_ps=0):
+    pass
+print(peak_mb())
+"""
 READ = """
 from benchmarks.pair import peak_mb
 from satqkd.detection import tag_chunks, write_tags
@@ -37,7 +57,7 @@ for piece in tag_chunks("{folder}/{size}.{name}"):
 print(peak_mb())
 """
 # The library's threads fill their caches in the first millions of tags, by an amount that varies: convert twice as many
-# tags, twice.
+# tags, twice. Parquet's reader of tags with settings fills its caches, too: it gets twice as many.
 CONVERT = """
 from benchmarks.pair import peak_mb
 from satqkd.detection import tag_chunks, write_tags
@@ -62,6 +82,7 @@ print(memory_mb("VmHWM"))
         ("csv", MANY, WRITE, READ),
         ("h5", MANY, WRITE, READ),
         ("parquet", MANY, WRITE_IN_ONE_GROUP, READ),
+        ("parquet", 2 * MANY, WRITE_WITH_SETTINGS, READ_WITH_SETTINGS),
         ("a1", 2 * MANY, WRITE, CONVERT),
     ],
 )

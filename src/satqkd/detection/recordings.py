@@ -27,7 +27,15 @@ from satqkd.detection.picoquant import read_ht3, read_ptu
 from satqkd.detection.sfifteen import read_sfifteen, write_sfifteen
 from satqkd.detection.text import read_csv, read_qutag, write_csv
 from satqkd.detection.transmitter_log import log_states
-from satqkd.detection.turned import Turned, turned_by_table, turned_to
+from satqkd.detection.turned import (
+    Turned,
+    ascending_with_settings,
+    ready_tags,
+    settings_of_tags,
+    turned_by_column,
+    turned_by_table,
+    turned_to,
+)
 from satqkd.files import finished
 from satqkd.scenario import INTENSITIES, Recorded, RecordedStation
 from satqkd.scenario.recorded import RecordedPulses, RecordedRun
@@ -190,7 +198,8 @@ def read_tags(
     if _format(path, format) == "zarr":
         group = _zarr_group(path, station, kind)
         return xr.open_zarr(path, group=group, consolidated=False, chunks=None)
-    times, detectors, attrs = zip(*_checked(path, station, format=format, disorder_ps=disorder_ps), strict=True)
+    pieces = _checked(path, station, format=format, disorder_ps=disorder_ps)
+    times, detectors, _, attrs = zip(*pieces, strict=True)
     return _dataset(np.concatenate(times), np.concatenate(detectors), attrs[-1])
 
 
@@ -222,14 +231,19 @@ def tag_chunks(
     ...     [piece.sizes["tag"] for piece in tag_chunks(f"{folder}/alice.npy")]
     [2]
     """
-    for piece in _checked(Path(path), station, format=format, disorder_ps=disorder_ps):
-        yield _dataset(*piece)
+    for time, detector, _, attrs in _checked(Path(path), station, format=format, disorder_ps=disorder_ps):
+        yield _dataset(time, detector, attrs)
 
 
 def _checked(
-    path: Path, station: str | None, *, format: str | None, disorder_ps: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, dict[str, Any]]]:
-    """Yield times, detectors and the attributes that count the repairs up to here."""
+    path: Path,
+    station: str | None,
+    *,
+    format: str | None,
+    disorder_ps: int,
+    settings_of: RecordedStation | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None, dict[str, Any]]]:
+    """Yield times, detectors, settings where a station has a column of them, and counts of the repairs up to here."""
     notes: Counter[str] = Counter()
     name = _format(path, format)
     if name == "zarr":
@@ -241,11 +255,16 @@ def _checked(
     else:
         pieces = READERS[name](path, CHUNK, notes)
     found = False
-    earliest_ps = EARLIEST_PS if name == "zarr" else 0
-    for time, detector in ascending(path, pieces, notes, earliest_ps=earliest_ps, disorder_ps=disorder_ps):
+    limits = {"earliest_ps": EARLIEST_PS if name == "zarr" else 0, "disorder_ps": disorder_ps}
+    ordered: Iterator[tuple[np.ndarray, ...]] = ascending(path, pieces, notes, **limits)
+    if settings_of is not None and settings_of.settings_column:
+        settings = column_of_settings(path, settings_of)
+        ordered = ascending_with_settings(path, pieces, settings, notes, **limits)
+    for time, detector, *setting in ordered:
         if time.size:
             found = True
-            yield time, detector, {"format": name} | {key: int(notes[key]) for key in REPAIRS if notes[key]}
+            attrs = {"format": name} | {key: int(notes[key]) for key in REPAIRS if notes[key]}
+            yield time, detector, setting[0] if setting else None, attrs
     if not found and name != "zarr":
         raise ValueError(f"{path}: holds no tags: nothing was recorded, or the file is truncated")
 
@@ -386,8 +405,29 @@ def _turned(scenario: Recorded, station: RecordedStation, setting: int | None) -
     """Return what gives the tags of a station with two channels their settings; None for one with four."""
     if setting is not None:
         return turned_to(setting)
+    if station.settings_column:
+        return turned_by_column
     table = scenario.settings_file(station)
     return turned_by_table(table) if table else None
+
+
+def column_of_settings(path: Path, station: RecordedStation) -> Iterator[np.ndarray]:
+    """Yield the settings of a station's tags from the column of its recording, see `settings_of_tags`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> bob = RecordedStation(name="bob", recording="bob.csv", channels=(1, 2), settings_column="basis")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "bob.csv").write_text("time_ps,detector,basis\\n100,1,0\\n250,1,1\\n")
+    ...     [settings] = column_of_settings(Path(folder, "bob.csv"), bob)
+    >>> settings.tolist()
+    [0, 1]
+    """
+    assert station.settings_column is not None
+    return settings_of_tags(
+        path, _format(path, station.format), station.settings_column, values=station.settings_values
+    )
 
 
 def _import_station(
@@ -405,11 +445,15 @@ def _import_station(
     outcome[list(station.channels)] = range(len(station.channels))
     found: dict[str, Any] = {"clicks": np.zeros(4, np.int64), "tags": 0}
     delays_ps = np.rint(1e3 * np.array(station.delays_ns)).astype(np.int64)
+    # No detection of a pulse is left out for a dead time.
+    dead_ps = 0 if scenario.transmitter else int(1e3 * scenario.detection.dead_time_ns)
 
     def kept() -> Pieces:
         own = station.name if path.is_dir() else None
         disorder_ps = int(1e3 * station.disorder_ns)
-        for time, channel, attrs in _checked(path, own, format=station.format, disorder_ps=disorder_ps):
+        for time, channel, setting, attrs in _checked(
+            path, own, format=station.format, disorder_ps=disorder_ps, settings_of=station
+        ):
             detector = outcome[channel]
             if UNKNOWN in detector:
                 first = np.argmax(detector == UNKNOWN)
@@ -417,20 +461,25 @@ def _import_station(
                     f"{path}: channel {channel[first]} clicks at {time[first]} ps and is in neither channels nor "
                     f"ignored_channels of station {station.name}: add it to one of them"
                 )
-            time, detector = time[detector != IGNORED], detector[detector != IGNORED]
             found.update(attrs)
-            yield time - delays_ps[detector], detector, range(time.size)
+            used = detector != IGNORED
+            time, detector = time[used] - delays_ps[detector[used]], detector[used]
+            if setting is not None:
+                detector = 2 * setting[used] + detector
+            yield time, detector, range(time.size)
 
     def counted() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         pieces: Iterable[tuple[Any, ...]] = kept()
         if delays_ps.any():  # tags of inputs with different delays change their order
             disorder_ps = int(np.ptp(delays_ps))
             pieces = ascending(path, kept(), Counter(), earliest_ps=EARLIEST_PS, disorder_ps=disorder_ps)
+        last_unset_ps = EARLIEST_PS
         for time, detector, *_ in pieces:
             found["tags"] += time.size
             if turned:
                 detector, known = turned(time, detector)
-                time, detector = time[known], detector[known]
+                ready, last_unset_ps = ready_tags(time, known, dead_ps=dead_ps, last_unset_ps=last_unset_ps)
+                time, detector = time[ready], detector[ready]
             if time.size:
                 found["clicks"] += np.bincount(detector, minlength=4)
                 found.update(first_tag=found.get("first_tag", time[0]), last_tag=time[-1])
@@ -443,7 +492,8 @@ def _import_station(
         clicks = clicks.reshape(2, 2)[clicks.reshape(2, 2).any(axis=1)].ravel()
         if not clicks.size:
             raise ValueError(
-                f"{path}: no tag of station {station.name} has a setting: are the times of settings in its clock?"
+                f"{path}: no tag of station {station.name} has a setting: are the times of settings in its clock, or "
+                "does its analyser always move?"
             )
     if not clicks.all():
         silent = station.channels[int(np.argmin(clicks)) % len(station.channels)]

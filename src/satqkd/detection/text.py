@@ -97,7 +97,7 @@ def _read(
     of numbers but is slow.
     """
     first, delimiter = 0, ""
-    with _opened(path) as handle:
+    with opened(path) as handle:
         try:
             blocks = _whole_lines(handle, notes)
             for block in blocks:
@@ -129,7 +129,7 @@ def _read(
             raise ValueError(f"{path}: cannot be uncompressed ({first_line(error)}): copy it again") from None
 
 
-def _opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> BinaryIO:
     """Open a file, which may be compressed by gzip."""
     with path.open("rb") as handle:
         compressed = handle.read(2) == b"\x1f\x8b"

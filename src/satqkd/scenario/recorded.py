@@ -23,6 +23,12 @@ from satqkd.scenario.fields import (
 )
 from satqkd.scenario.mission import DecoyPulses, Experiment, Polarization
 
+# What stands for a setting in a column: words that spell a number are numbers.
+SettingValues = Annotated[
+    tuple[Annotated[float | str, Field(union_mode="left_to_right")], ...], Field(min_length=1, max_length=100)
+]
+ZERO_AND_ONE: tuple[SettingValues, SettingValues] = ((0.0,), (1.0,))
+
 
 class RecordedStation(Section):
     """A receiver: its recording, the outcome that each channel stands for, and its place."""
@@ -41,6 +47,12 @@ class RecordedStation(Section):
     )
     settings: FileName | None = Field(
         None, description="when the analyser was turned, a CSV with the columns time_ps and setting"
+    )
+    settings_column: Annotated[str, Field(min_length=1, max_length=100)] | None = Field(
+        None, description="in place of settings: the column of the recording that has the setting at each tag"
+    )
+    settings_values: Annotated[tuple[SettingValues, ...], Field(min_length=2, max_length=2)] = Field(
+        ZERO_AND_ONE, description="what settings_column has at setting 0, and what at 1: numbers or words"
     )
     settings_random: bool = Field(
         False, description="whether those settings were random and fast, as a key requires, and not turned by hand"
@@ -77,11 +89,26 @@ class RecordedStation(Section):
             raise ValueError("channels are three: give four, or the two of an analyser that is turned")
         if "delays_ns" in self.model_fields_set and len(self.delays_ns) not in (detectors, 4):
             raise ValueError(f"delays_ns has {len(self.delays_ns)} entries for {detectors} channels: give one for each")
-        if self.settings and detectors == 4:
-            raise ValueError("settings goes with two channels: of four the channel gives the setting")
-        if self.settings_random and not self.settings:
-            raise ValueError("settings_random goes with settings, and only with it")
+        if self.settings and self.settings_column:
+            raise ValueError("settings and settings_column both say where the analyser stood: keep one")
+        if self.turned_meanwhile and detectors == 4:
+            key = "settings" if self.settings else "settings_column"
+            raise ValueError(f"{key} goes with two channels: of four the channel gives the setting")
+        if self.settings_random and not self.turned_meanwhile:
+            raise ValueError("settings_random goes with settings or settings_column, and only with one of them")
+        if self.settings_values != ZERO_AND_ONE and not self.settings_column:
+            raise ValueError("settings_values goes with settings_column, and only with it")
+        values = [value for stand_for in self.settings_values for value in stand_for]
+        if repeated := [value for value in values if values.count(value) > 1]:
+            raise ValueError(f"settings_values has {repeated[0]} twice: give each value to one setting")
+        if -1 in values:
+            raise ValueError("settings_values has -1, which stands for an analyser that moves: leave it out")
         return self
+
+    @property
+    def turned_meanwhile(self) -> bool:
+        """Return whether the analyser was turned while a recording went on."""
+        return self.settings is not None or self.settings_column is not None
 
 
 class RecordedOrbit(Section):
@@ -220,11 +247,16 @@ class Recorded(Experiment):
             if (station.recording is None) != bool(self.runs):
                 word = "has a recording, which runs name" if self.runs else "lacks its recording"
                 raise ValueError(f"station {station.name} {word}: give one of recording and runs")
-            by_runs = len(station.channels) == 2 and not station.settings
+            by_runs = len(station.channels) == 2 and not station.turned_meanwhile
             if by_runs and not self.runs:
                 raise ValueError(
-                    f"station {station.name} has two channels: say where its analyser stood, by runs with settings or "
-                    "by a table in its key settings"
+                    f"station {station.name} has two channels: say where its analyser stood, by runs with settings, by "
+                    "a table in its key settings or by a column of its tags in settings_column"
+                )
+            if station.turned_meanwhile and self.coincidence.dead_time_rule != "station":
+                raise ValueError(
+                    f"coincidence.dead_time_rule={self.coincidence.dead_time_rule} is for four detectors, and station "
+                    f"{station.name} has two for both settings: leave it out"
                 )
             for number, run in enumerate(self.runs or ()):
                 if (run.settings[index] is not None) != by_runs:
@@ -255,8 +287,8 @@ class Recorded(Experiment):
     @property
     def turned(self) -> bool:
         """Return whether an analyser was turned by hand, so that its settings were known before the photons came."""
-        by_table = any(station.settings and not station.settings_random for station in self.stations)
-        return by_table or any(setting is not None for run in self.runs or () for setting in run.settings)
+        meanwhile = any(station.turned_meanwhile and not station.settings_random for station in self.stations)
+        return meanwhile or any(setting is not None for run in self.runs or () for setting in run.settings)
 
     def schedule(self, seconds: int, run: RecordedRun | None = None) -> np.ndarray:
         """Return which measurement each second is for, in their order: its index, -1 for none.

@@ -91,6 +91,10 @@ def _require_tags(scenario: Recorded, station: RecordedStation, run: RecordedRun
         from satqkd.detection.turned import turned_by_table
 
         turned_by_table(table)
+    if station.settings_column:
+        from satqkd.detection.recordings import column_of_settings
+
+        next(column_of_settings(recording, station))
 
 
 def _require_log(scenario: Recorded) -> None:

@@ -11,7 +11,7 @@ import zarr
 from satqkd.bench import still_link
 from satqkd.detection import read_tags, simulate, write_tags
 from satqkd.files import finished
-from satqkd.scenario import Recorded, Scenario, ScenarioError
+from satqkd.scenario import Recorded, RecordedStation, Scenario, ScenarioError
 from satqkd.scenario.mission import DecoyPulses
 from satqkd.scenario.provided import folder_beside
 from satqkd.scenario.recorded import RecordedRun
@@ -27,7 +27,8 @@ def record_example(
     """Simulate a laboratory, and write the recordings that a scenario names in their formats and with their channels.
 
     Of pulses also write the transmitter's log. Of analysers that are turned each run is simulated by itself with
-    receivers of four detectors, of which those of the setting are recorded.
+    receivers of four detectors, of which those of the setting are recorded. A station with a column of settings is such
+    a receiver too: its recording is a Parquet file, whose column names the setting of the detector that clicked.
 
     Parameters
     ----------
@@ -95,17 +96,23 @@ def _record(
             time, detector = photons.time.values, photons.detector.values
             if run is not None and (setting := run.settings[index]) is not None:
                 own = detector >> 1 == setting
-                time, detector = time[own], detector[own] & 1
-            channel = np.array(station.channels, np.uint8)[detector]
+                time, detector = time[own], detector[own]
+            # Two detectors are the same for both settings.
+            channel = np.array(station.channels * (4 // len(station.channels)), np.uint8)[detector]
+            setting_of = detector >> 1
             if station.ignored_channels:
                 time = np.concatenate([time, gps.time.values])
                 channel = np.append(channel, np.full(gps.sizes["tag"], station.ignored_channels[0], np.uint8))
+                setting_of = np.append(setting_of, np.zeros(gps.sizes["tag"], np.uint8))
             order = np.argsort(time, kind="stable")
             data = xr.Dataset({"time": ("tag", time[order] + RUNNING_PS), "detector": ("tag", channel[order])})
             name = station.recording if run is None else run.recordings[index]
             assert name is not None  # either names it
-            write_tags(data, folder / name, format=station.format)
             files.append(folder / name)
+            if station.settings_column:
+                _write_with_settings(station, files[-1], data, setting_of[order])
+            else:
+                write_tags(data, files[-1], format=station.format)
         if scenario.transmitter:
             log_key = int(zarr.open_group(tags, mode="r")["transmitter"].attrs["log_key"], 16)
             files.append(folder / scenario.transmitter.log)
@@ -135,6 +142,14 @@ def laboratory_bench(scenario: Recorded, mission: Scenario) -> Scenario:
             "stations": tuple(there.model_copy(update={"name": here.name}) for there, here in stations),
         }
     )
+
+
+def _write_with_settings(station: RecordedStation, path: Path, data: xr.Dataset, setting: np.ndarray) -> None:
+    """Write tags with the column that says the setting of each, as a Parquet file."""
+    values = np.array([stand_for[0] for stand_for in station.settings_values])[setting]
+    columns = {"time_ps": data.time.values, "detector": data.detector.values, str(station.settings_column): values}
+    with finished(path) as draft:
+        pd.DataFrame(columns).to_parquet(draft)
 
 
 def _write_log(scenario: Recorded, path: Path, log_key: int, seconds: int) -> None:
