@@ -218,7 +218,8 @@ class PairStream:
         until = last_time(a, b)
         self.delays.add(a[0], b[0], until)
         pair = [_joined(left, new) for left, new in zip(self._unmatched, (a, b), strict=True)]
-        *partners, used = _pairs(*(_tags("time", time) for time, _ in pair), self._lo, self._hi, whole=False)
+        (first, _), (second, _) = pair
+        *partners, used = _pairs(_tags("a", first), _tags("b", second), self._lo, self._hi, whole=False)
         # A tag older than the window has no partner any more, however long the other stream is silent.
         starts = [max(n, np.searchsorted(time, until - self._hi)) for n, (time, _) in zip(used, pair, strict=True)]
         self._unmatched = [(time[n:].copy(), label[n:].copy()) for n, (time, label) in zip(starts, pair, strict=True)]
