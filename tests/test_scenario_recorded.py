@@ -153,7 +153,7 @@ def test_missions_need_not_say_their_kind_and_keep_their_hash(root, tmp_path):
         ([COLUMN, ("[[H], [D]]", "[[H], []]")], "stations.0.settings_values.1 is wrong, tuple should have at least 1"),
         (
             [COLUMN, ("coincidence:\n", "coincidence:\n  dead_time_rule: setting\n")],
-            "the scenario coincidence.dead_time_rule=setting is for four detectors, and station alice has two for both",
+            "coincidence.dead_time_rule=setting is for four detectors, and station alice has two for both",
         ),
         ([("  dead_time_ns: {", "  # {")], "detection=None is wrong, input should be a valid dictionary"),
     ],
