@@ -10,14 +10,14 @@ GIT = ("git", "describe", "--always", "--dirty= with uncommitted changes", "--ab
 
 @pytest.fixture(scope="session")
 def renew(root):
-    """Write a part of the page anew, which begins with the day and the commit."""
+    """Write a part of the page anew: first the day and the commit, as it is before the page changes."""
+    commit = subprocess.check_output(GIT, cwd=root, text=True).strip()
 
     def written(part: str, text: str) -> None:
         page = root / "docs/reliability.md"
         before, begin, rest = page.read_text().partition(f"<!-- {part} -->\n")
         _, end, after = rest.partition(f"<!-- end of {part} -->")
         assert begin and end, part
-        commit = subprocess.check_output(GIT, cwd=root, text=True).strip()
         page.write_text(f"{before}{begin}Last run on {date.today()} at commit {commit}: {text}\n{end}{after}")
 
     return written
