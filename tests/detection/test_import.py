@@ -167,16 +167,16 @@ def test_the_names_of_a_log_may_be_in_quotes(tmp_path):
         ("intensity,basis\n0,0\n", "has no bit: give intensity, basis and bit of each pulse"),
         (
             "intensity,basis,bit\n0,0,0\n3,0,0\n",
-            "row 2 has intensity=3, which is none of 0, 1, 2: correct it, or name what the log writes in "
+            "row 2 has intensity=3, not one of 0, 1, 2: correct it, or name what the log writes in "
             "transmitter.log_intensities$",
         ),
         (
             "intensity,basis,bit\n0,0,0\n1,2,0\n",
-            "row 2 has basis=2, which is none of 0, 1: give 0 and 1 for the receiver's settings 0 and 1$",
+            "row 2 has basis=2, not one of 0, 1: give 0 and 1 for the receiver's settings 0 and 1$",
         ),
         (
             "intensity,basis,bit\n0,0,\n",
-            "row 1 has bit=nan, which is none of 0, 1: give 0 and 1 for the receiver's outcomes 0 and 1$",
+            "row 1 has bit=nan, not one of 0, 1: give 0 and 1 for the receiver's outcomes 0 and 1$",
         ),
         ("intensity,basis,bit\n0,0,0,1\n", ".* row 1 has more columns than the first line names: give each column its"),
         (

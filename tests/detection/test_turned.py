@@ -169,13 +169,13 @@ def test_parquet_may_hold_booleans_and_words_by_number(tmp_path):
         (
             "csv",
             "100,5,0\n200,6,2\n",
-            "line 3 has basis=2, which is none of 0, 1, or -1 while the analyser moves: co",
+            "line 3 has basis=2, not one of 0, 1, or -1 while the analyser moves: co",
         ),
-        ("csv", "100,5,0\n200,6,0.5\n", "line 3 has basis=0.5, which is none of 0, 1, or"),
-        ("csv", "100,5,0\n200,6,\n", "line 3 has basis=nan, which is none of 0, 1, or"),
-        ("csv", "100,5,0\n200,6\n", "line 3 has basis=nan, which is none of 0, 1, or"),
-        ("parquet", "100,5,0\n200,6,\n", "record 1 has basis=nan, which is none of 0, 1, or"),
-        ("npy", "100,5,0\n200,6,7\n", "record 1 has basis=7, which is none of 0, 1, or"),
+        ("csv", "100,5,0\n200,6,0.5\n", "line 3 has basis=0.5, not one of 0, 1, or"),
+        ("csv", "100,5,0\n200,6,\n", "line 3 has basis=nan, not one of 0, 1, or"),
+        ("csv", "100,5,0\n200,6\n", "line 3 has basis=nan, not one of 0, 1, or"),
+        ("parquet", "100,5,0\n200,6,\n", "record 1 has basis=nan, not one of 0, 1, or"),
+        ("npy", "100,5,0\n200,6,7\n", "record 1 has basis=7, not one of 0, 1, or"),
     ],
 )
 @pytest.mark.parametrize("rows", [1, 5])

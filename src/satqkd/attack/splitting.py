@@ -46,7 +46,7 @@ def _expected_gain(mean_photon_numbers: np.ndarray, transmittance: float) -> np.
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Return the quotient of two gains; 0 where there is none."""
+    """Return the share of a whole gain that a part of it is; 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
 
 

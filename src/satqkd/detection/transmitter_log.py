@@ -58,8 +58,8 @@ def log_states(path: Path, *, intensities: Sequence[int | str] = (0, 1, 2)) -> I
             if UNKNOWN in index:
                 first = int(np.argmax(index == UNKNOWN))
                 raise ValueError(
-                    f"{path}: row {row + first + 1} has {name}={str(np.asarray(columns[name])[first])[:40]}, which is "
-                    f"none of {', '.join(map(str, known[name]))}: {WAYS_OUT[name]}"
+                    f"{path}: row {row + first + 1} has {name}={str(np.asarray(columns[name])[first])[:40]}, not one "
+                    f"of {', '.join(map(str, known[name]))}: {WAYS_OUT[name]}"
                 )
         states = (4 * indices["intensity"] + 2 * indices["basis"] + indices["bit"]).astype(np.uint8)
         row += states.size

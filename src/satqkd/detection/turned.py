@@ -192,7 +192,7 @@ def settings_of_tags(
             value = str(np.asarray(found[column])[row])[:40]
             known = ", ".join(str(value).removesuffix(".0") for stand_for in values for value in stand_for)
             raise ValueError(
-                f"{path}: {place} has {column}={value}, which is none of {known}, or -1 while the analyser moves: "
+                f"{path}: {place} has {column}={value}, not one of {known}, or -1 while the analyser moves: "
                 "correct it, or name it in settings_values"
             )
         first += index.size

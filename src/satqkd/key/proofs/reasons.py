@@ -184,7 +184,7 @@ def suspected_swap(counts: ArrayLike, ideal_correlation: ArrayLike) -> str:
 
 
 def crossed_station(counts: ArrayLike, *, pairs: bool) -> int | None:
-    """Return the station at which detectors of different settings seem to be swapped; None where there is none.
+    """Return the station that seems to have detectors of different settings swapped, or None for no station.
 
     A detector is correlated with that setting of the other station which measures in its basis. Where detectors of
     different settings are swapped, the two of a setting are correlated with different ones.
